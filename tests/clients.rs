@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nestns_client::protocol::Problem;
+use nestns_client::protocol::RequestError;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::json;
 
@@ -107,7 +107,7 @@ fn malformed_requests_are_answered_with_an_error() {
     let problem = |socket: &mut Socket, bytes: &[u8]| -> String {
         socket.send(bytes).expect("it listens");
         let answer = socket.receive().expect("it answers");
-        let problem = serde_json::from_value::<Problem>(answer["say"]["problem"].clone());
+        let problem = serde_json::from_value::<RequestError>(answer["say"]["problem"].clone());
         problem.unwrap_or_else(|error| panic!("{error}: {answer}")).to_string()
     };
     for (said, expected) in [

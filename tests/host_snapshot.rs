@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nestns_observe::machine::{Evidence, Machine, Search};
+use nestns_observe::host_snapshot::{Evidence, HostSnapshot, Search};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
@@ -210,7 +210,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     // A snapshot in another test holds both for a moment.
     let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let machine = loop {
-        let machine = Machine::read(Search::Everything).expect("/proc is mounted");
+        let machine = HostSnapshot::read(Search::Everything).expect("/proc is mounted");
         let outer = machine.by_inode(outer).expect("a namespace inside keeps it alive");
         if machine.space(outer).evidence == Evidence::Child || std::time::Instant::now() > end {
             break machine;
@@ -226,7 +226,7 @@ fn namespaces_kept_alive_by_a_descriptor_or_a_child_are_found() {
     assert_eq!(namespace(inner).parent, machine.by_inode(outer));
     assert_eq!((namespace(inner).level, namespace(outer).parent), (2, Some(machine.own())));
     // A search for members does not find them, and when they are released, no search does.
-    let find = |search| Machine::read(search).expect("/proc is mounted").by_inode(inner);
+    let find = |search| HostSnapshot::read(search).expect("/proc is mounted").by_inode(inner);
     assert_eq!(find(Search::Members), None);
     drop((machine, kept));
     let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
@@ -256,7 +256,7 @@ fn namespaces_kept_alive_by_a_mount_are_found_in_any_mount_namespace() {
         line.push(byte[0]);
     }
     let inode: u64 = String::from_utf8(line).expect("text").parse().expect("an inode");
-    let machine = Machine::read(Search::Everything).expect("/proc is mounted");
+    let machine = HostSnapshot::read(Search::Everything).expect("/proc is mounted");
     let namespace = machine.by_inode(inode).map(|id| machine.space(id));
     let evidence = namespace.map(|namespace| namespace.evidence.clone());
     drop(shell.stdin.take());
@@ -275,7 +275,7 @@ fn a_process_with_a_name_that_is_not_text_is_listed() {
     // `spawn` returns a moment before the kernel gives the process its name.
     let end = std::time::Instant::now() + crate::harness::wait::TIMEOUT;
     let name = loop {
-        let machine = Machine::read(Search::Members).expect("/proc is mounted");
+        let machine = HostSnapshot::read(Search::Members).expect("/proc is mounted");
         let name = machine.process(child.id().cast_signed()).map(|process| process.name.clone());
         if name.as_ref().is_some_and(|name| name.starts_with('c')) || std::time::Instant::now() > end {
             break name;
@@ -288,7 +288,7 @@ fn a_process_with_a_name_that_is_not_text_is_listed() {
 
 #[test]
 fn the_snapshot_of_the_host_is_consistent() {
-    let machine = Machine::read(Search::Members).expect("/proc is mounted");
+    let machine = HostSnapshot::read(Search::Members).expect("/proc is mounted");
     let own = std::fs::metadata("/proc/self/ns/pid").expect("/proc is mounted").ino();
     assert_eq!(machine.space(machine.own()).inode, own);
     let mut compared = 0;

@@ -248,17 +248,17 @@ fn output_just_before_the_exit_is_not_lost() {
         detached.run(&["release"]);
         let outcome = until_end(follower, TIMEOUT);
         assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
-        check_last_words(&outcome.stdout);
+        check_last_lines(&outcome.stdout);
         detached.until("it has ended", |detached| (!detached.is_running()).then_some(()));
         let mut text = String::new();
         slow.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-        check_last_words(&text);
+        check_last_lines(&text);
         let outcome = ended(slow);
         assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
     });
 }
 
-fn check_last_words(text: &str) {
+fn check_last_lines(text: &str) {
     let mut next = [1_u32; 20];
     for line in objects(text) {
         let path = line["path"].as_str().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nestns_observe::machine::{Machine, Search};
+use nestns_observe::host_snapshot::{HostSnapshot, Search};
 use nestns_observe::translation::{self, Means};
 use nestns_sys::namespace;
 use nix::errno::Errno;
@@ -68,7 +68,7 @@ fn expected(pid: i32, around: &HashMap<u64, u64>) -> Vec<(u64, i32)> {
 /// are, and to how many the answer is that the process is not to be seen from there.
 fn compare(truth: &Truth) -> (usize, usize) {
     let around = namespaces(truth);
-    let machine = Machine::read(Search::Members).expect("/proc is mounted");
+    let machine = HostSnapshot::read(Search::Members).expect("/proc is mounted");
     let has_ioctl = translation::means() == Means::Ioctl;
     let (mut questions, mut invisible) = (0, 0);
     for path in truth.paths() {

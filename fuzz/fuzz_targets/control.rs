@@ -106,7 +106,7 @@ fn present(said: &Reply) {
         Reply::Ended(exit) => {
             let _ = exit.status();
         }
-        Reply::Problem(problem) => show(&problem.to_string()),
+        Reply::RequestError(problem) => show(&problem.to_string()),
         _ => {}
     }
 }

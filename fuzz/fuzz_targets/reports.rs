@@ -12,7 +12,7 @@ use nestns_runtime::engine::failure::Failure;
 use nestns_runtime::engine::line::{Answer, Command};
 use nestns_runtime::engine::message;
 use nestns_runtime::engine::nursery::Word;
-use nestns_runtime::engine::plan::Subject;
+use nestns_runtime::engine::plan::ProcessKey;
 use nestns_runtime::engine::refusal::Refusal;
 use nestns_runtime::engine::report::{self, Report};
 use nestns_topology::Signal;
@@ -83,7 +83,7 @@ fn refuse(refusal: &Refusal) {
 }
 
 /// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, or a question about a process.
-fn name(subject: Subject) {
+fn name(subject: ProcessKey) {
     let kinds = [subject.session_number().is_some(), subject.is_visitor(), subject.probed().is_some()];
     let guests = kinds.into_iter().filter(|&is_it| is_it).count();
     assert_eq!(guests, usize::from(subject.is_guest()), "{subject:?}");

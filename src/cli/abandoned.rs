@@ -70,8 +70,10 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
                 std::thread::sleep(PULSE);
             }
             Seized::Held => {
-                let error = CommandError::failed(format!("somebody holds the lock of `{name}`, and nobody answers"));
-                return Err(error.help(format!("`fuser {}` tells who", directory.join("lock").display())));
+                let error = CommandError::failed(format!("the lock of `{name}` is held, but no controller answers"));
+                return Err(
+                    error.help(format!("`fuser {}` shows which process holds it", directory.join("lock").display()))
+                );
             }
             Seized::Vanished => {
                 if has_waited {

@@ -56,16 +56,16 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let (mut connection, snapshot) = selection::look(&args.topology, std::slice::from_ref(&args.address))?;
-    let thing = resolve_one(&snapshot, &args.address)?;
-    let Some(process) = thing.process(&snapshot) else {
-        return Err(CommandError::not_found(format!("`{}` has no PID 1 any more", thing.path())));
+    let selected = resolve_one(&snapshot, &args.address)?;
+    let Some(process) = selected.process(&snapshot) else {
+        return Err(CommandError::not_found(format!("`{}` no longer has a PID 1", selected.path())));
     };
     let identity = selection::identity(process);
     let signals = Signals::open().context("cannot block the signals to forward")?;
     let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
-    let is_namespace = matches!(thing, Selected::Namespace(_));
+    let is_namespace = matches!(selected, Selected::Namespace(_));
     let whom = if is_namespace {
-        format!("`{}`, PID 1 of `{}`", process.path, thing.path())
+        format!("`{}`, PID 1 of `{}`", process.path, selected.path())
     } else {
         format!("`{}`", process.path)
     };
@@ -105,8 +105,8 @@ struct Attached {
 
 fn begin(connection: &mut Connection, path: &str) -> Result<Attached, ClientError> {
     connection.client.send(Request::Attach { path: path.to_owned() }, &[])?;
-    let patience = std::time::Duration::from_secs(10);
-    match connection.client.wait(Some(patience))? {
+    let wait_until = std::time::Duration::from_secs(10);
+    match connection.client.wait(Some(wait_until))? {
         Some(Answer { reply: Reply::Attached { log }, descriptors, .. }) => {
             let name = LogName::parse(&log)
                 .ok_or_else(|| ClientError::Unreadable(format!("there is no log named `{log}`")))?;

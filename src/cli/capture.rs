@@ -13,7 +13,7 @@ use super::standard_error;
 use super::status::Status;
 use crate::present::count::count;
 use nestns_observe::capture::{Missing, Scope, capture};
-use nestns_observe::machine::{Machine, Search};
+use nestns_observe::host_snapshot::{HostSnapshot, Search};
 use nestns_observe::thread;
 use nestns_topology::config;
 
@@ -55,8 +55,8 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    Machine::make_room();
-    let machine = Machine::read(Search::Members)?;
+    HostSnapshot::make_room();
+    let machine = HostSnapshot::read(Search::Members)?;
     let (scope, from) = match args.pid {
         Some(number) => {
             // The number of a thread is as good as that of its process.
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         standard_error::write(&format!("{line}\n"));
     }
     if captured.namespaces == 0 {
-        let message = format!("{from}: there is no PID namespace below this one to write");
+        let message = format!("{from}: no PID namespace below this one, nothing to write");
         return Err(CommandError::not_found(message));
     }
     let comment = if missing.is_empty() {

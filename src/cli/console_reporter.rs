@@ -24,9 +24,9 @@ use nestns_client::journal::stamp::Stamp;
 use nestns_runtime::controller::event_sink::Loss;
 use nestns_runtime::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
 use nestns_runtime::controller::roster::Roster;
-use nestns_runtime::controller::start_error::{refusal_help, refusal_sentence, sentence};
+use nestns_runtime::controller::start_error::{exec_error_help, exec_error_sentence, sentence};
 use nestns_runtime::controller::timeline::milliseconds;
-use nestns_runtime::engine::refusal::Refusal;
+use nestns_runtime::engine::exec_error::ExecError;
 use nestns_runtime::engine::report::Ending;
 use nestns_sys::errno::spelled;
 use nestns_topology::diagnostic::Color;
@@ -144,11 +144,11 @@ impl ConsoleReporter {
             // The command of `run` speaks for itself, by its status.
             Note::Failed { .. } if self.detail == Detail::Problems && self.files.is_empty() => {}
             Note::Failed { path, position, ending, lines } => {
-                let text = format!("`{path}` {}{}{}", ended(*ending), self.place(*position), last_words(lines));
+                let text = format!("`{path}` {}{}{}", ended(*ending), self.place(*position), last_lines(lines));
                 self.problem("error", Some(path), &text);
             }
             Note::Unready { path, position, lines } => {
-                let text = format!("`{path}` ended before it was ready{}{}", self.place(*position), last_words(lines));
+                let text = format!("`{path}` ended before it was ready{}{}", self.place(*position), last_lines(lines));
                 self.problem("error", Some(path), &text);
             }
             Note::FailedMeanwhile { path, status } => {
@@ -332,7 +332,7 @@ impl EventSink for ConsoleReporter {
             }
             Note::GuardianLost { loss } => self.problem("warning", None, &lost(*loss)),
             Note::Refused { path, position, refusal } => {
-                let help = refusal_help(refusal).map(|help| format!("; {help}")).unwrap_or_default();
+                let help = exec_error_help(refusal).map(|help| format!("; {help}")).unwrap_or_default();
                 let text = format!("`{path}`: {}{}{help}", refused(refusal), self.place(*position));
                 self.problem("error", Some(path), &text);
             }
@@ -449,7 +449,7 @@ fn why(cause: &Cause) -> String {
 }
 
 /// What a process has written last, below what became of it.
-fn last_words(lines: &[String]) -> String {
+fn last_lines(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
@@ -465,8 +465,8 @@ fn ended(ending: Ending) -> String {
 }
 
 /// Why a program did not run, for a terminal.
-fn refused(refusal: &Refusal) -> String {
-    escape(&refusal_sentence(refusal))
+fn refused(refusal: &ExecError) -> String {
+    escape(&exec_error_sentence(refusal))
 }
 
 /// The sentence about a process that has said that another one is ready.

@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
-use nestns_runtime::controller::startup_report::{self, Heard, NotReady, Patience, ReportChannel, StartupReport};
+use nestns_runtime::controller::startup_report::{self, Heard, NotReady, ReportChannel, StartupReport, WaitUntil};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor;
 use nestns_sys::fork::fork;
@@ -37,7 +37,7 @@ pub(super) enum Outcome {
 }
 
 /// Forks the controller, and waits in the caller.
-pub(super) fn split(patience: Patience) -> Result<Side, CallError> {
+pub(super) fn split(wait_until: WaitUntil) -> Result<Side, CallError> {
     let pair = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC);
     let (mine, theirs) = pair.by(Call::Socketpair)?;
     match fork().by(Call::Fork)? {
@@ -48,7 +48,7 @@ pub(super) fn split(patience: Patience) -> Result<Side, CallError> {
             let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
             descriptor::make_standard(&null, 0).by(Call::Dup2)?;
             descriptor::make_standard(&null, 1).by(Call::Dup2)?;
-            Ok(Side::Controller(ReportChannel::new(theirs, patience)))
+            Ok(Side::Controller(ReportChannel::new(theirs, wait_until)))
         }
         ForkResult::Parent { child } => {
             drop(theirs);

@@ -16,7 +16,7 @@ use crate::present::table::{Align, Columns};
 use crate::present::tree::Colour;
 use nestns_client::discovery;
 use nestns_client::state_directory::usable_base;
-use nestns_observe::doctor::{self as machine, Check, Machine};
+use nestns_observe::doctor::{self as machine, Check, HostCheck};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         None => None,
         Some(_) => Some(launch::check(&args.topology, None, args.color)?),
     };
-    let machine = Machine::try_out();
+    let machine = HostCheck::try_out();
     let mut checks = machine.checks();
     checks.push(state_directory());
     if let Some(checked) = &checked {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::launch::Checked;
-use nestns_observe::doctor::{Check, Limits, Machine, Way};
+use nestns_observe::doctor::{Check, HostCheck, Limits, Way};
 use nestns_runtime::controller::needs::{Needs, needs};
 use nestns_sys::errno::spelled;
 use nestns_topology::{Init, Isolation, Namespace, Process, Program};
@@ -19,7 +19,7 @@ const USERS: &str = "file-users";
 const NAMED: usize = 5;
 
 /// The checks of a file.
-pub(super) fn checks(checked: &Checked, machine: &Machine) -> Vec<Check> {
+pub(super) fn checks(checked: &Checked, machine: &HostCheck) -> Vec<Check> {
     let topology = &checked.topology;
     let namespaces: Vec<&Namespace> = topology.pre_order().into_iter().map(|id| topology.namespace(id)).collect();
     let mut checks = vec![
@@ -39,7 +39,7 @@ pub(super) fn checks(checked: &Checked, machine: &Machine) -> Vec<Check> {
     checks
 }
 
-fn depth(namespaces: &[&Namespace], machine: &Machine) -> Check {
+fn depth(namespaces: &[&Namespace], machine: &HostCheck) -> Check {
     const ID: &str = "file-depth";
     let Some(deepest) = namespaces.iter().max_by_key(|namespace| namespace.level()) else {
         return Check::yes(ID, "no namespace");
@@ -52,7 +52,7 @@ fn depth(namespaces: &[&Namespace], machine: &Machine) -> Check {
     Check::no(ID, format!("`{}` is on level {needed}, but only {left} are available", deepest.path), remedy)
 }
 
-fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
+fn processes(namespaces: &[&Namespace], machine: &HostCheck) -> Check {
     const ID: &str = "file-processes";
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let own = count(namespaces.len());
@@ -73,7 +73,7 @@ fn processes(namespaces: &[&Namespace], machine: &Machine) -> Check {
 }
 
 /// The memory that the tree takes until its programs run; what those take is not known.
-fn memory(namespaces: &[&Namespace], machine: &Machine) -> Check {
+fn memory(namespaces: &[&Namespace], machine: &HostCheck) -> Check {
     const ID: &str = "file-memory";
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let processes = namespaces.iter().map(|namespace| namespace.processes.len()).sum();
@@ -103,7 +103,7 @@ fn memory(namespaces: &[&Namespace], machine: &Machine) -> Check {
     }
 }
 
-fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
+fn isolation(namespaces: &[&Namespace], machine: &HostCheck) -> Check {
     const ID: &str = "file-isolation";
     let wants = |isolation: Isolation, kind: &str| !isolation.shared().contains(&kind);
     let mut needed = Vec::new();
@@ -122,7 +122,7 @@ fn isolation(namespaces: &[&Namespace], machine: &Machine) -> Check {
     Check::yes(ID, format!("needs {} namespaces, which can be created", needed.join(", ")))
 }
 
-fn proc_mount(namespaces: &[&Namespace], machine: &Machine) -> Check {
+fn proc_mount(namespaces: &[&Namespace], machine: &HostCheck) -> Check {
     const ID: &str = "file-proc";
     let Some(first) = namespaces.iter().find(|namespace| namespace.mount_proc) else {
         return Check::yes(ID, "mounts no /proc");
@@ -137,7 +137,7 @@ fn proc_mount(namespaces: &[&Namespace], machine: &Machine) -> Check {
     }
 }
 
-fn descriptors(needs: &Needs, machine: &Machine) -> Check {
+fn descriptors(needs: &Needs, machine: &HostCheck) -> Check {
     const ID: &str = "file-descriptors";
     let needed = needs.descriptors;
     match machine.limits.descriptors {
@@ -150,7 +150,7 @@ fn descriptors(needs: &Needs, machine: &Machine) -> Check {
     }
 }
 
-fn users(needs: &Needs, machine: &Machine) -> Check {
+fn users(needs: &Needs, machine: &HostCheck) -> Check {
     match &needs.other_user {
         None => Check::yes(USERS, format!("everything runs as the caller (user {})", geteuid())),
         Some((path, uid)) if machine.nesting.way == Way::UserNamespace => Check::no(

@@ -161,7 +161,7 @@ fn all(args: &Args) -> Result<Status, CommandError> {
         let names: Vec<&str> = found.iter().map(|found| &*found.name).collect();
         if !std::io::stdin().is_terminal() {
             let error = CommandError::usage(format!("this would take down {}", names.join(", ")));
-            return Err(error.help("say `--yes` if that is meant"));
+            return Err(error.help("use `--yes` to confirm"));
         }
         standard_error::write(&format!("take down {}? [y/N] ", names.join(", ")));
         let mut answer = String::new();
@@ -188,19 +188,19 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
         return Ok(Vec::new());
     }
     if let Some(other) = addresses.iter().filter_map(Address::topology).find(|name| *name != connection.name) {
-        let message = format!("`{}` is to be taken down, and an address is about `{other}`", connection.name);
+        let message = format!("the address is in `{other}`, not in `{}`, which is to be taken down", connection.name);
         return Err(CommandError::usage(message));
     }
     let snapshot = connection.snapshot()?;
     for address in addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
             let message =
-                format!("`{address}` is a thread ({}), and only a whole process can be taken down", thread.name);
+                format!("`{address}` is a thread ({}), but only a whole process can be taken down", thread.name);
             return Err(CommandError::not_found(message).help("name the process, by its path or its own number"));
         }
     }
-    let things = resolve(&snapshot, addresses, &Selection::default())?;
-    Ok(things.into_iter().map(|thing| thing.path().to_owned()).collect())
+    let selections = resolve(&snapshot, addresses, &Selection::default())?;
+    Ok(selections.into_iter().map(|selected| selected.path().to_owned()).collect())
 }
 
 fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> Result<Status, CommandError> {
@@ -240,7 +240,7 @@ fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> 
                 }
             }
             Err(ClientError::HungUp) => {
-                let message = format!("the controller of `{}` has ended without a word", connection.name);
+                let message = format!("the controller of `{}` has ended without an answer", connection.name);
                 return Err(CommandError::new(ErrorKind::Unresponsive, message));
             }
             Err(error) => return Err(connection.fail(&error)),
@@ -267,8 +267,8 @@ impl Silence {
 
     /// Returns whether a controller that was to kill everything has to be killed itself.
     fn is_over(&self, controller: i32) -> bool {
-        let patience = if is_stopped(controller) { SURE } else { LONGEST };
-        self.force == Force::Kill && self.since.plus(patience) <= Moment::now()
+        let wait_until = if is_stopped(controller) { SURE } else { LONGEST };
+        self.force == Force::Kill && self.since.plus(wait_until) <= Moment::now()
     }
 
     /// Returns whether there is something to say about a controller that was to ask.
@@ -317,8 +317,8 @@ pub(super) fn await_end(directory: &Path) -> Result<(), CommandError> {
     let end = Moment::now().plus(Duration::from_secs(10));
     while directory.join("lock").exists() {
         if Moment::now() >= end {
-            let message = format!("everything has ended, and {} is still there", directory.display());
-            return Err(CommandError::failed(message).help("`nestns prune` removes it, or says what is in the way"));
+            let message = format!("everything has ended, but {} is still there", directory.display());
+            return Err(CommandError::failed(message).help("`nestns prune` removes it, or reports what prevents that"));
         }
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -191,15 +191,15 @@ impl Scope {
         if !is_narrowed && addresses.iter().all(Address::is_everything) {
             return Ok(Self { chosen: None, ..Self::default() });
         }
-        let things = resolve(snapshot, addresses, selection)?;
-        let namespaces = things.iter().filter_map(|thing| match thing {
+        let selections = resolve(snapshot, addresses, selection)?;
+        let namespaces = selections.iter().filter_map(|selected| match selected {
             Selected::Namespace(namespace) => Some(namespace.path.clone()),
             Selected::Process(_) => None,
         });
         let namespaces: HashSet<String> = namespaces.collect();
         let others = snapshot.namespaces.iter().map(|namespace| namespace.path.clone());
         let others = others.filter(|path| !namespaces.contains(path)).collect();
-        let chosen = Some(things.iter().map(|thing| thing.path().to_owned()).collect());
+        let chosen = Some(selections.iter().map(|selected| selected.path().to_owned()).collect());
         if is_narrowed {
             // Nothing is known yet of what comes, by which it could be kept or left out.
             return Ok(Self { chosen, ..Self::default() });
@@ -224,7 +224,7 @@ struct State<'a, T> {
     ts: &'a str,
     event: &'static str,
     #[serde(flatten)]
-    thing: T,
+    selected: T,
 }
 
 #[derive(Debug, Serialize)]
@@ -271,9 +271,9 @@ fn write_snapshot(snapshot: &Snapshot, scope: &Scope, shown: &mut Vec<u8>) {
     }
 }
 
-fn write_state<T: Serialize>(ts: &str, thing: T, shown: &mut Vec<u8>) {
+fn write_state<T: Serialize>(ts: &str, selected: T, shown: &mut Vec<u8>) {
     // Documents have no maps but with text as keys, so that they can always be written.
-    if serde_json::to_writer(&mut *shown, &State { ts, event: "snapshot", thing }).is_ok() {
+    if serde_json::to_writer(&mut *shown, &State { ts, event: "snapshot", selected }).is_ok() {
         shown.push(b'\n');
     }
 }

@@ -161,7 +161,7 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
         None => Ok(status),
         Some(why) => {
             let error =
-                CommandError::new(ErrorKind::Machine, why).help("`nestns doctor` tells what this machine lacks");
+                CommandError::new(ErrorKind::Machine, why).help("`nestns doctor` shows what this machine lacks");
             Err(if fails == 0 { error } else { error.with_status(status) })
         }
     }

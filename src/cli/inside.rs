@@ -11,10 +11,9 @@ pub(super) fn refuse_inside(verb: &str, snapshot: &Snapshot) -> Result<(), Comma
         return Ok(());
     }
     let message = format!(
-        "`nestns {verb}` cannot be asked here: this is not the PID namespace in which `{}` was started, and numbers of the host \
-         mean nothing in it",
+        "`nestns {verb}` does not work here: this is not the PID namespace in which `{}` was started, so PIDs of the host mean nothing here",
         snapshot.status.name
     );
-    let help = "ask outside of the tree; `nestns ps`, `tree` and `inspect` answer here";
+    let help = "run it outside the tree; `nestns ps`, `tree` and `inspect` work here";
     Err(CommandError::new(ErrorKind::Forbidden, message).help(help))
 }

@@ -69,7 +69,7 @@ fn signal(text: &str) -> Result<Signal, String> {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (mut connection, snapshot) = selection::look(&args.target, &args.addresses)?;
-    let things = resolve(&snapshot, &args.addresses, &args.selection)?;
+    let selections = resolve(&snapshot, &args.addresses, &args.selection)?;
     refuse_many(args, &snapshot)?;
     for address in &args.addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
@@ -79,12 +79,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             ));
         }
     }
-    let Targets { targets, ended } = targets(&things, &snapshot, &args.addresses);
+    let Targets { targets, ended } = targets(&selections, &snapshot, &args.addresses);
     let mut errors: Vec<CommandError> =
-        ended.iter().map(|path| CommandError::not_found(format!("`{path}` has ended already"))).collect();
+        ended.iter().map(|path| CommandError::not_found(format!("`{path}` has already ended"))).collect();
     if targets.is_empty() {
         if ended.is_empty() {
-            errors.push(CommandError::not_found("everybody who is addressed has ended already"));
+            errors.push(CommandError::not_found("all addressed processes have already ended"));
         }
         return CommandError::of_several(errors).map(|()| Status::Done);
     }
@@ -94,7 +94,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         return Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned())));
     };
     for path in &ended {
-        let message = format!("`{path}` has ended meanwhile; whoever has its number now was not signalled");
+        let message =
+            format!("`{path}` has ended in the meantime; a process that has reused its number was not signalled");
         if reached.is_empty() || is_named(path, &args.addresses) {
             errors.push(CommandError::not_found(message));
         } else {
@@ -132,10 +133,10 @@ fn dropped_error(dropped: &[String], signal: Signal, is_nothing_sent: bool) -> O
     }
     let sent = if is_nothing_sent { "nothing was sent".to_owned() } else { format!("nothing was sent to {pronoun}") };
     let message = format!(
-        "{} {verb} not handle {signal}, so that the kernel would drop it, whoever sends it; {sent}",
+        "{} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}",
         list.join(", ")
     );
-    let help = format!("end {pronoun} with `-s KILL`, which also ends everything inside, or stop the namespace");
+    let help = format!("kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace");
     Some(CommandError::new(ErrorKind::Conflict, message).help(help))
 }
 
@@ -156,7 +157,7 @@ fn refuse_many(args: &Args, snapshot: &Snapshot) -> Result<(), CommandError> {
             let what =
                 if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} processes") };
             let message = format!("`{address}` means {what}; nothing was sent");
-            return Err(CommandError::new(ErrorKind::Ambiguous, message).help("say `--all` if that is meant"));
+            return Err(CommandError::new(ErrorKind::Ambiguous, message).help("use `--all` to signal all of them"));
         }
     }
     Ok(())
@@ -168,13 +169,13 @@ struct Targets {
     ended: Vec<String>,
 }
 
-fn targets(things: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
+fn targets(selections: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
     let mut found = Targets { targets: Vec::new(), ended: Vec::new() };
     let mut seen = std::collections::HashSet::new();
-    for thing in things {
-        match thing.process(snapshot).and_then(selection::identity) {
+    for selected in selections {
+        match selected.process(snapshot).and_then(selection::identity) {
             Some(identity) if seen.insert(identity.pid) => found.targets.push(identity),
-            None if is_named(thing.path(), addresses) => found.ended.push(thing.path().to_owned()),
+            None if is_named(selected.path(), addresses) => found.ended.push(selected.path().to_owned()),
             // It is signalled already, or was not meant in particular.
             _ => {}
         }

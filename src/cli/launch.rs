@@ -156,7 +156,7 @@ pub(super) fn options() -> Options {
         stays: false,
         lines_to: LinesTo::Stdout,
         gates: Gates::Open,
-        herald: None,
+        report_channel: None,
         text: None,
         signals_for: SignalsFor::Tree,
         tied_to: None,

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use nestns_client::discovery::{self, Presence};
 use nestns_client::documents::{NamespaceDocument, ProcessDocument};
 use nestns_client::protocol::message::{Reply, Request, Snapshot};
-use nestns_observe::machine::{Inhabitant, Machine, SpaceId};
+use nestns_observe::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo};
 use nestns_observe::{namespaces, process};
 use nestns_topology::address::HOST;
 
@@ -106,14 +106,14 @@ impl Names {
     }
 
     /// The same of one that was found on the machine.
-    pub(super) fn of_space(&self, machine: &Machine, id: SpaceId) -> String {
+    pub(super) fn of_space(&self, machine: &HostSnapshot, id: PidNamespaceId) -> String {
         let space = machine.space(id);
         self.space_in_words(space.inode, space.id)
     }
 
     /// The topology of a process and its address there: the path of one that is declared, `vm/ci#12` for another one inside;
     /// `None` for all others of the machine.
-    pub(super) fn address(&self, machine: &Machine, process: &Inhabitant) -> Option<(&str, String)> {
+    pub(super) fn address(&self, machine: &HostSnapshot, process: &ProcessInfo) -> Option<(&str, String)> {
         if let Some(named) = self.process(process.pid()) {
             return Some((named.topology, named.document.path.clone()));
         }
@@ -126,7 +126,7 @@ impl Names {
     }
 
     /// A process in words: its address, and `host#5304` for one of no topology.
-    pub(super) fn of_process(&self, machine: &Machine, process: &Inhabitant) -> String {
+    pub(super) fn of_process(&self, machine: &HostSnapshot, process: &ProcessInfo) -> String {
         match self.address(machine, process) {
             Some((topology, address)) => self.qualified(topology, &address),
             None => format!("{HOST}#{}", process.pid()),

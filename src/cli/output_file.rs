@@ -26,7 +26,7 @@ impl Existing {
 pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let message = format!("{} is there already, and was left as it is", path.display());
+            let message = format!("{} already exists and was not changed", path.display());
             let error = CommandError::new(ErrorKind::Conflict, message);
             Err(error.hint(Hint::More("help: --force replaces it, --output FILE writes another one".to_owned())))
         }

@@ -101,9 +101,9 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
             }
             continue;
         }
-        let things = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
-        for thing in things? {
-            match thing {
+        let selections = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
+        for selected in selections? {
+            match selected {
                 Selected::Namespace(namespace) => paths.push(&namespace.path),
                 // A pattern means the namespaces among what it matches.
                 Selected::Process(_) if !address.is_exact() => {}
@@ -118,7 +118,7 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
         }
     }
     if paths.is_empty() {
-        return Err(CommandError::not_found("no namespace is among what is addressed"));
+        return Err(CommandError::not_found("none of the addresses is a namespace"));
     }
     let is_inside = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
     let mut outermost: Vec<String> = Vec::new();

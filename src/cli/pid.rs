@@ -18,7 +18,7 @@ use super::status::Status;
 use super::table_arguments::AnswerArguments;
 use super::target::Target;
 use nestns_client::protocol::message::Snapshot;
-use nestns_observe::machine::{Inhabitant, Machine, Search};
+use nestns_observe::host_snapshot::{HostSnapshot, ProcessInfo, Search};
 use nestns_observe::namespaces::Member;
 use nestns_observe::thread::Thread;
 use nestns_observe::translation::{self, Chain};
@@ -144,7 +144,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (pid, start_time) = match (&args.address, &snapshot) {
         (PidTarget::Number(inode, number), _) => {
             let found = walk(Some(*inode), *number)?;
-            let nobody = || CommandError::not_found(format!("nobody has the number {number} in `pid:[{inode}]`"));
+            let nobody = || CommandError::not_found(format!("no process has the number {number} in `pid:[{inode}]`"));
             (found.ok_or_else(nobody)?, None)
         }
         (PidTarget::Address(address), snapshot) => match (snapshot, address.number()) {
@@ -219,12 +219,12 @@ fn snapshot(args: &Args) -> Result<Snapshot, CommandError> {
 
 /// A process of the topology, or the PID 1 of a namespace.
 fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>), CommandError> {
-    let thing = resolve_one(snapshot, address)?;
-    let process = thing.process(snapshot).filter(|process| !is_over(process));
+    let selected = resolve_one(snapshot, address)?;
+    let process = selected.process(snapshot).filter(|process| !is_over(process));
     let pid = process.and_then(|process| process.pids.first().copied().flatten());
     match (process, pid) {
         (Some(process), Some(pid)) => Ok((pid, process.start_time)),
-        _ => Err(CommandError::not_found(format!("`{}` has ended, and its numbers with it", thing.path()))),
+        _ => Err(CommandError::not_found(format!("`{}` has ended and no longer has numbers", selected.path()))),
     }
 }
 
@@ -241,20 +241,20 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Co
         },
         Err(error) => return Err(vanished(address, &error)),
     };
-    found.ok_or_else(|| CommandError::not_found(format!("nobody has the number {number} in `{}`", namespace.path)))
+    found.ok_or_else(|| CommandError::not_found(format!("no process has the number {number} in `{}`", namespace.path)))
 }
 
 /// The same on a kernel that cannot be asked.
 fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
-    Machine::make_room();
-    let mut machine = Machine::read(Search::Members)?;
+    HostSnapshot::make_room();
+    let mut machine = HostSnapshot::read(Search::Members)?;
     let Some(space) = inode.and_then(|inode| machine.by_inode(inode)) else { return Ok(None) };
     let bearers = machine.bearers(number);
     if let Some((_, process)) = bearers.into_iter().find(|&(found, _)| found == Some(space)) {
         return Ok(Some(process.pid()));
     }
     machine.ask_about(space, number);
-    Ok(machine.threads().first().map(Inhabitant::pid))
+    Ok(machine.threads().first().map(ProcessInfo::pid))
 }
 
 /// The process of a thread, by its path or its number.
@@ -283,17 +283,17 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> CommandError {
     } else {
         format!(" and from the namespaces around that: {}", around.join(", "))
     };
-    CommandError::not_found(format!("`{}` cannot be seen from `{place}`: it has no number there", args.address))
-        .help(format!("it is in `{own}`; it is seen from there{around}"))
+    CommandError::not_found(format!("`{}` is not visible from `{place}`: it has no number there", args.address))
+        .help(format!("it is in `{own}` and visible from there{around}"))
 }
 
 fn vanished(address: &impl fmt::Display, error: &io::Error) -> CommandError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ESRCH | Errno::ENOENT) => CommandError::not_found(format!("there is no process `{address}`")),
         Some(Errno::EACCES | Errno::EPERM) => {
-            let message = format!("`{address}` is somebody else's, and may not be looked into");
-            CommandError::new(ErrorKind::Forbidden, message).help("ask as root")
+            let message = format!("`{address}` belongs to another user and cannot be examined");
+            CommandError::new(ErrorKind::Forbidden, message).help("run the command as root")
         }
-        _ => CommandError::failed(format!("`{address}` cannot be looked at: {}", of_io(error))),
+        _ => CommandError::failed(format!("`{address}` cannot be examined: {}", of_io(error))),
     }
 }

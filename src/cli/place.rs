@@ -56,7 +56,7 @@ pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result
     match resolve_one(snapshot, address)? {
         Selected::Namespace(namespace) => Ok(namespace),
         Selected::Process(process) => {
-            let message = format!("`{}` is a process, and numbers are counted by namespaces", process.path);
+            let message = format!("`{}` is a process, but PIDs belong to namespaces", process.path);
             Err(CommandError::not_found(message).help(format!("it is in `{}`", process.ns)))
         }
     }

@@ -98,12 +98,12 @@ struct Row<'a> {
     #[serde(skip)]
     more: Option<(usize, Cow<'a, str>)>,
     #[serde(flatten)]
-    namespaces: Option<Spaces>,
+    namespaces: Option<PidNamespaces>,
 }
 
 /// What the kernel says about the namespaces of a process, when that was asked for.
 #[derive(Debug, Serialize)]
-struct Spaces {
+struct PidNamespaces {
     namespaces: Relations,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,10 +284,10 @@ fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocu
 }
 
 /// The paths of the namespaces, and those of the processes.
-fn apart<'a>(things: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
+fn apart<'a>(selections: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>) {
     let (mut spaces, mut paths) = (HashSet::new(), HashSet::new());
-    for thing in things {
-        match thing {
+    for selected in selections {
+        match selected {
             Selected::Namespace(namespace) => spaces.insert(&*namespace.path),
             Selected::Process(process) => paths.insert(&*process.path),
         };
@@ -312,8 +312,8 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
             age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
             more: None,
             namespaces: kinship.as_mut().map(|kinship| match kinship.of(process) {
-                Ok(relations) => Spaces { namespaces: Relations(relations), problem: None },
-                Err(error) => Spaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
+                Ok(relations) => PidNamespaces { namespaces: Relations(relations), problem: None },
+                Err(error) => PidNamespaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
             }),
         }
     };

@@ -50,10 +50,10 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (mut connection, snapshot) = selection::look(&args.target, &args.addresses)?;
-    let things = resolve(&snapshot, &args.addresses, &args.selection)?;
-    let paths = outermost(&things, &args.addresses);
+    let selections = resolve(&snapshot, &args.addresses, &args.selection)?;
+    let paths = outermost(&selections, &args.addresses);
     if paths.is_empty() {
-        let message = "nothing that is addressed can be restarted: programs of `exec` come once";
+        let message = "none of the addresses can be restarted: programs started by `exec` run only once";
         return Err(CommandError::not_found(message));
     }
     if !args.quiet {
@@ -82,9 +82,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// The paths of what is meant, without what is inside of something else that is.
-fn outermost(things: &[Selected<'_>], addresses: &[Address]) -> Vec<String> {
+fn outermost(selections: &[Selected<'_>], addresses: &[Address]) -> Vec<String> {
     // A pattern for what is in a namespace does not mean the namespace, for which its PID 1 stands.
-    let is_meant = |thing: &&Selected<'_>| match thing {
+    let is_meant = |selected: &&Selected<'_>| match selected {
         Selected::Namespace(_) => true,
         Selected::Process(process) => {
             let is_named = addresses.iter().any(|address| address.path() == process.path);
@@ -92,10 +92,10 @@ fn outermost(things: &[Selected<'_>], addresses: &[Address]) -> Vec<String> {
         }
     };
     let mut paths: Vec<String> = Vec::new();
-    for thing in things.iter().filter(is_meant) {
-        let path = match thing {
+    for selected in selections.iter().filter(is_meant) {
+        let path = match selected {
             Selected::Process(process) if process.enter == "init" => &process.ns,
-            thing => thing.path(),
+            selected => selected.path(),
         };
         if !paths.iter().any(|outer| path == outer || is_inside(path, outer)) {
             paths.push(path.to_owned());

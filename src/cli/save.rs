@@ -70,12 +70,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let is_one = args.truth || args.topology;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if args.truth && args.topology {
-        let error = CommandError::usage("--truth and --topology each want to be the only one");
-        return Err(error.help("without either both are written"));
+        let error = CommandError::usage("--truth and --topology cannot be used together");
+        return Err(error.help("without either, both files are written"));
     }
     if to_stdout && !is_one {
-        let error = CommandError::usage("two files do not fit into standard output");
-        return Err(error.help("choose one by --truth or --topology"));
+        let error = CommandError::usage("cannot write two files to standard output");
+        return Err(error.help("choose one with --truth or --topology"));
     }
     let target = Target { name: args.named.clone().or_else(|| args.target.name.clone()) };
     let mut connection = target.connect(None)?;

@@ -9,12 +9,12 @@ use nestns_topology::{Included, Surroundings};
 
 /// This machine, from the directory that nestns was started in.
 #[derive(Debug, Clone)]
-pub(super) struct Machine {
+pub(super) struct HostSnapshot {
     /// The file itself; `None` for standard input.
     pub(super) file: Option<PathBuf>,
 }
 
-impl Surroundings for Machine {
+impl Surroundings for HostSnapshot {
     fn include(&self, path: &str, from: &str) -> Result<Included, String> {
         if path.is_empty() {
             return Err("the path is empty".to_owned());

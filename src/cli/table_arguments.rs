@@ -150,7 +150,7 @@ impl TableArguments {
             let Some(field) = fields.iter().find(|field| field.name == word) else {
                 let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
                 let error = CommandError::usage(format!("there is no column `{word}`"));
-                return Err(error.help(format!("these are: {}", names.join(", "))));
+                return Err(error.help(format!("the columns are {}", names.join(", "))));
             };
             if !chosen.iter().any(|other| other.name == field.name) {
                 chosen.push(field);

@@ -15,7 +15,7 @@ use super::unresponsive;
 use nestns_client::discovery::{self, Found, Presence};
 use nestns_client::protocol::client::Client;
 use nestns_client::protocol::client_error::ClientError;
-use nestns_client::protocol::message::{Problem, Reply, Request, Snapshot};
+use nestns_client::protocol::message::{Reply, Request, RequestError, Snapshot};
 use nestns_observe::process;
 
 // The argument.
@@ -157,39 +157,39 @@ pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
 }
 
 /// Kind of a refusal; most depend on the present state.
-fn kind(problem: &Problem) -> ErrorKind {
+fn kind(problem: &RequestError) -> ErrorKind {
     match problem {
-        Problem::Malformed { .. } | Problem::Nothing => ErrorKind::Usage,
-        Problem::Inside { .. } | Problem::Elsewhere => ErrorKind::Forbidden,
-        Problem::NoNamespace { .. }
-        | Problem::NoProcess { .. }
-        | Problem::Undeclared { .. }
-        | Problem::Gone { .. }
-        | Problem::Unnamed { .. }
-        | Problem::Ended { .. }
-        | Problem::TargetEnded { .. }
-        | Problem::ProgramEnded
-        | Problem::InitEnded { .. }
-        | Problem::TopologyEnded
-        | Problem::InitExited { .. }
-        | Problem::Never { .. } => ErrorKind::NotFound,
-        Problem::Unreleased
-        | Problem::Released
-        | Problem::TopologyStopping
-        | Problem::TooLateToPause
-        | Problem::NamespaceStopping { .. }
-        | Problem::NothingAround { .. }
-        | Problem::Paused { .. }
-        | Problem::PausedAlready { .. }
-        | Problem::PausedWith { .. }
-        | Problem::NotPaused { .. }
-        | Problem::Resumed { .. }
-        | Problem::Foreground { .. }
-        | Problem::BuiltinInit { .. }
-        | Problem::TerminalOfUp { .. }
-        | Problem::NotKept { .. } => ErrorKind::Conflict,
-        Problem::CannotPause { check: Some(_), .. } | Problem::Failed { status: 4, .. } => ErrorKind::Machine,
-        Problem::Failed { status: 5, .. } => ErrorKind::Start,
+        RequestError::Malformed { .. } | RequestError::Nothing => ErrorKind::Usage,
+        RequestError::Inside { .. } | RequestError::Elsewhere => ErrorKind::Forbidden,
+        RequestError::NoNamespace { .. }
+        | RequestError::NoProcess { .. }
+        | RequestError::Undeclared { .. }
+        | RequestError::Gone { .. }
+        | RequestError::Unnamed { .. }
+        | RequestError::Ended { .. }
+        | RequestError::TargetEnded { .. }
+        | RequestError::ProgramEnded
+        | RequestError::InitEnded { .. }
+        | RequestError::TopologyEnded
+        | RequestError::InitExited { .. }
+        | RequestError::Never { .. } => ErrorKind::NotFound,
+        RequestError::Unreleased
+        | RequestError::Released
+        | RequestError::TopologyStopping
+        | RequestError::TooLateToPause
+        | RequestError::NamespaceStopping { .. }
+        | RequestError::NothingAround { .. }
+        | RequestError::Paused { .. }
+        | RequestError::PausedAlready { .. }
+        | RequestError::PausedWith { .. }
+        | RequestError::NotPaused { .. }
+        | RequestError::Resumed { .. }
+        | RequestError::Foreground { .. }
+        | RequestError::BuiltinInit { .. }
+        | RequestError::TerminalOfUp { .. }
+        | RequestError::NotKept { .. } => ErrorKind::Conflict,
+        RequestError::CannotPause { check: Some(_), .. } | RequestError::Failed { status: 4, .. } => ErrorKind::Machine,
+        RequestError::Failed { status: 5, .. } => ErrorKind::Start,
         _ => ErrorKind::Failed,
     }
 }
@@ -209,11 +209,11 @@ fn none(wanted: Option<&str>) -> CommandError {
     let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
     let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
     names.sort_unstable();
-    let error = CommandError::not_found(format!("no topology named `{wanted}` runs"));
+    let error = CommandError::not_found(format!("no topology named `{wanted}` is running"));
     match names.as_slice() {
         [] => error.help("none runs at all; start one with `nestns up -d FILE`"),
         [(0, name), ..] => {
-            CommandError::failed(format!("`{name}` could not be looked at a moment ago")).help("try again")
+            CommandError::failed(format!("`{name}` could not be queried a moment ago")).help("try again")
         }
         [(distance, name), ..] if *distance <= 3 => error.help(format!("did you mean `{name}`?")),
         names => {

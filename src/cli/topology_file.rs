@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file_reader::{read, read_all, reason};
-use super::surroundings::Machine;
+use super::surroundings::HostSnapshot;
 use super::topology_arguments::Values;
 use nestns_topology::diagnostic::{Code, Diagnostic, Diagnostics, Source, Sources};
 use nestns_topology::{self, Parsed, Request, Setting};
@@ -57,7 +57,7 @@ impl TopologyFile {
     /// Expands and checks what was read; `name` names it whatever it says itself.
     pub(super) fn parse(self, name: Option<String>) -> Parsed {
         let Self { source, stem, path, settings } = self;
-        let surroundings = Machine { file: path };
+        let surroundings = HostSnapshot { file: path };
         nestns_topology::parse(Request { source, stem: &stem, name, settings, surroundings: &surroundings })
     }
 }

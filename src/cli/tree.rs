@@ -109,7 +109,7 @@ fn source(args: &Args) -> Result<Source, CommandError> {
         Ok(address) => Ok(Source::Running(Some(address))),
         Err(error) => {
             let error = CommandError::usage(format!("`{word}` is neither a file that exists nor an address: {error}"));
-            Err(error.help("a file is written with its `.toml`, or with `./` in front"))
+            Err(error.help("write a file with its `.toml`, or with a leading `./`"))
         }
     }
 }
@@ -126,8 +126,8 @@ fn is_file(word: &str) -> bool {
 
 fn of_file(args: &Args, file: Option<PathBuf>) -> Result<Status, CommandError> {
     if let Some(from) = &args.from {
-        let error = CommandError::usage(format!("`--from {from}` is about a topology that runs"));
-        let help = "start it with `nestns up -d`; of a file every number of every level is shown";
+        let error = CommandError::usage(format!("`--from {from}` needs a running topology"));
+        let help = "start it with `nestns up -d`; for a file, the PIDs of every level are shown";
         return Err(error.help(help));
     }
     let arguments = TopologyArguments { file, values: args.values.clone() };
@@ -172,8 +172,8 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     let from = args.from.as_ref().map(|from| observer(&snapshot, from)).transpose()?.flatten();
     let inside = Selection { recursive: true, ..Selection::default() };
     selection::threads::note(&snapshot, &addresses);
-    let things = selection::resolve(&snapshot, &addresses, &inside)?;
-    let scope = scope(&snapshot, &things);
+    let selections = selection::resolve(&snapshot, &addresses, &inside)?;
+    let scope = scope(&snapshot, &selections);
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &scope, from))?,
         AnswerFormat::Human => {
@@ -194,7 +194,7 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
 fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a NamespaceDocument>, CommandError> {
     match from {
         Place::Everywhere => {
-            let error = CommandError::usage("one looks from one namespace, and `*` is all of them");
+            let error = CommandError::usage("`--from` takes one namespace, but `*` means all of them");
             Err(error.help("`nestns see` shows what each of them sees"))
         }
         Place::Address(address) if address.is_host() => Ok(None),
@@ -233,16 +233,16 @@ fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet
 }
 
 /// What was chosen, with the namespaces around it.
-fn scope<'a>(snapshot: &'a Snapshot, things: &[Selected<'a>]) -> Scope<'a> {
+fn scope<'a>(snapshot: &'a Snapshot, selections: &[Selected<'a>]) -> Scope<'a> {
     let undeclared = selection::parents_of_undeclared(snapshot);
     let mut scope = Scope { namespaces: HashSet::new(), processes: HashSet::new() };
-    for thing in things {
-        let made = std::iter::successors(Some(thing.namespace()), |space| undeclared.get(space).copied());
+    for selected in selections {
+        let made = std::iter::successors(Some(selected.namespace()), |space| undeclared.get(space).copied());
         scope.namespaces.extend(made);
-        let home = selection::declared_around(&undeclared, thing.namespace());
+        let home = selection::declared_around(&undeclared, selected.namespace());
         scope.namespaces.insert(home);
         scope.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
-        if let Selected::Process(process) = thing {
+        if let Selected::Process(process) = selected {
             scope.processes.insert(&process.path);
         }
     }

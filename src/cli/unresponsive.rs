@@ -43,11 +43,10 @@ pub(super) fn error(name: &str, controller: i32) -> CommandError {
 /// Kills a controller, and waits until it is gone.
 pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<(), CommandError> {
     let Some(process) = verified(directory, client) else {
-        let message = format!(
-            "it cannot be told for certain which process is the controller of `{name}`, and nothing was killed"
-        );
+        let message =
+            format!("cannot determine for certain which process is the controller of `{name}`; nothing was killed");
         return Err(CommandError::failed(message)
-            .help(format!("`fuser {}` tells who has its lock", lock_in(directory).display())));
+            .help(format!("`fuser {}` shows which process holds its lock", lock_in(directory).display())));
     };
     match process.signal(libc::SIGKILL) {
         Ok(()) | Err(Errno::ESRCH) => {}

@@ -24,7 +24,7 @@ use nestns_client::documents::ExitDocument;
 use nestns_client::documents::Timeline;
 use nestns_observe::doctor::required::refused_calls;
 use nestns_runtime::controller::start_error::StartError;
-use nestns_runtime::controller::startup_report::{Patience, StartupReport};
+use nestns_runtime::controller::startup_report::{StartupReport, WaitUntil};
 use nestns_runtime::controller::timeline::milliseconds;
 use nestns_runtime::controller::{self, Gates, LinesTo, Request, Summary};
 use nestns_runtime::engine::plan::Order;
@@ -190,17 +190,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         if !refused.is_empty() {
             return Err(launch::start_error(&StartError::Calls(refused), &topology.files));
         }
-        let patience = if args.no_wait { Patience::UntilReleased } else { Patience::UntilReady };
+        let wait_until = if args.no_wait { WaitUntil::UntilReleased } else { WaitUntil::UntilReady };
         // As a controller in the foreground that fails as early.
         let failed =
             |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &topology.files);
-        match detach::split(patience).map_err(failed)? {
+        match detach::split(wait_until).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
                 let what = format!("`{}` runs, but this cannot be told", news.name);
                 return write_detached(&news, args).map_err(|error| error.context(what));
             }
-            Side::Controller(herald) => options.herald = Some(herald),
+            Side::Controller(report_channel) => options.report_channel = Some(report_channel),
         }
         // Nobody reads what would go to the caller's own streams.
         topology.detach();

@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
     let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
         Ok(_) if is_whole => Vec::new(),
-        Ok(things) => things.iter().map(|thing| thing.address()).collect(),
+        Ok(selections) => selections.iter().map(|selected| selected.address()).collect(),
         // Programs of `exec` are listed as long as they run; how they have ended is known to the controller for a while.
         Err(Unresolved::Nothing { address, .. }) if is_exec_process(&address) && args.until == Until::Gone => {
             return Ok(Status::Done);
@@ -186,7 +186,7 @@ fn ended(connection: &Connection, until: Until) -> Result<Exits, CommandError> {
     match until {
         Until::Exited | Until::Gone => Ok(Vec::new()),
         Until::Started | Until::Ready => {
-            let message = format!("`{}` has ended, and it was not so far before", connection.name);
+            let message = format!("`{}` ended before it reached that state", connection.name);
             Err(CommandError::not_found(message))
         }
     }

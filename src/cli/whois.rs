@@ -12,7 +12,7 @@ use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
 use super::target::Target;
 use crate::present::table::{Cell, Cut};
-use nestns_observe::machine::{Machine, Search, SpaceId};
+use nestns_observe::host_snapshot::{HostSnapshot, PidNamespaceId, Search};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -113,18 +113,18 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
     let wanted = wanted(args)?;
     let names = Names::all();
-    Machine::make_room();
-    let machine = Machine::read(Search::Members)?;
+    HostSnapshot::make_room();
+    let machine = HostSnapshot::read(Search::Members)?;
     let place = args.number.place.as_ref().or(args.place.as_ref());
     if let Some(Place::Inode(inode)) = place
         && machine.by_inode(*inode).is_none()
     {
-        let message = format!("there is no PID namespace pid:[{inode}], or you may not look into it");
+        let message = format!("there is no PID namespace pid:[{inode}], or you are not permitted to examine it");
         let help = "`nestns tree --host` shows every namespace of this machine";
         return Err(CommandError::not_found(message).help(help));
     }
     let inode = |space| machine.space(space).inode;
-    let is_wanted = |space: Option<SpaceId>| wanted.is_none() || space.map(inode) == wanted;
+    let is_wanted = |space: Option<PidNamespaceId>| wanted.is_none() || space.map(inode) == wanted;
     let threads = machine.threads_with(args.number.number);
     let bearers = machine.bearers(args.number.number).into_iter().map(|(space, process)| (space, process, None));
     // Of a thread, who it is a thread of; its numbers are its own.
@@ -160,7 +160,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             0 => String::new(),
             count => format!("; {count} processes are in namespaces that only root can examine"),
         };
-        return Err(CommandError::not_found(format!("nobody has the number {}{hidden}", args.number.number)));
+        return Err(CommandError::not_found(format!("no process has the number {}{hidden}", args.number.number)));
     } else {
         args.table.show(&columns, &matches, |one| &one.who)?;
     }
@@ -170,8 +170,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 /// Which namespace is asked for, by its inode; `None` for all.
 fn wanted(args: &Args) -> Result<Option<u64>, CommandError> {
     if args.number.place.is_some() && args.place.is_some() {
-        let message = "the number says itself in which namespace, and so does `--in` (or NESTNS_IN)";
-        return Err(CommandError::usage(message).help("write one of them"));
+        let message = "the namespace is given both with the number and with `--in` (or NESTNS_IN)";
+        return Err(CommandError::usage(message).help("use one of them"));
     }
     let Some(place) = args.number.place.as_ref().or(args.place.as_ref()) else { return Ok(None) };
     let snapshot = match place.address() {

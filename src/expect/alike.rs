@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::facts::{Facts, Observer, Sight};
+use super::facts::{Facts, Observer, Visibility};
 use nestns_topology::Address;
 
 /// Number of instances from which on they are grouped: fewer are easier to read one by one.
@@ -13,7 +13,7 @@ const MANY: usize = 8;
 /// The observers that are namespaces, in groups: those reported as one group, or one by one.
 pub(super) struct Alike<'a> {
     facts: &'a Facts,
-    sight: &'a Sight,
+    visibility: &'a Visibility,
     /// Processes seen, by observer.
     seen: HashMap<usize, Vec<usize>>,
     /// Number of processes directly in a namespace, by its kind.
@@ -23,22 +23,22 @@ pub(super) struct Alike<'a> {
 }
 
 impl<'a> Alike<'a> {
-    pub(super) fn of(facts: &'a Facts, sight: &'a Sight) -> Self {
+    pub(super) fn of(facts: &'a Facts, visibility: &'a Visibility) -> Self {
         let mut seen: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (&(observer, at), _) in sight.cells.iter().filter(|(_, mark)| mark.is_seen) {
+        for (&(observer, at), _) in visibility.cells.iter().filter(|(_, mark)| mark.is_seen) {
             seen.entry(observer).or_default().push(at);
         }
         let mut totals: BTreeMap<String, usize> = BTreeMap::new();
-        for one in &sight.seen {
+        for one in &visibility.seen {
             *totals.entry(kind(&one.space)).or_default() += 1;
         }
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let spaces: HashSet<&str> = facts.spaces.iter().map(String::as_str).collect();
         let looks = |one: &Observer| one.trouble.is_none() && spaces.contains(one.path.as_str());
-        for (at, observer) in sight.observers.iter().enumerate().filter(|(_, one)| looks(one)) {
+        for (at, observer) in visibility.observers.iter().enumerate().filter(|(_, one)| looks(one)) {
             groups.entry(kind(&observer.path)).or_default().push(at);
         }
-        Self { facts, sight, seen, totals, groups }
+        Self { facts, visibility, seen, totals, groups }
     }
 
     /// The groups that one table is enough for, with that table: how many processes each member sees, and which.
@@ -76,7 +76,7 @@ impl<'a> Alike<'a> {
     fn view(&self, observer: usize) -> Option<BTreeMap<String, usize>> {
         let mut view = BTreeMap::new();
         for &at in self.seen.get(&observer).into_iter().flatten() {
-            let one = &self.sight.seen[at];
+            let one = &self.visibility.seen[at];
             if one.path.contains('#') {
                 return None;
             }

@@ -5,7 +5,6 @@ use serde::Serialize;
 /// Outcome of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the variants are their names")]
 pub(crate) enum Status {
     Passed,
     Failed,
@@ -16,7 +15,6 @@ pub(crate) enum Status {
 
 /// Place of a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are their names")]
 pub(crate) struct Place {
     pub(crate) file: String,
     pub(crate) line: u32,

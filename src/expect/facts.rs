@@ -12,7 +12,7 @@ pub(crate) struct Facts {
     /// The paths of the namespaces, in the order of creation.
     pub(crate) spaces: Vec<String>,
     /// Visibility matrices, by each mechanism that was asked for.
-    pub(crate) sights: BTreeMap<Via, Sight>,
+    pub(crate) sights: BTreeMap<Via, Visibility>,
 }
 
 /// A declared process.
@@ -34,7 +34,7 @@ pub(crate) struct ProcessFact {
 
 /// A matrix.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sight {
+pub(crate) struct Visibility {
     /// The observers.
     pub(crate) observers: Vec<Observer>,
     /// The processes observed.

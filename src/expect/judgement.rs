@@ -1,7 +1,7 @@
 //! Comparison of expectations with facts.
 
 use super::case::{Case, Place, Row, Status};
-use super::facts::{Facts, ProcessFact, Seen, Sight};
+use super::facts::{Facts, ProcessFact, Seen, Visibility};
 use nestns_topology::Address;
 use nestns_topology::State;
 use nestns_topology::address::{Reading, Wanted};
@@ -36,15 +36,17 @@ const fn passed(holds: bool) -> Status {
 fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
     let how = if via == Via::Chain { String::new() } else { format!(" via {}", via.word()) };
     let (name, verdict) = match &claim.assertion {
-        Assertion::Sees { from, of } => (format!("{from} sees {of}{how}"), sight(facts, via, from, of, Wish::Seen)),
+        Assertion::Sees { from, of } => {
+            (format!("{from} sees {of}{how}"), visibility(facts, via, from, of, Wish::Seen))
+        }
         Assertion::Hides { from, of } => {
-            (format!("{from} does not see {of}{how}"), sight(facts, via, from, of, Wish::Hidden))
+            (format!("{from} does not see {of}{how}"), visibility(facts, via, from, of, Wish::Hidden))
         }
         Assertion::Signal { from, to, allowed: true } => {
-            (format!("{from} may signal {to}"), sight(facts, Via::Kill, from, to, Wish::Allowed))
+            (format!("{from} may signal {to}"), visibility(facts, Via::Kill, from, to, Wish::Allowed))
         }
         Assertion::Signal { from, to, allowed: false } => {
-            (format!("{from} may not signal {to}"), sight(facts, Via::Kill, from, to, Wish::Refused))
+            (format!("{from} may not signal {to}"), visibility(facts, Via::Kill, from, to, Wish::Refused))
         }
         Assertion::SeesSoMany { from, count } => {
             (format!("{from} sees {}{how}", so_many(*count)), sees_so_many(facts, via, from, *count))
@@ -170,45 +172,50 @@ impl Wish {
 }
 
 /// Observers that an address means.
-fn observers(sight: &Sight, from: &Address) -> Vec<usize> {
-    let is_it = reading(from, &sight.observers.iter().map(|one| one.path.as_str()));
-    (0..sight.observers.len()).filter(|&at| is_it(from, &sight.observers[at].path)).collect()
+fn observers(visibility: &Visibility, from: &Address) -> Vec<usize> {
+    let is_it = reading(from, &visibility.observers.iter().map(|one| one.path.as_str()));
+    (0..visibility.observers.len()).filter(|&at| is_it(from, &visibility.observers[at].path)).collect()
 }
 
 /// Processes that an address means: those of that name, PID 1s that match a wildcard included, and those directly in a
 /// namespace of that name.
-fn seen(sight: &Sight, of: &Address) -> Vec<usize> {
+fn seen(visibility: &Visibility, of: &Address) -> Vec<usize> {
     let is_one = |one: &Seen, instances: bool| {
         let is_it = |path: &str| if instances { of.matches_instances(path) } else { of.matches(path) };
         let is_init = || if instances { of.matches_init_of_instances(&one.path) } else { of.matches_init(&one.path) };
         (of.wanted() == Wanted::Anything && (is_it(&one.path) || is_init())) || is_it(&one.space)
     };
-    let chosen = |instances| (0..sight.seen.len()).filter(|&at| is_one(&sight.seen[at], instances)).collect();
+    let chosen = |instances| (0..visibility.seen.len()).filter(|&at| is_one(&visibility.seen[at], instances)).collect();
     let literal: Vec<usize> = chosen(false);
     if literal.is_empty() { chosen(true) } else { literal }
 }
 
 /// Observers that an address means, or a verdict that says why there are none.
-fn looking<'a>(facts: &'a Facts, via: Via, from: &Address, expected: &str) -> Result<(&'a Sight, Vec<usize>), Verdict> {
-    let sight = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "not observed"))?;
-    let observers = observers(sight, from);
+fn looking<'a>(
+    facts: &'a Facts,
+    via: Via,
+    from: &Address,
+    expected: &str,
+) -> Result<(&'a Visibility, Vec<usize>), Verdict> {
+    let visibility = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "not observed"))?;
+    let observers = observers(visibility, from);
     if observers.is_empty() {
         return Err(Verdict::no(expected, format!("{from} has ended, so there is no observer")));
     }
-    match observers.iter().find_map(|&at| sight.observers[at].trouble.as_ref()) {
+    match observers.iter().find_map(|&at| visibility.observers[at].trouble.as_ref()) {
         // Nothing was found out, neither that it is so nor that it is not.
         Some(trouble) => Err(Verdict { status: Status::Skipped, ..Verdict::no(expected, trouble.clone()) }),
-        None => Ok((sight, observers)),
+        None => Ok((visibility, observers)),
     }
 }
 
-fn sight(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> Verdict {
+fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> Verdict {
     let expected = wish.words();
-    let (sight, observers) = match looking(facts, via, from, expected) {
+    let (visibility, observers) = match looking(facts, via, from, expected) {
         Ok(looking) => looking,
         Err(verdict) => return verdict,
     };
-    let whom = seen(sight, of);
+    let whom = seen(visibility, of);
     if whom.is_empty() {
         let is_wanted = matches!(wish, Wish::Seen | Wish::Allowed);
         let found = format!("{of} has ended");
@@ -217,7 +224,7 @@ fn sight(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> V
     let mut rows = Vec::new();
     for &observer in &observers {
         for &at in &whom {
-            let mark = sight.cells.get(&(observer, at));
+            let mark = visibility.cells.get(&(observer, at));
             let holds = match wish {
                 Wish::Seen => mark.is_some_and(|mark| mark.is_seen),
                 Wish::Hidden => mark.is_none_or(|mark| !mark.is_seen),
@@ -232,11 +239,11 @@ fn sight(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> V
                 Some(mark) => mark.refused.clone().unwrap_or_else(|| mark.number.to_string()),
             };
             rows.push(Row {
-                observer: sight.observers[observer].path.clone(),
-                process: sight.seen[at].path.clone(),
+                observer: visibility.observers[observer].path.clone(),
+                process: visibility.seen[at].path.clone(),
                 expected: expected.to_owned(),
                 found,
-                host: Some(sight.seen[at].host),
+                host: Some(visibility.seen[at].host),
             });
         }
     }
@@ -249,16 +256,16 @@ fn sight(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> V
 }
 
 fn sees_so_many(facts: &Facts, via: Via, from: &Address, count: u64) -> Verdict {
-    let (sight, observers) = match looking(facts, via, from, &count.to_string()) {
+    let (visibility, observers) = match looking(facts, via, from, &count.to_string()) {
         Ok(looking) => looking,
         Err(verdict) => return verdict,
     };
     let sees = |observer: usize| -> u64 {
-        let marks = (0..sight.seen.len()).filter_map(|at| sight.cells.get(&(observer, at)));
+        let marks = (0..visibility.seen.len()).filter_map(|at| visibility.cells.get(&(observer, at)));
         marks.filter(|mark| mark.is_seen).count() as u64
     };
     let found: Vec<(&str, u64)> =
-        observers.iter().map(|&observer| (sight.observers[observer].path.as_str(), sees(observer))).collect();
+        observers.iter().map(|&observer| (visibility.observers[observer].path.as_str(), sees(observer))).collect();
     let words = match found.as_slice() {
         [(_, found)] => found.to_string(),
         several => several.iter().map(|(path, found)| format!("{path}: {found}")).collect::<Vec<_>>().join(", "),

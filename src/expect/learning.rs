@@ -8,23 +8,23 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::alike::Alike;
-use super::facts::{Facts, Sight};
+use super::facts::{Facts, Visibility};
 use nestns_topology::expectation::Via;
 
 /// Expectations that hold, as TOML.
 pub(crate) fn learn(facts: &Facts) -> String {
     let mut text = String::new();
-    if let Some(sight) = facts.sights.get(&Via::Chain) {
-        let alike = Alike::of(facts, sight);
+    if let Some(visibility) = facts.sights.get(&Via::Chain) {
+        let alike = Alike::of(facts, visibility);
         let mut told: HashSet<usize> = HashSet::new();
         for (group, table) in alike.tables() {
             told.extend(group);
             text += &table;
         }
-        for (at, observer) in sight.observers.iter().enumerate() {
+        for (at, observer) in visibility.observers.iter().enumerate() {
             // An observer outside sees everything.
             if !told.contains(&at) && facts.spaces.contains(&observer.path) && observer.trouble.is_none() {
-                sees(&mut text, facts, sight, at);
+                sees(&mut text, facts, visibility, at);
             }
         }
     }
@@ -41,11 +41,11 @@ pub(crate) fn learn(facts: &Facts) -> String {
     text
 }
 
-fn sees(text: &mut String, facts: &Facts, sight: &Sight, observer: usize) {
+fn sees(text: &mut String, facts: &Facts, visibility: &Visibility, observer: usize) {
     // By namespace: true if those directly in it are seen; `None` where some are and some are not.
     let mut direct: HashMap<&str, Option<bool>> = HashMap::new();
-    for (at, seen) in sight.seen.iter().enumerate() {
-        let is_seen = sight.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
+    for (at, seen) in visibility.seen.iter().enumerate() {
+        let is_seen = visibility.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
         let so_far = direct.entry(&seen.space).or_insert(Some(is_seen));
         if *so_far != Some(is_seen) {
             *so_far = None;
@@ -58,8 +58,8 @@ fn sees(text: &mut String, facts: &Facts, sight: &Sight, observer: usize) {
             continue;
         }
         let Some(Some(is_seen)) = direct.get(space.as_str()).copied() else {
-            for (at, seen) in sight.seen.iter().enumerate().filter(|(_, seen)| seen.space == *space) {
-                let is_seen = sight.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
+            for (at, seen) in visibility.seen.iter().enumerate().filter(|(_, seen)| seen.space == *space) {
+                let is_seen = visibility.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
                 // An undeclared process is gone the next time.
                 if !seen.path.contains('#') {
                     lists[usize::from(!is_seen)].push(quoted(&seen.path));
@@ -75,7 +75,7 @@ fn sees(text: &mut String, facts: &Facts, sight: &Sight, observer: usize) {
             covered = Some(space);
         }
     }
-    let _ = writeln!(text, "[[expect]]\nfrom  = {}", quoted(&format!("{}/", sight.observers[observer].path)));
+    let _ = writeln!(text, "[[expect]]\nfrom  = {}", quoted(&format!("{}/", visibility.observers[observer].path)));
     for (key, list) in ["sees ", "hides"].into_iter().zip(lists) {
         if !list.is_empty() {
             let _ = writeln!(text, "{key} = [{}]", list.join(", "));

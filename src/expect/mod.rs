@@ -10,6 +10,6 @@ mod judgement;
 mod learning;
 pub(crate) mod report;
 
-pub(crate) use case::{Case, Place, Status};
+pub(crate) use case::{Case, Status};
 pub(crate) use judgement::judge;
 pub(crate) use learning::learn;

@@ -34,7 +34,7 @@ use nestns_sys::pidfd::Pidfd;
 use nestns_sys::reap::await_child;
 
 /// Time limit of an experiment.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// So long a line is listened to.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -116,7 +116,7 @@ pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, Sta
         }
     }
     await_end(helper);
-    let Some(bytes) = read else { return Ok(Finding::skip(format!("it took longer than {} s", PATIENCE.as_secs()))) };
+    let Some(bytes) = read else { return Ok(Finding::skip(format!("it took longer than {} s", TIMEOUT.as_secs()))) };
     match postcard::from_bytes::<Result<Finding, (String, i32)>>(&bytes) {
         Ok(Ok(finding)) => Ok(finding),
         Ok(Err((what, errno))) => {
@@ -200,7 +200,7 @@ fn mount_proc() -> nix::Result<()> {
 }
 
 fn read(answer: &mut File) -> Option<Vec<u8>> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     loop {

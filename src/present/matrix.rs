@@ -74,7 +74,6 @@ pub(crate) struct Matrix {
 
 /// Style of a matrix.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are their types")]
 pub(crate) struct Look {
     pub(crate) charset: Charset,
     pub(crate) colour: Colour,

@@ -38,7 +38,6 @@ pub(crate) enum Cut {
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are their types")]
 pub(crate) struct Column {
     pub(crate) header: &'static str,
     pub(crate) align: Align,
@@ -52,8 +51,6 @@ pub(crate) enum Cell {
     Text(String, Style),
     /// Absent value.
     None,
-    /// Value that is not visible from the point of view.
-    Invisible,
 }
 
 impl Cell {
@@ -85,7 +82,6 @@ pub(crate) enum Header {
 
 /// Style of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the fields are their types")]
 pub(crate) struct Look {
     pub(crate) charset: Charset,
     pub(crate) colour: Colour,
@@ -176,14 +172,13 @@ impl<'t> Columns<'t> {
 }
 
 fn written(cell: &Cell, charset: Charset) -> (String, Style) {
-    let (none, invisible) = match charset {
-        Charset::Unicode => ("—", "·"),
-        Charset::Ascii => ("-", "."),
+    let none = match charset {
+        Charset::Unicode => "—",
+        Charset::Ascii => "-",
     };
     match cell {
         Cell::Text(text, style) if !text.is_empty() => (escape(text), *style),
         Cell::Text(..) | Cell::None => (none.to_owned(), Style::new().dimmed()),
-        Cell::Invisible => (invisible.to_owned(), Style::new().dimmed()),
     }
 }
 
@@ -244,7 +239,7 @@ mod tests {
         vec![
             vec![Cell::text("vm/init"), Cell::text(&0), Cell::text("nestns init")],
             vec![Cell::text("vm/箱/ci"), Cell::text(&5304), Cell::text("a\u{1b}b and something that is long")],
-            vec![Cell::text("vm/ci/job/really/deep"), Cell::None, Cell::Invisible],
+            vec![Cell::text("vm/ci/job/really/deep"), Cell::None, Cell::None],
         ]
     }
 
@@ -257,7 +252,7 @@ mod tests {
 PATH                   PPID  COMMAND
 vm/init                   0  nestns init
 vm/箱/ci               5304  a\\u{1b}b and something that is long
-vm/ci/job/really/deep     —  ·
+vm/ci/job/really/deep     —  —
 "
         );
     }
@@ -270,7 +265,7 @@ vm/ci/job/really/deep     —  ·
             "\
 vm/init            0  nestns init
 vm/箱/ci        5304  a\\u{1b}b and …
-vm/ci/j…y/deep     —  ·
+vm/ci/j…y/deep     —  —
 "
         );
         for width in [0, 10, 20, 30, 36, 40, 80] {
@@ -282,11 +277,11 @@ vm/ci/j…y/deep     —  ·
 
     #[test]
     fn seven_bits_and_colours() {
-        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::Invisible, Cell::None]];
+        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::None]];
         let look = Look { charset: Charset::Ascii, header: Header::Hidden, ..Look::default() };
-        assert_eq!(render(&COLUMNS, &rows, look), "x  .  -\n");
+        assert_eq!(render(&COLUMNS, &rows, look), "x  -\n");
         let coloured = render(&COLUMNS, &rows, Look { colour: Colour::On, ..look });
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  .  -\n");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  -\n");
         assert!(coloured.starts_with("\u{1b}[1mx\u{1b}[0m"), "{coloured:?}");
     }
 }

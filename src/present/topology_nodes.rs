@@ -2,7 +2,7 @@
 
 use super::node::{Facts, Kind, Label, Node, Runs};
 use nestns_runtime::controller::roster::Roster;
-use nestns_runtime::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, Slot, Subject};
+use nestns_runtime::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, Slot};
 use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 /// Nodes of a declared topology, with the numbers that creation in file order will give.
@@ -61,7 +61,7 @@ pub(crate) fn standing(roster: &Roster) -> Vec<Node> {
 fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     let plan = roster.plan().namespace(index);
     let chain = |slot: Slot| {
-        let facts = roster.get(Subject { namespace: index, slot }).and_then(|record| record.facts.as_ref());
+        let facts = roster.get(ProcessKey { namespace: index, slot }).and_then(|record| record.facts.as_ref());
         facts.map(|facts| facts.numbers.iter().copied().map(Some).collect()).unwrap_or_default()
     };
     let processes = plan.declared_slots().zip(&plan.processes).map(|(slot, process)| Node {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nestns_client::protocol::Problem;
+use nestns_client::protocol::RequestError;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
@@ -82,7 +82,7 @@ fn a_program_inside_changes_nothing() {
             assert_eq!(answers.len(), all.len(), "{answers:?}");
             for (answer, (_, word)) in answers.iter().zip(&all) {
                 assert_eq!(answer["problem"]["code"], "inside", "{identity:?} {namespace} {word}: {answer}");
-                let problem: Problem = serde_json::from_value(answer["problem"].clone()).expect("a problem");
+                let problem: RequestError = serde_json::from_value(answer["problem"].clone()).expect("a problem");
                 assert!(problem.to_string().contains(&format!("`{word}`")), "{problem}");
                 assert!(problem.help().expect("a remedy").contains("run the command outside"), "{problem}");
             }

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use nestns_runtime::engine::failure::{Failure, Stage};
-use nestns_runtime::engine::plan::{NamespaceIndex, Slot, Subject};
+use nestns_runtime::engine::plan::{NamespaceIndex, ProcessKey, Slot};
 use nestns_runtime::engine::report::{Ending, Report};
 use nestns_sys::moment::Moment;
 use nix::errno::Errno;
@@ -90,8 +90,8 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
     let subjects = [0, 1, 2, 3, 99, u32::MAX]
         .map(Slot::nth)
         .into_iter()
-        .chain([Slot::Process(u32::MAX), Slot::Visitor, Slot::Session(1), Slot::Probe(0)])
-        .map(|slot| Subject { namespace, slot });
+        .chain([Slot::Process(u32::MAX), Slot::RunCommand, Slot::Exec(1), Slot::Probe(0)])
+        .map(|slot| ProcessKey { namespace, slot });
     for subject in subjects {
         all.extend([
             Report::Channel { subject },
@@ -113,7 +113,7 @@ fn payloads(place: &Place) -> String {
     let mut lines: Vec<String> =
         place.others.iter().chain(&nowhere).flat_map(|&index| all_about(index)).map(encode).collect();
     // How its own PID 1 has ended is not for it to say either.
-    let (subject, at) = (Subject::init(place.own), Moment::now());
+    let (subject, at) = (ProcessKey::init(place.own), Moment::now());
     lines.push(encode(Report::Ended { subject, ending: Ending::Exited(0), at }));
     lines.push(encode(Report::Channel { subject }));
     lines.join("\n")

@@ -54,7 +54,7 @@ impl Found {
 }
 
 /// How long a controller has to say who it is; all of them have it at the same time.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Looks at all of the caller's state directories, in the order of their names.
 pub fn all() -> Vec<Found> {
@@ -194,7 +194,7 @@ fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
         (directory, asked)
     };
     let asked: Vec<_> = directories.into_iter().map(ask).collect();
-    let end = Moment::now().plus(PATIENCE);
+    let end = Moment::now().plus(TIMEOUT);
     let hear = |(directory, asked): (PathBuf, Result<Client, ClientError>)| {
         let name = name_of(&directory);
         let (presence, client) = match asked {

@@ -97,7 +97,7 @@ impl<'a> Tree<'a> {
         });
         let process = |process: &Process| {
             let home = home(process.place);
-            let one = &process.inhabitant;
+            let one = &process.process_info;
             let level = self.level(Place::Declared(home), &arounds);
             ProcessDocument {
                 path: format!("{}#{}", self.words[home].0, one.numbers.get(level).copied().unwrap_or(0)),
@@ -146,7 +146,7 @@ impl<'a> Tree<'a> {
 
 /// How it has come in: a parent that is outside has put it there.
 fn enter(process: &Process) -> &'static str {
-    match (process.inhabitant.own(), process.parents.last()) {
+    match (process.process_info.own(), process.parents.last()) {
         (1, _) => "init",
         (_, Some(0)) => "join",
         _ => "fork",

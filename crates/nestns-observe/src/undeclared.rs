@@ -17,8 +17,8 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::Pid;
 
 use super::cgroup;
-use super::machine::Inhabitant;
-use super::machine::members::look;
+use super::host_snapshot::ProcessInfo;
+use super::host_snapshot::members::look;
 use super::namespace_link::linked;
 use super::process;
 use nestns_sys::errno::is_gone;
@@ -53,7 +53,7 @@ pub enum Place {
 #[derive(Debug)]
 pub struct Process {
     /// Numbers, parent, state and name.
-    pub inhabitant: Inhabitant,
+    pub process_info: ProcessInfo,
     /// Namespace that it is in.
     pub place: Place,
     /// Numbers of its parent on the levels of its own numbers; 0 where the parent is not visible.
@@ -164,13 +164,13 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
         }
-        let Some((directory, inhabitant)) = look(pid)? else { return Ok(()) };
-        if inhabitant.numbers.len() < 2 {
+        let Some((directory, process_info)) = look(pid)? else { return Ok(()) };
+        if process_info.numbers.len() < 2 {
             return Ok(());
         }
-        let Some(place) = self.place(&directory, &inhabitant)? else { return Ok(()) };
+        let Some(place) = self.place(&directory, &process_info)? else { return Ok(()) };
         if let Place::Made(at) = place
-            && inhabitant.own() == 1
+            && process_info.own() == 1
         {
             self.found.namespaces[at].init = Some(pid);
             self.found.namespaces[at].cgroup = self
@@ -179,12 +179,12 @@ impl<'a> Search<'a> {
         }
         let start_time = process::start_time(Pid::from_raw(pid))?;
         let argv = process::command_line(Pid::from_raw(pid));
-        self.found.processes.push(Process { inhabitant, place, parents: Vec::new(), start_time, argv });
+        self.found.processes.push(Process { process_info, place, parents: Vec::new(), start_time, argv });
         Ok(())
     }
 
     /// Namespace of a process; `None` if that is not of this tree.
-    fn place(&mut self, directory: &OwnedFd, inhabitant: &Inhabitant) -> io::Result<Option<Place>> {
+    fn place(&mut self, directory: &OwnedFd, process_info: &ProcessInfo) -> io::Result<Option<Place>> {
         const LINK: &str = "ns/pid";
         match linked(directory, LINK, "pid") {
             Ok(inode) => {
@@ -195,7 +195,7 @@ impl<'a> Search<'a> {
                 self.made(openat(directory, LINK, flags, Mode::empty())?)
             }
             // Another user's process, which may not be looked into: the namespaces around it may be asked all the same.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(self.deepest(inhabitant)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(self.deepest(process_info)),
             Err(error) => Err(error),
         }
     }
@@ -221,8 +221,8 @@ impl<'a> Search<'a> {
     }
 
     /// The innermost namespace that is known to contain a process whose own may not be seen.
-    fn deepest(&self, inhabitant: &Inhabitant) -> Option<Place> {
-        let pid = Pid::from_raw(inhabitant.pid());
+    fn deepest(&self, process_info: &ProcessInfo) -> Option<Place> {
+        let pid = Pid::from_raw(process_info.pid());
         let holds = |one: &Declared| {
             let descriptor = File::open(format!("/proc/{}/ns/pid", one.init)).ok();
             descriptor.is_some_and(|descriptor| namespace::pid_in(descriptor.as_fd(), pid).is_ok())
@@ -262,12 +262,12 @@ impl<'a> Search<'a> {
         let mut parents: HashMap<i32, (Vec<i32>, Vec<u64>)> = HashMap::new();
         let mut numbered = Vec::with_capacity(self.found.processes.len());
         for process in &self.found.processes {
-            let pid = process.inhabitant.parent;
+            let pid = process.process_info.parent;
             let (numbers, line) = parents.entry(pid).or_insert_with(|| self.facts(pid));
             let own = self.line(process.place);
             // On the level of the reader every process is visible, and below as far as the namespaces are the same.
             let common = 1 + own.iter().zip(&*line).take_while(|(own, other)| own == other).count();
-            let levels = 0..process.inhabitant.numbers.len();
+            let levels = 0..process.process_info.numbers.len();
             let number = |level| numbers.get(level).copied().filter(|_| level < common).unwrap_or(0);
             numbered.push(levels.map(number).collect());
         }

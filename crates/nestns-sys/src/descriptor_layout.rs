@@ -19,7 +19,7 @@ pub const NULL: RawFd = 6;
 /// The program's side of the pseudo-terminal; `/dev/null` in a topology without one.
 pub const TERMINAL: RawFd = 7;
 /// Channel to the parent while a namespace is created; open only in processes that need one.
-pub const NURSERY: RawFd = 8;
+pub const SYNC_CHANNEL: RawFd = 8;
 /// First number that is free for a process's own use.
 pub const FIRST_FREE: RawFd = 9;
 

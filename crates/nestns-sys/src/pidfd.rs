@@ -168,8 +168,8 @@ impl Pidfd {
     }
 
     /// Waits until the process has ended, for at most this time; true if it has.
-    pub fn await_end(&self, patience: std::time::Duration) -> bool {
-        let end = std::time::Instant::now() + patience;
+    pub fn await_end(&self, timeout: std::time::Duration) -> bool {
+        let end = std::time::Instant::now() + timeout;
         loop {
             let left = end.saturating_duration_since(std::time::Instant::now());
             let mut ended = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];

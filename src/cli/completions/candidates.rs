@@ -15,7 +15,7 @@ use nestns_client::protocol::message::{Reply, Request, Snapshot};
 use nestns_client::state_directory;
 
 /// Nobody waits longer for a Tab.
-const PATIENCE: Duration = Duration::from_millis(700);
+const TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The names of the topologies that run.
 pub(super) fn topologies(current: &OsStr) -> Vec<CompletionCandidate> {
@@ -83,7 +83,7 @@ fn snapshot(name: &str) -> Option<Snapshot> {
     let mut places = state_directory::places().into_iter().map(|place| place.path().join(name));
     let mut client = places.find_map(|directory| Client::connect(&directory).ok())?;
     client.send(Request::Snapshot, &[]).ok()?;
-    match client.wait(Some(PATIENCE)).ok()??.reply {
+    match client.wait(Some(TIMEOUT)).ok()??.reply {
         Reply::Snapshot(snapshot) => Some(*snapshot),
         _ => None,
     }

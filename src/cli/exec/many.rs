@@ -18,7 +18,7 @@ use crate::cli::terminal::{Signals, Watch};
 use crate::present::line::Lines;
 use nestns_client::journal::Stream;
 use nestns_client::protocol::client::Client;
-use nestns_client::protocol::message::Execution;
+use nestns_client::protocol::message::ExecRequest;
 
 /// How many run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;
@@ -41,10 +41,10 @@ struct Output {
 }
 
 /// Runs it in each of them.
-pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Lines) -> Result<Status, CommandError> {
+pub(super) fn run(connection: &Connection, executions: Vec<ExecRequest>, lines: Lines) -> Result<Status, CommandError> {
     let signals = Signals::open().context("cannot block the signals to forward")?;
     let null = std::fs::OpenOptions::new().read(true).open("/dev/null").context("cannot open /dev/null")?;
-    let mut waiting: VecDeque<Execution> = executions.into();
+    let mut waiting: VecDeque<ExecRequest> = executions.into();
     let mut running: Vec<Running> = Vec::new();
     let mut worst = 0;
     let mut errors = Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn run(connection: &Connection, executions: Vec<Execution>, lines: Li
     }
 }
 
-fn begin(connection: &Connection, execution: Execution, null: &std::fs::File) -> Result<Running, CommandError> {
+fn begin(connection: &Connection, execution: ExecRequest, null: &std::fs::File) -> Result<Running, CommandError> {
     let path = path(&execution).to_owned();
     let client = Client::connect(&connection.directory).map_err(|error| own_failure(connection.fail(&error)))?;
     let own = Connection { name: connection.name.clone(), directory: connection.directory.clone(), client };
@@ -151,17 +151,18 @@ impl Output {
 }
 
 /// In which of the things that are addressed: the namespaces, or beside the processes where there is none among them.
-pub(super) fn where_to<'a>(things: &[Selected<'a>]) -> Vec<Selected<'a>> {
-    let namespaces: Vec<_> = things.iter().copied().filter(|thing| matches!(thing, Selected::Namespace(_))).collect();
-    if namespaces.is_empty() { things.to_vec() } else { namespaces }
+pub(super) fn where_to<'a>(selections: &[Selected<'a>]) -> Vec<Selected<'a>> {
+    let namespaces: Vec<_> =
+        selections.iter().copied().filter(|selected| matches!(selected, Selected::Namespace(_))).collect();
+    if namespaces.is_empty() { selections.to_vec() } else { namespaces }
 }
 
 /// How the lines are shown.
-pub(super) fn lines(when: When, executions: &[Execution]) -> Lines {
+pub(super) fn lines(when: When, executions: &[ExecRequest]) -> Lines {
     Lines::new(when.colour(&std::io::stdout()), charset(), executions.iter().map(path))
 }
 
 /// What stands before the lines of a program.
-fn path(execution: &Execution) -> &str {
+fn path(execution: &ExecRequest) -> &str {
     execution.beside.as_ref().map_or(&execution.namespace, |beside| &beside.path)
 }

@@ -20,7 +20,7 @@ use super::target::{Connection, Target};
 use super::terminal::DetachKeys;
 use super::undeclared;
 use crate::cli::command_error::{CommandError, Context as _};
-use nestns_client::protocol::message::Execution;
+use nestns_client::protocol::message::ExecRequest;
 use nestns_client::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use nestns_runtime::engine::plan;
 use nestns_topology::Address;
@@ -114,7 +114,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     }
     if is_at_once {
         // Most often it is a namespace: who asks for `vm/ci` need not be told first of all that runs.
-        let execution = Execution { namespace: args.target.path(), ..execution.clone() };
+        let execution = ExecRequest { namespace: args.target.path(), ..execution.clone() };
         connection = match plain::run(connection, execution)? {
             Ran::Over(status) => return Ok(status),
             Ran::NoNamespace(connection) => connection,
@@ -145,38 +145,43 @@ fn is_full_path(target: &Address) -> bool {
 }
 
 /// What is asked in each of the places that are addressed.
-fn executions(connection: &mut Connection, args: &Args, execution: &Execution) -> Result<Vec<Execution>, CommandError> {
+fn executions(
+    connection: &mut Connection,
+    args: &Args,
+    execution: &ExecRequest,
+) -> Result<Vec<ExecRequest>, CommandError> {
     // A number may be that of any process, a name is that of a declared one.
     let snapshot =
         if args.target.number().is_some() { undeclared::snapshot(connection) } else { connection.snapshot() };
     let snapshot = snapshot.map_err(own_failure)?;
     let undeclared = selection::parents_of_undeclared(&snapshot);
     let found = if args.all {
-        resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection).map(|things| many::where_to(&things))
+        resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection)
+            .map(|selections| many::where_to(&selections))
     } else {
-        resolve_one(&snapshot, &args.target).map(|thing| vec![thing])
+        resolve_one(&snapshot, &args.target).map(|selected| vec![selected])
     };
     let places = found?;
     let mut executions = Vec::new();
-    for thing in places {
-        let beside = match thing {
+    for selected in places {
+        let beside = match selected {
             Selected::Namespace(_) => None,
             Selected::Process(process) => {
                 let Some(identity) = selection::identity(process) else {
-                    let message = format!("`{}` has ended; nothing can start beside it any more", process.path);
+                    let message = format!("`{}` has ended, so nothing can be started next to it", process.path);
                     return Err(own_failure(CommandError::not_found(message)));
                 };
                 Some(identity)
             }
         };
-        let namespace = selection::declared_around(&undeclared, thing.namespace()).to_owned();
-        executions.push(Execution { namespace, beside, ..execution.clone() });
+        let namespace = selection::declared_around(&undeclared, selected.namespace()).to_owned();
+        executions.push(ExecRequest { namespace, beside, ..execution.clone() });
     }
     Ok(executions)
 }
 
 /// Starts it, and goes.
-fn start(connection: Connection, execution: Execution) -> Result<Status, CommandError> {
+fn start(connection: Connection, execution: ExecRequest) -> Result<Status, CommandError> {
     let mut process = ExecProcess::begin(connection, execution, &[])?;
     loop {
         if let Some(path) = process.path() {
@@ -190,7 +195,7 @@ fn start(connection: Connection, execution: Execution) -> Result<Status, Command
 }
 
 /// What is asked, but for the namespace.
-fn execution(asked: &Args) -> Result<Execution, String> {
+fn execution(asked: &Args) -> Result<ExecRequest, String> {
     let is_shell = asked.command.is_empty();
     let argv = if is_shell {
         let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
@@ -201,7 +206,7 @@ fn execution(asked: &Args) -> Result<Execution, String> {
     let has_terminal = is_shell && !asked.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let identity =
         asked.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
-    Ok(Execution {
+    Ok(ExecRequest {
         namespace: String::new(),
         beside: None,
         argv,

@@ -12,7 +12,7 @@ use crate::cli::target::Connection;
 use crate::cli::terminal::{Exchange, Signals};
 use nestns_client::discovery;
 use nestns_client::protocol::client_error::ClientError;
-use nestns_client::protocol::message::Execution;
+use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::descriptor;
 use nestns_sys::moment::Moment;
 
@@ -28,7 +28,7 @@ pub(super) enum Ran {
 }
 
 /// Runs it.
-pub(super) fn run(connection: Connection, execution: Execution) -> Result<Ran, CommandError> {
+pub(super) fn run(connection: Connection, execution: ExecRequest) -> Result<Ran, CommandError> {
     let signals = Signals::open().context("cannot block the signals to forward")?;
     let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut process = ExecProcess::begin(connection, execution, &streams)?;

@@ -8,7 +8,7 @@ use crate::cli::target::Connection;
 use crate::cli::terminal::Watch;
 use nestns_client::documents::ExitDocument;
 use nestns_client::protocol::client_error::ClientError;
-use nestns_client::protocol::message::{Execution, Problem, Reply, Request};
+use nestns_client::protocol::message::{ExecRequest, Reply, Request, RequestError};
 
 /// How it came out.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl ExecProcess {
     /// Asks for it; the descriptors are its streams.
     pub(super) fn begin(
         mut connection: Connection,
-        execution: Execution,
+        execution: ExecRequest,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Self, CommandError> {
         let request = connection.client.send(Request::Execute(Box::new(execution)), descriptors);
@@ -123,11 +123,11 @@ impl ExecProcess {
                     }
                     Reply::Refused { message, status } => return Some(Outcome::Refused(message, status)),
                     Reply::NoNamespace => return Some(Outcome::NoNamespace),
-                    Reply::Problem(problem) => return Some(Outcome::Failed(problem.into())),
+                    Reply::RequestError(problem) => return Some(Outcome::Failed(problem.into())),
                     _ => {}
                 },
                 Ok(Some(answer)) if matches!(answer.reply, Reply::Gone) => {
-                    return Some(Outcome::Failed(Problem::TopologyEnded.into()));
+                    return Some(Outcome::Failed(RequestError::TopologyEnded.into()));
                 }
                 // Of a signal that was passed on: it may have ended meanwhile.
                 Ok(Some(_)) => {}
@@ -160,8 +160,8 @@ impl ExecProcess {
                 match answer.reply {
                     Reply::Ended(exit) if answer.id == self.request => self.ended = Some(exit),
                     // It has ended before it could be left.
-                    Reply::Problem(_) if answer.id == request && self.ended.is_some() => return Ok(()),
-                    Reply::Problem(problem) if answer.id == request => return Err(problem.into()),
+                    Reply::RequestError(_) if answer.id == request && self.ended.is_some() => return Ok(()),
+                    Reply::RequestError(problem) if answer.id == request => return Err(problem.into()),
                     Reply::Done if answer.id == request => return Ok(()),
                     Reply::Gone => return Err(ClientError::HungUp),
                     _ => {}

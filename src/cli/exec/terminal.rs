@@ -15,7 +15,7 @@ use crate::cli::standard_error;
 use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{DetachKeys, Exchange, Keyboard, Screen, Signals, Typing};
-use nestns_client::protocol::message::Execution;
+use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::{descriptor, terminal};
 
 /// What it came to.
@@ -26,7 +26,11 @@ enum End {
 }
 
 /// Runs it; left from the start where it is `detached`.
-pub(super) fn run(connection: Connection, mut execution: Execution, keys: DetachKeys) -> Result<Status, CommandError> {
+pub(super) fn run(
+    connection: Connection,
+    mut execution: ExecRequest,
+    keys: DetachKeys,
+) -> Result<Status, CommandError> {
     let is_left = std::mem::take(&mut execution.detached);
     let signals = Signals::open().context("cannot block the signals to forward")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();

@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         Some(Ok(part)) => part,
         Some(Err(near)) => {
             let path = args.path.as_deref().unwrap_or_default();
-            let error = CommandError::not_found(format!("nothing is called `{}` in this file", path.escape_debug()));
+            let error = CommandError::not_found(format!("nothing in this file is named `{}`", path.escape_debug()));
             if near.is_empty() {
                 return Err(error);
             }

@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
     match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
         Some(_) if args.path.is_some() => {
-            Err(CommandError::usage("a code has no PATH: it is about no file in particular"))
+            Err(CommandError::usage("PATH cannot be used with a code, which does not refer to a file"))
         }
         Some(code) => code::run(code, args.color),
         None => layout::run(args),

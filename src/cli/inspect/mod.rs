@@ -46,9 +46,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (mut connection, mut snapshot) = undeclared::look(&args.target, std::slice::from_ref(&args.address))?;
     undeclared::name_hosts(&mut snapshot);
-    let thing = selection::resolve_one(&snapshot, &args.address)?;
-    let declaration = describe(&mut connection, thing)?;
-    let mut inspected = match thing {
+    let selected = selection::resolve_one(&snapshot, &args.address)?;
+    let declaration = describe(&mut connection, selected)?;
+    let mut inspected = match selected {
         Selected::Namespace(namespace) => Inspected::namespace(&snapshot, namespace, declaration),
         Selected::Process(process) => Inspected::process(&snapshot, process, declaration),
     };
@@ -69,15 +69,15 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-fn describe(connection: &mut Connection, thing: Selected<'_>) -> Result<Description, CommandError> {
-    let (kind, is_declared) = match thing {
+fn describe(connection: &mut Connection, selected: Selected<'_>) -> Result<Description, CommandError> {
+    let (kind, is_declared) = match selected {
         Selected::Namespace(namespace) => (Kind::Namespace, namespace.declared),
         Selected::Process(process) => (Kind::Process, process.declared),
     };
     if !is_declared {
         return Ok(Description::default());
     }
-    match connection.client.ask(Request::Describe { path: thing.path().to_owned(), kind }) {
+    match connection.client.ask(Request::Describe { path: selected.path().to_owned(), kind }) {
         Ok(Reply::Description(description)) => Ok(*description),
         Ok(_) => Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned()))),
         Err(error) => Err(connection.fail(&error)),

@@ -30,10 +30,10 @@ impl Chosen {
     ) -> Result<Self, Unresolved> {
         recall(&mut snapshot, found);
         let names = names(&snapshot);
-        let things = resolve(&snapshot, addresses, selection)?;
+        let selections = resolve(&snapshot, addresses, selection)?;
         let (mut paths, mut inside) = (HashSet::new(), HashSet::new());
-        for thing in things {
-            match thing {
+        for selected in selections {
+            match selected {
                 Selected::Namespace(namespace) => inside.insert(&*namespace.path),
                 Selected::Process(process) => paths.insert(&*process.path),
             };

@@ -4,7 +4,7 @@ use nix::unistd::Pid;
 use serde::{Serialize, Serializer};
 
 use crate::cli::names::Names;
-use nestns_observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
+use nestns_observe::host_snapshot::{Evidence, HostSnapshot, PidNamespaceId, ProcessInfo};
 use nestns_observe::process;
 use nestns_observe::thread::outlives_its_first;
 use nestns_topology::Labels;
@@ -22,10 +22,10 @@ pub(super) struct MachineDocument<'a> {
 }
 
 #[derive(Debug)]
-struct Namespaces<'a>(&'a Machine, &'a Names);
+struct Namespaces<'a>(&'a HostSnapshot, &'a Names);
 
 #[derive(Debug)]
-struct Processes<'a>(&'a Machine, &'a Names);
+struct Processes<'a>(&'a HostSnapshot, &'a Names);
 
 #[derive(Debug, Serialize)]
 struct NamespaceDocument<'a> {
@@ -75,7 +75,7 @@ struct ProcessDocument<'a> {
 }
 
 impl<'a> MachineDocument<'a> {
-    pub(super) fn of(machine: &'a Machine, names: &'a Names) -> Self {
+    pub(super) fn of(machine: &'a HostSnapshot, names: &'a Names) -> Self {
         Self {
             schema: "nestns.tree/1",
             topology: None,
@@ -106,7 +106,7 @@ impl Serialize for Namespaces<'_> {
 }
 
 impl<'a> Namespaces<'a> {
-    fn document(&self, id: SpaceId, members: usize, has_init: bool) -> NamespaceDocument<'a> {
+    fn document(&self, id: PidNamespaceId, members: usize, has_init: bool) -> NamespaceDocument<'a> {
         let Self(machine, names) = *self;
         let space = machine.space(id);
         let known = names.space(space.inode, space.id);
@@ -144,12 +144,12 @@ impl Serialize for Processes<'_> {
     }
 }
 
-fn process_document<'a>(machine: &Machine, names: &'a Names, one: &'a Inhabitant) -> ProcessDocument<'a> {
+fn process_document<'a>(machine: &HostSnapshot, names: &'a Names, one: &'a ProcessInfo) -> ProcessDocument<'a> {
     let parent = machine.process(one.parent);
     let known = names.process(one.pid());
     // Where the parent is not visible the kernel answers 0.
     let line = one.space.map(|space| machine.line(space)).unwrap_or_default();
-    let ppid = |&space: &SpaceId| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
+    let ppid = |&space: &PidNamespaceId| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
     let is_child = one.numbers.len() == 1
         || parent.is_some_and(|parent| match (parent.space, one.space) {
             (Some(parent), Some(space)) => machine.is_within(parent, space),

@@ -15,7 +15,7 @@ use super::status::Status;
 use crate::cli::command_error::CommandError;
 use crate::present::count::count;
 use crate::present::tree::{self, Folding, Look};
-use nestns_observe::machine::{Machine, Search};
+use nestns_observe::host_snapshot::{HostSnapshot, Search};
 
 /// Draws it for people.
 pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError> {
@@ -33,18 +33,18 @@ pub(super) fn answer() -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-fn read() -> Result<(Machine, Names), CommandError> {
-    Machine::make_room();
+fn read() -> Result<(HostSnapshot, Names), CommandError> {
+    HostSnapshot::make_room();
     // While the controllers look their names up.
     std::thread::scope(|scope| {
         let names = scope.spawn(Names::all);
-        let machine = Machine::read(Search::Everything)?;
+        let machine = HostSnapshot::read(Search::Everything)?;
         let names = names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((machine, names))
     })
 }
 
-fn title(machine: &Machine) -> String {
+fn title(machine: &HostSnapshot) -> String {
     let spaces = machine.spaces().count() - 1;
     let depth = machine.spaces().map(|(_, space)| space.level).max().unwrap_or(0);
     let here = machine.processes().iter().filter(|process| process.space == Some(machine.own())).count();

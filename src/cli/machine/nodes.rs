@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 
 use crate::cli::names::Names;
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
-use nestns_observe::machine::{Evidence, Inhabitant, Machine, SpaceId};
+use nestns_observe::host_snapshot::{Evidence, HostSnapshot, PidNamespaceId, ProcessInfo};
 use nestns_topology::{Entry, Labels};
 
 /// Who is in each namespace, and which namespaces are.
 struct Inside<'a> {
-    machine: &'a Machine,
+    machine: &'a HostSnapshot,
     names: &'a Names,
-    members: HashMap<SpaceId, Vec<&'a Inhabitant>>,
-    spaces: HashMap<SpaceId, Vec<SpaceId>>,
+    members: HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>,
+    spaces: HashMap<PidNamespaceId, Vec<PidNamespaceId>>,
 }
 
-pub(super) fn nodes(machine: &Machine, names: &Names) -> Vec<Node> {
+pub(super) fn nodes(machine: &HostSnapshot, names: &Names) -> Vec<Node> {
     let mut inside = Inside { machine, names, members: HashMap::new(), spaces: HashMap::new() };
     for process in machine.processes() {
         if let Some(space) = process.space {
@@ -32,11 +32,11 @@ pub(super) fn nodes(machine: &Machine, names: &Names) -> Vec<Node> {
 }
 
 impl Inside<'_> {
-    fn below(&self, space: SpaceId) -> Vec<Node> {
+    fn below(&self, space: PidNamespaceId) -> Vec<Node> {
         self.spaces.get(&space).into_iter().flatten().map(|&id| self.space(id)).collect()
     }
 
-    fn space(&self, id: SpaceId) -> Node {
+    fn space(&self, id: PidNamespaceId) -> Node {
         let space = self.machine.space(id);
         let members = self.members.get(&id).map_or(&[][..], Vec::as_slice);
         let init = members.iter().find(|process| process.own() == 1);
@@ -64,7 +64,7 @@ impl Inside<'_> {
     }
 
     /// The last segment, where the line above says the rest.
-    fn short<'p>(&self, id: SpaceId, path: &'p str) -> &'p str {
+    fn short<'p>(&self, id: PidNamespaceId, path: &'p str) -> &'p str {
         let space = self.machine.space(id);
         let known = self.names.space(space.inode, space.id);
         let around = space.parent.map(|parent| self.machine.space(parent));
@@ -77,7 +77,7 @@ impl Inside<'_> {
         }
     }
 
-    fn process(&self, process: &Inhabitant) -> Node {
+    fn process(&self, process: &ProcessInfo) -> Node {
         let known = self.names.process(process.pid());
         // One that nobody has declared is called what the kernel calls it.
         let label = known.map_or_else(|| process.name.clone(), |known| known.document.name.clone());

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, mut command: Command) -> Result<Status, CommandEr
         None => command,
         Some(verb) => {
             let Some(found) = command.find_subcommand(verb) else {
-                return Err(CommandError::usage(format!("there is no verb `{verb}`")));
+                return Err(CommandError::usage(format!("there is no command `{verb}`")));
             };
             found.clone().display_name(format!("nestns-{verb}"))
         }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::observation::{NamedObserver, Observation, Seen};
 use crate::cli::names::Names;
-use nestns_observe::machine::Machine;
-use nestns_observe::sight::View;
+use nestns_observe::host_snapshot::HostSnapshot;
+use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 use nestns_topology::expectation::Via;
 
@@ -30,7 +30,7 @@ pub(super) struct Mismatch {
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Comparison<'a> {
-    pub(super) machine: &'a Machine,
+    pub(super) machine: &'a HostSnapshot,
     pub(super) names: &'a Names,
     pub(super) observation: &'a Observation<'a>,
     pub(super) via: Via,
@@ -132,6 +132,6 @@ impl Comparison<'_> {
     }
 }
 
-fn key(place: Option<&str>, space: nestns_observe::machine::SpaceId) -> String {
+fn key(place: Option<&str>, space: nestns_observe::host_snapshot::PidNamespaceId) -> String {
     place.map_or_else(|| format!("{space:?}"), str::to_owned)
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::comparison::Mismatch;
 use super::observation::Observation;
 use crate::present::redact::Redaction;
-use nestns_observe::sight::View;
+use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 
 /// What is written.
@@ -123,7 +123,7 @@ impl Sheet<'_> {
     fn csv_cell(&self, named: usize, row: usize) -> String {
         let view = &self.views[named];
         match (view.number(row), view.answer(row)) {
-            (Some(_), answer) if answer != nestns_observe::sight::Answer::Yes => answer.to_string(),
+            (Some(_), answer) if answer != nestns_observe::visibility::Answer::Yes => answer.to_string(),
             (Some(number), _) if self.observation.observers[named].path == HOST => self.redaction.host_pid(number),
             (Some(number), _) => number.to_string(),
             (None, _) => String::new(),

@@ -28,8 +28,8 @@ use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut};
-use nestns_observe::machine::{Machine, Search};
-use nestns_observe::sight::{self, Answer, Rows, View};
+use nestns_observe::host_snapshot::{HostSnapshot, Search};
+use nestns_observe::visibility::{self, Answer, Rows, View};
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
 use nestns_topology::expectation::Via;
@@ -153,8 +153,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         refuse_inside("see", &snapshot)?;
         (Some(snapshot.clone()), Names::of(vec![snapshot]))
     };
-    Machine::make_room();
-    let mut machine = Machine::read(Search::Members)?;
+    HostSnapshot::make_room();
+    let mut machine = HostSnapshot::read(Search::Members)?;
     if let Some(snapshot) = &snapshot {
         observation::ask_about_threads(&mut machine, snapshot, &args.of);
     }
@@ -166,7 +166,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let observation = observation?;
     let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, args.via)?;
+    let views = visibility::look(&rows, &positions, args.via)?;
     let comparison = Comparison { machine: &machine, names: &names, observation: &observation, via: args.via };
     let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
@@ -209,7 +209,7 @@ impl Args {
     }
 }
 
-fn drawing(args: &Args, machine: &Machine, observation: &Observation<'_>, views: &[View]) -> String {
+fn drawing(args: &Args, machine: &HostSnapshot, observation: &Observation<'_>, views: &[View]) -> String {
     // Strangers have nothing in common but the namespace that they are in.
     let kin = |one: &observation::Seen<'_>| match (&observation.topology, one.process.space) {
         (None, Some(space)) => machine.space(space).inode,

@@ -10,9 +10,9 @@ use crate::cli::place::Place;
 use crate::cli::selection::{self, Selected, Selection, is_over};
 use nestns_client::documents::NamespaceDocument;
 use nestns_client::protocol::message::Snapshot;
-use nestns_observe::machine::{Inhabitant, Machine, Space, SpaceId};
-use nestns_observe::sight::Observer;
+use nestns_observe::host_snapshot::{HostSnapshot, PidNamespace, PidNamespaceId, ProcessInfo};
 use nestns_observe::thread;
+use nestns_observe::visibility::Observer;
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
 
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Seen<'a> {
     /// The namespace that it is in, as the file has it; `None` outside a topology.
     pub(in crate::cli) place: Option<String>,
     pub(in crate::cli) level: usize,
-    pub(in crate::cli) process: &'a Inhabitant,
+    pub(in crate::cli) process: &'a ProcessInfo,
 }
 
 /// All of them.
@@ -57,17 +57,17 @@ pub(in crate::cli) struct Question<'a> {
 
 /// Which namespaces and processes a topology has, as the kernel has them.
 struct Resolver<'a> {
-    machine: &'a Machine,
+    machine: &'a HostSnapshot,
     snapshot: &'a Snapshot,
     names: &'a Names,
-    members: HashMap<SpaceId, Vec<&'a Inhabitant>>,
-    spaces: HashMap<&'a str, SpaceId>,
+    members: HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>,
+    spaces: HashMap<&'a str, PidNamespaceId>,
 }
 
 /// Reads the threads that addresses ask about by their numbers.
-pub(in crate::cli) fn ask_about_threads(machine: &mut Machine, snapshot: &Snapshot, of: &[Address]) {
+pub(in crate::cli) fn ask_about_threads(machine: &mut HostSnapshot, snapshot: &Snapshot, of: &[Address]) {
     for (address, number) in of.iter().filter_map(|address| Some((address, address.number()?))) {
-        let spaces: Vec<SpaceId> = if address.is_host() {
+        let spaces: Vec<PidNamespaceId> = if address.is_host() {
             vec![machine.own()]
         } else {
             let named = snapshot.namespaces.iter().filter(|namespace| address.matches(&namespace.path));
@@ -80,16 +80,16 @@ pub(in crate::cli) fn ask_about_threads(machine: &mut Machine, snapshot: &Snapsh
 }
 
 /// The namespace of the machine that a document is about.
-pub(in crate::cli) fn space_of(machine: &Machine, namespace: &NamespaceDocument) -> Option<SpaceId> {
+pub(in crate::cli) fn space_of(machine: &HostSnapshot, namespace: &NamespaceDocument) -> Option<PidNamespaceId> {
     let space = machine.by_inode(namespace.pidns?)?;
-    let Space { inode, id, .. } = *machine.space(space);
+    let PidNamespace { inode, id, .. } = *machine.space(space);
     namespace.is_namespace(inode, id).then_some(space)
 }
 
 impl<'a> Observation<'a> {
     /// A topology: by default the host and every namespace look at every process.
     pub(in crate::cli) fn of_topology(
-        machine: &'a Machine,
+        machine: &'a HostSnapshot,
         snapshot: &'a Snapshot,
         names: &'a Names,
         Question { from, of }: Question<'_>,
@@ -105,7 +105,7 @@ impl<'a> Observation<'a> {
 
     /// The machine: by default every namespace looks at every process.
     pub(in crate::cli) fn of_machine(
-        machine: &'a Machine,
+        machine: &'a HostSnapshot,
         names: &Names,
         Question { from, of }: Question<'_>,
     ) -> Result<Self, CommandError> {
@@ -161,8 +161,8 @@ pub(in crate::cli) fn nobody_looks(missing: &[String]) -> CommandError {
     CommandError::not_found(format!("nobody is there to look: {names} {has} ended, or may not be looked into"))
 }
 
-fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
-    let mut members: HashMap<SpaceId, Vec<&Inhabitant>> = HashMap::new();
+fn members(machine: &HostSnapshot) -> HashMap<PidNamespaceId, Vec<&ProcessInfo>> {
+    let mut members: HashMap<PidNamespaceId, Vec<&ProcessInfo>> = HashMap::new();
     for process in machine.processes() {
         if let Some(space) = process.space {
             members.entry(space).or_default().push(process);
@@ -172,17 +172,17 @@ fn members(machine: &Machine) -> HashMap<SpaceId, Vec<&Inhabitant>> {
 }
 
 /// Whose place may be taken in a namespace: its PID 1 first. The caller's own is nobody's.
-fn candidates(machine: &Machine, space: SpaceId, members: &[&Inhabitant]) -> Vec<i32> {
+fn candidates(machine: &HostSnapshot, space: PidNamespaceId, members: &[&ProcessInfo]) -> Vec<i32> {
     if space == machine.own() {
         return Vec::new();
     }
-    let (first, others): (Vec<&Inhabitant>, Vec<&Inhabitant>) =
+    let (first, others): (Vec<&ProcessInfo>, Vec<&ProcessInfo>) =
         members.iter().copied().partition(|process| process.own() == 1);
     first.into_iter().chain(others).filter_map(living).collect()
 }
 
 /// The number by which the place of a process can be taken: a thread's, where the first one has ended before the others.
-fn living(process: &Inhabitant) -> Option<i32> {
+fn living(process: &ProcessInfo) -> Option<i32> {
     if process.state != 'Z' {
         return Some(process.pid());
     }
@@ -220,13 +220,13 @@ impl<'a> Resolver<'a> {
                         observers.extend(numbered.into_iter().filter(|named| taken.insert(named.path.clone())));
                         continue;
                     }
-                    let things =
+                    let selections =
                         selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
-                    let things = things?;
+                    let selections = selections?;
                     // A pattern means namespaces, where it means any.
-                    let is_any = things.iter().any(|thing| matches!(thing, Selected::Namespace(_)));
-                    let is_wanted = |thing: &&Selected| !is_any || matches!(thing, Selected::Namespace(_));
-                    things.iter().filter(is_wanted).filter_map(|&thing| self.named(thing)).collect()
+                    let is_any = selections.iter().any(|selected| matches!(selected, Selected::Namespace(_)));
+                    let is_wanted = |selected: &&Selected| !is_any || matches!(selected, Selected::Namespace(_));
+                    selections.iter().filter(is_wanted).filter_map(|&selected| self.named(selected)).collect()
                 }
             };
             if found.is_empty() {
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Observer in a namespace of the machine, the topology's or not; `None` from the caller's own.
-    fn observer_of(&self, space: SpaceId) -> Option<NamedObserver> {
+    fn observer_of(&self, space: PidNamespaceId) -> Option<NamedObserver> {
         let declared = self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
         match declared {
             Some(namespace) => self.named(Selected::Namespace(namespace)),
@@ -260,8 +260,8 @@ impl<'a> Resolver<'a> {
 
     /// The namespaces that programs of the topology have made.
     fn made(&self) -> impl Iterator<Item = NamedObserver> + '_ {
-        let declared: HashSet<SpaceId> = self.spaces.values().copied().collect();
-        let is_made = move |id: SpaceId| {
+        let declared: HashSet<PidNamespaceId> = self.spaces.values().copied().collect();
+        let is_made = move |id: PidNamespaceId| {
             let mut around = std::iter::successors(Some(id), |&id| self.machine.space(id).parent);
             !declared.contains(&id) && around.any(|id| declared.contains(&id))
         };
@@ -288,10 +288,10 @@ impl<'a> Resolver<'a> {
         seen.into_iter().filter_map(named).collect()
     }
 
-    fn named(&self, thing: Selected<'_>) -> Option<NamedObserver> {
-        let place = thing.namespace();
+    fn named(&self, selected: Selected<'_>) -> Option<NamedObserver> {
+        let place = selected.namespace();
         let &space = self.spaces.get(place)?;
-        let (space, candidates) = match thing {
+        let (space, candidates) = match selected {
             Selected::Namespace(_) => {
                 let members = self.members.get(&space).map_or(&[][..], Vec::as_slice);
                 (space, candidates(self.machine, space, members))
@@ -304,7 +304,7 @@ impl<'a> Resolver<'a> {
             }
         };
         Some(NamedObserver {
-            path: thing.path().to_owned(),
+            path: selected.path().to_owned(),
             place: Some(place.to_owned()),
             level: place.split('/').count(),
             observer: Observer { space, candidates },
@@ -323,7 +323,7 @@ impl<'a> Resolver<'a> {
             }
             seen.extend(numbered.into_iter().filter(|one| taken.insert(one.process.pid())));
         }
-        let things = if others.is_empty() && !of.is_empty() {
+        let selections = if others.is_empty() && !of.is_empty() {
             Vec::new()
         } else {
             selection::resolve(self.snapshot, &others, &Selection::default())?
@@ -332,9 +332,9 @@ impl<'a> Resolver<'a> {
         for process in &self.snapshot.processes {
             declared.entry(process.ns.as_str()).or_default().push(Selected::Process(process));
         }
-        for thing in things {
-            let processes = match thing {
-                Selected::Process(_) => vec![thing],
+        for selected in selections {
+            let processes = match selected {
+                Selected::Process(_) => vec![selected],
                 Selected::Namespace(space) => declared.get(&*space.path).cloned().unwrap_or_default(),
             };
             for process in processes {
@@ -343,7 +343,7 @@ impl<'a> Resolver<'a> {
                 }
             }
             // Children of programs, and what has come in by another door.
-            let Selected::Namespace(namespace) = thing else { continue };
+            let Selected::Namespace(namespace) = selected else { continue };
             let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
             for &process in strangers.get(&space).into_iter().flatten() {
                 let one = self.stranger(process, namespace, space);
@@ -351,13 +351,13 @@ impl<'a> Resolver<'a> {
             }
         }
         if seen.is_empty() {
-            return Err(CommandError::not_found("nobody is there to be seen: what was named has ended"));
+            return Err(CommandError::not_found("there is no target: what was named has ended"));
         }
         Ok(seen)
     }
 
     /// Those who are not declared, by the number that an address like `vm#12` says.
-    fn numbered(&self, address: &Address, strangers: &HashMap<SpaceId, Vec<&'a Inhabitant>>) -> Vec<Seen<'a>> {
+    fn numbered(&self, address: &Address, strangers: &HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>) -> Vec<Seen<'a>> {
         let Some(number) = address.number() else { return Vec::new() };
         if address.is_host() {
             let threads = self.machine.threads().iter().filter(|thread| thread.pid() == number);
@@ -389,16 +389,22 @@ impl<'a> Resolver<'a> {
     }
 
     /// A thread, under the name by which it was asked for. It is where its process is.
-    fn thread(&self, thread: &'a Inhabitant, path: String) -> Option<Seen<'a>> {
+    fn thread(&self, thread: &'a ProcessInfo, path: String) -> Option<Seen<'a>> {
         let space = thread.space?;
         let mut line = self.machine.line(space).into_iter().rev();
-        let declared =
-            |space: SpaceId| self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
+        let declared = |space: PidNamespaceId| {
+            self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space))
+        };
         let namespace = line.find_map(declared)?;
         Some(Seen { path, place: Some(namespace.path.clone()), level: namespace.level, process: thread })
     }
 
-    fn stranger(&self, process: &'a Inhabitant, namespace: &NamespaceDocument, space: SpaceId) -> Option<Seen<'a>> {
+    fn stranger(
+        &self,
+        process: &'a ProcessInfo,
+        namespace: &NamespaceDocument,
+        space: PidNamespaceId,
+    ) -> Option<Seen<'a>> {
         let number = self.machine.number_in(process, space)?;
         Some(Seen {
             path: format!("{}#{number}", namespace.path),
@@ -410,9 +416,9 @@ impl<'a> Resolver<'a> {
 
     /// Those who are not declared, by the namespace of the topology that they are in; that is the next one around where they
     /// are in a namespace that one of its programs has made.
-    fn strangers(&self) -> HashMap<SpaceId, Vec<&'a Inhabitant>> {
-        let declared: HashSet<SpaceId> = self.spaces.values().copied().collect();
-        let mut strangers: HashMap<SpaceId, Vec<&Inhabitant>> = HashMap::new();
+    fn strangers(&self) -> HashMap<PidNamespaceId, Vec<&'a ProcessInfo>> {
+        let declared: HashSet<PidNamespaceId> = self.spaces.values().copied().collect();
+        let mut strangers: HashMap<PidNamespaceId, Vec<&ProcessInfo>> = HashMap::new();
         for process in self.machine.processes().iter().filter(|process| self.names.process(process.pid()).is_none()) {
             let around = std::iter::successors(process.space, |&space| self.machine.space(space).parent);
             if let Some(home) = around.into_iter().find(|space| declared.contains(space)) {
@@ -423,8 +429,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// A declared process that lives.
-    fn declared(&self, thing: Selected<'_>) -> Option<Seen<'a>> {
-        let Selected::Process(document) = thing else { return None };
+    fn declared(&self, selected: Selected<'_>) -> Option<Seen<'a>> {
+        let Selected::Process(document) = selected else { return None };
         if is_over(document) {
             return None;
         }

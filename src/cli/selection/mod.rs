@@ -153,34 +153,34 @@ pub(super) fn resolve<'a>(
         choose_insides(snapshot, &all, &mut chosen);
     }
     let found: Vec<Selected> =
-        all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&thing, _)| thing).collect();
+        all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&selected, _)| selected).collect();
     let declared = snapshot.namespaces.iter().filter(|namespace| namespace.declared);
     let outer: HashSet<&str> = declared.filter_map(|namespace| namespace.parent.as_deref()).collect();
-    let passes = |thing: &Selected| {
-        (!selection.leaves || !outer.contains(thing.namespace()))
-            && selection.label.iter().all(|label| label.is_on(thing.labels()))
-            && (selection.state.is_empty() || selection.state.iter().any(|state| is_in_state(*thing, state)))
+    let passes = |selected: &Selected| {
+        (!selection.leaves || !outer.contains(selected.namespace()))
+            && selection.label.iter().all(|label| label.is_on(selected.labels()))
+            && (selection.state.is_empty() || selection.state.iter().any(|state| is_in_state(*selected, state)))
     };
     let left: Vec<Selected> = found.iter().copied().filter(passes).collect();
     if left.is_empty() {
-        let has = found.iter().map(|thing| (thing.address(), thing.state().to_owned())).collect();
+        let has = found.iter().map(|selected| (selected.address(), selected.state().to_owned())).collect();
         return Err(Unresolved::Filtered { has });
     }
     Ok(left)
 }
 
 /// What is ready runs as well.
-fn is_in_state(thing: Selected<'_>, state: &str) -> bool {
-    state == thing.state() || (state == "running" && thing.state() == "ready")
+fn is_in_state(selected: Selected<'_>, state: &str) -> bool {
+    state == selected.state() || (state == "running" && selected.state() == "ready")
 }
 
 /// The one thing that is addressed.
 pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Selected<'a>, Unresolved> {
     let found = resolve(snapshot, std::slice::from_ref(address), &Selection::default())?;
     match found.as_slice() {
-        [thing] => Ok(*thing),
+        [selected] => Ok(*selected),
         several => {
-            let paths = several.iter().map(|thing| thing.address()).collect();
+            let paths = several.iter().map(|selected| selected.address()).collect();
             Err(Unresolved::Several { address: address.to_string(), paths })
         }
     }
@@ -192,8 +192,8 @@ pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, CommandErr
     let first = named.next();
     match named.find(|other| Some(*other) != first) {
         Some(other) => {
-            let message = format!("the addresses are about `{}` and about `{other}`", first.unwrap_or_default());
-            Err(CommandError::usage(message).help("run the command once for each topology"))
+            let message = format!("the addresses are in two topologies, `{}` and `{other}`", first.unwrap_or_default());
+            Err(CommandError::usage(message).help("run the command once per topology"))
         }
         None => Ok(first),
     }
@@ -242,18 +242,21 @@ fn in_order(snapshot: &Snapshot) -> Vec<Selected<'_>> {
 fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) -> Result<(), Unresolved> {
     if let Some(number) = address.number() {
         let owners = owners(address, number, snapshot, all)?;
-        for (is_chosen, thing) in chosen.iter_mut().zip(all) {
-            *is_chosen |= matches!(thing, Selected::Process(process) if owners.contains(&&*process.path));
+        for (is_chosen, selected) in chosen.iter_mut().zip(all) {
+            *is_chosen |= matches!(selected, Selected::Process(process) if owners.contains(&&*process.path));
         }
         return Ok(());
     }
     if address.is_host() {
         return Err(Unresolved::Host);
     }
-    let is_kind = |thing: &Selected| address.wanted() == Wanted::Anything || matches!(thing, Selected::Namespace(_));
+    let is_kind =
+        |selected: &Selected| address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_));
     let mut mark = |matches: &dyn Fn(&str) -> bool| {
         let mut is_any = false;
-        for (is_chosen, _) in chosen.iter_mut().zip(all).filter(|(_, thing)| is_kind(thing) && matches(thing.path())) {
+        for (is_chosen, _) in
+            chosen.iter_mut().zip(all).filter(|(_, selected)| is_kind(selected) && matches(selected.path()))
+        {
             *is_chosen = true;
             is_any = true;
         }
@@ -267,13 +270,14 @@ fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut
 }
 
 fn nothing(address: &Address, all: &[Selected]) -> Unresolved {
-    let process = all.iter().find(|thing| address.matches(thing.path()));
-    if let Some(thing) = process {
-        return Unresolved::NoNamespace { path: thing.path().to_owned() };
+    let process = all.iter().find(|selected| address.matches(selected.path()));
+    if let Some(selected) = process {
+        return Unresolved::NoNamespace { path: selected.path().to_owned() };
     }
-    let paths =
-        all.iter().filter(|thing| address.wanted() == Wanted::Anything || matches!(thing, Selected::Namespace(_)));
-    let nearest = nearest(address, paths.map(|thing| thing.path()));
+    let paths = all
+        .iter()
+        .filter(|selected| address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_)));
+    let nearest = nearest(address, paths.map(|selected| selected.path()));
     Unresolved::Nothing { address: address.to_string(), nearest: nearest.into_iter().map(str::to_owned).collect() }
 }
 
@@ -349,14 +353,14 @@ fn choose_insides(snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) {
     let outer: HashSet<&str> = all
         .iter()
         .zip(&*chosen)
-        .filter_map(|(thing, &is_chosen)| match thing {
+        .filter_map(|(selected, &is_chosen)| match selected {
             Selected::Namespace(namespace) if is_chosen => Some(&*namespace.path),
             _ => None,
         })
         .collect();
-    for (is_chosen, thing) in chosen.iter_mut().zip(all) {
-        let space = thing.namespace();
-        let own = match thing {
+    for (is_chosen, selected) in chosen.iter_mut().zip(all) {
+        let space = selected.namespace();
+        let own = match selected {
             Selected::Namespace(_) => undeclared.get(space).copied(),
             Selected::Process(_) => Some(space),
         };

@@ -97,7 +97,7 @@ fn addresses_in_a_topology() {
     for (text, filters, expected) in table {
         let found = resolve(&snapshot, &addresses(text), &selection(filters));
         let found = found.unwrap_or_else(|why| panic!("{text}: {why:?}"));
-        let found: Vec<String> = found.iter().map(|thing| thing.address()).collect();
+        let found: Vec<String> = found.iter().map(|selected| selected.address()).collect();
         assert_eq!(found.join(" "), expected, "{text} {filters}");
     }
     assert_eq!(resolve(&snapshot, &[], &Selection::default()).unwrap().len(), 12);
@@ -151,7 +151,7 @@ fn a_namespace_and_a_process_of_one_name() {
     );
     let found = |text: &str| {
         let found = resolve(&snapshot, &addresses(text), &Selection::default()).unwrap();
-        found.iter().map(|thing| thing.address()).collect::<Vec<_>>().join(" ")
+        found.iter().map(|selected| selected.address()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(found("vm/exec.1"), "vm/exec.1 vm/exec.1/");
     assert_eq!(found("vm/exec.1/"), "vm/exec.1/");
@@ -168,16 +168,16 @@ proptest! {
         let selection = Selection { recursive, ..Selection::default() };
         if let Ok(found) = resolve(&snapshot, &wanted, &selection) {
             let all = resolve(&snapshot, &[], &Selection::default()).unwrap();
-            let places: Vec<_> = found.iter().map(|thing| all.iter().position(|other| other == thing).unwrap()).collect();
+            let places: Vec<_> = found.iter().map(|selected| all.iter().position(|other| other == selected).unwrap()).collect();
             prop_assert!(places.is_sorted_by(|a, b| a < b), "{:?}", places);
-            for thing in &found {
+            for selected in &found {
                 let is_meant = wanted.iter().any(|address| {
-                    let path = thing.path();
+                    let path = selected.path();
                     let mut around = path.match_indices('/').map(|(slash, _)| &path[..slash]);
                     let means = |path| Address::READINGS.iter().any(|reading| reading(address, path));
                     means(path) || (recursive && around.any(means))
                 });
-                prop_assert!(is_meant, "{} by {:?}", thing.path(), words);
+                prop_assert!(is_meant, "{} by {:?}", selected.path(), words);
             }
         }
     }

@@ -7,10 +7,10 @@ use crate::cli::names::Names;
 use crate::cli::place::Place;
 use crate::cli::see::observation::{Observation, Question, space_of};
 use crate::cli::target::Connection;
-use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Sight};
+use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Visibility};
 use nestns_client::protocol::message::Snapshot;
-use nestns_observe::machine::{Inhabitant, Machine, Search, SpaceId};
-use nestns_observe::sight::{self, Answer, Rows};
+use nestns_observe::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo, Search};
+use nestns_observe::visibility::{self, Answer, Rows};
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
 use nestns_topology::expectation::{Assertion, Expectation, Via};
@@ -48,14 +48,14 @@ pub(super) fn everybody() -> Wanted {
 pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Facts, CommandError> {
     let snapshot = connection.snapshot()?;
     let names = Names::of(vec![snapshot.clone()]);
-    Machine::make_room();
-    let machine = Machine::read(Search::Members)?;
+    HostSnapshot::make_room();
+    let machine = HostSnapshot::read(Search::Members)?;
     let mut sights = BTreeMap::new();
     for (&via, from) in wanted {
-        sights.insert(via, sight(&machine, &snapshot, &names, via, from)?);
+        sights.insert(via, visibility(&machine, &snapshot, &names, via, from)?);
     }
     let spaces: Vec<String> = snapshot.namespaces.iter().map(|space| space.path.clone()).collect();
-    let paths: HashMap<SpaceId, &str> = snapshot
+    let paths: HashMap<PidNamespaceId, &str> = snapshot
         .namespaces
         .iter()
         .filter_map(|space| Some((space_of(&machine, space)?, space.path.as_str())))
@@ -82,10 +82,10 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
 /// By namespace, the outermost first.
 type Numbers = Vec<(String, i32)>;
 
-fn numbers(machine: &Machine, paths: &HashMap<SpaceId, &str>, process: &Inhabitant) -> (Numbers, Numbers) {
+fn numbers(machine: &HostSnapshot, paths: &HashMap<PidNamespaceId, &str>, process: &ProcessInfo) -> (Numbers, Numbers) {
     let parent = machine.process(process.parent);
     let line = machine.line(process.space.unwrap_or(machine.own()));
-    let named = |space: SpaceId| {
+    let named = |space: PidNamespaceId| {
         paths.get(&space).map_or_else(|| format!("pid:[{}]", machine.space(space).inode), |&path| path.to_owned())
     };
     let numbers = line.iter().zip(&process.numbers).map(|(&space, &number)| (named(space), number)).collect();
@@ -94,13 +94,13 @@ fn numbers(machine: &Machine, paths: &HashMap<SpaceId, &str>, process: &Inhabita
     (numbers, parents)
 }
 
-fn sight(
-    machine: &Machine,
+fn visibility(
+    machine: &HostSnapshot,
     snapshot: &Snapshot,
     names: &Names,
     via: Via,
     from: &[Address],
-) -> Result<Sight, CommandError> {
+) -> Result<Visibility, CommandError> {
     let mut places: Vec<Place> = from.iter().cloned().map(Place::Address).collect();
     if !places.is_empty() {
         // There is an observer, even if all that were named have ended: that is to be found, and no failure.
@@ -109,7 +109,7 @@ fn sight(
     let observation = Observation::of_topology(machine, snapshot, names, Question { from: &places, of: &[] })?;
     let rows = Rows::new(machine, observation.seen.iter().map(|one| one.process).collect());
     let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
-    let views = sight::look(&rows, &positions, via)?;
+    let views = visibility::look(&rows, &positions, via)?;
     let mut cells = HashMap::new();
     for (observer, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {
@@ -119,7 +119,7 @@ fn sight(
         }
     }
     let observers = observation.observers.iter().zip(views);
-    Ok(Sight {
+    Ok(Visibility {
         observers: observers
             .map(|(named, view)| Observer { path: named.path.clone(), trouble: view.trouble })
             .collect(),

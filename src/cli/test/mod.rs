@@ -29,9 +29,9 @@ use crate::expect::report::{self, Format};
 use crate::expect::{Case, Status, judge, learn};
 use nestns_client::protocol::message::{Force, Reply, Request as Question};
 use nestns_observe::doctor::required::refused_calls;
-use nestns_observe::doctor::{self, Machine};
+use nestns_observe::doctor::{self, HostCheck};
 use nestns_runtime::controller::start_error::StartError;
-use nestns_runtime::controller::startup_report::{NotReady, Patience};
+use nestns_runtime::controller::startup_report::{NotReady, WaitUntil};
 use nestns_runtime::controller::{self, Fixture, LinesTo, Request};
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::config::{self, Arrangement};
@@ -145,9 +145,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
     }
     let is_empty = checked.topology.expectations.is_empty() && args.command.is_empty();
     if is_empty && !args.learn {
-        let message = format!("{label} expects nothing, and there is no command to test");
+        let message = format!("{label} has no expectations, and there is no command to test");
         let error = CommandError::new(ErrorKind::File, message);
-        return Err(error.help("write [[expect]] tables; `nestns test --learn` proposes some"));
+        return Err(error.help("add [[expect]] tables; `nestns test --learn` proposes some"));
     }
     checked.topology.name = args.name.clone().unwrap_or_else(|| unique_name("test"));
     let name = match start(&checked, args)? {
@@ -198,7 +198,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
 /// Errors of what was not found out, whatever the report looks like.
 fn unknown(cases: &[Case]) -> Vec<CommandError> {
     let unknown = cases.iter().filter(|case| case.status == Status::Skipped);
-    let error = |case: &Case| format!("it is not known whether {}: {}", case.name, case.found);
+    let error = |case: &Case| format!("cannot determine whether {}: {}", case.name, case.found);
     let mut errors: Vec<_> = unknown.map(|case| CommandError::new(ErrorKind::Machine, error(case))).collect();
     if let Some(last) = errors.pop() {
         errors.push(last.help("with --require what is not known has failed; root may look from everywhere"));
@@ -249,9 +249,9 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     origin.anonymous = args.name.is_none();
     let failed =
         |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &checked.topology.files);
-    let herald = match detach::split(Patience::UntilReady).map_err(failed)? {
+    let report_channel = match detach::split(WaitUntil::UntilReady).map_err(failed)? {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
-        Side::Controller(herald) => herald,
+        Side::Controller(report_channel) => report_channel,
     };
     let mut topology: Topology = checked.topology.clone();
     let text = config::toml(&topology, Arrangement::Paths);
@@ -266,7 +266,7 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     options.stays = true;
     options.text = Some(text);
     options.lines_to = LinesTo::Nowhere;
-    options.herald = Some(herald);
+    options.report_channel = Some(report_channel);
     options.tied_to = Some(own);
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
@@ -401,7 +401,7 @@ impl Trial<'_> {
                 break;
             }
             if self.end.is_some_and(|end| Instant::now() >= end) {
-                let message = "the time is over, and not everything is as expected";
+                let message = "the timeout has expired, and not everything is as expected";
                 return Err(CommandError::new(ErrorKind::Timeout, message));
             }
             self.interruption.wait(PULSE).context("cannot wait for signals (poll)")?;
@@ -426,7 +426,7 @@ fn interrupted(signal: i32) -> Exit {
 
 /// Nothing was built: everything is skipped where the machine cannot do it, and has failed where that is not enough or not so.
 fn cannot(label: &str, checked: &Checked, args: &Args) -> Result<Exit, CommandError> {
-    let machine = Machine::try_out();
+    let machine = HostCheck::try_out();
     let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
     let reason = checks.into_iter().find(|check| check.status == doctor::Status::No).map(|check| check.as_last_line());
     // What the machine can do and has not done is no reason to skip: a state directory that is full, or cannot be written to.

@@ -3,8 +3,8 @@
 //! All formats draw one [`Picture`], which is made once from the nodes of `present::topology_nodes`: what is folded, counted or
 //! left out is decided there, and every format says it. A format is responsible for layout and for its own escapes only.
 
-mod census;
 mod chain;
+mod counts;
 mod detail;
 mod diagram;
 pub(crate) mod dot;
@@ -19,7 +19,7 @@ pub(crate) mod svg;
 mod tests;
 mod wording;
 
-pub(crate) use detail::{Detail, Processes, Replicas};
+pub(crate) use detail::Detail;
 pub(crate) use picture::{Heading, Picture};
 
 /// Direction of the inside of a namespace, for the formats that leave the layout to others.

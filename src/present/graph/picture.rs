@@ -1,6 +1,6 @@
 //! The one model that every format draws: nested namespaces, folded and counted as requested.
 
-use super::census::Census;
+use super::counts::Counts;
 use super::detail::Detail;
 use super::selection::Selection;
 use super::shape::Shape;
@@ -24,7 +24,7 @@ pub(crate) struct Heading {
 pub(crate) struct Picture<'a> {
     pub(super) heading: &'a Heading,
     /// Numbers of the whole tree, whatever is shown of it.
-    pub(super) census: Census,
+    pub(super) counts: Counts,
     /// The namespaces directly below the host.
     pub(super) roots: Vec<Shape<'a>>,
     /// Parts directly below the host that are not shown, a line each.
@@ -39,7 +39,7 @@ impl<'a> Picture<'a> {
         let mut selection = Selection::new(detail);
         let inside = selection.inside(nodes, 1);
         let left_out = selection.omissions();
-        Self { heading, census: Census::of(nodes), roots: inside.namespaces, rest: inside.rest, left_out }
+        Self { heading, counts: Counts::of(nodes), roots: inside.namespaces, rest: inside.rest, left_out }
     }
 
     /// Picture with replicas folded, more so if there are many.
@@ -50,13 +50,13 @@ impl<'a> Picture<'a> {
 
     /// Depth of the whole tree, whatever is shown of it.
     pub(crate) fn depth(&self) -> usize {
-        self.census.depth
+        self.counts.depth
     }
 
     /// `3 namespaces, 7 processes, depth 3`.
     pub(super) fn summary(&self) -> String {
-        let processes = count(self.census.processes, "process");
-        format!("{}, {processes}, depth {}", count(self.census.namespaces, "namespace"), self.census.depth)
+        let processes = count(self.counts.processes, "process");
+        format!("{}, {processes}, depth {}", count(self.counts.namespaces, "namespace"), self.counts.depth)
     }
 
     fn shapes(&self) -> usize {

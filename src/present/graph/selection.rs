@@ -1,6 +1,6 @@
 //! Selection of the nodes to draw as shapes, by the rules of a [`Detail`].
 
-use super::census::Census;
+use super::counts::Counts;
 use super::detail::{Detail, Processes, Replicas};
 use super::shape::{Remarks, Shape};
 use crate::present::count::count;
@@ -46,14 +46,14 @@ impl Selection {
             inside.rest.push(count(declared, "process").to_string());
             self.omit(Omission::Processes);
         }
-        let mut hidden = Census::default();
+        let mut hidden = Counts::default();
         for run in runs(siblings) {
             let Some(first) = run.first() else { continue };
             match first.kind {
                 Kind::Process if are_counted => {}
                 Kind::Process => self.fold(run, level, &mut inside.processes),
                 Kind::Namespace if level > self.detail.depth || inside.namespaces.len() >= self.detail.siblings => {
-                    hidden += Census::of(run);
+                    hidden += Counts::of(run);
                 }
                 Kind::Namespace => self.fold(run, level, &mut inside.namespaces),
             }

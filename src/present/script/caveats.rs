@@ -1,9 +1,9 @@
 //! PIDs in notes of the script: those of nestns, and reasons why the script may give others.
 
 use super::flags::Flag;
+use super::namespace_script::{First, Forest, Job, Kind, Member, NamespaceScript};
 use super::page::Page;
 use super::series::{Repeat, Run};
-use super::space::{First, Forest, Job, Kind, Member, Space};
 use nestns_topology::Entry;
 
 /// Certainty that the number in a note is the one that the script gives.
@@ -16,7 +16,11 @@ pub(super) enum Certainty {
 }
 
 /// Note for the line that starts a namespace.
-pub(super) fn of_namespace(space: &Space, run: Option<&Run<Space>>, certainty: Certainty) -> String {
+pub(super) fn of_namespace(
+    space: &NamespaceScript,
+    run: Option<&Run<NamespaceScript>>,
+    certainty: Certainty,
+) -> String {
     let repeat = run.and_then(|run| run.repeat.as_ref());
     let name = match repeat {
         Some(repeat) => format!("{}/init … {}/init", space.path, repeat.last_path),
@@ -47,13 +51,13 @@ pub(super) fn of_member(member: &Member, run: Option<&Run<Member>>, certainty: C
 /// Reasons why the numbers may differ from those of nestns; empty if they do not.
 pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     let spaces = forest.spaces();
-    let children = |space: &Space| space.children.iter().map(Run::count).sum::<usize>();
-    let any = |condition: fn(&Space) -> bool| spaces.iter().any(|space| condition(space));
+    let children = |space: &NamespaceScript| space.children.iter().map(Run::count).sum::<usize>();
+    let any = |condition: fn(&NamespaceScript) -> bool| spaces.iter().any(|space| condition(space));
     let mut reasons = Vec::new();
     if spaces.iter().any(|space| children(space) > 1) {
         reasons.push("of sibling namespaces, all but the last have an unshare that uses a PID, too");
     }
-    if any(Space::is_entered) {
+    if any(NamespaceScript::is_entered) {
         reasons.push("nsenter uses a PID outside, and processes enter in any order");
     }
     if any(children_follow_forks) {
@@ -69,7 +73,7 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
 }
 
 /// Returns whether something may fork while namespaces are still to come.
-fn children_follow_forks(space: &Space) -> bool {
+fn children_follow_forks(space: &NamespaceScript) -> bool {
     let may_fork = |job: &Job| job.kind != Kind::Alone;
     let members = space.members.iter().filter(|member| member.like.entry != Entry::Join);
     let program = match &space.first {

@@ -3,9 +3,9 @@
 use super::caveats::{self, Certainty};
 use super::flags::{self, Flag};
 use super::job::{self, Runner};
+use super::namespace_script::{Kind, Member};
 use super::page::{Line, Page};
 use super::series::Run;
-use super::space::{Kind, Member};
 use super::words::Place;
 use nestns_topology::Isolation;
 

@@ -3,9 +3,9 @@
 use super::Scope;
 use super::caveats;
 use super::flags::Flag;
+use super::namespace_script::Forest;
 use super::page::Page;
 use super::quoting::quoted;
-use super::space::Forest;
 use crate::present::escape::escape;
 use nestns_topology::{Entry, Numbering, Topology};
 
@@ -102,7 +102,7 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, fore
 }
 
 /// Above a single line: in which shell it is typed.
-pub(super) fn single(topology: &Topology, part: Scope, keeper: Option<&str>) -> String {
+pub(super) fn single(topology: &Topology, part: Scope, parent: Option<&str>) -> String {
     let shell = |path: Option<&str>| match path {
         Some(path) => format!("run by the shell that is {path}/init"),
         None => "run by a shell on the host, as root".to_owned(),
@@ -115,11 +115,11 @@ pub(super) fn single(topology: &Topology, part: Scope, keeper: Option<&str>) -> 
         _ => None,
     };
     let (name, numbers, shell) = match process {
-        None => ("init", numbering.init(id).to_vec(), shell(keeper)),
+        None => ("init", numbering.init(id).to_vec(), shell(parent)),
         Some((place, process)) => {
             let shell = match process.entry {
                 Entry::Fork | Entry::Init => shell(Some(&namespace.path)),
-                Entry::Join => format!("{}, which has found {}/init", shell(keeper), namespace.path),
+                Entry::Join => format!("{}, which has found {}/init", shell(parent), namespace.path),
             };
             (process.name.as_str(), numbering.process(id, place), shell)
         }

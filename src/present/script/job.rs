@@ -3,9 +3,9 @@
 //! env(1) and setpriv(1) execute their arguments, so that a program keeps the number that its fork got.
 
 use super::flags::Flag;
+use super::namespace_script::Job;
 use super::page::Page;
 use super::series::MARK;
-use super::space::Job;
 use super::words::{Place, word};
 use nestns_topology::{Output, Stdin, Terminal};
 

@@ -20,14 +20,14 @@ mod entering;
 mod flags;
 mod header;
 mod job;
-mod keeper;
 mod names;
+mod namespace_script;
 mod page;
+mod parent;
 mod pid_one;
 mod quoting;
 mod replicas;
 mod series;
-mod space;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -49,10 +49,10 @@ pub(crate) enum Scope {
 
 /// Writes the script; `arguments` are how a command line calls the topology: its file, and values of variables.
 pub(crate) fn script(topology: &Topology, arguments: &[String], part: Scope) -> String {
-    let forest = space::Forest::of(topology, part);
+    let forest = namespace_script::Forest::of(topology, part);
     match part {
         Scope::Whole | Scope::Subtree(_) => {
-            let page = keeper::whole(&forest);
+            let page = parent::whole(&forest);
             header::whole(topology, arguments, part, &forest, &page) + &page.text()
         }
         Scope::Init(id) | Scope::Process(id, _) => {
@@ -64,8 +64,8 @@ pub(crate) fn script(topology: &Topology, arguments: &[String], part: Scope) -> 
                 entered = Some((path, flags::union(isolation, parent.isolation)));
                 around = around.and_then(|around| topology.parent(around));
             }
-            let keeper = around.map(|around| topology.namespace(around).path.as_str());
-            header::single(topology, part, keeper) + &keeper::single(&forest, entered, part).text()
+            let parent = around.map(|around| topology.namespace(around).path.as_str());
+            header::single(topology, part, parent) + &parent::single(&forest, entered, part).text()
         }
     }
 }

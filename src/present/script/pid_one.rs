@@ -3,14 +3,14 @@
 use super::caveats::{self, Certainty};
 use super::flags::Flag;
 use super::job::{self, Runner};
+use super::namespace_script::{First, Member, NamespaceScript};
 use super::page::{Line, Page, repeated};
 use super::series::{MARK, Repeat, Replica, Run};
-use super::space::{First, Member, Space};
 use super::words::{Place, word};
 use nestns_topology::Entry;
 
 /// Lines of PID 1 before everything else.
-pub(super) fn setup(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
+pub(super) fn setup(space: &NamespaceScript, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut lines = Vec::new();
     let names = [("hostname", &space.hostname), ("domainname", &space.domainname)];
     for (what, name) in names.into_iter().filter_map(|(what, name)| Some((what, name.as_deref()?))) {
@@ -29,7 +29,7 @@ pub(super) fn setup(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
 
 /// Starts a process as a child of PID 1.
 pub(super) fn fork(
-    space: &Space,
+    space: &NamespaceScript,
     member: &Member,
     run: Option<&Run<Member>>,
     place: Place,
@@ -42,7 +42,7 @@ pub(super) fn fork(
 }
 
 /// Certainty of the numbers of the processes of a namespace: ip(8) takes one before them.
-pub(super) fn certainty_in(space: &Space) -> Certainty {
+pub(super) fn certainty_in(space: &NamespaceScript) -> Certainty {
     if space.isolation.net { Certainty::NestnsOnly } else { Certainty::Sure }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
 }
 
 /// Returns whether a namespace needs more lines than the one that starts it.
-pub(super) fn needs_block(space: &Space) -> bool {
+pub(super) fn needs_block(space: &NamespaceScript) -> bool {
     let forks = space.members.iter().any(|member| member.like.entry != Entry::Join);
     match &space.first {
         First::Program(_) => space.needs_setup(),
@@ -63,7 +63,7 @@ pub(super) fn needs_block(space: &Space) -> bool {
 }
 
 /// Returns whether a loop's variable stands anywhere in a namespace.
-pub(super) fn mentions(space: &Space, variable: &str) -> bool {
+pub(super) fn mentions(space: &NamespaceScript, variable: &str) -> bool {
     let mark = format!("{MARK}{variable}{MARK}");
     let mut found = false;
     space.clone().texts(&mut |text| found |= text.contains(&mark));
@@ -71,7 +71,7 @@ pub(super) fn mentions(space: &Space, variable: &str) -> bool {
 }
 
 /// Comment above the lines of a namespace.
-pub(super) fn about(space: &Space, repeat: Option<&Repeat>) -> Vec<String> {
+pub(super) fn about(space: &NamespaceScript, repeat: Option<&Repeat>) -> Vec<String> {
     let (name, whose) = match repeat {
         Some(repeat) => (format!("{} … {}", space.path, repeat.last_path), "their"),
         None => (space.path.clone(), "its"),

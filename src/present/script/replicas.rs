@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::namespace_script::{First, Job, Member, NamespaceScript};
 use super::series::{self, Replica};
-use super::space::{First, Job, Member, Space};
 use nestns_topology::{Output, Stdin};
 
 impl Replica for Member {
@@ -28,7 +28,7 @@ impl Replica for Member {
     fn fold(&mut self, _depth: usize) {}
 }
 
-impl Replica for Space {
+impl Replica for NamespaceScript {
     fn path(&self) -> &str {
         &self.path
     }

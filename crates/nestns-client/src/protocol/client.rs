@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 
 use super::client_error::ClientError;
 use super::lines::{self, Line, Lines};
-use super::message::{Envelope, Problem, Reply, Request, VERSION};
+use super::message::{Envelope, Reply, Request, RequestError, VERSION};
 use super::wire::{self, LONGEST};
 use crate::state_directory::{CONTROL, Directory, has_control_socket};
 use nestns_sys::channel::{Channel, Wait};
@@ -19,7 +19,7 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
 /// How long a controller has to answer what it answers at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that are read at once. Whoever asks one question does not pay for clearing a large buffer, which took longer than
 /// the answer.
@@ -72,7 +72,7 @@ impl Client {
         let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
         let address = wire::address(&opened, CONTROL).map_err(absent)?;
         // A full queue of a controller that does not come to it would make this wait.
-        let time = nix::sys::time::TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
+        let time = nix::sys::time::TimeVal::new(TIMEOUT.as_secs().cast_signed(), 0);
         nix::sys::socket::setsockopt(&socket, sockopt::SendTimeout, &time)?;
         match connect(socket.as_raw_fd(), &address) {
             Ok(()) => {}
@@ -125,7 +125,7 @@ impl Client {
     ///
     /// [`ClientError`].
     pub fn answer(&mut self) -> Result<Reply, ClientError> {
-        match self.wait(Some(PATIENCE))?.ok_or(ClientError::Silent)?.reply {
+        match self.wait(Some(TIMEOUT))?.ok_or(ClientError::Silent)?.reply {
             // It has left before it came to the question.
             Reply::Gone => Err(ClientError::HungUp),
             reply => Ok(reply),
@@ -142,7 +142,7 @@ impl Client {
         let envelope = Envelope { nestns: VERSION, id: self.id, ask: Some(request), say: None };
         let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Unreadable(error.to_string()))?;
         if line.len() >= LONGEST {
-            return Err(Problem::TooLong.into());
+            return Err(RequestError::TooLong.into());
         }
         line.push(b'\n');
         let mut rest = line.as_slice();
@@ -166,8 +166,8 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError::Refused`] for a problem, [`ClientError::HungUp`] at the end.
-    pub fn wait(&mut self, patience: Option<Duration>) -> Result<Option<Answer>, ClientError> {
-        let end = patience.map(|patience| Moment::now().plus(patience));
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Answer>, ClientError> {
+        let end = timeout.map(|timeout| Moment::now().plus(timeout));
         loop {
             if let Some(answer) = self.take()? {
                 return Ok(Some(answer));
@@ -217,7 +217,7 @@ impl Client {
     pub fn take(&mut self) -> Result<Option<Answer>, ClientError> {
         while let Some(answer) = self.take_any()? {
             match answer.reply {
-                Reply::Problem(problem) => return Err(problem.into()),
+                Reply::RequestError(problem) => return Err(problem.into()),
                 // A farewell is for everybody; others are answers to what was asked before.
                 _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => return Ok(Some(answer)),
                 _ => {}

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::message::Problem;
+use super::message::RequestError;
 use nestns_sys::errno::spelled;
 
 /// A failed attempt to ask a controller.
@@ -25,5 +25,5 @@ pub enum ClientError {
     #[error("cannot communicate with the controller: {}", spelled(*.0))]
     System(#[from] Errno),
     #[error(transparent)]
-    Refused(#[from] Problem),
+    Refused(#[from] RequestError),
 }

@@ -1,7 +1,7 @@
 //! Bytes of the socket as lines, and what a line says: the half of the protocol that reads what anybody has sent.
 
 use super::client_error::ClientError;
-use super::message::{Envelope, Problem, Reply, Request, VERSION};
+use super::message::{Envelope, Reply, Request, RequestError, VERSION};
 
 /// Received bytes that are not a whole line yet.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Lines {
 /// # Errors
 ///
 /// The answer to what is none, with its number where it has one.
-pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
+pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, RequestError)> {
     /// What every version has.
     #[derive(serde::Deserialize)]
     struct Header {
@@ -86,15 +86,15 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, Problem)> {
         #[serde(default)]
         id: u64,
     }
-    let malformed = |error: serde_json::Error| Problem::Malformed { reason: error.to_string() };
+    let malformed = |error: serde_json::Error| RequestError::Malformed { reason: error.to_string() };
     let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
     if header.nestns != VERSION {
-        return Err((header.id, Problem::Version { controller: VERSION, client: header.nestns }));
+        return Err((header.id, RequestError::Version { controller: VERSION, client: header.nestns }));
     }
     let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
     match envelope.ask {
         Some(request) => Ok((header.id, request)),
-        None => Err((header.id, Problem::Malformed { reason: "`ask` is missing".to_owned() })),
+        None => Err((header.id, RequestError::Malformed { reason: "`ask` is missing".to_owned() })),
     }
 }
 

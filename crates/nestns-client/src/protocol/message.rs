@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use super::problem::Problem;
+pub use super::problem::RequestError;
 use crate::documents::Description;
 use crate::documents::Timeline;
 use crate::documents::{ExitDocument, NamespaceDocument, ProcessDocument};
@@ -95,7 +95,7 @@ pub enum Request {
         /// Its number.
         signal: i32,
     },
-    /// Wait until processes have come so far: [`Reply::Awaited`], or a [`Problem`] as soon as it can never be any more.
+    /// Wait until processes have come so far: [`Reply::Awaited`], or a [`RequestError`] as soon as it can never be any more.
     Await {
         /// Which; a namespace has a `/` behind its path. Nothing means everything.
         paths: Vec<String>,
@@ -104,7 +104,7 @@ pub enum Request {
     },
     /// Start a program in a namespace. Three descriptors travel along: standard input, output and error; with a terminal
     /// all three are it. [`Reply::Began`], then [`Reply::Ended`].
-    Execute(Box<Execution>),
+    Execute(Box<ExecRequest>),
     /// Signal a program that this client has started: [`Reply::Done`].
     Forward {
         /// Its number from [`Reply::Began`].
@@ -153,7 +153,7 @@ pub struct Target {
 
 /// A program to be started in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Execution {
+pub struct ExecRequest {
     /// The namespace's path.
     pub namespace: String,
     /// The process whose namespaces are entered; that is PID 1 where nothing more is said.
@@ -277,7 +277,7 @@ pub enum Reply {
     },
     /// The controller is about to leave.
     Gone,
-    Problem(Problem),
+    RequestError(RequestError),
 }
 
 impl Request {
@@ -318,7 +318,7 @@ impl Reply {
             | Self::Restarted(_)
             | Self::Awaited(_)
             // What was waited for in vain.
-            | Self::Problem(_) => true,
+            | Self::RequestError(_) => true,
             // A signal that was sent has not been taken yet. Most programs of `exec` have ended before they were told of.
             Self::Status(_)
             | Self::Description(_)

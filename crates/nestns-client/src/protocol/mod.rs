@@ -20,4 +20,4 @@ pub mod problem;
 pub mod wire;
 
 pub use message::{Reply, Request};
-pub use problem::Problem;
+pub use problem::RequestError;

@@ -9,7 +9,7 @@ use nestns_topology::Signal;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "code", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the messages name the fields")]
-pub enum Problem {
+pub enum RequestError {
     #[error("this is not a request: {reason}")]
     Malformed { reason: String },
     #[error("the controller speaks version {controller} of the messages, not {client}")]
@@ -118,7 +118,7 @@ pub enum Problem {
     TerminalLost { reason: String },
 }
 
-impl Problem {
+impl RequestError {
     /// What to do about it.
     pub fn help(&self) -> Option<String> {
         let fixed = match self {
@@ -188,22 +188,22 @@ fn how_ended(exit: Option<ExitDocument>) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::Problem;
+    use super::RequestError;
 
     #[test]
     fn facts_travel_and_the_sentence_does_not() {
-        let problem = Problem::PausedAlready { path: "vm/ci".to_owned(), by: "vm".to_owned() };
+        let problem = RequestError::PausedAlready { path: "vm/ci".to_owned(), by: "vm".to_owned() };
         let wire = serde_json::to_value(&problem).unwrap();
         assert_eq!(wire, json!({ "code": "paused_already", "path": "vm/ci", "by": "vm" }));
-        assert_eq!(serde_json::from_value::<Problem>(wire).unwrap(), problem);
+        assert_eq!(serde_json::from_value::<RequestError>(wire).unwrap(), problem);
         assert_eq!(problem.to_string(), "`vm/ci` is already paused, with `vm`");
         assert_eq!(problem.help().as_deref(), Some("`nestns resume vm` resumes all of it"));
     }
 
     #[test]
     fn statuses() {
-        let pause = |check| Problem::CannotPause { path: "vm".to_owned(), reason: "no".to_owned(), check };
+        let pause = |check| RequestError::CannotPause { path: "vm".to_owned(), reason: "no".to_owned(), check };
         assert_eq!([pause(None), pause(Some("look".to_owned()))].map(|problem| problem.status()), [1, 4]);
-        assert_eq!(Problem::Malformed { reason: String::new() }.status(), 2);
+        assert_eq!(RequestError::Malformed { reason: String::new() }.status(), 2);
     }
 }

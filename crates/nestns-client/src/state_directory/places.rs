@@ -131,6 +131,7 @@ fn runtime_directory() -> Option<PathBuf> {
     (runtime.is_absolute() && is_own).then_some(runtime)
 }
 
+/// The place in the temporary directory, where no other can be written to.
 pub fn temporary() -> PathBuf {
     // The guardian, which has left the caller's directory, must find it as well.
     let temporary = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| PathBuf::from("/tmp"));

@@ -21,8 +21,11 @@ const DELETED: &str = " (deleted)";
 const GUARDIAN: &str = "nestns-guardian";
 
 /// Whether a name could be bound.
+#[derive(Debug)]
 pub enum Presence {
+    /// Taken by this process; free again when the descriptor is closed.
     Ours(OwnedFd),
+    /// Taken by another process.
     Theirs,
     /// Sockets cannot be had here.
     Unknown,

@@ -4,7 +4,7 @@
 //! processes that joined from outside stay what they are; a namespace of another kind that is shared with a sibling
 //! becomes one of its own, because the language cannot express sharing.
 
-mod birth;
+mod creation_order;
 mod index;
 mod manner;
 mod mounts;
@@ -19,7 +19,7 @@ use self::index::Index;
 use self::manner::Manner;
 use self::names::Names;
 use self::surroundings::Surroundings;
-use super::machine::{Inhabitant, Machine, SpaceId};
+use super::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo};
 
 /// A capture.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub enum Scope {
 }
 
 /// Captures a machine; with `programs`, the command lines of programs are kept.
-pub fn capture(machine: &Machine, scope: Scope, programs: bool) -> Capture {
+pub fn capture(machine: &HostSnapshot, scope: Scope, programs: bool) -> Capture {
     let index = Index::new(machine);
     let mut work = Work::new(index, programs);
     let mut names = Names::default();
@@ -141,13 +141,13 @@ impl<'m> Work<'m> {
     }
 
     /// The process outside that has made an outermost namespace; the reader if that is not known.
-    fn maker_of(&self, outermost: SpaceId) -> Manner {
+    fn maker_of(&self, outermost: PidNamespaceId) -> Manner {
         let parent = self.index.leader(outermost).map(|leader| leader.parent).filter(|&parent| parent > 0);
         Manner::read(&parent.map_or_else(|| "self".to_owned(), |parent| parent.to_string()))
     }
 
     /// Counts the properties of a process that the file cannot express, and writes the others.
-    fn manner(&mut self, process: &Inhabitant, first: Option<&Manner>, table: Option<&mut Table>) -> Manner {
+    fn manner(&mut self, process: &ProcessInfo, first: Option<&Manner>, table: Option<&mut Table>) -> Manner {
         let manner = Manner::read(&process.pid().to_string());
         let mut deviations = manner.deviations(&self.maker, first);
         // A PID 1 has no user of its own in a file, and only root gives one to others.
@@ -163,7 +163,7 @@ impl<'m> Work<'m> {
         manner
     }
 
-    fn space(&mut self, id: SpaceId, around: &str, siblings: &mut Names) {
+    fn space(&mut self, id: PidNamespaceId, around: &str, siblings: &mut Names) {
         let Some(leader) = self.index.leader(id) else {
             self.leaderless += 1;
             return;
@@ -174,7 +174,7 @@ impl<'m> Work<'m> {
         let path = if around.is_empty() { name } else { format!("{around}/{name}") };
         let mut table = Table::new();
         let outside = self.index.machine.space(id).parent.and_then(|parent| self.index.leader(parent));
-        match Surroundings::read(leader.pid(), outside.map(Inhabitant::pid)) {
+        match Surroundings::read(leader.pid(), outside.map(ProcessInfo::pid)) {
             Ok(surroundings) => {
                 self.unsayable += usize::from(surroundings.has_unsayable());
                 for &kind in surroundings.mounts() {
@@ -186,7 +186,7 @@ impl<'m> Work<'m> {
             }
             Err(_) => self.unread += 1,
         }
-        let members: Vec<&Inhabitant> = self.index.members(id).to_vec();
+        let members: Vec<&ProcessInfo> = self.index.members(id).to_vec();
         let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
         let work = self.program(leader);
         // Only a PID 1 of nestns forks the processes of the file.
@@ -236,7 +236,7 @@ impl<'m> Work<'m> {
 
     /// Command line of a process, if it is wanted, and if running it again would not make again what is in the file
     /// already.
-    fn program(&self, process: &Inhabitant) -> Option<Value> {
+    fn program(&self, process: &ProcessInfo) -> Option<Value> {
         let is_program = self.programs
             && self.index.title(process).is_none()
             && !self.index.makes_namespaces(process)
@@ -246,32 +246,32 @@ impl<'m> Work<'m> {
 
     /// True for a PID 1 that a program such as bwrap(1) has forked and that has executed nothing since: its command
     /// line would make the namespace again.
-    fn is_copy_of_maker(&self, process: &Inhabitant) -> bool {
+    fn is_copy_of_maker(&self, process: &ProcessInfo) -> bool {
         let maker = self.index.machine.process(process.parent).filter(|parent| self.index.makes_namespaces(parent));
         process.own() == 1 && maker.and_then(command_line).is_some_and(|line| command_line(process) == Some(line))
     }
 
     /// True if a program in the file will fork the process again; `forker` is the PID 1 that forks the processes of the
     /// file.
-    fn is_forked_by_program(&self, process: &Inhabitant, forker: Option<&Inhabitant>) -> bool {
-        let is_forker = |parent: &Inhabitant| forker.is_some_and(|forker| forker.pid() == parent.pid());
+    fn is_forked_by_program(&self, process: &ProcessInfo, forker: Option<&ProcessInfo>) -> bool {
+        let is_forker = |parent: &ProcessInfo| forker.is_some_and(|forker| forker.pid() == parent.pid());
         let parent = self.index.machine.process(process.parent);
         parent.is_some_and(|parent| !is_forker(parent) && self.program(parent).is_some())
     }
 
     /// Actor in place of a process that is not kept as a program.
-    fn actor(&self, process: &Inhabitant) -> Value {
+    fn actor(&self, process: &ProcessInfo) -> Value {
         let kind = self.index.title(process).map(|title| title.kind.as_str());
         kind.filter(|kind| KEPT.contains(kind)).unwrap_or("idle").into()
     }
 }
 
-fn command_line(process: &Inhabitant) -> Option<Vec<u8>> {
+fn command_line(process: &ProcessInfo) -> Option<Vec<u8>> {
     std::fs::read(format!("/proc/{}/cmdline", process.pid())).ok()
 }
 
 /// The command line; `None` where there is none, or none that TOML can hold.
-fn argv(process: &Inhabitant) -> Option<Value> {
+fn argv(process: &ProcessInfo) -> Option<Value> {
     let words = String::from_utf8(command_line(process)?).ok()?;
     let words = words.strip_suffix('\0').filter(|words| !words.is_empty() && !words.starts_with('\0'))?;
     // In a topology file, braces are placeholders.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::machine::Inhabitant;
+use crate::host_snapshot::ProcessInfo;
 
 /// Greatest length: the language refuses longer names, and room is left for a number behind it.
 const LONGEST: usize = 56;
@@ -18,7 +18,7 @@ pub(super) struct Title {
 
 impl Title {
     /// Reads the title; `None` if the process is not one of nestns.
-    pub(super) fn of(process: &Inhabitant) -> Option<Self> {
+    pub(super) fn of(process: &ProcessInfo) -> Option<Self> {
         let words = std::fs::read(format!("/proc/{}/cmdline", process.pid())).ok()?;
         Self::parse(String::from_utf8_lossy(&words).trim_end_matches('\0'))
     }

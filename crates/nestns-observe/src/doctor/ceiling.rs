@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::{Uid, getuid};
 
-use crate::machine::{Machine, Search};
+use crate::host_snapshot::{HostSnapshot, Search};
 use crate::mountinfo::{self, Mount};
 use nestns_sys::capability::{SYS_ADMIN, SYS_RESOURCE, is_effective};
 use nestns_sys::proc_status::Fields;
@@ -142,7 +142,7 @@ fn full_namespace(inside: &[Inside]) -> Option<&str> {
     if inside.is_empty() {
         return None;
     }
-    let machine = Machine::read(Search::Members).ok()?;
+    let machine = HostSnapshot::read(Search::Members).ok()?;
     let is_full = |inside: &&Inside| {
         machine.by_inode(inside.inode).is_some_and(|space| {
             let numbers = machine.processes().iter().filter_map(|process| machine.number_in(process, space));

@@ -82,7 +82,7 @@ impl Check {
 
 /// Results of all attempts.
 #[derive(Debug)]
-pub struct Machine {
+pub struct HostCheck {
     /// The system calls that nothing works without.
     calls: Check,
     /// Way to make PID namespaces, and the other kinds.
@@ -93,7 +93,7 @@ pub struct Machine {
     can_number: bool,
 }
 
-impl Machine {
+impl HostCheck {
     /// Tries everything. The caller has one thread.
     pub fn try_out() -> Self {
         // First of all: a call that is refused here is met again in every other attempt.
@@ -123,6 +123,6 @@ pub fn check(id: &str) -> Option<Check> {
         "file-users" | "state-directory" => None,
         freezer::ID => Some(freezer::check()),
         required::ID => Some(required::check()),
-        _ => Machine::try_out().checks().into_iter().find(|check| check.id == id),
+        _ => HostCheck::try_out().checks().into_iter().find(|check| check.id == id),
     }
 }

@@ -10,8 +10,8 @@ use nix::sys::epoll::EpollFlags;
 
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::tree::{Incident, Tree};
-use crate::engine::line::{Answer, CALL, Command, Line, Look, STREAMS};
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::control_channel::{Answer, Command, Line, Look, OPEN, STREAMS};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_sys::descriptor_layout;
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
@@ -70,7 +70,7 @@ impl ControlChannels {
             }
             Some(Wire::Called { until }) => Reach::Waiting(*until),
             None => {
-                let called = tree.open_member(Subject::init(namespace)).and_then(|pidfd| pidfd.signal(CALL as i32));
+                let called = tree.open_member(ProcessKey::init(namespace)).and_then(|pidfd| pidfd.signal(OPEN as i32));
                 if called.is_err() {
                     return Reach::Unreachable;
                 }
@@ -108,7 +108,7 @@ impl ControlChannels {
             return None;
         }
         events.remove(&line, Token::Line(namespace));
-        Some(Incident::HungUp(namespace))
+        Some(Incident::Closed(namespace))
     }
 
     /// Something has come up a line, or its end.
@@ -123,15 +123,15 @@ impl ControlChannels {
                 }
                 Some(Incident::Answered(namespace, heard.said, pidfd))
             }
-            Look::HungUp => {
-                self.hang_up(namespace, events);
-                Some(Incident::HungUp(namespace))
+            Look::Closed => {
+                self.close(namespace, events);
+                Some(Incident::Closed(namespace))
             }
         }
     }
 
     /// Closes a line: its PID 1 goes by its own rules again.
-    pub(super) fn hang_up(&mut self, namespace: NamespaceIndex, events: &EventLoop) {
+    pub(super) fn close(&mut self, namespace: NamespaceIndex, events: &EventLoop) {
         if let Some(Wire::Idle(line) | Wire::Busy(line)) = self.0.remove(&namespace) {
             events.remove(line.as_fd(), Token::Line(namespace));
         }

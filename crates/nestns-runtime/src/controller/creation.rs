@@ -27,8 +27,8 @@ use super::truth::Origin;
 use super::{Options, Outcome, Request, Summary, life_loop, user_namespace};
 use crate::controller::journal::Journal;
 use crate::controller::state_directory::StateDirectory;
-use crate::engine::keeper::Keeper;
-use crate::engine::last_words;
+use crate::engine::children::Children;
+use crate::engine::panic_hook;
 use crate::engine::pid_one::run_pid_one;
 use crate::engine::plan::{Common, Counts, Plan};
 use crate::engine::readiness::NOTIFY_SOCKET;
@@ -54,7 +54,7 @@ const FEW: u32 = 32;
 /// [`StartError`], after everything that existed has been removed. A creation that was interrupted is no trouble.
 pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let began = Moment::now();
-    last_words::prepare();
+    panic_hook::prepare();
     let prepared = Prepared::of(request)?;
     let Channels { reports, gate } = channels::lay_out().map_err(system("open the channels of the tree"))?;
     let relay = prepared.open_relay()?;
@@ -95,7 +95,7 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
             signals_for: options.signals_for,
         };
         let reactor = Reactor::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
-        Ok((reactor, Keeper::new(plan, None, crossing, run_pid_one)))
+        Ok((reactor, Children::new(plan, None, crossing, run_pid_one)))
     })?;
     let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {
         name: origin.name.clone(),
@@ -116,10 +116,11 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
         }
     };
     write_state(start.reactor()?, &state, options.text.as_deref(), create)?;
-    let (reactor, keeper) = start.finish()?;
-    let opening = Opening { gates: options.gates, herald: options.herald, manager, began, create, release: None };
+    let (reactor, children) = start.finish()?;
+    let opening =
+        Opening { gates: options.gates, report_channel: options.report_channel, manager, began, create, release: None };
     let freezer = Box::new(TreeFreezer::new(state.remains()));
-    let supervisor = Supervisor::new(Host::new(reactor, keeper, gate), freezer, rules, options.command, opening);
+    let supervisor = Supervisor::new(Host::new(reactor, children, gate), freezer, rules, options.command, opening);
     Ok(summary(Some(create), life_loop::live(supervisor, options.gates)))
 }
 
@@ -184,7 +185,7 @@ struct Prepared {
 impl Prepared {
     fn of(request: Request) -> Result<Self, StartError> {
         // A call that is missing only when the tree is to be stopped would make one that cannot be.
-        if request.options.herald.is_none() {
+        if request.options.report_channel.is_none() {
             // A client that has started this controller has tried them, to tell of them itself.
             let refused = refused_calls();
             if !refused.is_empty() {
@@ -230,7 +231,7 @@ impl Prepared {
             memory::trim();
         }
         channels::reserve(&plan)?;
-        let keyboard = if options.herald.is_some() { Keyboard::Lent } else { Keyboard::Caller };
+        let keyboard = if options.report_channel.is_some() { Keyboard::Lent } else { Keyboard::Caller };
         Ok(Self { plan, origin, directory, manager, rules, log_bytes, keyboard, wants_terminal, options })
     }
 
@@ -250,11 +251,11 @@ impl Prepared {
 /// Closes what the caller has open besides the standard descriptors, which is of no use to anything here, and moves what is
 /// needed above the agreed numbers. Returns the limits on descriptors as they were, where they were changed.
 fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartError> {
-    let spared = [options.herald.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
+    let spared = [options.report_channel.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
     let descriptors = channels::reserve_own()?;
-    let herald = options.herald.take().map(ReportChannel::settle).transpose();
-    options.herald = herald.by(Call::Fcntl).map_err(system("keep a channel open"))?;
+    let report_channel = options.report_channel.take().map(ReportChannel::settle).transpose();
+    options.report_channel = report_channel.by(Call::Fcntl).map_err(system("keep a channel open"))?;
     let tied_to = options.tied_to.take().map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose();
     options.tied_to = tied_to.by(Call::Fcntl).map_err(system("keep a descriptor open"))?;
     Ok(descriptors)

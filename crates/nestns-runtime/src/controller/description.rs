@@ -6,8 +6,8 @@
 use nestns_client::documents::{Description, RestartDescription, StopDescription};
 
 use super::roster::{Record, Roster};
-use crate::controller::start_error::refusal_sentence;
-use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessPlan, Slot, Subject};
+use crate::controller::start_error::exec_error_sentence;
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan, Slot};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
     Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,
@@ -30,7 +30,7 @@ impl Sources<'_> {
     pub fn namespace(self, index: NamespaceIndex) -> Description {
         let plan = self.roster.plan().namespace(index);
         let mut description = match plan.process(Slot::Init) {
-            Some(program) => self.program(Subject::init(index), &plan, program),
+            Some(program) => self.program(ProcessKey::init(index), &plan, program),
             None => Description::default(),
         };
         let own = plan.isolation;
@@ -44,12 +44,12 @@ impl Sources<'_> {
         description.env = plan.env.keys().cloned().collect();
         description.stop = Some(stop(plan.stop));
         description.restart = Some(restart(plan.restart));
-        description.restarts = self.roster.get(Subject::init(index)).map(|record| record.restarts);
+        description.restarts = self.roster.get(ProcessKey::init(index)).map(|record| record.restarts);
         description
     }
 
     /// Describes a process; `None` for what is not in the plan.
-    pub fn process(self, subject: Subject) -> Option<Description> {
+    pub fn process(self, subject: ProcessKey) -> Option<Description> {
         let plan = self.roster.plan().namespace(subject.namespace);
         if let Some(process) = plan.process(subject.slot) {
             return Some(self.program(subject, &plan, process));
@@ -62,7 +62,7 @@ impl Sources<'_> {
         })
     }
 
-    fn program(self, subject: Subject, plan: &NamespacePlan, process: &ProcessPlan) -> Description {
+    fn program(self, subject: ProcessKey, plan: &NamespacePlan, process: &ProcessPlan) -> Description {
         let record: Option<&Record> = self.roster.get(subject);
         let identity = process.identity.as_ref().map(|identity| format!("{}:{}", identity.uid, identity.gid));
         let has_terminal = process.terminal == Terminal::Own;
@@ -103,7 +103,7 @@ impl Sources<'_> {
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
             restarts: record.map(|record| record.restarts),
-            refusal: record.and_then(|record| record.refusal.as_ref()).map(refusal_sentence),
+            refusal: record.and_then(|record| record.refusal.as_ref()).map(exec_error_sentence),
             ..Description::default()
         }
     }

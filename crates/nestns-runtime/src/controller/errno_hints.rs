@@ -41,7 +41,7 @@ impl<'a> Occasion<'a> {
 }
 
 /// Where a meaning comes from.
-enum Meaning {
+enum HintText {
     /// It is always the same.
     Text(&'static str),
     /// It is found out when it is needed; the text says what, for `docs/errors.md`.
@@ -56,7 +56,7 @@ struct Row {
     calls: &'static [Call],
     errnos: &'static [Errno],
     stages: &'static [Stage],
-    meaning: Meaning,
+    errno_hint: HintText,
 }
 
 const ADMINISTRATIVE: &[Errno] = &[Errno::EPERM, Errno::EACCES, Errno::ENOSYS];
@@ -67,7 +67,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Unshare, Call::Clone3],
         errnos: &[Errno::ENOSPC],
         stages: &[Stage::UnsharePid, Stage::CloneSibling],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "32 PID namespaces nest below the initial one, or user.max_pid_namespaces is reached: which of the two, by \
              the level and the value of the limit",
             |occasion| no_space(occasion.level),
@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Unshare],
         errnos: &[Errno::ENOSPC],
         stages: &[Stage::UnshareUser],
-        meaning: Meaning::Measured("user.max_user_namespaces is reached, with its value", |_| {
+        errno_hint: HintText::Measured("user.max_user_namespaces is reached, with its value", |_| {
             limits_reached(&["user"])
         }),
     },
@@ -85,7 +85,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Unshare],
         errnos: &[Errno::ENOSPC],
         stages: &[Stage::Isolate],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "the lowest of user.max_mnt_namespaces, max_uts, max_ipc, max_net and max_cgroup is reached, with its value",
             |_| limits_reached(&["mnt", "uts", "ipc", "net", "cgroup"]),
         ),
@@ -94,7 +94,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Unshare, Call::Open, Call::Write],
         errnos: ADMINISTRATIVE,
         stages: &[Stage::UnshareUser, Stage::UnsharePid, Stage::Isolate, Stage::WriteMaps],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "which setting forbids user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, \
              AppArmor), or that it is a seccomp filter or security module",
             |_| no_permission(),
@@ -104,13 +104,13 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mount],
         errnos: &[Errno::EPERM],
         stages: &[Stage::MountProc],
-        meaning: Meaning::Measured("what covers targets of the visible /proc, by their paths", |_| masked_proc()),
+        errno_hint: HintText::Measured("what covers targets of the visible /proc, by their paths", |_| masked_proc()),
     },
     Row {
         calls: &[Call::Fork, Call::Clone3],
         errnos: &[Errno::ENOMEM],
         stages: &[Stage::Fork, Stage::NumberHelper, Stage::CloneSibling],
-        meaning: Meaning::Text(
+        errno_hint: HintText::Text(
             "PID 1 of the namespace has already exited, and nothing can be started in it; or the machine or the cgroup \
              has no memory left",
         ),
@@ -119,7 +119,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Fork, Call::Clone3],
         errnos: &[Errno::EAGAIN],
         stages: &[],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "which limit on processes is reached: pids.max of which cgroup, RLIMIT_NPROC of which user, kernel.threads-max, or \
              kernel.pid_max of which PID namespace; with the value",
             |occasion| ceiling::reached_with(occasion.inside, occasion.ended),
@@ -129,7 +129,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Setgroups, Call::Setresgid, Call::Setresuid],
         errnos: &[Errno::EINVAL, Errno::EPERM],
         stages: &[],
-        meaning: Meaning::Text(
+        errno_hint: HintText::Text(
             "the ID is not mapped in this user namespace: the tree of an ordinary user has only ID 0, which is that \
              user; leave `user` out, or run as root",
         ),
@@ -138,7 +138,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::EpollCtl],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        meaning: Meaning::Measured("the limit fs.epoll.max_user_watches is reached, with its value", |_| {
+        errno_hint: HintText::Measured("the limit fs.epoll.max_user_watches is reached, with its value", |_| {
             setting_reached("fs.epoll.max_user_watches", "/proc/sys/fs/epoll/max_user_watches")
         }),
     },
@@ -146,7 +146,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::InotifyAddWatch],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        meaning: Meaning::Measured("the limit fs.inotify.max_user_watches is reached, with its value", |_| {
+        errno_hint: HintText::Measured("the limit fs.inotify.max_user_watches is reached, with its value", |_| {
             setting_reached("fs.inotify.max_user_watches", "/proc/sys/fs/inotify/max_user_watches")
         }),
     },
@@ -154,7 +154,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::InotifyInit],
         errnos: &[Errno::EMFILE],
         stages: &[],
-        meaning: Meaning::Measured("the limit fs.inotify.max_user_instances is reached, with its value", |_| {
+        errno_hint: HintText::Measured("the limit fs.inotify.max_user_instances is reached, with its value", |_| {
             setting_reached("fs.inotify.max_user_instances", "/proc/sys/fs/inotify/max_user_instances")
         }),
     },
@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Sendmsg],
         errnos: &[Errno::ETOOMANYREFS],
         stages: &[],
-        meaning: Meaning::Text(
+        errno_hint: HintText::Text(
             "too many descriptors are in flight through sockets (RLIMIT_NOFILE of the user counts them); raise `ulimit \
              -n`",
         ),
@@ -171,7 +171,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::OpenPty],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        meaning: Meaning::Measured("there are no more pseudo-terminals: kernel.pty.max, with its value", |_| {
+        errno_hint: HintText::Measured("there are no more pseudo-terminals: kernel.pty.max, with its value", |_| {
             setting_reached("kernel.pty.max", "/proc/sys/kernel/pty/max")
         }),
     },
@@ -179,7 +179,7 @@ const ROWS: &[Row] = &[
         calls: &[],
         errnos: &[Errno::EMFILE],
         stages: &[],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "the process has reached its limit on open files: its RLIMIT_NOFILE, with its value",
             |_| open_files(),
         ),
@@ -188,7 +188,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Fcntl, Call::Dup2, Call::Dup3],
         errnos: &[Errno::EINVAL, Errno::EBADF],
         stages: &[],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "the number that a descriptor needs is not below RLIMIT_NOFILE of the process, with its value",
             |_| number_not_allowed(),
         ),
@@ -197,23 +197,23 @@ const ROWS: &[Row] = &[
         calls: &[],
         errnos: &[Errno::ENFILE],
         stages: &[],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "the machine has reached its limit on open files: fs.file-max, with its value",
             |_| setting_reached("fs.file-max", "/proc/sys/fs/file-max"),
         ),
     },
-    Row { calls: &[], errnos: &[Errno::ENOMEM, Errno::ENOBUFS], stages: &[], meaning: Meaning::Text(NO_MEMORY) },
+    Row { calls: &[], errnos: &[Errno::ENOMEM, Errno::ENOBUFS], stages: &[], errno_hint: HintText::Text(NO_MEMORY) },
     Row {
         calls: &[Call::Open, Call::Chdir],
         errnos: &[Errno::ENOENT, Errno::ENOTDIR],
         stages: &[Stage::WorkingDirectory, Stage::Stdin, Stage::Stdout, Stage::Stderr],
-        meaning: Meaning::Text("the path is looked up inside the namespace, with its mounts"),
+        errno_hint: HintText::Text("the path is looked up inside the namespace, with its mounts"),
     },
     Row {
         calls: &[Call::Open, Call::Chdir],
         errnos: &[Errno::EACCES],
         stages: &[Stage::WorkingDirectory, Stage::Stdin, Stage::Stdout, Stage::Stderr],
-        meaning: Meaning::Text(
+        errno_hint: HintText::Text(
             "the user running nestns may not access it; change its mode or owner, or choose another path",
         ),
     },
@@ -221,31 +221,31 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mkdir, Call::Open, Call::Write, Call::Rename],
         errnos: &[Errno::ENOSPC, Errno::EDQUOT],
         stages: &[],
-        meaning: Meaning::Text(FILE_SYSTEM_FULL),
+        errno_hint: HintText::Text(FILE_SYSTEM_FULL),
     },
     Row {
         calls: &[Call::Sendmsg, Call::Recvmsg, Call::Read, Call::Write],
         errnos: &[Errno::EPIPE, Errno::ECONNRESET],
         stages: &[],
-        meaning: Meaning::Text("the process at the other end has ended"),
+        errno_hint: HintText::Text("the process at the other end has ended"),
     },
     Row {
         calls: &[Call::Recvmsg],
         errnos: &[Errno::EAGAIN],
         stages: &[],
-        meaning: Meaning::Text("the process at the other end did not answer in time: it may be stopped or traced"),
+        errno_hint: HintText::Text("the process at the other end did not answer in time: it may be stopped or traced"),
     },
     Row {
         calls: &[Call::Unnamed],
         errnos: &[Errno::ETIMEDOUT],
         stages: &[Stage::Call, Stage::Channel, Stage::Observe],
-        meaning: Meaning::Text("the process did not answer in time: it may be stopped or traced"),
+        errno_hint: HintText::Text("the process did not answer in time: it may be stopped or traced"),
     },
     Row {
         calls: Call::ALL,
         errnos: &[Errno::EPERM, Errno::ENOSYS],
         stages: &[],
-        meaning: Meaning::Measured(
+        errno_hint: HintText::Measured(
             "a seccomp filter or security module forbids the call, by its name, or the kernel does not have it",
             |occasion| {
                 let name = occasion.call.name().unwrap_or_default();
@@ -268,11 +268,11 @@ impl Row {
 }
 
 /// What the errno means there, as far as it differs from the system's own text; then what to do about it.
-pub(super) fn meaning(occasion: &Occasion<'_>) -> Option<String> {
+pub(super) fn errno_hint(occasion: &Occasion<'_>) -> Option<String> {
     let row = ROWS.iter().find(|row| row.fits(occasion))?;
-    Some(match row.meaning {
-        Meaning::Text(text) => text.to_owned(),
-        Meaning::Measured(_, find) => find(occasion),
+    Some(match row.errno_hint {
+        HintText::Text(text) => text.to_owned(),
+        HintText::Measured(_, find) => find(occasion),
     })
 }
 
@@ -318,12 +318,12 @@ mod tests {
             };
             let errnos: Vec<String> = row.errnos.iter().map(|errno| format!("{errno:?}")).collect();
             let stages: Vec<String> = row.stages.iter().map(ToString::to_string).collect();
-            let (open, close, meaning) = match row.meaning {
-                Meaning::Text(text) => ("", "", text),
-                Meaning::Measured(text, _) => ("*", "*", text),
+            let (open, close, errno_hint) = match row.errno_hint {
+                HintText::Text(text) => ("", "", text),
+                HintText::Measured(text, _) => ("*", "*", text),
             };
             let (errnos, stages) = (errnos.join(", "), any(stages.join("; ")));
-            let _ = writeln!(text, "| {calls} | {errnos} | {stages} | {open}{meaning}{close} |");
+            let _ = writeln!(text, "| {calls} | {errnos} | {stages} | {open}{errno_hint}{close} |");
         }
         text.push_str(
             "\n## What nestns is doing when a call fails\n\nAs in \"cannot create a PID namespace (unshare)\". A step \
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn each_errno_means_what_it_means_where_it_came_from() {
         let text = |stage, call, errno| {
-            meaning(&Occasion { stage, call, errno, level: 1, inside: &[], ended: 0 }).unwrap_or_default()
+            errno_hint(&Occasion { stage, call, errno, level: 1, inside: &[], ended: 0 }).unwrap_or_default()
         };
         let epoll = text(Some(Stage::Channel), Call::EpollCtl, Errno::ENOSPC);
         assert!(epoll.starts_with("the limit fs.epoll.max_user_watches ("), "{epoll}");
@@ -377,7 +377,7 @@ mod tests {
         assert!(text(None, Call::InotifyInit, Errno::EMFILE).contains("fs.inotify.max_user_instances"));
         assert!(text(None, Call::Open, Errno::ENFILE).contains("fs.file-max"));
         assert!(text(Some(Stage::Guard), Call::PidfdOpen, Errno::EPERM).contains("forbids pidfd_open"));
-        assert_eq!(meaning(&Occasion::of_controller(Call::Unnamed, Errno::EIO)), None);
+        assert_eq!(errno_hint(&Occasion::of_controller(Call::Unnamed, Errno::EIO)), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) enum Token {
     Reports,
     /// A channel for reports of a namespace or of a process.
     Channel(u32),
-    Nursery(u32),
+    SyncChannel(u32),
     StandardOutput,
     StandardInput,
     Terminal,
@@ -33,7 +33,7 @@ pub(super) enum Token {
     /// A process says that it is ready.
     Voice(u32),
     /// The terminal of a program of `exec` that was left alone.
-    SessionTerminal(u32),
+    ExecTerminal(u32),
 }
 
 impl Token {
@@ -41,7 +41,7 @@ impl Token {
         let (kind, number) = match self {
             Self::Signals => (0, 0),
             Self::Reports => (1, 0),
-            Self::Nursery(number) => (2, number),
+            Self::SyncChannel(number) => (2, number),
             Self::StandardOutput => (3, 0),
             Self::StandardInput => (4, 0),
             Self::Terminal => (5, 0),
@@ -54,7 +54,7 @@ impl Token {
             Self::Line(namespace) => (12, namespace),
             Self::Voice(number) => (20, number),
             Self::Channel(number) => (21, number),
-            Self::SessionTerminal(number) => (11, number),
+            Self::ExecTerminal(number) => (11, number),
         };
         kind << 32 | u64::from(number)
     }
@@ -65,7 +65,7 @@ impl Token {
         match data >> 32 {
             0 => Self::Signals,
             1 => Self::Reports,
-            2 => Self::Nursery(number),
+            2 => Self::SyncChannel(number),
             3 => Self::StandardOutput,
             4 => Self::StandardInput,
             5 => Self::Terminal,
@@ -77,7 +77,7 @@ impl Token {
             12 => Self::Line(number),
             20 => Self::Voice(number),
             21 => Self::Channel(number),
-            11 => Self::SessionTerminal(number),
+            11 => Self::ExecTerminal(number),
             _ => Self::Programs,
         }
     }

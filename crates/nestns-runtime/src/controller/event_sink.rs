@@ -10,9 +10,9 @@ use nestns_client::journal::Stream;
 
 use super::roster::Roster;
 use crate::controller::state_directory::Cleared;
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::Failure;
-use crate::engine::plan::Subject;
-use crate::engine::refusal::Refusal;
+use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
 use nestns_client::documents::Timeline;
 use nestns_client::state_directory::StateError;
@@ -81,7 +81,7 @@ impl Loss {
 #[derive(Debug)]
 pub struct Line<'a> {
     /// Who.
-    pub subject: Subject,
+    pub subject: ProcessKey,
     /// His path.
     pub path: &'a str,
     /// Where.
@@ -101,7 +101,7 @@ pub enum Note<'a> {
     /// The guardian was lost; another one has been started.
     GuardianLost { loss: Loss },
     /// A process could not become its program.
-    Refused { path: &'a str, position: Position, refusal: &'a Refusal },
+    Refused { path: &'a str, position: Position, refusal: &'a ExecError },
     /// A process has failed; the last lines that it has written, where nobody has been shown them.
     Failed { path: &'a str, position: Position, ending: Ending, lines: &'a [String] },
     /// A process has ended well before it was ready, and the tree was to become ready.
@@ -137,7 +137,7 @@ pub enum Note<'a> {
     /// The truth could not be written into the state directory, and is out of date.
     TruthLost { errno: Errno },
     /// The command that asks whether a process is ready cannot be executed.
-    ProbeRefused { path: &'a str, position: Position, refusal: &'a Refusal },
+    ProbeRefused { path: &'a str, position: Position, refusal: &'a ExecError },
     /// Nobody can find out whether a process is ready.
     ProbeLost { path: &'a str, cause: CallError },
     /// Another process has said that this one is ready, which does not count.

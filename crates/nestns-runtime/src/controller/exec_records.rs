@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 
 use crate::controller::roster::{Roster, State};
 use crate::engine::failure::Failure;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_client::documents::Description;
 use nestns_client::documents::{ExitDocument, ProcessDocument};
 use nestns_client::journal::event::Caller;
@@ -30,13 +30,23 @@ pub(in crate::controller) struct ExecRecord {
     /// True if its output is kept from the start.
     pub(in crate::controller) is_logged: bool,
     /// What it was not forked for, as the process says that was to fork it.
-    pub(in crate::controller) setback: Option<Failure>,
+    pub(in crate::controller) build_error: Option<Failure>,
 }
 
 impl ExecRecord {
     /// One that is to be forked.
     pub(in crate::controller) fn new(path: String, namespace: String, argv: Vec<String>, by: Caller) -> Self {
-        Self { path, namespace, argv, by, pid: None, facts: None, has_launched: false, is_logged: false, setback: None }
+        Self {
+            path,
+            namespace,
+            argv,
+            by,
+            pid: None,
+            facts: None,
+            has_launched: false,
+            is_logged: false,
+            build_error: None,
+        }
     }
 
     fn document(&self, controller: i32, state: &'static str) -> Option<ProcessDocument> {
@@ -64,9 +74,9 @@ impl ExecRecord {
 /// All of them.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct ExecRecords {
-    living: BTreeMap<Subject, ExecRecord>,
+    living: BTreeMap<ProcessKey, ExecRecord>,
     /// How the last of those who have left ended: nobody may have waited for them then.
-    ended: VecDeque<(Subject, String, ExitDocument)>,
+    ended: VecDeque<(ProcessKey, String, ExitDocument)>,
     /// Of so many the kernel was not asked yet.
     unread: usize,
     /// Another number after whatever may have changed something.
@@ -77,25 +87,25 @@ pub(in crate::controller) struct ExecRecords {
 const REMEMBERED: usize = 512;
 
 impl ExecRecords {
-    pub(in crate::controller) fn add(&mut self, subject: Subject, guest: ExecRecord) {
-        self.living.insert(subject, guest);
+    pub(in crate::controller) fn add(&mut self, subject: ProcessKey, exec: ExecRecord) {
+        self.living.insert(subject, exec);
         self.revision += 1;
     }
 
-    pub(in crate::controller) fn remove(&mut self, subject: Subject) {
+    pub(in crate::controller) fn remove(&mut self, subject: ProcessKey) {
         self.living.remove(&subject);
         self.revision += 1;
     }
 
-    pub(in crate::controller) fn get(&self, subject: Subject) -> Option<&ExecRecord> {
+    pub(in crate::controller) fn get(&self, subject: ProcessKey) -> Option<&ExecRecord> {
         self.living.get(&subject)
     }
 
     /// He has ended, and nothing more is to be said of him but how.
-    pub(in crate::controller) fn end(&mut self, subject: Subject, exit: ExitDocument) {
-        if let Some(guest) = self.living.remove(&subject) {
+    pub(in crate::controller) fn end(&mut self, subject: ProcessKey, exit: ExitDocument) {
+        if let Some(exec) = self.living.remove(&subject) {
             self.revision += 1;
-            self.ended.push_back((subject, guest.path, exit));
+            self.ended.push_back((subject, exec.path, exit));
             if self.ended.len() > REMEMBERED {
                 self.ended.pop_front();
             }
@@ -103,16 +113,16 @@ impl ExecRecords {
     }
 
     /// It has come as far as its program.
-    pub(in crate::controller) fn launched(&mut self, subject: Subject) {
-        if let Some(guest) = self.living.get_mut(&subject) {
-            guest.has_launched = true;
+    pub(in crate::controller) fn launched(&mut self, subject: ProcessKey) {
+        if let Some(exec) = self.living.get_mut(&subject) {
+            exec.has_launched = true;
         }
     }
 
     /// Why it is not forked, as long as it is not.
     pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
-        if let Some(guest) = self.living.get_mut(&failure.subject).filter(|guest| guest.pid.is_none()) {
-            guest.setback.get_or_insert(failure);
+        if let Some(exec) = self.living.get_mut(&failure.subject).filter(|exec| exec.pid.is_none()) {
+            exec.build_error.get_or_insert(failure);
         }
     }
 
@@ -122,24 +132,24 @@ impl ExecRecords {
     }
 
     /// Who had this path when he was there.
-    pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<Subject> {
+    pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<ProcessKey> {
         self.ended.iter().find(|(_, other, _)| other == path).map(|(subject, ..)| *subject)
     }
 
     /// The path of one who has ended, and how he did.
-    pub(in crate::controller) fn exit_of(&self, subject: Subject) -> Option<(&str, ExitDocument)> {
+    pub(in crate::controller) fn exit_of(&self, subject: ProcessKey) -> Option<(&str, ExitDocument)> {
         self.ended.iter().find(|(other, ..)| *other == subject).map(|(_, path, exit)| (&**path, *exit))
     }
 
     /// The one with this path.
-    pub(in crate::controller) fn find(&self, path: &str) -> Option<Subject> {
-        self.living.iter().find(|(_, guest)| guest.path == path).map(|(&subject, _)| subject)
+    pub(in crate::controller) fn find(&self, path: &str) -> Option<ProcessKey> {
+        self.living.iter().find(|(_, exec)| exec.path == path).map(|(&subject, _)| subject)
     }
 
     /// It was forked. What /proc says of it is not read before it is on its way: on a single processor it would wait for that.
-    pub(in crate::controller) fn forked(&mut self, subject: Subject, pid: Pid) {
-        if let Some(guest) = self.living.get_mut(&subject) {
-            guest.pid = Some(pid);
+    pub(in crate::controller) fn forked(&mut self, subject: ProcessKey, pid: Pid) {
+        if let Some(exec) = self.living.get_mut(&subject) {
+            exec.pid = Some(pid);
             self.unread += 1;
         }
     }
@@ -155,25 +165,25 @@ impl ExecRecords {
             return;
         }
         self.revision += 1;
-        for guest in self.living.values_mut().filter(|guest| guest.facts.is_none()) {
-            guest.facts = guest.pid.and_then(|pid| Process::read(pid).ok());
+        for exec in self.living.values_mut().filter(|exec| exec.facts.is_none()) {
+            exec.facts = exec.pid.and_then(|pid| Process::read(pid).ok());
         }
     }
 
     /// The numbers of those who are there, whether the kernel was asked of them or not.
     pub(in crate::controller) fn pids(&self) -> impl Iterator<Item = Pid> {
-        self.living.values().filter_map(|guest| guest.pid)
+        self.living.values().filter_map(|exec| exec.pid)
     }
 
     /// What the kernel said of those who are there.
     pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
-        self.living.values().filter_map(|guest| guest.facts.as_ref())
+        self.living.values().filter_map(|exec| exec.facts.as_ref())
     }
 
     /// What is known of one of them besides its document.
     pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
-        let guest = self.living.values().find(|guest| guest.path == path)?;
-        let by = format!("process {} of user {}, by `nestns exec`", guest.by.pid, guest.by.uid);
+        let exec = self.living.values().find(|exec| exec.path == path)?;
+        let by = format!("process {} of user {}, by `nestns exec`", exec.by.pid, exec.by.uid);
         Some(Description { started_by: Some(by), ..Description::default() })
     }
 
@@ -183,8 +193,8 @@ impl ExecRecords {
         roster: &'a Roster,
     ) -> impl Iterator<Item = ProcessDocument> + 'a {
         let controller = nix::unistd::getpid().as_raw();
-        self.living.iter().filter_map(move |(subject, guest)| {
-            guest.document(controller, roster.word(subject.namespace, State::Running))
+        self.living.iter().filter_map(move |(subject, exec)| {
+            exec.document(controller, roster.word(subject.namespace, State::Running))
         })
     }
 }

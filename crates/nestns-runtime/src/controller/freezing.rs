@@ -6,8 +6,8 @@ use super::freezer::{Freezer, Hindrance};
 use super::supervisor::Freeze;
 use super::tree::Tree;
 use crate::controller::state_directory::Remains;
-use crate::engine::plan::{NamespaceIndex, Subject};
-use nestns_client::protocol::message::Problem;
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use nestns_client::protocol::message::RequestError;
 use nestns_observe::doctor;
 use nestns_observe::process;
 use nestns_observe::subtree::Subtree;
@@ -28,13 +28,13 @@ impl<'a> TreeFreezer<'a> {
 }
 
 impl Freeze for TreeFreezer<'_> {
-    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), Problem> {
+    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError> {
         let subtree = subtree(tree, index)?;
         let frozen = self.freezer.freeze(index, subtree, &tree.name, &self.remains.handle());
         frozen.map_err(|hindrance| refusal(tree, index, &hindrance))
     }
 
-    fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, Problem> {
+    fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, RequestError> {
         self.freezer.is_frozen(index).map_err(|hindrance| refusal(tree, index, &hindrance))
     }
 
@@ -53,10 +53,10 @@ impl Freeze for TreeFreezer<'_> {
 }
 
 /// The members of a namespace, by the namespace of its PID 1, which must still be the one that the roster knows.
-fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
+fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, RequestError> {
     let path = tree.plan.namespace(index).path.clone();
-    let gone = || Problem::InitEnded { path: path.clone() };
-    let record = tree.roster.get(Subject::init(index)).and_then(|record| record.facts.as_ref());
+    let gone = || RequestError::InitEnded { path: path.clone() };
+    let record = tree.roster.get(ProcessKey::init(index)).and_then(|record| record.facts.as_ref());
     let known = tree.roster.namespace(index).and_then(|record| record.facts.as_ref());
     let (Some(facts), Some(known)) = (record, known) else { return Err(gone()) };
     let pid = facts.numbers.first().copied().map(Pid::from_raw).ok_or_else(gone)?;
@@ -65,14 +65,14 @@ fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, Problem> {
         return Err(gone());
     }
     let subtree = Subtree::of(pid, &pidfd)
-        .map_err(|error| Problem::InitUnreadable { path: path.clone(), reason: of_io(&error) })?;
+        .map_err(|error| RequestError::InitUnreadable { path: path.clone(), reason: of_io(&error) })?;
     let (id, inode) = subtree.identity();
     let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
     if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }
 }
 
-fn refusal(tree: &Tree, index: NamespaceIndex, hindrance: &Hindrance) -> Problem {
+fn refusal(tree: &Tree, index: NamespaceIndex, hindrance: &Hindrance) -> RequestError {
     let path = tree.plan.namespace(index).path.clone();
     let check = hindrance.is_machine().then(|| doctor::freezer::check().as_help());
-    Problem::CannotPause { path, reason: hindrance.to_string(), check }
+    RequestError::CannotPause { path, reason: hindrance.to_string(), check }
 }

@@ -9,7 +9,7 @@ use super::left_behind::{Left, tell_of_remains};
 use super::life::Life;
 use super::reactor::{Console, Guarding, Host, Reactor};
 use super::supervisor::{Conclusion, Supervisor};
-use crate::engine::keeper::Reaped;
+use crate::engine::children::Reaped;
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::fault;
 use nestns_sys::moment::Moment;
@@ -52,26 +52,26 @@ fn idle_time(supervisor: &Supervisor<'_, Host<'_>>) -> Option<Duration> {
 
 fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
     let reactor = &mut supervisor.edge.reactor;
-    if reactor.tree.guests.are_unread() {
+    if reactor.tree.exec_records.are_unread() {
         if !reactor.child_ended {
             // One of them could end between the question and the reaping; SIGCHLD will tell.
             return;
         }
-        reactor.tree.guests.read();
+        reactor.tree.exec_records.read();
     }
     reactor.child_ended = false;
     loop {
-        let Host { reactor, keeper, .. } = &mut supervisor.edge;
-        match keeper.reap() {
-            Reaped::Kid(subject, ending) => {
+        let Host { reactor, children, .. } = &mut supervisor.edge;
+        match children.reap() {
+            Reaped::Child(subject, ending) => {
                 // Whatever a PID 1 has said before it left was said before it could be reaped.
                 reactor.drain_inherited();
                 reactor.drain_ended(subject);
                 reactor.note_ended(subject, ending, Moment::now());
                 if subject.is_init()
-                    && let Some(kid) = keeper.kids().iter().find(|kid| kid.subject == subject)
+                    && let Some(child) = children.list().iter().find(|child| child.subject == subject)
                 {
-                    let gone = kid.pid;
+                    let gone = child.pid;
                     reactor.guarding.roots.retain(|&root| root != gone);
                 }
                 supervisor.on_reaped(subject);
@@ -125,7 +125,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
         supervisor.edge.reactor.console.event_sink.stopped(timeline);
     }
     supervisor.answer_waiting();
-    let Host { mut reactor, keeper, .. } = supervisor.edge;
+    let Host { mut reactor, children, .. } = supervisor.edge;
     reactor.console.journal.record(&Event::Gone { path: WHOLE });
     reactor.console.journal.flush();
     reactor.tree.life = Life::Gone;
@@ -133,7 +133,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let Reactor { guarding: Guarding { guardian, .. }, console, events, remains, .. } = reactor;
     let Console { event_sink, output, .. } = console;
     output.finish(&events);
-    if keeper.living() > 0 {
+    if children.living() > 0 {
         // Whatever comes next is to know of what still lives.
         remains.leave();
     }

@@ -149,7 +149,7 @@ pub struct Options {
     /// Whether the gates open when the tree stands.
     pub gates: Gates,
     /// Whoever has asked for a topology that lives without him, and waits until it does.
-    pub herald: Option<ReportChannel>,
+    pub report_channel: Option<ReportChannel>,
     /// The expanded topology as a file, for those who want to know later what was built.
     pub text: Option<String>,
     /// Whose signals are.

@@ -14,7 +14,7 @@ use nestns_client::state_directory::StateError;
 use nestns_sys::moment::Moment;
 
 /// How long a guardian may take: it gives the roots 5 s.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 /// How often it is looked.
 const NAP: Duration = Duration::from_millis(5);
 
@@ -28,7 +28,7 @@ pub(super) fn claim(
     directory: &Path,
     event_sink: &mut dyn EventSink,
 ) -> Result<StateDirectory, StateError> {
-    let end = Moment::now().plus(PATIENCE);
+    let end = Moment::now().plus(TIMEOUT);
     let mut has_waited = false;
     let state = loop {
         // A controller whose lock somebody has removed is one all the same.

@@ -283,7 +283,7 @@ impl Relay {
 
     /// Nobody has the program's side open any more. Ours stays open: a program closes its descriptors a moment before it
     /// ends, and in that moment it would get a HUP and end by it instead.
-    pub(super) fn hang_up(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
+    pub(super) fn close(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         self.release(saved, events);
         self.input = Input::Ended;
         self.reminder = None;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::libc;
 use nix::unistd::Pid;
 
-use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::exec_error::ExecError;
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot};
 use crate::engine::report::Ending;
 use nestns_observe::namespaces::PidNamespace;
 use nestns_observe::process::Process;
@@ -15,7 +15,7 @@ pub use nestns_topology::State;
 
 /// What a stop did to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Farewells {
+pub struct StopRecord {
     /// With which signal it was asked, and when.
     pub asked: Option<(i32, Moment)>,
     /// When its time was over.
@@ -32,11 +32,11 @@ pub struct Record {
     /// What the kernel said when it was created.
     pub facts: Option<Process>,
     /// Why it did not become its program.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ExecError>,
     /// How it ended, and when.
     pub ending: Option<(Ending, Moment)>,
     /// Its part in the stop.
-    pub farewells: Farewells,
+    pub stop_record: StopRecord,
     /// The last signal that a user has sent it by `nestns kill`.
     pub sent: Option<i32>,
     /// How often it has been started again.
@@ -156,20 +156,20 @@ impl Roster {
     }
 
     /// A process's record; `None` for a subject that the plan does not have.
-    pub fn get(&self, subject: Subject) -> Option<&Record> {
+    pub fn get(&self, subject: ProcessKey) -> Option<&Record> {
         self.namespaces.get(subject.namespace as usize)?.members.get(subject.slot.index()?)
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, subject: Subject) -> Option<&mut Record> {
+    pub fn get_mut(&mut self, subject: ProcessKey) -> Option<&mut Record> {
         // What is not in it has changed nothing.
         let index = subject.slot.index()?;
         self.namespace_mut(subject.namespace)?.members.get_mut(index)
     }
 
     /// Notes that a process exists; says whether it is news.
-    pub fn arrived(&mut self, subject: Subject) -> bool {
-        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+    pub fn arrived(&mut self, subject: ProcessKey) -> bool {
+        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
         match self.get_mut(subject) {
             Some(record) if record.state == State::Creating => {
                 record.state = if runs { State::Running } else { State::Created };
@@ -181,7 +181,7 @@ impl Roster {
     }
 
     /// Begins a process's record anew, because it is about to be created again.
-    pub fn renew(&mut self, subject: Subject) {
+    pub fn renew(&mut self, subject: ProcessKey) {
         let Some(record) = self.get_mut(subject) else { return };
         if record.state != State::Creating {
             *record = Record { restarts: record.restarts.saturating_add(1), ..Record::default() };
@@ -197,7 +197,7 @@ impl Roster {
     }
 
     /// Notes that a process will not exist after all.
-    pub fn give_up(&mut self, subject: Subject) {
+    pub fn give_up(&mut self, subject: ProcessKey) {
         let Some(record) = self.get_mut(subject) else { return };
         let was_awaited = record.state == State::Creating;
         if !record.state.is_over() {
@@ -252,10 +252,10 @@ impl Roster {
     pub fn release(&mut self) {
         self.is_released = true;
         for index in self.plan.indices() {
-            if !self.plan.namespace(index).has_own_keeper() {
+            if !self.plan.namespace(index).forks_its_members() {
                 continue;
             }
-            if let Some(record) = self.get_mut(Subject::init(index))
+            if let Some(record) = self.get_mut(ProcessKey::init(index))
                 && record.state == State::Created
             {
                 record.state = State::Running;
@@ -264,19 +264,19 @@ impl Roster {
     }
 
     /// Every subject, in the order of creation.
-    pub fn subjects(&self) -> impl Iterator<Item = Subject> + '_ {
+    pub fn subjects(&self) -> impl Iterator<Item = ProcessKey> + '_ {
         (0..).zip(&self.namespaces).flat_map(|(namespace, record)| {
-            (0..).map(Slot::nth).zip(&record.members).map(move |(slot, _)| Subject { namespace, slot })
+            (0..).map(Slot::nth).zip(&record.members).map(move |(slot, _)| ProcessKey { namespace, slot })
         })
     }
 
     /// Its path: `vm/ci/init`, `vm/ci/runner`.
-    pub fn path(&self, subject: Subject) -> String {
+    pub fn path(&self, subject: ProcessKey) -> String {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
     }
 
     /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and says what that was.
-    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<Subject> {
+    pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<ProcessKey> {
         let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
             let mut awaited = 0;
@@ -284,10 +284,10 @@ impl Roster {
             for (slot, record) in (0..).map(Slot::nth).zip(&mut namespace.members) {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
-                    taken.push(Subject { namespace: inner, slot });
+                    taken.push(ProcessKey { namespace: inner, slot });
                     // One that was killed at its own deadline died of that: his reaper, where PID 1 is none, has only not come to
                     // say so.
-                    record.state = if record.farewells.killed.is_some() { State::Killed } else { State::Gone };
+                    record.state = if record.stop_record.killed.is_some() { State::Killed } else { State::Gone };
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
@@ -301,18 +301,18 @@ impl Roster {
 mod tests {
     use super::{Record, Roster, State};
     use crate::controller::supervisor::plan_of;
-    use crate::engine::plan::{Slot, Subject};
+    use crate::engine::plan::{ProcessKey, Slot};
     use crate::engine::report::Ending;
     use nestns_sys::moment::Moment;
     use nix::libc;
 
     const NESTED: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n[ns.'a/b']\nproc.two = { actor = 'idle' }\n[ns.c]\n";
 
-    fn whole() -> (Roster, Vec<Subject>) {
+    fn whole() -> (Roster, Vec<ProcessKey>) {
         let plan = plan_of(NESTED);
         let mut roster = Roster::new(plan);
-        let subjects: Vec<Subject> = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
-            .map(|(namespace, slot)| Subject { namespace, slot: Slot::nth(slot) })
+        let subjects: Vec<ProcessKey> = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+            .map(|(namespace, slot)| ProcessKey { namespace, slot: Slot::nth(slot) })
             .into();
         for &subject in &subjects {
             assert!(roster.arrived(subject));
@@ -324,18 +324,18 @@ mod tests {
     fn what_has_arrived_is_not_outstanding_any_more() {
         let mut roster = Roster::new(plan_of(NESTED));
         assert_eq!(roster.outstanding(), 5);
-        assert!(roster.arrived(Subject { namespace: 1, slot: Slot::nth(1) }));
-        assert!(!roster.arrived(Subject { namespace: 1, slot: Slot::nth(1) }), "it is news once");
+        assert!(roster.arrived(ProcessKey { namespace: 1, slot: Slot::nth(1) }));
+        assert!(!roster.arrived(ProcessKey { namespace: 1, slot: Slot::nth(1) }), "it is news once");
         assert_eq!(roster.outstanding(), 4);
     }
 
     #[test]
     fn what_the_plan_does_not_have_has_no_record() {
         let (mut roster, _) = whole();
-        assert!(roster.get_mut(Subject { namespace: 3, slot: Slot::Init }).is_none());
-        assert!(roster.get_mut(Subject { namespace: 0, slot: Slot::nth(2) }).is_none());
-        assert!(roster.get_mut(Subject::session(0, 1)).is_none());
-        assert!(!roster.arrived(Subject::visitor(None)));
+        assert!(roster.get_mut(ProcessKey { namespace: 3, slot: Slot::Init }).is_none());
+        assert!(roster.get_mut(ProcessKey { namespace: 0, slot: Slot::nth(2) }).is_none());
+        assert!(roster.get_mut(ProcessKey::session(0, 1)).is_none());
+        assert!(!roster.arrived(ProcessKey::run_command(None)));
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
     fn a_pid_1_takes_along_all_inside_and_nothing_else() {
         let (mut roster, subjects) = whole();
         roster.get_mut(subjects[3]).unwrap().state = State::Exited;
-        roster.get_mut(subjects[1]).unwrap().farewells.killed = Some(Moment::now());
+        roster.get_mut(subjects[1]).unwrap().stop_record.killed = Some(Moment::now());
         let taken = roster.collapse(0, Moment::now());
         assert_eq!(taken, [subjects[0], subjects[1], subjects[2]]);
         let state = |place: usize| roster.get(subjects[place]).unwrap().state;
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn what_was_awaited_inside_is_not_any_more() {
         let mut roster = Roster::new(plan_of(NESTED));
-        assert!(roster.arrived(Subject::init(0)));
+        assert!(roster.arrived(ProcessKey::init(0)));
         roster.collapse(0, Moment::now());
         assert_eq!(roster.outstanding(), 1, "the other root");
     }

@@ -100,7 +100,7 @@ impl StandardOutput {
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
                 Err(_) => {
-                    self.hang_up();
+                    self.close();
                     taken = 0;
                 }
             }
@@ -111,7 +111,7 @@ impl StandardOutput {
     }
 
     /// The reader has left: nothing more is written.
-    pub(super) fn hang_up(&mut self) {
+    pub(super) fn close(&mut self) {
         self.closed = true;
         self.buffer.clear();
     }

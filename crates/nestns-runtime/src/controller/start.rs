@@ -17,9 +17,9 @@ use super::tree::Incident;
 use super::truth::Origin;
 use super::verification;
 use crate::controller::state_directory::StateDirectory;
+use crate::engine::children::{BuildError, Children, Reaped};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::keeper::{Keeper, Reaped, Setback};
-use crate::engine::plan::{Plan, Subject};
+use crate::engine::plan::{Plan, ProcessKey};
 use nestns_client::journal::event::{Event as Noted, WHOLE};
 use nestns_observe::doctor::required::RefusedCall;
 use nestns_sys::moment::Moment;
@@ -54,7 +54,7 @@ enum Phase<'a> {
 /// What is built, and what builds it.
 struct Building<'a> {
     reactor: Reactor<'a>,
-    keeper: Keeper,
+    children: Children,
 }
 
 /// A topology that is being started.
@@ -105,13 +105,13 @@ impl<'a> Start<'a> {
     /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the event sink.
     pub(super) fn begin_to_build(
         &mut self,
-        make: impl FnOnce(Guardian, &'a mut dyn EventSink) -> Result<(Reactor<'a>, Keeper), StartError>,
+        make: impl FnOnce(Guardian, &'a mut dyn EventSink) -> Result<(Reactor<'a>, Children), StartError>,
     ) -> Result<(), StartError> {
         let Phase::Entrusted { guardian, event_sink } = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Err(misplaced());
         };
-        let (reactor, keeper) = make(guardian, event_sink)?;
-        self.phase = Phase::Building(Box::new(Building { reactor, keeper }));
+        let (reactor, children) = make(guardian, event_sink)?;
+        self.phase = Phase::Building(Box::new(Building { reactor, children }));
         Ok(())
     }
 
@@ -126,20 +126,20 @@ impl<'a> Start<'a> {
     /// Creates everything and makes sure that the kernel agrees. Returns how long that took.
     pub(super) fn build(&mut self, began: Moment) -> Result<Duration, Interruption> {
         let Phase::Building(building) = &mut self.phase else { return Err(misplaced().into()) };
-        let Building { reactor, keeper } = &mut **building;
+        let Building { reactor, children } = &mut **building;
         let plan = reactor.tree.plan;
-        match create(plan, reactor, keeper) {
+        match create(plan, reactor, children) {
             Ok(()) => {}
-            Err(Setback::Failed(failure)) => {
+            Err(BuildError::Failed(failure)) => {
                 // The process that has failed has said so before; its keeper has only noticed.
                 reactor.drain_reports();
                 reactor.tree.fail(failure);
             }
-            Err(Setback::Interrupted) => reactor.drain_reports(),
+            Err(BuildError::Interrupted) => reactor.drain_reports(),
         }
         while reactor.tree.roster.outstanding() > 0 {
             give_up_if_told(reactor)?;
-            look_after_children(reactor, keeper);
+            look_after_children(reactor, children);
             give_up_if_told(reactor)?;
             reactor.pump_reports();
         }
@@ -149,7 +149,7 @@ impl<'a> Start<'a> {
         let mismatches = verification::compare(&reactor.tree.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
-            look_after_children(reactor, keeper);
+            look_after_children(reactor, children);
             reactor.drain_reports();
             give_up_if_told(reactor)?;
             return Err(StartError::Mismatch(mismatches).into());
@@ -158,9 +158,9 @@ impl<'a> Start<'a> {
     }
 
     /// Hands out what stands.
-    pub(super) fn finish(mut self) -> Result<(Reactor<'a>, Keeper), StartError> {
+    pub(super) fn finish(mut self) -> Result<(Reactor<'a>, Children), StartError> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Building(building) => Ok((building.reactor, building.keeper)),
+            Phase::Building(building) => Ok((building.reactor, building.children)),
             _ => Err(misplaced()),
         }
     }
@@ -202,11 +202,11 @@ fn misplaced() -> StartError {
     StartError::System { what: "go on with the start", cause: Errno::EINVAL.into() }
 }
 
-fn create(plan: Plan, reactor: &mut Reactor<'_>, keeper: &mut Keeper) -> Result<(), Setback> {
+fn create(plan: Plan, reactor: &mut Reactor<'_>, children: &mut Children) -> Result<(), BuildError> {
     for root in plan.roots() {
-        keeper.raise(root, reactor)?;
+        children.create(root, reactor)?;
     }
-    keeper.finish(reactor)
+    children.finish(reactor)
 }
 
 /// Ends a start of which something has failed, or that is to be stopped.
@@ -223,19 +223,19 @@ fn give_up_if_told(reactor: &mut Reactor<'_>) -> Result<(), Interruption> {
     if reactor.tree.stop.is_some() { Err(Interruption::Stopped) } else { Ok(()) }
 }
 
-fn look_after_children(reactor: &mut Reactor<'_>, keeper: &mut Keeper) {
+fn look_after_children(reactor: &mut Reactor<'_>, children: &mut Children) {
     if !std::mem::take(&mut reactor.child_ended) {
         return;
     }
     loop {
-        match keeper.reap() {
-            Reaped::Kid(subject, _) => {
+        match children.reap() {
+            Reaped::Child(subject, _) => {
                 reactor.drain_reports();
                 reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
             Reaped::Orphan(pid, _) if pid == reactor.guarding.guardian.pid => {
                 if let Err(cause) = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed) {
-                    reactor.tree.fail(Failure::new(Subject::init(0), Stage::Guard, cause));
+                    reactor.tree.fail(Failure::new(ProcessKey::init(0), Stage::Guard, cause));
                 }
             }
             Reaped::Orphan(..) => {}
@@ -246,8 +246,8 @@ fn look_after_children(reactor: &mut Reactor<'_>, keeper: &mut Keeper) {
 
 /// Kills what exists, reaps it, and removes what was made.
 fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
-    let Building { mut reactor, mut keeper } = building;
-    let stuck = kill_and_reap(&mut keeper, &mut reactor, Moment::now().plus(COLLAPSE));
+    let Building { mut reactor, mut children } = building;
+    let stuck = kill_and_reap(&mut children, &mut reactor, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
         reactor.console.event_sink.note(&Note::Stuck { paths: &stuck });
     }
@@ -269,22 +269,22 @@ fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
 }
 
 /// Kills the roots and reaps until nothing is left, or the time is over; then the rest is named.
-fn kill_and_reap(keeper: &mut Keeper, reactor: &mut Reactor<'_>, until: Moment) -> Vec<String> {
-    for kid in keeper.kids().iter().filter(|kid| !kid.gone) {
-        if let Ok(pidfd) = Pidfd::open(kid.pid) {
+fn kill_and_reap(children: &mut Children, reactor: &mut Reactor<'_>, until: Moment) -> Vec<String> {
+    for child in children.list().iter().filter(|child| !child.gone) {
+        if let Ok(pidfd) = Pidfd::open(child.pid) {
             let _ = pidfd.signal(libc::SIGKILL);
         }
     }
     loop {
-        match keeper.reap() {
-            Reaped::Kid(..) | Reaped::Orphan(..) => {}
+        match children.reap() {
+            Reaped::Child(..) | Reaped::Orphan(..) => {}
             Reaped::Childless => return Vec::new(),
-            Reaped::Nothing if keeper.living() == 0 => return Vec::new(),
+            Reaped::Nothing if children.living() == 0 => return Vec::new(),
             Reaped::Nothing => {
                 let left = until.since(Moment::now());
                 if left.is_zero() {
-                    let living = keeper.kids().iter().filter(|kid| !kid.gone);
-                    return living.map(|kid| reactor.tree.path(kid.subject)).collect();
+                    let living = children.list().iter().filter(|child| !child.gone);
+                    return living.map(|child| reactor.tree.path(child.subject)).collect();
                 }
                 reactor.pump(Some(left));
             }

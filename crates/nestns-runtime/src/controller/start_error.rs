@@ -2,16 +2,16 @@
 
 use nix::errno::Errno;
 
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::{Failure, Stage, described};
 use crate::engine::plan::PlanError;
-use crate::engine::refusal::Refusal;
 use nestns_observe::doctor::required::{self, RefusedCall};
 use nestns_sys::call::{Call, CallError};
 use nestns_sys::errno::spelled;
 use nestns_topology::Position;
 use nestns_topology::diagnostic::Code;
 
-use super::errno_hints::{Occasion, check_of, meaning};
+use super::errno_hints::{Occasion, check_of, errno_hint};
 use super::verification::Mismatch;
 use nestns_client::state_directory::StateError;
 
@@ -36,7 +36,7 @@ pub enum StartError {
         position: Position,
         failure: Failure,
         /// Found out while what it was about was still there.
-        meaning: Option<String>,
+        errno_hint: Option<String>,
     },
     #[error("this machine forbids system calls that nestns requires: {}", required::listed(.0))]
     Calls(Vec<RefusedCall>),
@@ -60,8 +60,8 @@ pub fn sentence(failure: &Failure) -> String {
 }
 
 /// Why a program did not run; told apart from a program that ran and failed.
-pub fn refusal_sentence(refusal: &Refusal) -> String {
-    let Refusal { stage, call, errno, detail } = refusal;
+pub fn exec_error_sentence(refusal: &ExecError) -> String {
+    let ExecError { stage, call, errno, detail } = refusal;
     let detail = if detail.is_empty() { String::new() } else { format!(" {detail}") };
     match (stage, Errno::from_raw(*errno)) {
         (Stage::Execute, Errno::ENOENT) => {
@@ -78,10 +78,10 @@ pub fn refusal_sentence(refusal: &Refusal) -> String {
 }
 
 /// What to do about a program that did not run, where its errno alone does not say so.
-pub fn refusal_help(refusal: &Refusal) -> Option<String> {
-    let Refusal { stage, call, errno, .. } = *refusal;
+pub fn exec_error_help(refusal: &ExecError) -> Option<String> {
+    let ExecError { stage, call, errno, .. } = *refusal;
     let errno = Errno::from_raw(errno);
-    meaning(&Occasion { stage: Some(stage), call, errno, level: 0, inside: &[], ended: 0 })
+    errno_hint(&Occasion { stage: Some(stage), call, errno, level: 0, inside: &[], ended: 0 })
         .filter(|_| stage != Stage::Execute)
 }
 
@@ -139,14 +139,14 @@ impl StartError {
                 "set `stdout` and `stderr` to \"null\" or \"inherit\" in [defaults.proc], or raise `ulimit -Hn`"
                     .to_owned(),
             ),
-            Self::Failed { meaning, .. } => meaning.clone(),
+            Self::Failed { errno_hint, .. } => errno_hint.clone(),
             Self::Calls(refused) => Some(required::remedy(refused)),
             Self::Mismatch(_) => Some(
                 "check whether /proc belongs to this PID namespace (nestns explain NS503); if it does, this is a bug \
                  in nestns. None of the topology's programs has run"
                     .to_owned(),
             ),
-            Self::System { cause, .. } => meaning(&Occasion::of_controller(cause.call, cause.errno)),
+            Self::System { cause, .. } => errno_hint(&Occasion::of_controller(cause.call, cause.errno)),
         }
     }
 

@@ -77,12 +77,12 @@ enum Message {
 #[derive(Debug)]
 pub struct ReportChannel {
     channel: OwnedFd,
-    patience: Patience,
+    wait_until: WaitUntil,
 }
 
 /// How long the caller waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum WaitUntil {
     /// Until everything is ready.
     UntilReady,
     /// Until the gates are open.
@@ -91,13 +91,13 @@ pub enum Patience {
 
 impl ReportChannel {
     /// Takes one end of a socket pair; whoever forked the controller has the other one.
-    pub fn new(channel: OwnedFd, patience: Patience) -> Self {
-        Self { channel, patience }
+    pub fn new(channel: OwnedFd, wait_until: WaitUntil) -> Self {
+        Self { channel, wait_until }
     }
 
     /// How long the caller waits.
-    pub fn patience(&self) -> Patience {
-        self.patience
+    pub fn wait_until(&self) -> WaitUntil {
+        self.wait_until
     }
 
     /// Moves the channel out of the way of the agreed numbers.

@@ -9,9 +9,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 
 use super::event_loop::{EventLoop, Token};
+use crate::engine::exec_error::ExecError;
 use crate::engine::message;
-use crate::engine::plan::{NamespaceIndex, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_client::journal::Stream as Kind;
 use nestns_sys::descriptor;
 
@@ -26,9 +26,9 @@ const TURN: usize = 64 * 1024;
 #[derive(Debug)]
 enum Pipe {
     /// Written by a failing exec, closed by a successful one.
-    Outcome { subject: Subject, fd: OwnedFd, said: Vec<u8> },
+    Outcome { subject: ProcessKey, fd: OwnedFd, said: Vec<u8> },
     /// Lines.
-    Output { subject: Subject, path: String, kind: Kind, fd: OwnedFd, partial: Vec<u8> },
+    Output { subject: ProcessKey, path: String, kind: Kind, fd: OwnedFd, partial: Vec<u8> },
 }
 
 impl Pipe {
@@ -50,11 +50,11 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The program runs.
-    Started(Subject),
+    Started(ProcessKey),
     /// It does not.
-    Refused(Subject, Refusal),
+    Refused(ProcessKey, ExecError),
     /// Whole lines; what comes after the last line feed is a partial one.
-    Output { subject: Subject, path: String, kind: Kind, output: Vec<u8> },
+    Output { subject: ProcessKey, path: String, kind: Kind, output: Vec<u8> },
     /// Nothing yet.
     Nothing,
 }
@@ -66,7 +66,7 @@ pub(super) struct Streams {
     free: Vec<u32>,
     open: usize,
     /// Where the pipes are that tell how exec went.
-    outcomes: BTreeMap<Subject, u32>,
+    outcomes: BTreeMap<ProcessKey, u32>,
     /// Where output is read into, from the first time on: nothing of it is there while the tree is built.
     buffer: Vec<u8>,
 }
@@ -83,24 +83,24 @@ impl Streams {
     }
 
     /// The pipe that tells how a process's exec went, as long as that is not known.
-    pub(super) fn outcome_of(&self, subject: Subject) -> Option<u32> {
+    pub(super) fn outcome_of(&self, subject: ProcessKey) -> Option<u32> {
         self.outcomes.get(&subject).copied()
     }
 
     /// The processes of some namespaces of which it is not known yet how their exec went.
-    pub(super) fn awaited_in(&self, namespaces: Range<NamespaceIndex>) -> Vec<Subject> {
-        let bounds = Subject::init(namespaces.start)..Subject::init(namespaces.end);
+    pub(super) fn awaited_in(&self, namespaces: Range<NamespaceIndex>) -> Vec<ProcessKey> {
+        let bounds = ProcessKey::init(namespaces.start)..ProcessKey::init(namespaces.end);
         self.outcomes.range(bounds).map(|(&subject, _)| subject).collect()
     }
 
     /// Watches for how exec goes.
-    pub(super) fn add_outcome(&mut self, subject: Subject, fd: OwnedFd, events: &EventLoop) {
+    pub(super) fn add_outcome(&mut self, subject: ProcessKey, fd: OwnedFd, events: &EventLoop) {
         let place = self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
         self.outcomes.insert(subject, place);
     }
 
     /// Does not wait any more for how somebody's exec went: he is about to come again.
-    pub(super) fn forget_outcome(&mut self, subject: Subject, events: &EventLoop) {
+    pub(super) fn forget_outcome(&mut self, subject: ProcessKey, events: &EventLoop) {
         if let Some(place) = self.outcomes.get(&subject).copied() {
             self.close(place, events);
         }
@@ -119,7 +119,14 @@ impl Streams {
     }
 
     /// Watches for lines.
-    pub(super) fn add_output(&mut self, subject: Subject, path: String, kind: Kind, fd: OwnedFd, events: &EventLoop) {
+    pub(super) fn add_output(
+        &mut self,
+        subject: ProcessKey,
+        path: String,
+        kind: Kind,
+        fd: OwnedFd,
+        events: &EventLoop,
+    ) {
         self.add(Pipe::Output { subject, path, kind, fd, partial: Vec::new() }, events);
     }
 

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::engine::plan::{NamespaceIndex, Plan, Slot, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot};
 
 /// A part, named by what it begins with: a PID 1 stands for its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Target(pub(super) Subject);
+pub(super) struct Target(pub(super) ProcessKey);
 
 impl Target {
     /// True if something belongs to it.
-    pub(super) fn contains(self, plan: &Plan, subject: Subject) -> bool {
+    pub(super) fn contains(self, plan: &Plan, subject: ProcessKey) -> bool {
         if self.0.is_init() { self.namespaces(plan).contains(&subject.namespace) } else { self.0 == subject }
     }
 
@@ -27,16 +27,16 @@ impl Target {
     }
 
     /// Everything that belongs to it, in the order of creation.
-    pub(super) fn subjects(self, plan: &Plan) -> Vec<Subject> {
+    pub(super) fn subjects(self, plan: &Plan) -> Vec<ProcessKey> {
         if !self.0.is_init() {
             return vec![self.0];
         }
-        let members = |namespace| plan.namespace(namespace).slots().map(move |slot| Subject { namespace, slot });
+        let members = |namespace| plan.namespace(namespace).slots().map(move |slot| ProcessKey { namespace, slot });
         self.namespaces(plan).flat_map(members).collect()
     }
 
     /// Whom the controller asks when it is to leave: where nestns is PID 1, that asks everybody inside.
-    pub(super) fn asked(self, plan: &Plan) -> Vec<Subject> {
+    pub(super) fn asked(self, plan: &Plan) -> Vec<ProcessKey> {
         if !self.0.is_init() {
             return vec![self.0];
         }
@@ -45,11 +45,11 @@ impl Target {
         let end = self.namespaces(plan).end;
         while next < end {
             let namespace = plan.namespace(next);
-            asked.push(Subject::init(next));
-            if namespace.has_own_keeper() {
+            asked.push(ProcessKey::init(next));
+            if namespace.forks_its_members() {
                 next += plan.subtree(next);
             } else {
-                asked.extend(namespace.declared_slots().map(|slot| Subject { namespace: next, slot }));
+                asked.extend(namespace.declared_slots().map(|slot| ProcessKey { namespace: next, slot }));
                 next += 1;
             }
         }
@@ -62,7 +62,7 @@ impl Target {
         if self.0.is_init() {
             plan.keeper_of(namespace.parent)
         } else {
-            namespace.has_own_keeper().then_some(self.0.namespace)
+            namespace.forks_its_members().then_some(self.0.namespace)
         }
     }
 
@@ -81,7 +81,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String>
     for path in paths {
         let trimmed = path.trim_end_matches('/');
         let part = if let Some(&index) = namespaces.get(trimmed) {
-            Target(Subject::init(index))
+            Target(ProcessKey::init(index))
         } else {
             let (around, name) = trimmed.rsplit_once('/').ok_or_else(|| path.clone())?;
             let &index = namespaces.get(around).ok_or_else(|| path.clone())?;
@@ -92,7 +92,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String>
                 None if name == "init" => Slot::Init,
                 None => return Err(path.clone()),
             };
-            Target(Subject { namespace: index, slot })
+            Target(ProcessKey { namespace: index, slot })
         };
         targets.push(part);
     }
@@ -114,7 +114,7 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String>
 mod tests {
     use super::{Target, find};
     use crate::controller::supervisor::plan_of;
-    use crate::engine::plan::{Plan, Slot, Subject};
+    use crate::engine::plan::{Plan, ProcessKey, Slot};
 
     /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and `a/b/c`.
     const DEEP: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n\
@@ -147,10 +147,12 @@ mod tests {
     #[test]
     fn a_namespace_contains_what_is_in_it() {
         let plan = plan();
-        let (whole, process) = (Target(Subject::init(1)), Target(Subject { namespace: 0, slot: Slot::nth(1) }));
-        assert!(whole.contains(&plan, Subject { namespace: 2, slot: Slot::Init }));
+        let (whole, process) = (Target(ProcessKey::init(1)), Target(ProcessKey { namespace: 0, slot: Slot::nth(1) }));
+        assert!(whole.contains(&plan, ProcessKey { namespace: 2, slot: Slot::Init }));
         assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
-        assert!(Target(Subject::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Target(Subject::init(0))));
+        assert!(
+            Target(ProcessKey::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Target(ProcessKey::init(0)))
+        );
         assert!(!whole.overlaps(&plan, process));
         assert_eq!(whole.subjects(&plan).len(), 3);
         assert!(process.namespaces(&plan).is_empty());
@@ -159,18 +161,22 @@ mod tests {
     #[test]
     fn the_controller_asks_what_no_init_of_ours_asks() {
         let plan = plan();
-        assert_eq!(Target(Subject::init(0)).asked(&plan), [Subject::init(0)]);
-        let asked = Target(Subject::init(1)).asked(&plan);
-        assert_eq!(asked, [Subject::init(1), Subject { namespace: 1, slot: Slot::nth(1) }, Subject::init(2)]);
+        assert_eq!(Target(ProcessKey::init(0)).asked(&plan), [ProcessKey::init(0)]);
+        let asked = Target(ProcessKey::init(1)).asked(&plan);
+        assert_eq!(asked, [ProcessKey::init(1), ProcessKey { namespace: 1, slot: Slot::nth(1) }, ProcessKey::init(2)]);
     }
 
     #[test]
     fn a_target_comes_back_to_the_nearest_init_of_ours() {
         let plan = plan();
-        assert_eq!(Target(Subject { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
-        assert_eq!(Target(Subject::init(1)).holder(&plan), Some(0));
-        assert_eq!(Target(Subject { namespace: 1, slot: Slot::nth(1) }).holder(&plan), None, "a program holds nothing");
-        assert_eq!(Target(Subject::init(2)).holder(&plan), Some(0));
-        assert_eq!(Target(Subject::init(3)).holder(&plan), None);
+        assert_eq!(Target(ProcessKey { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
+        assert_eq!(Target(ProcessKey::init(1)).holder(&plan), Some(0));
+        assert_eq!(
+            Target(ProcessKey { namespace: 1, slot: Slot::nth(1) }).holder(&plan),
+            None,
+            "a program holds nothing"
+        );
+        assert_eq!(Target(ProcessKey::init(2)).holder(&plan), Some(0));
+        assert_eq!(Target(ProcessKey::init(3)).holder(&plan), None);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nestns_client::documents::{How, Step, Timeline};
 
 use super::roster::{Roster, State};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 
@@ -17,7 +17,7 @@ pub fn timeline(roster: &Roster, topology: &str, start: Moment, end: Moment) -> 
 /// The same for a part of the tree.
 pub fn timeline_of(
     roster: &Roster,
-    subjects: impl Iterator<Item = Subject>,
+    subjects: impl Iterator<Item = ProcessKey>,
     topology: &str,
     start: Moment,
     end: Moment,
@@ -31,8 +31,8 @@ pub fn timeline_of(
         }
         let told =
             roster.namespace(subject.namespace).and_then(|record| record.stopped_by).filter(|_| subject.is_init());
-        let asked = record.farewells.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
-        let how = match (record.state, record.farewells.killed, record.ending) {
+        let asked = record.stop_record.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
+        let how = match (record.state, record.stop_record.killed, record.ending) {
             (State::Gone, _, _) | (_, None, None) => How::Collapsed,
             (_, Some(_), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => How::KilledAtDeadline,
             (_, _, Some((Ending::Signalled(_), _))) => How::Signalled,
@@ -42,7 +42,7 @@ pub fn timeline_of(
         let step = Step {
             path: roster.path(subject),
             signal: asked.map(|(signal, _)| nestns_topology::Signal::from_number(signal).to_string()),
-            handled: record.farewells.handled,
+            handled: record.stop_record.handled,
             asked_ms: asked.map(|(_, at)| milliseconds(at.since(start))),
             ended_ms: ended.map(|at| milliseconds(at.since(start))),
             how,
@@ -72,10 +72,10 @@ mod tests {
     use nix::libc;
 
     use super::{How, Timeline};
-    use crate::controller::roster::{Farewells, Record, Roster, State};
+    use crate::controller::roster::{Record, Roster, State, StopRecord};
     use crate::controller::supervisor::plan_of;
+    use crate::engine::plan::ProcessKey;
     use crate::engine::plan::Slot;
-    use crate::engine::plan::Subject;
     use crate::engine::report::Ending;
     use nestns_sys::moment::Moment;
 
@@ -88,7 +88,7 @@ mod tests {
     fn timeline(records: [Record; 3]) -> Timeline {
         let mut roster = Roster::new(plan_of(PAIR));
         for (slot, record) in (0..).zip(records) {
-            *roster.get_mut(Subject { namespace: 0, slot: Slot::nth(slot) }).unwrap() = record;
+            *roster.get_mut(ProcessKey { namespace: 0, slot: Slot::nth(slot) }).unwrap() = record;
         }
         super::timeline(&roster, "tree", at(0), at(900))
     }
@@ -126,12 +126,12 @@ mod tests {
 
     #[test]
     fn a_kill_at_the_deadline_differs_from_a_collapse() {
-        let asked = Farewells { asked: Some((libc::SIGTERM, at(0))), killed: Some(at(50)), handled: Some(false) };
+        let asked = StopRecord { asked: Some((libc::SIGTERM, at(0))), killed: Some(at(50)), handled: Some(false) };
         let killed = ended(State::Killed, Ending::Signalled(libc::SIGKILL), 60);
         let gone = ended(State::Gone, Ending::Signalled(libc::SIGKILL), 70);
         let timeline = timeline([
             gone,
-            Record { farewells: asked, ..killed },
+            Record { stop_record: asked, ..killed },
             Record { state: State::Killing, ..Record::default() },
         ]);
         let find = |path: &str| timeline.steps.iter().find(|step| step.path == path).unwrap();

@@ -20,10 +20,10 @@ use super::roster::{Roster, State};
 use super::target::Target;
 use super::truth_file::Revision;
 use super::undeclared_watch::UndeclaredWatch;
+use crate::engine::control_channel::Answer;
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::Failure;
-use crate::engine::line::Answer;
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey};
 use crate::engine::report::Ending;
 use nestns_client::journal::record;
 use nestns_observe::process;
@@ -38,20 +38,20 @@ const SETBACKS: usize = 1024;
 /// Something that the supervisor has to weigh.
 #[derive(Debug)]
 pub(super) enum Incident {
-    Started(Subject),
+    Started(ProcessKey),
     /// Its probe says that it is ready.
-    Hint(Subject),
+    Hint(ProcessKey),
     /// The command that asks could not become itself.
-    ProbeRefused(Subject, Refusal),
-    Refused(Subject),
-    Ended(Subject, Ending, Moment),
+    ProbeRefused(ProcessKey, ExecError),
+    Refused(ProcessKey),
+    Ended(ProcessKey, Ending, Moment),
     /// A program of `exec` could not become itself, or not even begin to.
-    SessionRefused(Subject, Refusal),
+    SessionRefused(ProcessKey, ExecError),
     SessionFailed(Failure),
     /// The PID 1 of a namespace has answered a command.
     Answered(NamespaceIndex, Answer, Option<Pidfd>),
     /// The line to it has ended.
-    HungUp(NamespaceIndex),
+    Closed(NamespaceIndex),
     /// Processes that the PID 1 of a namespace has inherited have ended, and were reaped.
     Orphan {
         namespace: NamespaceIndex,
@@ -70,8 +70,8 @@ pub(super) enum Orphan {
 
 /// The command of `run`.
 #[derive(Debug)]
-pub(super) struct Visitor {
-    pub(super) subject: Subject,
+pub(super) struct RunRecord {
+    pub(super) subject: ProcessKey,
     pub(super) path: String,
     pub(super) ending: Option<Ending>,
 }
@@ -95,9 +95,9 @@ pub(super) struct Tree {
     pub(super) arrival: Arrival,
     pub(super) readiness: Readiness,
     /// Processes that have become their programs.
-    pub(super) started: HashSet<Subject>,
-    pub(super) guests: ExecRecords,
-    pub(super) visitor: Option<Visitor>,
+    pub(super) started: HashSet<ProcessKey>,
+    pub(super) exec_records: ExecRecords,
+    pub(super) run_command: Option<RunRecord>,
     /// The first failure of the creation: the others follow from it.
     pub(super) failure: Option<Failure>,
     /// Why the tree is to be stopped, and whether that was asked again.
@@ -132,8 +132,8 @@ impl Tree {
             // Made when the tree stands: before the first fork it would be memory that every process copies.
             readiness: Readiness::default(),
             started: HashSet::new(),
-            guests: ExecRecords::default(),
-            visitor: None,
+            exec_records: ExecRecords::default(),
+            run_command: None,
             failure: None,
             stop: None,
             stop_again: false,
@@ -176,44 +176,44 @@ impl Tree {
     }
 
     /// The numbers of a process of the plan or of `exec`, as far as the kernel was asked.
-    pub(super) fn pids(&self, subject: Subject) -> Vec<i32> {
-        let facts = match self.guests.get(subject) {
-            Some(guest) => guest.facts.as_ref(),
+    pub(super) fn pids(&self, subject: ProcessKey) -> Vec<i32> {
+        let facts = match self.exec_records.get(subject) {
+            Some(exec) => exec.facts.as_ref(),
             None => self.roster.get(subject).and_then(|record| record.facts.as_ref()),
         };
         facts.map(|facts| facts.numbers.clone()).unwrap_or_default()
     }
 
     /// The path of a process of the plan or of `exec`.
-    pub(super) fn path(&self, subject: Subject) -> String {
-        if let Some(guest) = self.guests.get(subject) {
-            return guest.path.clone();
+    pub(super) fn path(&self, subject: ProcessKey) -> String {
+        if let Some(exec) = self.exec_records.get(subject) {
+            return exec.path.clone();
         }
-        if let Some((path, _)) = self.guests.exit_of(subject) {
+        if let Some((path, _)) = self.exec_records.exit_of(subject) {
             return path.to_owned();
         }
         if let Some(probed) = subject.probed() {
             return self.roster.path(probed);
         }
-        match &self.visitor {
-            Some(visitor) if subject.is_visitor() => visitor.path.clone(),
+        match &self.run_command {
+            Some(run_command) if subject.is_run_command() => run_command.path.clone(),
             _ => self.roster.path(subject),
         }
     }
 
     /// A number that is another one after each change.
     pub(super) fn revision(&self) -> Revision {
-        self.roster.revision() + self.guests.revision() + self.undeclared.revision()
+        self.roster.revision() + self.exec_records.revision() + self.undeclared.revision()
     }
 
     /// The number of a process on the host, and when it began.
-    pub(super) fn identity(&self, subject: Subject) -> Option<(Pid, u64)> {
+    pub(super) fn identity(&self, subject: ProcessKey) -> Option<(Pid, u64)> {
         let facts = self.roster.get(subject)?.facts.as_ref()?;
         Some((Pid::from_raw(*facts.numbers.first()?), facts.start_time))
     }
 
     /// A descriptor of a process that need not be the controller's child, after its identity is confirmed.
-    pub(super) fn open_member(&self, subject: Subject) -> nix::Result<Pidfd> {
+    pub(super) fn open_member(&self, subject: ProcessKey) -> nix::Result<Pidfd> {
         let (pid, start_time) = self.identity(subject).ok_or(Errno::ESRCH)?;
         // The descriptor first, then the start time: what the number means cannot change in between any more.
         let pidfd = Pidfd::open(pid)?;
@@ -221,7 +221,7 @@ impl Tree {
     }
 
     /// True if a process has been created again.
-    pub(super) fn is_renewed(&self, subject: Subject) -> bool {
+    pub(super) fn is_renewed(&self, subject: ProcessKey) -> bool {
         self.roster.get(subject).is_some_and(|record| record.restarts > 0)
     }
 
@@ -230,13 +230,13 @@ impl Tree {
         self.plan.indices().find(|&index| {
             let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
             // The kernel gives the inode of one that has ended to the next one.
-            let is_over = self.roster.get(Subject::init(index)).is_some_and(|record| record.state.is_over());
+            let is_over = self.roster.get(ProcessKey::init(index)).is_some_and(|record| record.state.is_over());
             !is_over && known.is_some_and(|known| known.inode == inode)
         })
     }
 
     /// Looks for the line by which a process says that it is ready.
-    pub(super) fn look_at_lines(&mut self, subject: Subject, output: &[u8]) {
+    pub(super) fn look_at_lines(&mut self, subject: ProcessKey, output: &[u8]) {
         let Some(pattern) = self.readiness.awaited_line(subject) else { return };
         if record::lines(output).any(|piece| pattern.is_in(piece.text)) {
             self.incidents.push_back(Incident::Hint(subject));
@@ -246,7 +246,7 @@ impl Tree {
     /// True if the sender of a message may speak for a process: it is the process itself, or, where the file says so, one of
     /// the same PID namespace, as the children of a script are. Of one that has ended before it was looked at nothing is known
     /// but a number.
-    pub(super) fn speaks_for(&self, subject: Subject, sender: Sender) -> bool {
+    pub(super) fn speaks_for(&self, subject: ProcessKey, sender: Sender) -> bool {
         let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
         // One that has ended in the meantime has not been followed by another with its number, or that would be read.
         let is_itself = own.is_some_and(|own| {
@@ -265,24 +265,25 @@ impl Tree {
     }
 
     /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
-    pub(super) fn doubt_deafness(&mut self, subject: Subject, signal: i32) {
+    pub(super) fn doubt_deafness(&mut self, subject: ProcessKey, signal: i32) {
         let role = if subject.is_init() { Role::First } else { Role::Member };
-        let Some(record) = self.roster.get_mut(subject).filter(|record| record.farewells.handled == Some(false)) else {
+        let Some(record) = self.roster.get_mut(subject).filter(|record| record.stop_record.handled == Some(false))
+        else {
             return;
         };
         if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
-            record.farewells.handled = None;
+            record.stop_record.handled = None;
         }
     }
 
-    pub(super) fn mark(&mut self, subject: Subject, state: State) {
+    pub(super) fn mark(&mut self, subject: ProcessKey, state: State) {
         if let Some(record) = self.roster.get_mut(subject) {
             record.state = state;
         }
     }
 
     /// True if a process exists and has not ended.
-    pub(super) fn lives(&self, subject: Subject) -> bool {
+    pub(super) fn lives(&self, subject: ProcessKey) -> bool {
         self.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
     }
 }
@@ -299,16 +300,16 @@ mod tests {
     use crate::controller::supervisor::plan_of;
     use crate::controller::target::Target;
     use crate::engine::failure::{Failure, Stage};
-    use crate::engine::plan::{Slot, Subject};
+    use crate::engine::plan::{ProcessKey, Slot};
     use nestns_client::journal::event::Caller;
 
-    const ONE: Subject = Subject { namespace: 0, slot: Slot::Process(0) };
+    const ONE: ProcessKey = ProcessKey { namespace: 0, slot: Slot::Process(0) };
 
     fn tree() -> Tree {
         Tree::new("tree", plan_of("[ns.a]\nproc.one = { actor = 'idle' }\n"), SignalsFor::Tree)
     }
 
-    fn failure(subject: Subject) -> Failure {
+    fn failure(subject: ProcessKey) -> Failure {
         Failure::new(subject, Stage::Fork, Errno::EAGAIN)
     }
 
@@ -326,7 +327,7 @@ mod tests {
     fn the_first_failure_is_kept() {
         let mut tree = tree();
         tree.fail(failure(ONE));
-        tree.fail(failure(Subject::init(0)));
+        tree.fail(failure(ProcessKey::init(0)));
         assert_eq!(tree.failure.map(|failure| failure.subject), Some(ONE));
     }
 
@@ -334,7 +335,7 @@ mod tests {
     fn a_creation_is_given_up_for_its_own_failures() {
         let mut tree = tree();
         tree.raising = Some(Target(ONE));
-        tree.set_back(failure(Subject::init(0)));
+        tree.set_back(failure(ProcessKey::init(0)));
         assert!(!tree.is_interrupted(), "that is about something else");
         tree.set_back(failure(ONE));
         assert!(tree.is_interrupted());
@@ -350,11 +351,11 @@ mod tests {
     #[test]
     fn paths_outlive_processes_of_exec() {
         let mut tree = tree();
-        let (exec, by) = (Subject::session(0, 7), Caller { pid: 1, uid: 0 });
-        tree.guests.add(exec, ExecRecord::new("a/exec.7".to_owned(), "a".to_owned(), Vec::new(), by));
+        let (exec, by) = (ProcessKey::session(0, 7), Caller { pid: 1, uid: 0 });
+        tree.exec_records.add(exec, ExecRecord::new("a/exec.7".to_owned(), "a".to_owned(), Vec::new(), by));
         assert_eq!((tree.path(exec), tree.pids(exec)), ("a/exec.7".to_owned(), Vec::new()));
         let before = tree.revision();
-        tree.guests.end(exec, nestns_client::documents::ExitDocument::Code(0));
+        tree.exec_records.end(exec, nestns_client::documents::ExitDocument::Code(0));
         assert_ne!(tree.revision(), before);
         assert_eq!(tree.path(exec), "a/exec.7");
         assert_eq!(

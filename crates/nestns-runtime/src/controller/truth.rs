@@ -112,7 +112,7 @@ impl Draft {
     pub(super) fn document(
         &mut self,
         roster: &Roster,
-        (guests, undeclared): (&ExecRecords, &Undeclared),
+        (exec_records, undeclared): (&ExecRecords, &Undeclared),
         origin: &Origin,
     ) -> std::io::Result<&[u8]> {
         if self.revision != Some(roster.revision()) {
@@ -122,12 +122,12 @@ impl Draft {
             self.revision = Some(roster.revision());
         }
         self.text.truncate(self.declared);
-        for mut guest in guests.documents(roster) {
-            guest.read_threads();
+        for mut exec in exec_records.documents(roster) {
+            exec.read_threads();
             if !self.text.ends_with(b"[") {
                 self.text.push(b',');
             }
-            serde_json::to_writer(&mut self.text, &guest)?;
+            serde_json::to_writer(&mut self.text, &exec)?;
         }
         self.text.extend_from_slice(b"],\"undeclared\":");
         serde_json::to_writer(&mut self.text, undeclared)?;

@@ -7,7 +7,7 @@ use nestns_observe::undeclared::Declared;
 use nix::unistd::Pid;
 
 use super::roster::{Record, Roster};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 
 /// The tree that a roster has.
 pub(super) fn tree(roster: &Roster) -> Tree<'static> {
@@ -18,7 +18,7 @@ pub(super) fn tree(roster: &Roster) -> Tree<'static> {
     let mut places = HashMap::new();
     for index in roster.plan().indices() {
         let Some(record) = roster.namespace(index) else { break };
-        let init = roster.get(Subject::init(index)).filter(|init| init.ending.is_none());
+        let init = roster.get(ProcessKey::init(index)).filter(|init| init.ending.is_none());
         let (Some(facts), Some(init)) = (&record.facts, init.and_then(Record::pid)) else { continue };
         let plan = roster.plan().namespace(index);
         let parent = plan.parent.and_then(|parent| places.get(&parent)).copied();

@@ -12,9 +12,9 @@ use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{ForkResult, Pid, getegid, geteuid, getpid, pipe2, read, write};
 
+use crate::engine::children::Crossing;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::keeper::Crossing;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use crate::engine::program;
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::capability;
@@ -28,7 +28,7 @@ use nestns_sys::reap::await_child;
 ///
 /// What the kernel refused, in the name of the first root.
 pub(super) fn cross() -> Result<Crossing, Failure> {
-    let root = Subject::init(0);
+    let root = ProcessKey::init(0);
     let myself = Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
     // Going where one is already changes nothing, and is refused exactly to those who could not come back (R16).
     if setns(&myself, CloneFlags::CLONE_NEWPID).is_ok() {
@@ -50,7 +50,7 @@ pub(super) fn is_single_user(crossing: &Crossing) -> bool {
 }
 
 /// A user namespace in which the caller is user and group 0, held by a descriptor alone.
-fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
+fn make_user_namespace(subject: ProcessKey) -> Result<OwnedFd, Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
     let (ready, tell) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
     let (held, release) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
@@ -81,7 +81,7 @@ fn make_user_namespace(subject: Subject) -> Result<OwnedFd, Failure> {
 }
 
 /// The maps are written from outside: the decision on setgroups first, then groups, then users (`user_namespaces(7)`).
-fn write_maps(subject: Subject, helper: Pid) -> Result<OwnedFd, Failure> {
+fn write_maps(subject: ProcessKey, helper: Pid) -> Result<OwnedFd, Failure> {
     let put = |file: &str, content: String| {
         let path = format!("/proc/{helper}/{file}");
         let opened = OpenOptions::new().write(true).open(&path).by(Call::Open);

@@ -8,7 +8,7 @@ use std::fmt;
 use nix::unistd::Pid;
 
 use super::roster::Roster;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_observe::namespaces::{self, Member};
 use nestns_observe::process::Process;
 use nestns_sys::call::{Call, CallError, Named};
@@ -43,7 +43,7 @@ impl fmt::Display for Mismatch {
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn take_down(roster: &mut Roster, subject: Subject, pid: Pid) -> Result<(), CallError> {
+pub fn take_down(roster: &mut Roster, subject: ProcessKey, pid: Pid) -> Result<(), CallError> {
     let facts = Process::read(pid).by(Call::Unnamed)?;
     if subject.is_init() {
         let member = Member::open(pid).by(Call::PidfdOpen)?;
@@ -80,7 +80,7 @@ pub fn compare(roster: &Roster) -> Result<Vec<Mismatch>, CallError> {
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -> Result<Vec<Mismatch>, CallError> {
+pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>) -> Result<Vec<Mismatch>, CallError> {
     let host = namespaces::own().by(Call::Unnamed)?;
     let controller = nix::unistd::getpid();
     let mut mismatches = Vec::new();
@@ -99,7 +99,7 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -
         };
         let plan = roster.plan().namespace(subject.namespace);
         compare("number of PIDs", &(plan.level() + 1), &facts.numbers.len());
-        let init = Subject::init(subject.namespace);
+        let init = ProcessKey::init(subject.namespace);
         let parent = if subject.is_init() {
             compare("PID inside", &1, &facts.numbers.last().copied().unwrap_or_default());
             let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
@@ -118,7 +118,7 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = Subject>) -
         };
         let parent = match parent {
             None => Some(controller),
-            Some(index) => roster.get(Subject::init(index)).and_then(super::roster::Record::pid),
+            Some(index) => roster.get(ProcessKey::init(index)).and_then(super::roster::Record::pid),
         };
         compare("parent process", &parent.map_or(0, Pid::as_raw), &facts.parent);
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Subject;
+use super::plan::ProcessKey;
 use nestns_sys::call::{Call, CallError};
 
 /// Step that failed.
@@ -180,7 +180,7 @@ pub fn described(stage: Stage, call: Call) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The namespace, as its PID 1, or process that failed.
-    pub subject: Subject,
+    pub subject: ProcessKey,
     /// The step.
     pub stage: Stage,
     /// The call.
@@ -193,18 +193,18 @@ pub struct Failure {
 
 impl Failure {
     /// Failure without a file to name.
-    pub fn new(subject: Subject, stage: Stage, cause: impl Into<CallError>) -> Self {
+    pub fn new(subject: ProcessKey, stage: Stage, cause: impl Into<CallError>) -> Self {
         let CallError { call, errno } = cause.into().or(stage.call());
         Self { subject, stage, call, errno: errno as i32, detail: None }
     }
 
     /// Failure with the file or program concerned.
-    pub fn with(subject: Subject, stage: Stage, cause: impl Into<CallError>, detail: impl Into<String>) -> Self {
+    pub fn with(subject: ProcessKey, stage: Stage, cause: impl Into<CallError>, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::new(subject, stage, cause) }
     }
 
     /// Failure of no call: something expected was missing, or did not come.
-    pub fn of_no_call(subject: Subject, stage: Stage, errno: Errno) -> Self {
+    pub fn of_no_call(subject: ProcessKey, stage: Stage, errno: Errno) -> Self {
         Self { call: Call::Unnamed, ..Self::new(subject, stage, errno) }
     }
 
@@ -232,12 +232,12 @@ mod tests {
     use nix::errno::Errno;
 
     use super::{Failure, Stage, described};
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::ProcessKey;
     use nestns_sys::call::{Call, CallError};
 
     #[test]
     fn a_failure_names_the_call_of_its_stage_where_none_is_named() {
-        let subject = Subject::init(0);
+        let subject = ProcessKey::init(0);
         assert_eq!(Failure::new(subject, Stage::MountProc, Errno::EPERM).call, Call::Mount);
         let cause = CallError { call: Call::Dup3, errno: Errno::EBADF };
         let failure = Failure::with(subject, Stage::Channel, cause, "x");
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_refuses_is_told_from_a_start_that_has_gone_wrong() {
-        let is_refusal = |stage, errno: Errno| Failure::new(Subject::init(0), stage, errno).is_refusal();
+        let is_refusal = |stage, errno: Errno| Failure::new(ProcessKey::init(0), stage, errno).is_refusal();
         assert!(is_refusal(Stage::UnsharePid, Errno::ENOSPC) && is_refusal(Stage::WriteMaps, Errno::EPERM));
         assert!(is_refusal(Stage::MountProc, Errno::EPERM) && !is_refusal(Stage::MountProc, Errno::ENOENT));
         assert!(!is_refusal(Stage::Execute, Errno::EPERM) && !is_refusal(Stage::Fork, Errno::EAGAIN));

@@ -8,7 +8,7 @@ use super::plan::{NamespaceIndex, Plan};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForkedBy {
     /// The parent, which knows its number.
-    Keeper,
+    Children,
     /// A helper that is about to end; the parent gets the number from the kernel.
     Helper,
 }

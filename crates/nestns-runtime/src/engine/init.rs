@@ -14,24 +14,24 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::children::{BuildError, Children, Crossing, NoHook, Reaped};
+use super::control_channel::{self, ControlChannel};
 use super::failure::{Failure, Stage};
-use super::farewell::{self, Action, Farewell};
 use super::forked_by::RunPidOne;
 use super::gate::{self, Delivered};
-use super::keeper::{Crossing, Keeper, Reaped, Setback, Undisturbed};
-use super::line::{self, Desk};
-use super::nursery::{self, Word};
-use super::plan::{Comebacks, InitPlan, NamespaceIndex, NamespacePlan, Plan, Slot, Subject};
+use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, RestartNeed, Slot};
 use super::program;
 use super::report::{self, Outbox, Report};
+use super::stop_plan::{self, Action, StopPlan};
+use super::sync_channel::{self, SyncMessage};
 use nestns_sys::call::{Call, CallError, Named};
-use nestns_sys::descriptor_layout::{self, NURSERY, REPORTS, SIGNALS};
+use nestns_sys::descriptor_layout::{self, REPORTS, SIGNALS, SYNC_CHANNEL};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Entry, Signal, Stop};
 
 /// Time for which an ending init tries to send its last reports, if the controller does not take them.
-const LAST_WORDS_MS: u8 = 200;
+const PANIC_MS: u8 = 200;
 
 /// Time after its deadline for which an init waits for the processes that it has killed: less than its parent waits for
 /// it.
@@ -46,7 +46,7 @@ struct Member {
 
 /// Condition on which the namespace ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tenure {
+enum ExitCondition {
     UntilEmpty,
     UntilTold,
 }
@@ -54,7 +54,7 @@ enum Tenure {
 /// A stop in progress.
 #[derive(Debug)]
 struct Stopping {
-    farewell: Farewell,
+    stop_plan: StopPlan,
     /// Moment at which all remaining processes are killed.
     deadline: Moment,
     killed: bool,
@@ -66,39 +66,41 @@ pub struct Init {
     plan: Plan,
     run: RunPidOne,
     index: NamespaceIndex,
-    tenure: Tenure,
+    exit_condition: ExitCondition,
     stop: Stop,
-    keeper: Option<Keeper>,
+    children: Option<Children>,
     members: Vec<Member>,
     outbox: Outbox,
     stopping: Option<Stopping>,
-    desk: Desk,
+    control_channel: ControlChannel,
 }
 
 impl Init {
     /// The PID 1 of a namespace that is set up and empty.
     pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan, run: RunPidOne) -> Self {
         let visited = plan.common().visited.as_deref();
-        let awaits_visitor = visited.and_then(|path| path.strip_prefix(&namespace.path));
-        let tenure = match namespace.init {
-            _ if awaits_visitor.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => Tenure::UntilTold,
+        let awaits_run_command = visited.and_then(|path| path.strip_prefix(&namespace.path));
+        let exit_condition = match namespace.init {
+            _ if awaits_run_command.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
+                ExitCondition::UntilTold
+            }
             // An empty namespace stays for a process that may be restarted, until the controller says that none will.
-            InitPlan::Builtin if namespace.comebacks == Comebacks::Possible => Tenure::UntilTold,
+            InitPlan::Builtin if namespace.restart_need == RestartNeed::Possible => ExitCondition::UntilTold,
             // A namespace that never held anything was declared for its own sake, and stays.
-            InitPlan::Builtin if plan.numbers_below(index) > 0 => Tenure::UntilEmpty,
-            _ => Tenure::UntilTold,
+            InitPlan::Builtin if plan.numbers_below(index) > 0 => ExitCondition::UntilEmpty,
+            _ => ExitCondition::UntilTold,
         };
         Self {
             plan,
             run,
             index,
-            tenure,
+            exit_condition,
             stop: namespace.stop,
-            keeper: None,
+            children: None,
             members: Vec::new(),
             outbox: Outbox::default(),
             stopping: None,
-            desk: Desk::default(),
+            control_channel: ControlChannel::default(),
         }
     }
 
@@ -108,7 +110,7 @@ impl Init {
     ///
     /// The first failure that has not been reported by a process inside.
     pub fn create(&mut self, namespace: &NamespacePlan) -> Result<(), Failure> {
-        let subject = Subject::init(self.index);
+        let subject = ProcessKey::init(self.index);
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         report::send(Report::Created { namespace: self.index }, &[])
             .by(Call::Sendmsg)
@@ -117,28 +119,28 @@ impl Init {
             return Ok(());
         }
         let crossing = Crossing::of_init().by(Call::PidfdOpen).map_err(failed(Stage::OpenSelf))?;
-        let keeper = self.keeper.insert(Keeper::new(self.plan, Some(self.index), crossing, self.run));
+        let children = self.children.insert(Children::new(self.plan, Some(self.index), crossing, self.run));
         for (slot, process) in namespace.declared_slots().zip(&namespace.processes) {
             match process.entry {
                 Entry::Join => {
                     let pidfd = ask_to_join(subject, slot)?;
                     self.members.push(Member { slot, pidfd });
                 }
-                Entry::Fork | Entry::Init => keeper.fork_process(Subject { slot, ..subject }, namespace)?,
+                Entry::Fork | Entry::Init => children.fork_process(ProcessKey { slot, ..subject }, namespace)?,
             }
         }
         let plan = self.plan;
-        let mut create = || -> Result<(), Setback> {
+        let mut create = || -> Result<(), BuildError> {
             for child in plan.children(self.index) {
-                keeper.raise(child, &mut Undisturbed)?;
+                children.create(child, &mut NoHook)?;
             }
-            keeper.finish(&mut Undisturbed)
+            children.finish(&mut NoHook)
         };
         match create() {
             Ok(()) => Ok(()),
-            Err(Setback::Failed(failure)) => Err(failure),
+            Err(BuildError::Failed(failure)) => Err(failure),
             // `Undisturbed` never interrupts.
-            Err(Setback::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
+            Err(BuildError::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
         }
     }
 
@@ -147,15 +149,15 @@ impl Init {
     /// From then on it must not end before its time: its death is that of everything inside.
     pub fn live(mut self) -> ! {
         self.plan = self.plan.for_latecomers();
-        if let Some(keeper) = &mut self.keeper {
-            keeper.expect_latecomers();
+        if let Some(children) = &mut self.children {
+            children.expect_latecomers();
         }
         loop {
             let childless = self.reap();
             self.members.retain(|member| {
                 let ended = member.pidfd.has_ended();
                 if ended && let Some(stopping) = &mut self.stopping {
-                    stopping.farewell.gone(Subject { namespace: self.index, slot: member.slot });
+                    stopping.stop_plan.gone(ProcessKey { namespace: self.index, slot: member.slot });
                 }
                 !ended
             });
@@ -165,7 +167,7 @@ impl Init {
                 self.leave();
             }
             self.outbox.flush();
-            self.desk.hand_up(self.index);
+            self.control_channel.hand_up(self.index);
             self.wait();
             while let Some(delivered) = gate::read_signal() {
                 self.on_signal(delivered);
@@ -176,24 +178,24 @@ impl Init {
 
     /// Reaps all children that have ended; true if no child is left.
     fn reap(&mut self) -> bool {
-        let Some(keeper) = &mut self.keeper else {
+        let Some(children) = &mut self.children else {
             // Nothing was ever created here, but a joined process may have left an orphan.
-            let mut keeper = Keeper::new(self.plan, Some(self.index), Crossing::Helped(None), self.run);
+            let mut children = Children::new(self.plan, Some(self.index), Crossing::Helped(None), self.run);
             loop {
-                match keeper.reap() {
+                match children.reap() {
                     Reaped::Childless => return true,
                     Reaped::Nothing => return false,
                     Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
-                    Reaped::Kid(..) => {}
+                    Reaped::Child(..) => {}
                 }
             }
         };
         loop {
-            match keeper.reap() {
-                Reaped::Kid(subject, ending) => {
+            match children.reap() {
+                Reaped::Child(subject, ending) => {
                     self.outbox.push(Report::Ended { subject, ending, at: Moment::now() });
                     if let Some(stopping) = &mut self.stopping {
-                        stopping.farewell.gone(subject);
+                        stopping.stop_plan.gone(subject);
                     }
                 }
                 Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
@@ -208,11 +210,11 @@ impl Init {
             // Processes that were not created here are not waited for: the end of this one has the kernel kill them.
             Some(stopping) => {
                 let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
-                let living = self.keeper.as_ref().map_or(0, Keeper::living);
+                let living = self.children.as_ref().map_or(0, Children::living);
                 (living == 0 && self.members.is_empty()) || over
             }
             // A controller with an open channel may be about to restart something.
-            None => empty && self.tenure == Tenure::UntilEmpty && !self.desk.is_open(),
+            None => empty && self.exit_condition == ExitCondition::UntilEmpty && !self.control_channel.is_open(),
         }
     }
 
@@ -221,8 +223,8 @@ impl Init {
         match signal {
             libc::SIGCHLD => {}
             // From inside it is no call of the controller, and a namespace that is ending does not answer.
-            _ if signal == line::CALL as i32 && (sender != 0 || self.stopping.is_some()) => {}
-            _ if signal == line::CALL as i32 => self.desk.open(),
+            _ if signal == control_channel::OPEN as i32 && (sender != 0 || self.stopping.is_some()) => {}
+            _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(delivered),
             _ if is_passed_on(signal) => self.forward(signal),
             _ => {}
@@ -236,20 +238,20 @@ impl Init {
         let now = Moment::now();
         let deadline = now.plus(self.stop.grace);
         // The parent outside says for how long it will live itself; a sender inside cannot know.
-        let around = word.filter(|_| sender == 0).and_then(farewell::time_left).map(|left| now.plus(left));
+        let around = word.filter(|_| sender == 0).and_then(stop_plan::time_left).map(|left| now.plus(left));
         let end = around.map_or(deadline, |around| around.min(deadline));
         self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
-        let kids = self.keeper.iter().flat_map(Keeper::kids).filter(|kid| !kid.gone);
+        let list = self.children.iter().flat_map(Children::list).filter(|child| !child.gone);
         // A process that joined a namespace with a builtin init is asked by that init; its parent only reaps it.
-        let asked_here = kids.map(|kid| kid.subject).filter(|subject| {
+        let asked_here = list.map(|child| child.subject).filter(|subject| {
             subject.is_init()
                 || subject.namespace == self.index
-                || !self.plan.namespace(subject.namespace).has_own_keeper()
+                || !self.plan.namespace(subject.namespace).forks_its_members()
         });
-        let members = self.members.iter().map(|member| Subject { namespace: self.index, slot: member.slot });
-        let subjects: Vec<Subject> = asked_here.chain(members).collect();
-        let farewell = Farewell::begin(&self.plan, &subjects, now, Some(end));
-        self.stopping = Some(Stopping { farewell, deadline, killed: false });
+        let members = self.members.iter().map(|member| ProcessKey { namespace: self.index, slot: member.slot });
+        let subjects: Vec<ProcessKey> = asked_here.chain(members).collect();
+        let stop_plan = StopPlan::begin(&self.plan, &subjects, now, Some(end));
+        self.stopping = Some(Stopping { stop_plan, deadline, killed: false });
         self.act();
     }
 
@@ -257,10 +259,10 @@ impl Init {
     fn act(&mut self) {
         let Some(stopping) = &mut self.stopping else { return };
         let now = Moment::now();
-        let mut actions = stopping.farewell.due(now);
+        let mut actions = stopping.stop_plan.due(now);
         if stopping.deadline <= now && !stopping.killed {
             stopping.killed = true;
-            actions.extend(stopping.farewell.kill_all());
+            actions.extend(stopping.stop_plan.kill_all());
         }
         for action in actions {
             match action {
@@ -288,35 +290,35 @@ impl Init {
         if !matches!(namespace.init, InitPlan::Builtin) {
             return;
         }
-        for kid in self.keeper.iter().flat_map(Keeper::kids) {
-            if !kid.gone && kid.subject.namespace == self.index {
-                self.signal(kid.subject, Signal::from_number(signal));
+        for child in self.children.iter().flat_map(Children::list) {
+            if !child.gone && child.subject.namespace == self.index {
+                self.signal(child.subject, Signal::from_number(signal));
             }
         }
     }
 
     /// Asks a process in the namespace to end; an init of nestns is told how long it has at most.
-    fn ask(&self, subject: Subject, signal: Signal, left: Option<Duration>) {
-        let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).has_own_keeper();
+    fn ask(&self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
+        let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
         self.send(subject, |pidfd| match left.filter(|_| is_ours) {
-            Some(left) => farewell::ask(pidfd, signal, left),
+            Some(left) => stop_plan::ask(pidfd, signal, left),
             None => pidfd.signal(signal.number()),
         });
     }
 
-    fn signal(&self, subject: Subject, signal: Signal) {
+    fn signal(&self, subject: ProcessKey, signal: Signal) {
         self.send(subject, |pidfd| pidfd.signal(signal.number()));
     }
 
     /// Signals a process in the namespace: a child by a pidfd opened while it is unreaped, a joined process by its kept
     /// pidfd.
-    fn send(&self, subject: Subject, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
+    fn send(&self, subject: ProcessKey, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
         let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
         // The process may have ended a moment ago.
         let _ = match member {
             Some(member) => send(&member.pidfd),
-            None => match self.keeper.as_ref().and_then(|keeper| keeper.find(subject)) {
-                Some(kid) => Pidfd::open(kid.pid).and_then(|pidfd| send(&pidfd)),
+            None => match self.children.as_ref().and_then(|children| children.find(subject)) {
+                Some(child) => Pidfd::open(child.pid).and_then(|pidfd| send(&pidfd)),
                 None => Ok(()),
             },
         };
@@ -326,10 +328,10 @@ impl Init {
     /// deadline.
     fn wait(&self) {
         let mut ready = vec![PollFd::new(descriptor_layout::fd(SIGNALS), PollFlags::POLLIN)];
-        if !self.outbox.is_empty() || self.desk.offers() {
+        if !self.outbox.is_empty() || self.control_channel.offers() {
             ready.push(PollFd::new(descriptor_layout::fd(REPORTS), PollFlags::POLLOUT));
         }
-        ready.extend(self.desk.fd().map(|line| PollFd::new(line, PollFlags::POLLIN)));
+        ready.extend(self.control_channel.fd().map(|line| PollFd::new(line, PollFlags::POLLIN)));
         ready.extend(self.members.iter().map(|member| PollFd::new(member.pidfd.as_fd(), PollFlags::POLLIN)));
         let timeout = match &self.stopping {
             None => PollTimeout::NONE,
@@ -337,7 +339,7 @@ impl Init {
                 let next = if stopping.killed {
                     stopping.deadline.plus(Duration::from_millis(REAPING_MS))
                 } else {
-                    stopping.farewell.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
+                    stopping.stop_plan.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
                 };
                 until(next)
             }
@@ -347,7 +349,7 @@ impl Init {
     }
 
     fn leave(mut self) -> ! {
-        let end = Moment::now().plus(Duration::from_millis(LAST_WORDS_MS.into()));
+        let end = Moment::now().plus(Duration::from_millis(PANIC_MS.into()));
         self.outbox.flush();
         while !self.outbox.is_empty() && Moment::now() < end {
             let mut writable = [PollFd::new(descriptor_layout::fd(REPORTS), PollFlags::POLLOUT)];
@@ -373,12 +375,12 @@ fn until(moment: Moment) -> PollTimeout {
 }
 
 /// Has the keeper fork a joined process, when it is its turn.
-fn ask_to_join(init: Subject, slot: Slot) -> Result<Pidfd, Failure> {
-    let failed = |cause: CallError| Failure::new(Subject { slot, ..init }, Stage::Channel, cause);
-    let channel = descriptor_layout::fd(NURSERY);
-    nursery::say(channel, Word::Join { slot }, None).map_err(failed)?;
-    match nursery::hear(channel).map_err(failed)? {
-        Some(heard) if heard.word == Word::Joined => heard.pidfd.ok_or(failed(Errno::EBADF.into())),
+fn ask_to_join(init: ProcessKey, slot: Slot) -> Result<Pidfd, Failure> {
+    let failed = |cause: CallError| Failure::new(ProcessKey { slot, ..init }, Stage::Channel, cause);
+    let channel = descriptor_layout::fd(SYNC_CHANNEL);
+    sync_channel::send(channel, SyncMessage::Fork { slot }, None).map_err(failed)?;
+    match sync_channel::receive(channel).map_err(failed)? {
+        Some(received) if received.message == SyncMessage::Forked => received.pidfd.ok_or(failed(Errno::EBADF.into())),
         // The parent is gone, and this namespace ends with it.
         _ => program::leave(1),
     }
@@ -389,12 +391,12 @@ mod tests {
     use nix::libc;
 
     use super::is_passed_on;
+    use crate::engine::control_channel::OPEN;
     use crate::engine::gate::RELEASE;
-    use crate::engine::line::CALL;
 
     #[test]
     fn what_has_a_meaning_for_an_init_is_passed_on_to_nobody() {
-        for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGKILL, libc::SIGSTOP, libc::SIGTSTP, CALL as i32] {
+        for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGKILL, libc::SIGSTOP, libc::SIGTSTP, OPEN as i32] {
             assert!(!is_passed_on(signal), "{signal}");
         }
         // The release of one that waits is asked for by its own pidfd.

@@ -7,7 +7,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use super::failure::{Failure, Stage};
-use super::plan::{NamespacePlan, Subject};
+use super::plan::{NamespacePlan, ProcessKey};
 use nestns_sys::{hostname, loopback};
 use nestns_topology::Isolation;
 
@@ -28,7 +28,7 @@ pub fn flags(isolation: Isolation) -> CloneFlags {
 /// # Errors
 ///
 /// The stage and errno of the first call that fails.
-pub fn establish(subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+pub fn establish(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), Failure> {
     let failed = |stage| move |errno| Failure::new(subject, stage, errno);
     let flags = flags(namespace.isolation);
     if !flags.is_empty() {

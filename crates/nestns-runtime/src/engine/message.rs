@@ -1,5 +1,5 @@
-//! Messages that are one value each: [`Command`](super::line::Command) and [`Answer`](super::line::Answer) on a control
-//! channel, [`Word`](super::nursery::Word) during a creation, [`Refusal`](super::refusal::Refusal) of a process on its
+//! Messages that are one value each: [`Command`](super::control_channel::Command) and [`Answer`](super::control_channel::Answer) on a control
+//! channel, [`SyncMessage`](super::sync_channel::SyncMessage) during a creation, [`ExecError`](super::exec_error::ExecError) of a process on its
 //! way to its program.
 //!
 //! Both ends are copies of one program, but a program of the tree may have taken the sender's descriptor: the bytes are
@@ -20,9 +20,9 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::read;
-    use crate::engine::line::{Answer, Command};
-    use crate::engine::nursery::Word;
-    use crate::engine::refusal::Refusal;
+    use crate::engine::control_channel::{Answer, Command};
+    use crate::engine::exec_error::ExecError;
+    use crate::engine::sync_channel::SyncMessage;
 
     fn is_read_again<T>(message: &[u8]) -> Result<(), TestCaseError>
     where
@@ -47,8 +47,8 @@ mod tests {
             for _ in 0..2 {
                 is_read_again::<Command>(&message)?;
                 is_read_again::<Answer>(&message)?;
-                is_read_again::<Word>(&message)?;
-                is_read_again::<Refusal>(&message)?;
+                is_read_again::<SyncMessage>(&message)?;
+                is_read_again::<ExecError>(&message)?;
                 message.insert(0, variant);
             }
         }

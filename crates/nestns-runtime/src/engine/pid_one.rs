@@ -14,19 +14,19 @@ use super::failure::{Failure, Stage};
 use super::forked_by::ForkedBy;
 use super::init::Init;
 use super::isolation;
-use super::last_words;
-use super::nursery::{self, Word};
-use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, Slot, Subject};
+use super::panic_hook;
+use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, Slot};
+use super::sync_channel::{self, SyncMessage};
 use super::{program, report};
 use nestns_sys::call::{Call, CallError, Named};
-use nestns_sys::descriptor_layout::{self, FIRST_FREE, NURSERY};
+use nestns_sys::descriptor_layout::{self, FIRST_FREE, SYNC_CHANNEL};
 use nestns_sys::{descriptor, dumpable};
 
 /// The whole life of a PID 1, from the fork on.
 pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, forked_by: ForkedBy) -> ! {
-    let subject = Subject::init(index);
-    last_words::belong_to(subject);
-    let has_nursery = channel.is_some();
+    let subject = ProcessKey::init(index);
+    panic_hook::belong_to(subject);
+    let has_sync_channel = channel.is_some();
     if let Err(failure) = settle(subject, channel, forked_by) {
         program::fail(failure);
     }
@@ -57,7 +57,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
         program::fail(failure);
     }
     if let InitPlan::Program(process) = &namespace.init {
-        if has_nursery {
+        if has_sync_channel {
             // Joined processes and the namespaces inside it are its parent's work from now on.
             say_taken(subject);
         }
@@ -68,7 +68,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
         program::fail(failure);
     }
     drop(namespace);
-    if has_nursery {
+    if has_sync_channel {
         say_taken(subject);
     }
     program::drop_standard_descriptors();
@@ -76,18 +76,18 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
 }
 
 /// Puts the channel to the parent in its place and closes everything that belonged to the creator.
-fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
+fn settle(subject: ProcessKey, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
     let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
-        descriptor::close_from(NURSERY).by(Call::CloseRange).map_err(failed)?;
+        descriptor::close_from(SYNC_CHANNEL).by(Call::CloseRange).map_err(failed)?;
         return Ok(());
     };
-    descriptor::settle(&channel, NURSERY).by(Call::Dup3).map_err(failed)?;
+    descriptor::settle(&channel, SYNC_CHANNEL).by(Call::Dup3).map_err(failed)?;
     // Its number is closed below, with all others.
     std::mem::forget(channel);
     descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;
     if forked_by == ForkedBy::Helper {
-        nursery::say(descriptor_layout::fd(NURSERY), Word::Born, None).map_err(failed)?;
+        sync_channel::send(descriptor_layout::fd(SYNC_CHANNEL), SyncMessage::Ready, None).map_err(failed)?;
     }
     Ok(())
 }
@@ -97,11 +97,11 @@ fn settle(subject: Subject, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Re
 ///
 /// Until then end of file on the channel reports the controller's death. Only from then on may `PR_SET_PDEATHSIG` be
 /// armed: before, it would fire when a helper ends. getppid(2) is of no use, it is 0 in every PID 1 (R23).
-fn await_parent(subject: Subject) -> Result<(), Failure> {
+fn await_parent(subject: ProcessKey) -> Result<(), Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
-    let channel = descriptor_layout::fd(NURSERY);
-    match nursery::hear(channel).map_err(failed(Stage::Channel))? {
-        Some(heard) if heard.word == Word::Go => {}
+    let channel = descriptor_layout::fd(SYNC_CHANNEL);
+    match sync_channel::receive(channel).map_err(failed(Stage::Channel))? {
+        Some(received) if received.message == SyncMessage::Continue => {}
         _ => program::leave(1),
     }
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).by(Call::Prctl).map_err(failed(Stage::Guard))?;
@@ -118,18 +118,18 @@ fn await_parent(subject: Subject) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stand(subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+fn stand(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), Failure> {
     chdir("/").map_err(|errno| Failure::with(subject, Stage::WorkingDirectory, errno, "/"))?;
     isolation::establish(subject, namespace)
 }
 
-fn say_taken(subject: Subject) {
-    match nursery::say(descriptor_layout::fd(NURSERY), Word::Taken, None) {
+fn say_taken(subject: ProcessKey) {
+    match sync_channel::send(descriptor_layout::fd(SYNC_CHANNEL), SyncMessage::NumbersTaken, None) {
         Ok(()) => {}
         // The parent is gone, and this namespace ends with it.
         Err(CallError { errno: Errno::EPIPE, .. }) => program::leave(1),
         Err(cause) => program::fail(Failure::new(subject, Stage::Channel, cause)),
     }
     // The number is freed; no object owns it.
-    let _ = nix::unistd::close(NURSERY);
+    let _ = nix::unistd::close(SYNC_CHANNEL);
 }

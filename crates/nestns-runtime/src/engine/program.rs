@@ -15,12 +15,12 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Gid, Uid, chdir, pipe2, setgroups, setresgid, setresuid, write};
 
 use super::actor;
+use super::exec_error::ExecError;
 use super::failure::{Failure, Stage};
 use super::gate::{self, Verdict};
 use super::image::Image;
-use super::plan::{Identity, Plan, ProcessPlan, Release, Subject};
+use super::plan::{Identity, Plan, ProcessKey, ProcessPlan, Release};
 use super::readiness::{Means, NOTIFY_SOCKET};
-use super::refusal::Refusal;
 use super::report::{self, Report};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor_layout::{self, NULL, TERMINAL};
@@ -74,7 +74,7 @@ pub fn kind(process: &ProcessPlan) -> &'static str {
 
 /// Runs a process to its end: waits, and becomes its program. The title is set already; its image may have been made
 /// before the fork, so that it need not be made in shared memory, of which every page that is written to is copied.
-pub(super) fn become_program(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&Image>) -> ! {
+pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>) -> ! {
     let files = match prepare(plan, subject, process) {
         Ok(files) => files,
         Err(failure) => fail(failure),
@@ -82,7 +82,7 @@ pub(super) fn become_program(plan: &Plan, subject: Subject, process: &ProcessPla
     if process.terminal == Terminal::None {
         drop_streams(process);
     }
-    let verdict = if subject.is_guest() {
+    let verdict = if subject.is_from_outside() {
         Verdict::Released
     } else {
         match report::send(Report::AtGate { subject }, &[]) {
@@ -121,9 +121,9 @@ pub fn leave(status: u8) -> ! {
 }
 
 /// Does everything that may fail and that needs nothing from the release.
-fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files, Failure> {
+fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Files, Failure> {
     // The path is formatted only for a failure: that alone is half a dozen pages of code.
-    fn failed(subject: Subject, stage: Stage, path: &Path) -> impl FnOnce(Errno) -> Failure {
+    fn failed(subject: ProcessKey, stage: Stage, path: &Path) -> impl FnOnce(Errno) -> Failure {
         move |errno| Failure::with(subject, stage, errno, path.display().to_string())
     }
     match &process.cwd {
@@ -152,7 +152,7 @@ fn prepare(plan: &Plan, subject: Subject, process: &ProcessPlan) -> Result<Files
 }
 
 /// From the gate to the program.
-fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&Image>, files: &Files) -> ! {
+fn launch(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>, files: &Files) -> ! {
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
     };
@@ -186,7 +186,7 @@ fn launch(plan: &Plan, subject: Subject, process: &ProcessPlan, image: Option<&I
 /// Reports the reason why a process does not become its program, if the controller has not been sent the pipe for it.
 #[cold]
 #[inline(never)]
-fn report_refusal(subject: Subject, refusal: Refusal) -> ! {
+fn report_refusal(subject: ProcessKey, refusal: ExecError) -> ! {
     let status = refusal.status();
     let _ = report::send(Report::Refused { subject, refusal }, &[]);
     leave(status)
@@ -196,7 +196,7 @@ fn report_refusal(subject: Subject, refusal: Refusal) -> ! {
 /// have the buffer's pages.
 #[cold]
 #[inline(never)]
-fn tell(refusal: &Refusal, outcome: &OwnedFd) -> ! {
+fn tell(refusal: &ExecError, outcome: &OwnedFd) -> ! {
     let mut buffer = [0_u8; 8192];
     if let Ok(bytes) = postcard::to_slice(refusal, &mut buffer) {
         let _ = write(outcome, bytes);
@@ -216,22 +216,22 @@ fn shortened(words: &[String]) -> String {
     text.chars().take(LONGEST_DETAIL).chain(['…']).collect()
 }
 
-fn refuse<E: Into<CallError>>(stage: Stage, detail: impl Into<String>) -> impl FnOnce(E) -> Refusal {
+fn refuse<E: Into<CallError>>(stage: Stage, detail: impl Into<String>) -> impl FnOnce(E) -> ExecError {
     let detail = detail.into();
     move |cause| {
         let CallError { call, errno } = cause.into().or(stage.call());
-        Refusal { stage, call, errno: errno as i32, detail }
+        ExecError { stage, call, errno: errno as i32, detail }
     }
 }
 
 /// Connects descriptors 0, 1 and 2, and tells the controller that the program is about to run.
 fn connect(
-    subject: Subject,
+    subject: ProcessKey,
     process: &ProcessPlan,
     files: &Files,
     listener: OwnedFd,
     means: Option<&Means>,
-) -> Result<(), Refusal> {
+) -> Result<(), ExecError> {
     let null = descriptor_layout::fd(NULL);
     let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
         descriptor::make_standard(fd, number).by(Call::Dup2).map_err(refuse(stage, ""))
@@ -278,7 +278,7 @@ fn connect(
 }
 
 /// Takes over the groups first, then the group, then the user: in another order the right to do so would be gone.
-fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
+fn become_user(identity: Option<&Identity>) -> Result<(), ExecError> {
     let Some(identity) = identity else { return Ok(()) };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
     match setgroups(&groups) {
@@ -293,7 +293,7 @@ fn become_user(identity: Option<&Identity>) -> Result<(), Refusal> {
 }
 
 /// Executes the program; returns only with a refusal.
-fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> Refusal {
+fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> ExecError {
     match &process.program {
         Program::Actor(actor) => {
             // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it would else lose one.
@@ -316,7 +316,7 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
             plan.common().dispositions.restore();
             let errno = image.execute();
             let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
-            Refusal {
+            ExecError {
                 stage: Stage::Execute,
                 call: Call::Execve,
                 errno: errno as i32,

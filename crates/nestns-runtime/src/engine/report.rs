@@ -17,9 +17,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::exec_error::ExecError;
 use super::failure::Failure;
-use super::plan::{NamespaceIndex, Subject};
-use super::refusal::Refusal;
+use super::plan::{NamespaceIndex, ProcessKey};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::channel::{Channel, Wait};
 use nestns_sys::descriptor;
@@ -73,24 +73,24 @@ impl Ending {
 pub enum Report {
     /// The reports of the sender, and of everything in its namespace if it is a PID 1, come through a channel of its
     /// own from now on, whose receiving end is sent along.
-    Channel { subject: Subject },
+    Channel { subject: ProcessKey },
     /// The sender is PID 1 of a namespace, which is set up.
     Created { namespace: NamespaceIndex },
     /// The sender is this process, complete but for its program, and waits.
-    AtGate { subject: Subject },
+    AtGate { subject: ProcessKey },
     /// The sender is about to become its program. Descriptors are sent along: first the one that reports the outcome of
     /// exec, then standard output and standard error if they are captured, then the one for its readiness.
-    Starting { subject: Subject, stdout: bool, stderr: bool, ready: bool },
+    Starting { subject: ProcessKey, stdout: bool, stderr: bool, ready: bool },
     /// The creation has failed.
     Failed(Failure),
     /// The sender, this process, does not become its program, and could not send the pipe that reports it.
-    Refused { subject: Subject, refusal: Refusal },
+    Refused { subject: ProcessKey, refusal: ExecError },
     /// The subject was asked to stop.
-    Asked { subject: Subject, signal: i32, at: Moment },
+    Asked { subject: ProcessKey, signal: i32, at: Moment },
     /// The subject was killed because its time was over.
-    Killed { subject: Subject, at: Moment },
+    Killed { subject: ProcessKey, at: Moment },
     /// The subject has ended and was reaped.
-    Ended { subject: Subject, ending: Ending, at: Moment },
+    Ended { subject: ProcessKey, ending: Ending, at: Moment },
     /// The sender, PID 1 of a namespace, has been called: the controller's end of the control channel is sent along.
     Line { namespace: NamespaceIndex },
     /// A process that this PID 1 has inherited has ended: its number there, and its end.
@@ -139,7 +139,7 @@ fn pair() -> Result<(Channel, Channel), CallError> {
 /// # Errors
 ///
 /// Those of socketpair(2) and of [`send`].
-pub fn open_own(subject: Subject) -> Result<(), CallError> {
+pub fn open_own(subject: ProcessKey) -> Result<(), CallError> {
     let (receiver, sender) = pair()?;
     send(Report::Channel { subject }, &[receiver.as_fd()]).by(Call::Sendmsg)?;
     descriptor::settle(&sender, descriptor_layout::REPORTS).by(Call::Dup3)
@@ -158,7 +158,7 @@ pub enum Look {
     /// No message at this moment.
     Nothing,
     /// All senders are gone.
-    HungUp,
+    Closed,
 }
 
 /// Receives one message, without waiting. Descriptors that come with a malformed one are closed.
@@ -175,10 +175,10 @@ pub fn receive(channel: BorrowedFd<'_>) -> Look {
         // For want of memory: what is there stays there.
         Err(Errno::EAGAIN | Errno::ENOMEM | Errno::ENOBUFS) => return Look::Nothing,
         // The other side is gone, or it is no such channel.
-        Err(_) => return Look::HungUp,
+        Err(_) => return Look::Closed,
     };
     // The kernel adds the sender to every message, an empty one included, and to nothing else.
-    let Some(sender) = received.sender else { return Look::HungUp };
+    let Some(sender) = received.sender else { return Look::Closed };
     // Descriptors may be missing: the kernel drops what exceeds the limit on them, whoever has sent the message.
     match read(&buffer[..received.bytes]) {
         Some(reports) => Look::Received(Received { sender, reports, descriptors: received.descriptors }),
@@ -304,9 +304,9 @@ mod tests {
     use nix::unistd::Pid;
 
     use super::{BATCH, Channel, Ending, Look, ORPHANS, Outbox, Report, Wait, read, receive, write};
+    use crate::engine::exec_error::ExecError;
     use crate::engine::failure::{Failure, Stage};
-    use crate::engine::plan::{Slot, Subject};
-    use crate::engine::refusal::Refusal;
+    use crate::engine::plan::{ProcessKey, Slot};
     use nestns_sys::call::Call;
     use nestns_sys::moment::Moment;
 
@@ -323,11 +323,11 @@ mod tests {
         let slot = prop_oneof![
             Just(Slot::Init),
             number().prop_map(Slot::Process),
-            number().prop_map(Slot::Session),
+            number().prop_map(Slot::Exec),
             number().prop_map(Slot::Probe),
-            Just(Slot::Visitor),
+            Just(Slot::RunCommand),
         ];
-        let subject = (number(), slot).prop_map(|(namespace, slot)| Subject { namespace, slot });
+        let subject = (number(), slot).prop_map(|(namespace, slot)| ProcessKey { namespace, slot });
         let stage = any::<Index>().prop_map(|place| *place.get(Stage::ALL));
         let text = "\\PC{0,40}";
         prop_oneof![
@@ -339,7 +339,7 @@ mod tests {
                 }
             ),
             (subject.clone(), stage, any::<i32>(), text).prop_map(|(subject, stage, errno, detail)| {
-                Report::Refused { subject, refusal: Refusal { stage, call: Call::Execve, errno, detail } }
+                Report::Refused { subject, refusal: ExecError { stage, call: Call::Execve, errno, detail } }
             }),
             (subject, any::<i32>()).prop_map(|(subject, signal)| Report::Ended {
                 subject,
@@ -422,7 +422,7 @@ mod tests {
             assert!(matches!(receive(receiver.as_fd()), Look::Malformed { sender } if sender == Pid::this()));
         }
         drop(sender);
-        assert!(matches!(receive(receiver.as_fd()), Look::HungUp));
+        assert!(matches!(receive(receiver.as_fd()), Look::Closed));
     }
 
     #[test]

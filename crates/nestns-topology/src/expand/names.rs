@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::syntax::nearest;
 
 /// The meaning of a name.
-enum Meaning {
+enum Interpretation {
     /// That of a variable, if there is one.
     Declared,
     Magic(Scalar),
@@ -35,9 +35,9 @@ impl Evaluator<'_> {
             return None;
         }
         match self.magic(name) {
-            Meaning::Declared => {}
-            Meaning::Magic(value) => return Some(value),
-            Meaning::NotHere => {
+            Interpretation::Declared => {}
+            Interpretation::Magic(value) => return Some(value),
+            Interpretation::NotHere => {
                 out.push(
                     Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not available here"))
                         .label("this is evaluated before there is a namespace to refer to"),
@@ -72,17 +72,17 @@ impl Evaluator<'_> {
         }
     }
 
-    fn magic(&self, name: &str) -> Meaning {
+    fn magic(&self, name: &str) -> Interpretation {
         if name == "topology" {
-            return Meaning::Magic(Scalar::Text(self.topology.to_owned()));
+            return Interpretation::Magic(Scalar::Text(self.topology.to_owned()));
         }
         if !MAGIC.contains(&name) {
-            return Meaning::Declared;
+            return Interpretation::Declared;
         }
-        let Some(place) = self.place else { return Meaning::NotHere };
+        let Some(place) = self.place else { return Interpretation::NotHere };
         self.placed.set(true);
         let number = |number: u64| Scalar::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-        Meaning::Magic(match name {
+        Interpretation::Magic(match name {
             "path" => Scalar::Text(place.path.to_owned()),
             "name" => Scalar::Text(place.name.to_owned()),
             "level" => number(place.level),

@@ -20,7 +20,7 @@ use super::standing::Standing;
 use crate::controller::event_loop::{EventLoop, Token};
 use nestns_client::journal::event::Caller;
 use nestns_client::protocol::lines::{self, Line, Lines};
-use nestns_client::protocol::message::{Envelope, Problem, Reply, Request, VERSION};
+use nestns_client::protocol::message::{Envelope, Reply, Request, RequestError, VERSION};
 use nestns_client::protocol::wire::{self, LONGEST};
 use nestns_client::state_directory::{CONTROL, Directory};
 use nestns_sys::call::{Call, CallError, Named};
@@ -66,7 +66,7 @@ pub(in crate::controller) struct Asked {
 #[derive(Debug)]
 pub(in crate::controller) enum Heard {
     Asked(Asked),
-    HungUp(ClientId),
+    Closed(ClientId),
 }
 
 /// The socket and everybody on it.
@@ -210,7 +210,7 @@ impl Server {
     }
 
     /// Tells everybody that this is the end.
-    pub(in crate::controller) fn say_farewell(&mut self, events: &EventLoop) {
+    pub(in crate::controller) fn announce_end(&mut self, events: &EventLoop) {
         let everybody: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in everybody {
             self.say(client, 0, Reply::Gone, Vec::new(), events);
@@ -248,14 +248,14 @@ impl Server {
         let mut problem = None;
         if received.lacks_descriptors || client.descriptors.len() > wire::DESCRIPTORS {
             client.descriptors.clear();
-            problem = Some(Problem::TooManyDescriptors);
+            problem = Some(RequestError::TooManyDescriptors);
         }
         if half_read + received.bytes > HALF_READ && !client.unread.has_end() {
             client.skip();
-            problem = Some(Problem::TooManyLongLines);
+            problem = Some(RequestError::TooManyLongLines);
         }
         if let Some(problem) = problem {
-            self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
+            self.push(id, 0, Reply::RequestError(problem), Vec::new(), events);
         }
         self.look(id, events);
     }
@@ -278,12 +278,12 @@ impl Server {
                     }
                     Err((number, problem)) => {
                         client.descriptors.clear();
-                        self.push(id, number, Reply::Problem(problem), Vec::new(), events);
+                        self.push(id, number, Reply::RequestError(problem), Vec::new(), events);
                     }
                 },
                 Line::TooLong => {
-                    let problem = Problem::LineTooLong { most: LONGEST };
-                    self.push(id, 0, Reply::Problem(problem), Vec::new(), events);
+                    let problem = RequestError::LineTooLong { most: LONGEST };
+                    self.push(id, 0, Reply::RequestError(problem), Vec::new(), events);
                 }
                 // Descriptors are all that is left of it.
                 Line::Skipped => {}
@@ -339,7 +339,7 @@ impl Server {
             if std::mem::take(&mut self.is_shut) {
                 let _ = events.change(&self.listener, Token::Control, EpollFlags::EPOLLIN);
             }
-            self.heard.push(Heard::HungUp(id));
+            self.heard.push(Heard::Closed(id));
         }
     }
 }

@@ -28,7 +28,7 @@ const GROUPS: &str = "cgroups";
 /// What stands for the inode of a group that is about to be made.
 const UNKNOWN: &str = "?";
 /// How long the last of those who were killed may stay in a group.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// How often it is looked.
 const NAP: Duration = Duration::from_millis(2);
 
@@ -130,7 +130,7 @@ impl Group {
         }
         // Whoever is still in there shall not be so for ever.
         let _ = self.freeze(false);
-        let end = Moment::now().plus(PATIENCE);
+        let end = Moment::now().plus(TIMEOUT);
         loop {
             match std::fs::remove_dir(&self.directory) {
                 Err(error) if number_of(&error) == Errno::EBUSY && Moment::now() < end => {

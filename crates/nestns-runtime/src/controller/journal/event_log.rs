@@ -25,7 +25,7 @@ const LARGE: u64 = 8 << 20;
 /// So many bytes are not kept in memory longer than until the next wake-up.
 const MANY: usize = 16 * 1024;
 /// How long an event may wait for others while a tree is built.
-const PATIENCE: Duration = Duration::from_millis(50);
+const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The writer.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl EventLog {
         if self.buffer.is_empty() {
             return None;
         }
-        let due = self.since.plus(PATIENCE);
+        let due = self.since.plus(TIMEOUT);
         if self.buffer.len() < MANY && due > Moment::now() {
             return Some(due);
         }

@@ -26,7 +26,7 @@ const OPEN: usize = 16;
 /// The smallest share of a process: two files of a record of the longest kind each.
 const SMALLEST_SHARE: u64 = 64 << 10;
 /// So many logs of programs of `exec` are kept; there may be any number of those in a long life.
-const GUESTS: usize = 512;
+const EXEC_LOGS: usize = 512;
 
 /// One log.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub(in crate::controller) struct LogStore {
     total: u64,
     /// Whose files were rotated, the first first; one may be there that has been removed since.
     rotated: VecDeque<LogName>,
-    guests: VecDeque<LogName>,
+    exec_records: VecDeque<LogName>,
     /// Files that are open, the last used last.
     open: Vec<(LogName, File)>,
     buffer: Vec<u8>,
@@ -100,7 +100,7 @@ impl LogStore {
             limit,
             total: 0,
             rotated: VecDeque::new(),
-            guests: VecDeque::new(),
+            exec_records: VecDeque::new(),
             open: Vec::new(),
             buffer: Vec::new(),
             trouble: None,
@@ -119,7 +119,7 @@ impl LogStore {
             return;
         }
         let mut log = self.logs.remove(&name).unwrap_or_else(|| {
-            self.note_guest(name);
+            self.note_exec(name);
             Log::default()
         });
         let stamp = stamp.to_string();
@@ -304,15 +304,15 @@ impl LogStore {
         self.logs.get(&name).map_or(0, |log| log.lost_ever)
     }
 
-    fn note_guest(&mut self, name: LogName) {
+    fn note_exec(&mut self, name: LogName) {
         if !matches!(name, LogName::Exec { .. }) {
             return;
         }
-        self.guests.push_back(name);
-        if self.guests.len() <= GUESTS {
+        self.exec_records.push_back(name);
+        if self.exec_records.len() <= EXEC_LOGS {
             return;
         }
-        if let Some(oldest) = self.guests.pop_front()
+        if let Some(oldest) = self.exec_records.pop_front()
             && let Some(log) = self.logs.remove(&oldest)
         {
             self.close(oldest);
@@ -357,7 +357,6 @@ mod tests {
     use std::time::SystemTime;
 
     use super::{LogStore, SMALLEST_SHARE};
-    use crate::engine::plan::{Slot, Subject};
     use nestns_client::journal::LogName;
     use nestns_client::journal::Stream;
     use nestns_client::state_directory::Directory;
@@ -411,7 +410,7 @@ mod tests {
             let name = LogName::Exec { namespace: 0, number };
             store.append(name, Stream::Stdout, b"hello", SystemTime::now().into());
         }
-        assert_eq!(std::fs::read_dir(directory.path().join("logs")).unwrap().count(), super::GUESTS);
+        assert_eq!(std::fs::read_dir(directory.path().join("logs")).unwrap().count(), super::EXEC_LOGS);
         assert_eq!(size(directory.path()), store.total);
     }
 

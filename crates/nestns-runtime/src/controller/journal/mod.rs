@@ -15,7 +15,7 @@ mod logs_read_back;
 
 use nix::errno::Errno;
 
-use crate::engine::plan::{Slot, Subject};
+use crate::engine::plan::{ProcessKey, Slot};
 use event_log::EventLog;
 use log_store::LogStore;
 use nestns_client::journal::event::Event;
@@ -25,12 +25,12 @@ use nestns_client::state_directory::Directory;
 use nestns_sys::moment::Moment;
 
 /// The log of a process; the command of `run` and those that ask whether a process is ready have none.
-pub(super) fn log_name(subject: Subject) -> Option<LogName> {
-    let Subject { namespace, slot } = subject;
+pub(super) fn log_name(subject: ProcessKey) -> Option<LogName> {
+    let ProcessKey { namespace, slot } = subject;
     match slot {
         Slot::Init | Slot::Process(_) => Some(LogName::Process { namespace, slot: slot.number()? }),
-        Slot::Session(number) => Some(LogName::Exec { namespace, number }),
-        Slot::Probe(_) | Slot::Visitor => None,
+        Slot::Exec(number) => Some(LogName::Exec { namespace, number }),
+        Slot::Probe(_) | Slot::RunCommand => None,
     }
 }
 
@@ -53,7 +53,7 @@ impl Journal {
     }
 
     /// Keeps what a process has written.
-    pub(super) fn log(&mut self, subject: Subject, stream: Stream, output: &[u8]) {
+    pub(super) fn log(&mut self, subject: ProcessKey, stream: Stream, output: &[u8]) {
         if let Some(name) = log_name(subject) {
             let stamp = self.clock.now();
             self.logs.append(name, stream, output, stamp);
@@ -99,7 +99,7 @@ impl Journal {
     }
 
     /// How many bytes of the output of a process could not be written.
-    pub(super) fn lost(&self, subject: Subject) -> u64 {
+    pub(super) fn lost(&self, subject: ProcessKey) -> u64 {
         log_name(subject).map_or(0, |name| self.logs.lost(name))
     }
 
@@ -115,12 +115,12 @@ mod tests {
     use nestns_client::journal::LogName;
 
     use super::log_name;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::ProcessKey;
 
     #[test]
     fn what_is_not_declared_has_a_log_only_if_exec_has_started_it() {
-        assert_eq!(log_name(Subject::init(3)), Some(LogName::Process { namespace: 3, slot: 0 }));
-        assert_eq!(log_name(Subject::session(2, 5)), Some(LogName::Exec { namespace: 2, number: 5 }));
-        assert_eq!(log_name(Subject::visitor(Some(1))), None);
+        assert_eq!(log_name(ProcessKey::init(3)), Some(LogName::Process { namespace: 3, slot: 0 }));
+        assert_eq!(log_name(ProcessKey::session(2, 5)), Some(LogName::Exec { namespace: 2, number: 5 }));
+        assert_eq!(log_name(ProcessKey::run_command(Some(1))), None);
     }
 }

@@ -17,7 +17,7 @@ use super::Reactor;
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::controller::event_sink::Note;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey};
 use crate::engine::report::{self, Look, Report};
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::descriptor;
@@ -42,7 +42,7 @@ pub(super) enum Scope {
     /// A namespace and all that is inside it.
     Namespace(NamespaceIndex),
     /// One process: one that was moved in, or a program that is PID 1.
-    Process(Subject),
+    Process(ProcessKey),
 }
 
 impl Scope {
@@ -59,10 +59,10 @@ impl Scope {
             },
             Self::Namespace(index) => {
                 let inside = index..index + plan.subtree(index);
-                let is_inside = |subject: Subject| {
+                let is_inside = |subject: ProcessKey| {
                     inside.contains(&subject.namespace) && plan.namespace(subject.namespace).has_slot(subject.slot)
                 };
-                let is_below = |subject: Subject| is_inside(subject) && subject != Subject::init(index);
+                let is_below = |subject: ProcessKey| is_inside(subject) && subject != ProcessKey::init(index);
                 match report {
                     Report::AtGate { subject } | Report::Starting { subject, .. } | Report::Refused { subject, .. } => {
                         is_inside(*subject)
@@ -83,10 +83,10 @@ impl Scope {
         }
     }
 
-    fn key(self) -> Option<Subject> {
+    fn key(self) -> Option<ProcessKey> {
         match self {
             Self::Inherited => None,
-            Self::Namespace(index) => Some(Subject::init(index)),
+            Self::Namespace(index) => Some(ProcessKey::init(index)),
             Self::Process(subject) => Some(subject),
         }
     }
@@ -109,7 +109,7 @@ pub(super) struct Channels {
     all: Vec<Option<Channel>>,
     free: Vec<u32>,
     /// By the PID 1 or the process that a channel belongs to: one channel each.
-    places: BTreeMap<Subject, u32>,
+    places: BTreeMap<ProcessKey, u32>,
     /// How many reports were refused, by the namespace that is to blame; `None` is a sender of no known one.
     refused: BTreeMap<Option<NamespaceIndex>, u32>,
     /// How many of them came through the inherited channel.
@@ -136,11 +136,11 @@ impl Channels {
     }
 
     /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
-    fn about(&self, plan: &Plan, subject: Subject) -> Vec<u32> {
+    fn about(&self, plan: &Plan, subject: ProcessKey) -> Vec<u32> {
         if !subject.is_init() {
             return self.places.get(&subject).copied().into_iter().collect();
         }
-        let end = Subject::init(subject.namespace + plan.subtree(subject.namespace));
+        let end = ProcessKey::init(subject.namespace + plan.subtree(subject.namespace));
         self.places.range(subject..end).rev().map(|(_, &place)| place).collect()
     }
 
@@ -178,7 +178,7 @@ impl Channels {
     }
 
     /// Notes that a program without a record begins to start; says whether that is news.
-    pub(super) fn launch(&mut self, subject: Subject) -> bool {
+    pub(super) fn launch(&mut self, subject: ProcessKey) -> bool {
         let place = self.places.get(&subject);
         let channel = place.and_then(|&place| self.all[place as usize].as_mut());
         channel.is_some_and(|channel| !std::mem::replace(&mut channel.has_launched, true))
@@ -187,8 +187,8 @@ impl Channels {
 
 impl Reactor<'_> {
     /// A process reports through a channel of its own from now on. One that it had before is closed.
-    pub(super) fn open_channel(&mut self, subject: Subject, end: OwnedFd) {
-        let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).has_own_keeper();
+    pub(super) fn open_channel(&mut self, subject: ProcessKey, end: OwnedFd) {
+        let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).forks_its_members();
         let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
         if let Some(&place) = self.channels.places.get(&subject) {
             self.listen(place, REST);
@@ -222,7 +222,7 @@ impl Reactor<'_> {
             match report::receive(self.channels.inherited.as_fd()) {
                 Look::Received(received) => self.on_received(Scope::Inherited, received),
                 Look::Malformed { sender } => self.refuse_report(Scope::Inherited, sender),
-                Look::Nothing | Look::HungUp => return,
+                Look::Nothing | Look::Closed => return,
             }
         }
     }
@@ -238,7 +238,7 @@ impl Reactor<'_> {
 
     /// Takes in what a process has said that has ended, and of a PID 1 what everything inside has said, and lets go of their
     /// channels: whoever else may hold them speaks for nobody any more.
-    pub(in crate::controller) fn drain_ended(&mut self, subject: Subject) {
+    pub(in crate::controller) fn drain_ended(&mut self, subject: ProcessKey) {
         for place in self.channels.about(&self.tree.plan, subject) {
             self.listen(place, REST);
             self.channels.close(place, &self.events);
@@ -250,8 +250,8 @@ impl Reactor<'_> {
         let places: Vec<u32> = match scope {
             Scope::Inherited => self.channels.places.values().rev().copied().collect(),
             Scope::Namespace(index) => {
-                let own = self.channels.places.get(&Subject::init(index)).copied();
-                let about = self.channels.about(&self.tree.plan, Subject::init(index));
+                let own = self.channels.places.get(&ProcessKey::init(index)).copied();
+                let about = self.channels.about(&self.tree.plan, ProcessKey::init(index));
                 about.into_iter().filter(|&place| Some(place) != own).collect()
             }
             Scope::Process(_) => return,
@@ -274,7 +274,7 @@ impl Reactor<'_> {
                 Look::Received(received) => self.on_received(scope, received),
                 Look::Malformed { sender } => self.refuse_report(scope, sender),
                 Look::Nothing => return,
-                Look::HungUp => {
+                Look::Closed => {
                     self.channels.close(place, &self.events);
                     return;
                 }
@@ -306,11 +306,11 @@ impl Reactor<'_> {
         if let Report::Channel { subject } = *report
             && scope == Scope::Inherited
             && self.tree.roster.is_released()
-            && !subject.is_guest()
+            && !subject.is_from_outside()
             && !subject.is_init()
             && self.tree.exists(report)
         {
-            for place in self.channels.about(&self.tree.plan, Subject::init(subject.namespace)) {
+            for place in self.channels.about(&self.tree.plan, ProcessKey::init(subject.namespace)) {
                 self.listen(place, TURN);
             }
         }

@@ -15,7 +15,7 @@ use crate::controller::event_sink::Cause;
 use crate::controller::life::Life;
 use crate::controller::truth::Origin;
 use nestns_client::documents::Timeline;
-use nestns_client::protocol::message::{Force, Problem, Reply, Request};
+use nestns_client::protocol::message::{Force, Reply, Request, RequestError};
 use nestns_sys::moment::Moment;
 
 /// How long clients have to read the last of the logs and events, when the topology has ended.
@@ -43,7 +43,7 @@ impl Reactor<'_> {
             let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
             self.reply(asker, reply);
         }
-        self.clients.server.say_farewell(&self.events);
+        self.clients.server.announce_end(&self.events);
         let end = Moment::now().plus(LEAVE);
         while self.clients.server.is_visited() {
             let left = end.since(Moment::now());
@@ -81,9 +81,9 @@ impl Reactor<'_> {
             for heard in heard {
                 match heard {
                     Heard::Asked(asked) => self.on_asked(asked),
-                    Heard::HungUp(client) => {
+                    Heard::Closed(client) => {
                         self.tree.stop_waiters.retain(|asker| asker.client != client);
-                        self.tree.pending.push_back(Heard::HungUp(client));
+                        self.tree.pending.push_back(Heard::Closed(client));
                     }
                 }
             }
@@ -94,12 +94,12 @@ impl Reactor<'_> {
         let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
         if self.tree.life == Life::Gone {
             // He has come when everything was over.
-            self.reply(asker, Reply::Problem(Problem::TopologyEnded));
+            self.reply(asker, Reply::RequestError(RequestError::TopologyEnded));
             self.clients.server.take_up(asker.client, &self.events);
             return;
         }
         if let Standing::Inside(namespaces) = &heard.standing {
-            let reply = self.answer_inside(&heard.request, namespaces).unwrap_or_else(Reply::Problem);
+            let reply = self.answer_inside(&heard.request, namespaces).unwrap_or_else(Reply::RequestError);
             self.reply(asker, reply);
             self.clients.server.take_up(asker.client, &self.events);
             return;
@@ -115,7 +115,10 @@ impl Reactor<'_> {
             }
             Request::Describe { ref path, kind } => {
                 let description = Portrait::of(self).describe(path, kind);
-                self.reply(asker, description.map_or_else(Reply::Problem, |one| Reply::Description(Box::new(one))));
+                self.reply(
+                    asker,
+                    description.map_or_else(Reply::RequestError, |one| Reply::Description(Box::new(one))),
+                );
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.tree.stop_waiters.push(asker);

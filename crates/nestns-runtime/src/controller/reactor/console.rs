@@ -13,7 +13,7 @@ use crate::controller::journal::Journal;
 use crate::controller::life::Life;
 use crate::controller::relay::Relay;
 use crate::controller::standard_output::StandardOutput;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_client::journal::Stream;
 use nestns_client::journal::event::Event;
 use nestns_client::journal::record;
@@ -28,7 +28,7 @@ pub(in crate::controller) struct Console<'a> {
     pub(in crate::controller) relay: Option<Relay>,
     pub(in crate::controller) saved: Option<&'a SavedTerminal>,
     /// The process whose terminal it is.
-    pub(super) terminal: Option<Subject>,
+    pub(super) terminal: Option<ProcessKey>,
     /// The terminals of processes of `exec` that were left alone.
     pub(super) terminals: ExecTerminals,
     pub(in crate::controller) events: Rc<EventLoop>,
@@ -42,7 +42,7 @@ impl Console<'_> {
     }
 
     /// Shows lines that a process has written.
-    pub(super) fn show(&mut self, subject: Subject, path: &str, stream: Stream, output: &[u8]) {
+    pub(super) fn show(&mut self, subject: ProcessKey, path: &str, stream: Stream, output: &[u8]) {
         if self.output.is_closed() {
             return;
         }
@@ -75,7 +75,7 @@ impl Console<'_> {
                     self.output.push(&bytes, &self.events);
                     self.log_terminal(&bytes);
                 }
-                None => relay.hang_up(self.saved, &self.events),
+                None => relay.close(self.saved, &self.events),
             }
         }
     }

@@ -9,11 +9,11 @@ use nix::sys::epoll::EpollFlags;
 use nix::unistd::isatty;
 
 use crate::controller::event_loop::{EventLoop, Token};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 
 /// All of them, by the numbers of their sessions.
 #[derive(Debug, Default)]
-pub(super) struct ExecTerminals(pub(super) BTreeMap<u32, (Subject, OwnedFd)>);
+pub(super) struct ExecTerminals(pub(super) BTreeMap<u32, (ProcessKey, OwnedFd)>);
 
 impl ExecTerminals {
     /// Takes one in.
@@ -21,13 +21,13 @@ impl ExecTerminals {
     /// # Errors
     ///
     /// `ENOTTY` for what is none.
-    pub(super) fn keep(&mut self, subject: Subject, master: OwnedFd, events: &EventLoop) -> nix::Result<()> {
-        let number = subject.session_number().ok_or(Errno::EINVAL)?;
+    pub(super) fn keep(&mut self, subject: ProcessKey, master: OwnedFd, events: &EventLoop) -> nix::Result<()> {
+        let number = subject.exec_number().ok_or(Errno::EINVAL)?;
         if !isatty(&master)? {
             return Err(Errno::ENOTTY);
         }
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        events.add(&master, Token::SessionTerminal(number), EpollFlags::EPOLLIN)?;
+        events.add(&master, Token::ExecTerminal(number), EpollFlags::EPOLLIN)?;
         self.0.insert(number, (subject, master));
         Ok(())
     }

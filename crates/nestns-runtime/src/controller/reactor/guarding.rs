@@ -11,9 +11,9 @@ use crate::controller::event_loop::Token;
 use crate::controller::event_sink::{EventSink, Loss, Note};
 use crate::controller::guardian::{GUARDIANS, Guardian, Name, SavedTerminal, Ward};
 use crate::controller::state_directory::Remains;
+use crate::engine::children::{BuildError, WaitHook};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::keeper::{Patience, Setback};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::fault;
 use nestns_sys::pidfd::Pidfd;
@@ -81,33 +81,33 @@ impl<'a> Guarding<'a> {
     }
 }
 
-impl Patience for Reactor<'_> {
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
-        self.nursery_ready = None;
+impl WaitHook for Reactor<'_> {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, BuildError> {
+        self.sync_channel_ready = None;
         for (place, channel) in (0..).zip(channels) {
             let flags = EpollFlags::EPOLLIN;
             self.events
-                .add(channel, Token::Nursery(place), flags)
+                .add(channel, Token::SyncChannel(place), flags)
                 .by(Call::EpollCtl)
-                .map_err(|cause| Setback::Failed(Failure::new(Subject::init(0), Stage::Channel, cause)))?;
+                .map_err(|cause| BuildError::Failed(Failure::new(ProcessKey::init(0), Stage::Channel, cause)))?;
         }
         let result = loop {
             if self.tree.is_interrupted() {
-                break Err(Setback::Interrupted);
+                break Err(BuildError::Interrupted);
             }
-            if let Some(place) = self.nursery_ready {
+            if let Some(place) = self.sync_channel_ready {
                 break Ok(place);
             }
             self.pump_reports();
         };
         for (place, channel) in (0..).zip(channels) {
-            self.events.remove(channel, Token::Nursery(place));
+            self.events.remove(channel, Token::SyncChannel(place));
         }
         result
     }
 
-    fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback> {
-        let failed = |cause: CallError| Setback::Failed(Failure::new(subject, Stage::Guard, cause));
+    fn guard(&mut self, root: Pid, subject: ProcessKey) -> Result<(), BuildError> {
+        let failed = |cause: CallError| BuildError::Failed(Failure::new(subject, Stage::Guard, cause));
         let pidfd = Pidfd::open(root).by(Call::PidfdOpen).map_err(failed)?;
         self.guarding.roots.push(root);
         fault::point("root-made");

@@ -23,11 +23,11 @@ use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth
 use crate::controller::target::Target;
 use crate::controller::tree::Tree;
 use crate::controller::verification::{self, Mismatch};
+use crate::engine::children::{BuildError, Children, OutsideProcess};
+use crate::engine::control_channel::Command;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::farewell;
-use crate::engine::keeper::{Guest, Keeper, Setback};
-use crate::engine::line::Command;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use crate::engine::stop_plan;
 use nestns_client::journal::event::Event;
 use nestns_client::journal::log_reader::last_lines;
 use nestns_client::protocol::message::{Reply, Snapshot};
@@ -46,20 +46,20 @@ const SHOWN: usize = 10;
 /// The controller's place outside of all namespaces.
 pub(in crate::controller) struct Host<'a> {
     pub(in crate::controller) reactor: Reactor<'a>,
-    pub(in crate::controller) keeper: Keeper,
+    pub(in crate::controller) children: Children,
     gate: Gate,
     standpoint: OnceCell<Standpoint>,
 }
 
 impl<'a> Host<'a> {
-    pub(in crate::controller) fn new(reactor: Reactor<'a>, keeper: Keeper, gate: Gate) -> Self {
-        Self { reactor, keeper, gate, standpoint: OnceCell::new() }
+    pub(in crate::controller) fn new(reactor: Reactor<'a>, children: Children, gate: Gate) -> Self {
+        Self { reactor, children, gate, standpoint: OnceCell::new() }
     }
 
     /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one whose identity is confirmed.
-    fn find(&self, subject: Subject) -> nix::Result<Pidfd> {
-        match self.keeper.find(subject) {
-            Some(kid) => Pidfd::open(kid.pid),
+    fn find(&self, subject: ProcessKey) -> nix::Result<Pidfd> {
+        match self.children.find(subject) {
+            Some(child) => Pidfd::open(child.pid),
             None => self.reactor.tree.open_member(subject),
         }
     }
@@ -114,28 +114,28 @@ impl Edge for Host<'_> {
         self.reactor.clients.server.take_up(client, &self.reactor.events);
     }
 
-    fn announce(&mut self, herald: ReportChannel, news: &StartupReport) {
+    fn announce(&mut self, report_channel: ReportChannel, news: &StartupReport) {
         self.reactor.console.journal.flush();
         self.reactor.truth.flush(&self.reactor.tree);
         // With `--timeout` it is the start that has so long.
         self.reactor.limit = None;
-        herald.announce(news, &self.reactor.remains.handle());
+        report_channel.announce(news, &self.reactor.remains.handle());
         self.reactor.home.has_log();
     }
 
     fn open_gates(&mut self) {
         self.gate.open();
-        self.keeper.expect_latecomers();
+        self.children.expect_latecomers();
     }
 
-    fn signal(&mut self, subject: Subject, signal: i32) -> nix::Result<()> {
+    fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()> {
         self.find(subject)?.signal(signal)
     }
 
-    fn ask(&mut self, subject: Subject, signal: Signal, left: Option<Duration>) {
+    fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
         // It may have ended a moment ago, and then wants nothing more.
         let _ = self.find(subject).and_then(|pidfd| match left {
-            Some(left) => farewell::ask(&pidfd, signal, left),
+            Some(left) => stop_plan::ask(&pidfd, signal, left),
             None => pidfd.signal(signal.number()),
         });
     }
@@ -144,28 +144,28 @@ impl Edge for Host<'_> {
         pidfd.signal(signal)
     }
 
-    fn child(&self, subject: Subject) -> Option<Pid> {
-        self.keeper.find(subject).map(|kid| kid.pid)
+    fn child(&self, subject: ProcessKey) -> Option<Pid> {
+        self.children.find(subject).map(|child| child.pid)
     }
 
     fn living(&self) -> usize {
-        self.keeper.living()
+        self.children.living()
     }
 
-    fn children(&self) -> Vec<Subject> {
-        self.keeper.kids().iter().filter(|kid| !kid.gone).map(|kid| kid.subject).collect()
+    fn children(&self) -> Vec<ProcessKey> {
+        self.children.list().iter().filter(|child| !child.gone).map(|child| child.subject).collect()
     }
 
-    fn start(&mut self, guest: Guest) -> Result<Pid, Setback> {
-        self.keeper.invite(guest, &mut self.reactor)
+    fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError> {
+        self.children.start(exec, &mut self.reactor)
     }
 
-    fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
+    fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure> {
         self.reactor.tree.raising = Some(Target(subject));
         let result = if subject.is_init() {
-            self.keeper.raise_again(subject.namespace, &mut self.reactor).map(|()| None)
+            self.children.create_again(subject.namespace, &mut self.reactor).map(|()| None)
         } else {
-            self.keeper.join_again(subject, &mut self.reactor).map(Some)
+            self.children.join_again(subject, &mut self.reactor).map(Some)
         };
         self.reactor.tree.raising = None;
         match result {
@@ -174,8 +174,8 @@ impl Edge for Host<'_> {
                 let failed = |cause| Failure::new(subject, Stage::Channel, cause);
                 Pidfd::open(pid).by(Call::PidfdOpen).map(Some).map_err(failed)
             }
-            Err(Setback::Failed(failure)) => Err(failure),
-            Err(Setback::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
+            Err(BuildError::Failed(failure)) => Err(failure),
+            Err(BuildError::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
         }
     }
 
@@ -184,17 +184,17 @@ impl Edge for Host<'_> {
         let standpoint = if let Some(known) = self.standpoint.get() {
             known
         } else {
-            let own = Standpoint::own(self.keeper.user_namespace())?;
+            let own = Standpoint::own(self.children.user_namespace())?;
             self.standpoint.get_or_init(|| own)
         };
         standpoint.to_enter(pid, only)
     }
 
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
-        self.keeper.namespaces_of(index)
+        self.children.namespaces_of(index)
     }
 
-    fn watch(&mut self, subject: Subject, file: PathBuf) -> nix::Result<Pid> {
+    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid> {
         let tree = &self.reactor.tree;
         let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
         let path = tree.path(subject);
@@ -210,8 +210,8 @@ impl Edge for Host<'_> {
         self.reactor.tree.incidents.extend(incident);
     }
 
-    fn hang_up(&mut self, namespace: NamespaceIndex) {
-        self.reactor.lines.hang_up(namespace, &self.reactor.events);
+    fn close(&mut self, namespace: NamespaceIndex) {
+        self.reactor.lines.close(namespace, &self.reactor.events);
     }
 
     fn lines(&self) -> Vec<NamespaceIndex> {
@@ -238,18 +238,18 @@ impl Edge for Host<'_> {
         }
     }
 
-    fn awaits_outcome(&self, subject: Subject) -> bool {
+    fn awaits_outcome(&self, subject: ProcessKey) -> bool {
         self.reactor.streams.outcome_of(subject).is_some()
     }
 
-    fn forget(&mut self, subject: Subject, said: Said) {
+    fn forget(&mut self, subject: ProcessKey, said: Said) {
         match said {
             Said::Outcome => self.reactor.streams.forget_outcome(subject, &self.reactor.events),
-            Said::Readiness => drop(self.reactor.voices.forget(subject, &self.reactor.events)),
+            Said::Readiness => drop(self.reactor.listeners.forget(subject, &self.reactor.events)),
         }
     }
 
-    fn last_lines(&self, subject: Subject) -> Vec<String> {
+    fn last_lines(&self, subject: ProcessKey) -> Vec<String> {
         let Some(name) = crate::controller::journal::log_name(subject) else { return Vec::new() };
         // What cannot be read back has been told when it could not be written.
         last_lines(&self.reactor.remains.directory(), name, SHOWN).unwrap_or_default()
@@ -298,7 +298,7 @@ impl Kernel for ProcFs {
         process::is_ending(pid).unwrap_or(true)
     }
 
-    fn compare(&self, tree: &Tree, subjects: &[Subject]) -> Result<Vec<Mismatch>, CallError> {
+    fn compare(&self, tree: &Tree, subjects: &[ProcessKey]) -> Result<Vec<Mismatch>, CallError> {
         verification::compare_these(&tree.roster, subjects.iter().copied())
     }
 }

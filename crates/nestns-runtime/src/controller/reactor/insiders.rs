@@ -3,12 +3,12 @@
 
 use super::Reactor;
 use super::portrait::{self, Portrait};
-use nestns_client::protocol::message::{Problem, Reply, Request, Snapshot, Status};
+use nestns_client::protocol::message::{Reply, Request, RequestError, Snapshot, Status};
 
 impl Reactor<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
-    pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, Problem> {
-        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(Problem::Elsewhere)?;
+    pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, RequestError> {
+        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(RequestError::Elsewhere)?;
         let path = self.tree.plan.namespace(home).path.clone();
         match request {
             Request::Status => Ok(Reply::Status(Box::new(narrowed(Portrait::of(self).status())))),
@@ -16,7 +16,7 @@ impl Reactor<'_> {
             Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
                 Portrait::of(self).describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
             }
-            request => Err(Problem::Inside { namespace: path, asked: request.word().to_owned() }),
+            request => Err(RequestError::Inside { namespace: path, asked: request.word().to_owned() }),
         }
     }
 }

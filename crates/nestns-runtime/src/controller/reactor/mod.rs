@@ -1,6 +1,6 @@
 //! What the controller sees and hears while it waits: signals, reports, output, the terminal, time.
 //!
-//! The reactor takes note; it forks nothing and reaps nothing, because it is also what a [`Keeper`](crate::engine::keeper)
+//! The reactor takes note; it forks nothing and reaps nothing, because it is also what a [`Children`](crate::engine::children)
 //! waits with in the middle of a creation.
 
 mod channels;
@@ -84,10 +84,10 @@ pub(super) struct Reactor<'a> {
     pub(super) truth: TruthWriter<'a>,
     pub(super) home: Home,
     troubles: Troubles,
-    pub(super) voices: ReadinessListeners,
+    pub(super) listeners: ReadinessListeners,
     tied_to: Option<Pidfd>,
     progress: usize,
-    nursery_ready: Option<usize>,
+    sync_channel_ready: Option<usize>,
 }
 
 /// What a reactor is made of.
@@ -160,10 +160,10 @@ impl<'a> Reactor<'a> {
             truth: TruthWriter::new(remains, origin),
             home: Home::default(),
             troubles: Troubles::default(),
-            voices: ReadinessListeners::default(),
+            listeners: ReadinessListeners::default(),
             tied_to,
             progress: 0,
-            nursery_ready: None,
+            sync_channel_ready: None,
         })
     }
 
@@ -222,10 +222,10 @@ impl<'a> Reactor<'a> {
             }
             Token::Reports => self.drain_inherited(),
             Token::Channel(place) => self.listen(place, channels::TURN),
-            Token::Nursery(place) => self.nursery_ready = Some(place as usize),
+            Token::SyncChannel(place) => self.sync_channel_ready = Some(place as usize),
             Token::StandardOutput => {
                 if ready.flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
-                    self.console.output.hang_up();
+                    self.console.output.close();
                 } else {
                     self.console.output.flush(&self.events);
                 }
@@ -248,7 +248,7 @@ impl<'a> Reactor<'a> {
             }
             Token::Line(namespace) => self.tree.incidents.extend(self.lines.on_wire(namespace, &self.events)),
             Token::Voice(place) => self.on_voice(place),
-            Token::SessionTerminal(number) => self.console.on_session_terminal(number),
+            Token::ExecTerminal(number) => self.console.on_session_terminal(number),
             Token::Programs => {}
         }
     }

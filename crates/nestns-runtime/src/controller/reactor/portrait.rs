@@ -15,7 +15,7 @@ use crate::controller::tree::Tree;
 use crate::controller::truth::{self, Origin};
 use nestns_client::documents::Description;
 use nestns_client::journal::record::{Gap, Why};
-use nestns_client::protocol::message::{Kind, Problem, Snapshot, Status};
+use nestns_client::protocol::message::{Kind, RequestError, Snapshot, Status};
 use nestns_observe::{boot, namespaces};
 
 /// What is not known by anybody else.
@@ -63,7 +63,7 @@ impl<'a> Portrait<'a> {
     }
 
     /// What was declared of one thing.
-    pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, Problem> {
+    pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, RequestError> {
         let files: Vec<String> = self.origin.files.iter().map(|file| self.absolute(file)).collect();
         let directory = self.remains.directory();
         let sources = Sources { roster: &self.tree.roster, files: &files, directory: &directory };
@@ -75,10 +75,10 @@ impl<'a> Portrait<'a> {
                     let lost_output = Some(self.journal.lost(subject)).filter(|&bytes| bytes > 0);
                     Some(Description { lost_output, ..sources.process(subject)? })
                 });
-                described.or_else(|| self.tree.guests.describe(path))
+                described.or_else(|| self.tree.exec_records.describe(path))
             }
         };
-        found.ok_or_else(|| Problem::Gone { path: path.to_owned() })
+        found.ok_or_else(|| RequestError::Gone { path: path.to_owned() })
     }
 
     fn absolute(&self, file: &str) -> String {
@@ -136,13 +136,13 @@ impl<'a> Portrait<'a> {
 
     /// All of it, `events` being the number of the next event.
     fn snapshot(&self, events: u64) -> Snapshot {
-        let Tree { roster, guests, .. } = self.tree;
+        let Tree { roster, exec_records, .. } = self.tree;
         Snapshot {
             status: self.status(),
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(roster),
-            processes: process_documents(roster).into_iter().chain(guests.documents(roster)).collect(),
+            processes: process_documents(roster).into_iter().chain(exec_records.documents(roster)).collect(),
             unmarked: self.unmarked(),
             events,
         }
@@ -152,6 +152,6 @@ impl<'a> Portrait<'a> {
 /// All of the topology, as it is at this moment.
 pub(super) fn snapshot(reactor: &mut Reactor<'_>) -> Snapshot {
     let events = reactor.console.journal.next_event();
-    reactor.tree.guests.read();
+    reactor.tree.exec_records.read();
     Portrait::of(reactor).snapshot(events)
 }

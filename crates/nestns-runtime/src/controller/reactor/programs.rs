@@ -4,8 +4,8 @@ use super::Reactor;
 use crate::controller::event_sink::Note;
 use crate::controller::streams::Arrival;
 use crate::controller::tree::Incident;
-use crate::engine::plan::Subject;
-use crate::engine::refusal::Refusal;
+use crate::engine::exec_error::ExecError;
+use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 
@@ -24,8 +24,8 @@ impl Reactor<'_> {
     }
 
     /// A process does not become its program.
-    pub(super) fn on_refusal(&mut self, subject: Subject, refusal: Refusal) {
-        if subject.session_number().is_some() {
+    pub(super) fn on_refusal(&mut self, subject: ProcessKey, refusal: ExecError) {
+        if subject.exec_number().is_some() {
             self.tree.incidents.push_back(Incident::SessionRefused(subject, refusal));
             return;
         }
@@ -37,7 +37,7 @@ impl Reactor<'_> {
             record.refusal = Some(refusal.clone());
         }
         let path = self.tree.path(subject);
-        let position = if subject.is_visitor() {
+        let position = if subject.is_run_command() {
             nestns_topology::Position::default()
         } else {
             self.tree
@@ -52,7 +52,7 @@ impl Reactor<'_> {
 
     /// Something has ended. Whatever it has done before comes first, in whichever order the descriptors are read: that it
     /// has become its program, and where a PID 1 takes others along, that those have.
-    pub(in crate::controller) fn note_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
+    pub(in crate::controller) fn note_ended(&mut self, subject: ProcessKey, ending: Ending, at: Moment) {
         if subject.is_init() {
             let inside = subject.namespace..subject.namespace + self.tree.plan.subtree(subject.namespace);
             for member in self.streams.awaited_in(inside) {
@@ -64,7 +64,7 @@ impl Reactor<'_> {
     }
 
     /// Reads how a process's exec went: its message, where it failed, and the end of the pipe.
-    fn hear_outcome(&mut self, subject: Subject) {
+    fn hear_outcome(&mut self, subject: ProcessKey) {
         for _ in 0..2 {
             let Some(place) = self.streams.outcome_of(subject).filter(|&place| self.streams.is_readable(place)) else {
                 return;

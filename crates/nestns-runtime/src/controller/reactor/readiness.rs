@@ -8,7 +8,7 @@ use crate::controller::tree::Incident;
 impl Reactor<'_> {
     /// Somebody says that a process is ready.
     pub(super) fn on_voice(&mut self, place: u32) {
-        for Heard { subject, sender } in self.voices.listen(place, &self.events) {
+        for Heard { subject, sender } in self.listeners.listen(place, &self.events) {
             if sender.is_none_or(|sender| self.tree.speaks_for(subject, sender)) {
                 self.tree.incidents.push_back(Incident::Hint(subject));
             } else if let Some(sender) = sender

@@ -13,9 +13,9 @@ use crate::controller::life::Life;
 use crate::controller::roster::{Record, State};
 use crate::controller::tree::{Incident, Orphan};
 use crate::controller::verification;
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::plan::{NamespaceIndex, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use crate::engine::report::{Received, Report};
 use nestns_client::journal::Stream;
 use nestns_client::journal::event::{Event, Stage as Halt};
@@ -43,7 +43,7 @@ impl Reactor<'_> {
                     // The kernel drops what exceeds the limit on descriptors.
                     None => self.tree.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
                 },
-                Report::Created { namespace } => self.arrived(Subject::init(namespace), sender, scope),
+                Report::Created { namespace } => self.arrived(ProcessKey::init(namespace), sender, scope),
                 Report::AtGate { subject } => self.arrived(subject, sender, scope),
                 Report::Starting { subject, stdout, stderr, ready } => {
                     let is_believable =
@@ -60,7 +60,7 @@ impl Reactor<'_> {
                 }
                 Report::Refused { .. } => self.refuse_report(scope, sender),
                 Report::Line { namespace } => {
-                    let init = self.tree.roster.get(Subject::init(namespace)).and_then(Record::pid);
+                    let init = self.tree.roster.get(ProcessKey::init(namespace)).and_then(Record::pid);
                     if let Some(end) = descriptors.next().filter(|_| init == Some(sender)) {
                         self.lines.on_line(namespace, end, &self.events);
                     }
@@ -85,11 +85,11 @@ impl Reactor<'_> {
         }
     }
 
-    fn on_asked_to_end(&mut self, subject: Subject, signal: i32, at: Moment) {
+    fn on_asked_to_end(&mut self, subject: ProcessKey, signal: i32, at: Moment) {
         self.tree.doubt_deafness(subject, signal);
         // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
         if let Some(record) = self.tree.roster.get_mut(subject)
-            && record.farewells.asked.replace((signal, at)).is_none()
+            && record.stop_record.asked.replace((signal, at)).is_none()
         {
             if !record.state.is_over() {
                 record.state = State::Stopping;
@@ -98,9 +98,9 @@ impl Reactor<'_> {
         }
     }
 
-    fn on_killed(&mut self, subject: Subject, at: Moment) {
+    fn on_killed(&mut self, subject: ProcessKey, at: Moment) {
         if let Some(record) = self.tree.roster.get_mut(subject)
-            && record.farewells.killed.replace(at).is_none()
+            && record.stop_record.killed.replace(at).is_none()
         {
             if !record.state.is_over() {
                 record.state = State::Killing;
@@ -113,7 +113,7 @@ impl Reactor<'_> {
         let record = self.tree.roster.namespace_mut(namespace);
         let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
         if sender != 0 && is_news {
-            let path = self.tree.roster.path(Subject::init(namespace));
+            let path = self.tree.roster.path(ProcessKey::init(namespace));
             self.console.event_sink.note(&Note::StopInside { path: &path, sender });
             let inside = self.tree.plan.namespace(namespace).path.clone();
             let (stage, by_pid) = (Halt::Ask, Some(sender));
@@ -122,11 +122,11 @@ impl Reactor<'_> {
     }
 
     /// Notes that a process is about to start; says whether it may be. Once in a life of it, because descriptors come along.
-    fn begins_to_start(&mut self, subject: Subject) -> bool {
-        if subject.is_guest() {
+    fn begins_to_start(&mut self, subject: ProcessKey) -> bool {
+        if subject.is_from_outside() {
             let is_first = self.channels.launch(subject);
             if is_first {
-                self.tree.guests.launched(subject);
+                self.tree.exec_records.launched(subject);
             }
             return is_first;
         }
@@ -136,8 +136,8 @@ impl Reactor<'_> {
 
     /// A process is about to become its program; `expected` says which of standard output, standard error and a descriptor to
     /// be ready on come behind the one that tells how exec went.
-    fn starting(&mut self, subject: Subject, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
-        self.tree.guests.read();
+    fn starting(&mut self, subject: ProcessKey, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
+        self.tree.exec_records.read();
         let path = self.tree.path(subject);
         let [stdout, stderr, ready] = expected;
         if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
@@ -157,7 +157,7 @@ impl Reactor<'_> {
         if ready && let Some(fd) = descriptors.next() {
             let namespace = self.tree.plan.namespace(subject.namespace);
             let probe = namespace.process(subject.slot).and_then(|process| process.ready.as_ref());
-            self.voices.add_for(subject, probe, fd, &self.events);
+            self.listeners.add_for(subject, probe, fd, &self.events);
         }
     }
 
@@ -168,16 +168,16 @@ impl Reactor<'_> {
             // It is asked again.
             return;
         }
-        if subject.session_number().is_some() {
-            if self.tree.guests.get(subject).is_some_and(|guest| guest.pid.is_none()) {
-                self.tree.guests.set_back(failure);
+        if subject.exec_number().is_some() {
+            if self.tree.exec_records.get(subject).is_some_and(|exec| exec.pid.is_none()) {
+                self.tree.exec_records.set_back(failure);
                 return;
             }
             // Nothing of the tree has failed.
             self.tree.incidents.push_back(Incident::SessionFailed(failure));
             return;
         }
-        if !self.tree.roster.is_released() || subject.is_visitor() {
+        if !self.tree.roster.is_released() || subject.is_run_command() {
             // The one around it has only noticed.
             self.drain_below(scope);
             self.tree.fail(failure);
@@ -190,7 +190,7 @@ impl Reactor<'_> {
             // When others run already: its end follows, and is judged as any other.
             Some(State::Created) => {
                 let Failure { stage, call, errno, detail, .. } = failure;
-                self.on_refusal(subject, Refusal { stage, call, errno, detail: detail.unwrap_or_default() });
+                self.on_refusal(subject, ExecError { stage, call, errno, detail: detail.unwrap_or_default() });
             }
             // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
             Some(State::Running | State::Ready | State::Stopping)
@@ -206,7 +206,7 @@ impl Reactor<'_> {
         }
     }
 
-    fn arrived(&mut self, subject: Subject, pid: Pid, scope: Scope) {
+    fn arrived(&mut self, subject: ProcessKey, pid: Pid, scope: Scope) {
         if self.tree.roster.is_released() && !self.tree.is_as_deep(subject, pid) {
             self.refuse_report(scope, pid);
             return;

@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use super::channels::Scope;
 use crate::controller::roster::{Record, State};
 use crate::controller::tree::Tree;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use crate::engine::report::Report;
 use nestns_observe::namespaces::Member;
 use nestns_observe::process::Process;
@@ -40,35 +40,35 @@ impl Tree {
             | Report::Line { namespace }
             | Report::Orphan { namespace, .. }
             | Report::Orphans { namespace, .. }
-            | Report::Stopping { namespace, .. } => Subject::init(*namespace),
+            | Report::Stopping { namespace, .. } => ProcessKey::init(*namespace),
         };
-        if subject.is_visitor() {
-            return self.visitor.as_ref().is_some_and(|visitor| visitor.subject == subject);
+        if subject.is_run_command() {
+            return self.run_command.as_ref().is_some_and(|run_command| run_command.subject == subject);
         }
-        if subject.session_number().is_some() {
-            return self.guests.get(subject).is_some();
+        if subject.exec_number().is_some() {
+            return self.exec_records.get(subject).is_some();
         }
-        let Subject { namespace, slot } = subject.probed().unwrap_or(subject);
+        let ProcessKey { namespace, slot } = subject.probed().unwrap_or(subject);
         namespace < self.plan.counts().namespaces && self.plan.namespace(namespace).has_slot(slot)
     }
 
     /// True if the sender of a report through the inherited channel is the PID 1 that it is about, or one around it; or the
     /// controller's own child.
     fn is_believed(&self, sender: Pid, report: &Report) -> bool {
-        let is_init_of = |index| self.roster.get(Subject::init(index)).and_then(Record::pid) == Some(sender);
+        let is_init_of = |index| self.roster.get(ProcessKey::init(index)).and_then(Record::pid) == Some(sender);
         match report {
-            Report::Channel { subject } if subject.is_guest() => {
-                let known = self.guests.get(*subject).and_then(|guest| guest.pid);
+            Report::Channel { subject } if subject.is_from_outside() => {
+                let known = self.exec_records.get(*subject).and_then(|exec| exec.pid);
                 known.is_none_or(|known| known == sender) && reap::is_child(sender)
             }
             // It has no channel of its own before it is in the namespace. What forks it, in a tree of an ordinary user, is
             // reaped before its report is read, and known by there being nothing forked yet.
-            Report::Failed(failure) if failure.subject.session_number().is_some() => {
-                let known = self.guests.get(failure.subject).map(|guest| guest.pid);
+            Report::Failed(failure) if failure.subject.exec_number().is_some() => {
+                let known = self.exec_records.get(failure.subject).map(|exec| exec.pid);
                 known.is_some_and(|known| known.is_none_or(|known| known == sender))
             }
             Report::Channel { subject } => self.is_newborn(*subject, sender),
-            Report::Created { namespace } => self.is_newborn(Subject::init(*namespace), sender),
+            Report::Created { namespace } => self.is_newborn(ProcessKey::init(*namespace), sender),
             Report::Line { namespace }
             | Report::Orphan { namespace, .. }
             | Report::Orphans { namespace, .. }
@@ -95,17 +95,17 @@ impl Tree {
 
     /// True if a process may be the one that is awaited: its keeper has forked it, as deep as the plan has it, and it is PID 1 or
     /// in the namespace that the kernel is known to have there.
-    fn is_newborn(&self, subject: Subject, sender: Pid) -> bool {
+    fn is_newborn(&self, subject: ProcessKey, sender: Pid) -> bool {
         let namespace = self.plan.namespace(subject.namespace);
-        let keeper = match self.plan.keeper_of_subject(subject) {
+        let children = match self.plan.parent_of(subject) {
             None => Some(nix::unistd::getpid()),
-            Some(keeper) => self.roster.get(Subject::init(keeper)).and_then(Record::pid),
+            Some(children) => self.roster.get(ProcessKey::init(children)).and_then(Record::pid),
         };
         let is_awaited = self.roster.get(subject).is_some_and(|record| record.state == State::Creating);
         let is_placed = Process::read(sender).is_ok_and(|facts| {
             facts.numbers.len() == namespace.level() + 1
                 && (facts.numbers.last() == Some(&1)) == subject.is_init()
-                && keeper.is_some_and(|keeper| keeper.as_raw() == facts.parent)
+                && children.is_some_and(|children| children.as_raw() == facts.parent)
         });
         is_awaited && is_placed && (subject.is_init() || self.is_in(sender, subject.namespace))
     }
@@ -121,7 +121,7 @@ impl Tree {
     }
 
     /// True if a process lives as deep as this one does by the plan.
-    pub(super) fn is_as_deep(&self, subject: Subject, sender: Pid) -> bool {
+    pub(super) fn is_as_deep(&self, subject: ProcessKey, sender: Pid) -> bool {
         let level = self.plan.namespace(subject.namespace).level();
         // One that has ended since is no news, and of no harm.
         Process::read(sender).map_or(true, |facts| facts.numbers.len() == level + 1)

@@ -11,7 +11,7 @@ use super::console::Console;
 use crate::controller::event_loop::Token;
 use crate::controller::relay::Relay;
 use crate::controller::supervisor::{TerminalChange, Terminals};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_client::journal::Stream;
 
 /// How much is read of one terminal before others have their turn.
@@ -25,7 +25,7 @@ impl Console<'_> {
         if !self.read_session_terminal(number)
             && let Some((_, master)) = self.terminals.0.remove(&number)
         {
-            self.events.remove(&master, Token::SessionTerminal(number));
+            self.events.remove(&master, Token::ExecTerminal(number));
         }
     }
 
@@ -81,25 +81,25 @@ impl Terminals for Console<'_> {
         }
     }
 
-    fn lend(&self, exec: Option<Subject>) -> Option<OwnedFd> {
+    fn lend(&self, exec: Option<ProcessKey>) -> Option<OwnedFd> {
         let Some(subject) = exec else { return self.relay.as_ref().and_then(Relay::lend) };
-        let (_, master) = self.terminals.0.get(&subject.session_number()?)?;
+        let (_, master) = self.terminals.0.get(&subject.exec_number()?)?;
         master.try_clone().ok()
     }
 
-    fn keep(&mut self, subject: Subject, terminal: OwnedFd) -> nix::Result<()> {
+    fn keep(&mut self, subject: ProcessKey, terminal: OwnedFd) -> nix::Result<()> {
         self.terminals.keep(subject, terminal, &self.events)
     }
 
-    fn end(&mut self, subject: Subject) {
-        let Some(number) = subject.session_number() else { return };
+    fn end(&mut self, subject: ProcessKey) {
+        let Some(number) = subject.exec_number() else { return };
         for _ in 0..LAST {
             if !self.read_session_terminal(number) {
                 break;
             }
         }
         if let Some((_, master)) = self.terminals.0.remove(&number) {
-            self.events.remove(&master, Token::SessionTerminal(number));
+            self.events.remove(&master, Token::ExecTerminal(number));
         }
     }
 }

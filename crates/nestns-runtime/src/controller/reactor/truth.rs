@@ -82,7 +82,7 @@ impl<'a> TruthWriter<'a> {
 
     pub(super) fn write(&mut self, tree: &Tree) -> Result<(), StateError> {
         let (began, revision) = (Moment::now(), tree.revision());
-        let document = self.draft.document(&tree.roster, (&tree.guests, tree.undeclared.found()), self.origin);
+        let document = self.draft.document(&tree.roster, (&tree.exec_records, tree.undeclared.found()), self.origin);
         let document = document.map_err(StateError::unreadable_proc);
         let result = document.and_then(|document| self.remains.write(TRUTH, document));
         self.file.note(revision, began, result.as_ref().map(drop).map_err(StateError::errno));
@@ -95,13 +95,13 @@ pub(super) fn look_for_undeclared(truth: &TruthWriter<'_>, tree: &mut Tree) -> O
     if !truth.is_kept() {
         return None;
     }
-    let rest = tree.undeclared.due(tree.roster.revision() + tree.guests.revision()).since(Moment::now());
+    let rest = tree.undeclared.due(tree.roster.revision() + tree.exec_records.revision()).since(Moment::now());
     if rest > Duration::ZERO {
         return Some(rest);
     }
     let began = Moment::now();
     let mut known = crate::controller::undeclared::tree(&tree.roster);
-    tree.guests.pids().for_each(|pid| known.know(pid.as_raw()));
+    tree.exec_records.pids().for_each(|pid| known.know(pid.as_raw()));
     // What cannot be found is not in the file; `nestns ps`, which looks itself, says why.
     let found = undeclared::numbers().and_then(|numbers| known.undeclared(&numbers)).ok();
     tree.undeclared.note(began, found);

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::notification::{ends_line, says_ready};
 use crate::controller::event_loop::{EventLoop, Token};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_observe::namespaces::Member;
 use nestns_observe::process;
 use nestns_sys::channel::{Channel, Wait};
@@ -32,7 +32,7 @@ enum Kind {
 /// One descriptor.
 #[derive(Debug)]
 struct Listener {
-    subject: Subject,
+    subject: ProcessKey,
     kind: Kind,
     fd: OwnedFd,
 }
@@ -40,7 +40,7 @@ struct Listener {
 /// Somebody says that a process is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) struct Heard {
-    pub(in crate::controller) subject: Subject,
+    pub(in crate::controller) subject: ProcessKey,
     /// Who it is, as the kernel says; of a pipe, whoever has been given it.
     pub(in crate::controller) sender: Option<Sender>,
 }
@@ -80,7 +80,7 @@ impl ReadinessListeners {
     /// Listens to what a process sends, that is about to become its program: a pipe or a socket, as its probe says.
     pub(in crate::controller) fn add_for(
         &mut self,
-        subject: Subject,
+        subject: ProcessKey,
         probe: Option<&Probe>,
         fd: OwnedFd,
         events: &EventLoop,
@@ -117,7 +117,7 @@ impl ReadinessListeners {
     }
 
     /// Closes those of a process that has ended. What it has said last is heard first.
-    pub(in crate::controller) fn forget(&mut self, subject: Subject, events: &EventLoop) -> Vec<Heard> {
+    pub(in crate::controller) fn forget(&mut self, subject: ProcessKey, events: &EventLoop) -> Vec<Heard> {
         let mut heard = Vec::new();
         for place in 0..u32::try_from(self.all.len()).unwrap_or(u32::MAX) {
             if self.all[place as usize].as_ref().is_some_and(|listener| listener.subject == subject) {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey};
 use nestns_topology::{Pattern, Probe};
 
 pub(super) use listeners::{Heard, ReadinessListeners, Sender};
@@ -47,12 +47,12 @@ struct Lack {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
-    ways: HashMap<Subject, Way>,
-    ready: HashSet<Subject>,
+    ways: HashMap<ProcessKey, Way>,
+    ready: HashSet<ProcessKey>,
     /// Whose probe has come true before it was known that its program runs.
-    early: HashSet<Subject>,
+    early: HashSet<ProcessKey>,
     /// Who is still waited for by whoever waits for everything.
-    pending: BTreeSet<Subject>,
+    pending: BTreeSet<ProcessKey>,
     lacks: Vec<Lack>,
 }
 
@@ -70,7 +70,7 @@ impl Readiness {
             };
             for slot in namespace.slots() {
                 let Some(process) = namespace.process(slot) else { continue };
-                let subject = Subject { namespace: index, slot };
+                let subject = ProcessKey { namespace: index, slot };
                 lack.count += 1;
                 readiness.pending.insert(subject);
                 let way = match &process.ready {
@@ -94,39 +94,39 @@ impl Readiness {
     }
 
     /// By what somebody becomes ready; `None` where his start makes him so.
-    pub(super) fn way(&self, subject: Subject) -> Option<&Way> {
+    pub(super) fn way(&self, subject: ProcessKey) -> Option<&Way> {
         self.ways.get(&subject)
     }
 
-    pub(super) fn is_ready(&self, subject: Subject) -> bool {
+    pub(super) fn is_ready(&self, subject: ProcessKey) -> bool {
         self.ready.contains(&subject)
     }
 
     /// True if it is declared, or a program that is PID 1: an init of nestns is no more than its namespace.
-    pub(super) fn is_declared(&self, subject: Subject) -> bool {
+    pub(super) fn is_declared(&self, subject: ProcessKey) -> bool {
         let namespace = self.lacks.get(subject.namespace as usize);
-        !subject.is_guest() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
+        !subject.is_from_outside() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
     }
 
     /// The line that somebody is waited for, until it has come.
-    pub(super) fn awaited_line(&self, subject: Subject) -> Option<&Pattern> {
+    pub(super) fn awaited_line(&self, subject: ProcessKey) -> Option<&Pattern> {
         match self.ways.get(&subject) {
             Some(Way::Line(pattern)) if !self.is_ready(subject) => Some(pattern),
             _ => None,
         }
     }
 
-    pub(super) fn note_early(&mut self, subject: Subject) {
+    pub(super) fn note_early(&mut self, subject: ProcessKey) {
         self.early.insert(subject);
     }
 
     /// True if it was early, which is known only once.
-    pub(super) fn take_early(&mut self, subject: Subject) -> bool {
+    pub(super) fn take_early(&mut self, subject: ProcessKey) -> bool {
         self.early.remove(&subject)
     }
 
     /// Notes that somebody is ready; says whether that is news.
-    pub(super) fn add(&mut self, subject: Subject) -> bool {
+    pub(super) fn add(&mut self, subject: ProcessKey) -> bool {
         self.ready.insert(subject)
     }
 
@@ -173,7 +173,7 @@ impl Readiness {
     }
 
     /// Begins anew with somebody, because he is about to be started again.
-    pub(super) fn forget(&mut self, subject: Subject) {
+    pub(super) fn forget(&mut self, subject: ProcessKey) {
         self.early.remove(&subject);
         if !self.ready.remove(&subject) {
             return;
@@ -187,12 +187,12 @@ impl Readiness {
     }
 
     /// The first of those who are waited for.
-    pub(super) fn first_pending(&self) -> Option<Subject> {
+    pub(super) fn first_pending(&self) -> Option<ProcessKey> {
         self.pending.first().copied()
     }
 
     /// He need not be asked again.
-    pub(super) fn is_no_longer_pending(&mut self, subject: Subject) {
+    pub(super) fn is_no_longer_pending(&mut self, subject: ProcessKey) {
         self.pending.remove(&subject);
     }
 }

@@ -271,8 +271,8 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     // One that is about to end has left its namespaces before it can be waited for.
     // One that goes with its controller may take a moment on a machine that is busy.
     let is_ending = found.as_ref().is_err_and(is_gone) || process::is_ending(pid).unwrap_or(false);
-    let patience = if is_ending { COLLAPSE } else { Duration::ZERO };
-    if pidfd.await_end(patience) {
+    let wait_hook = if is_ending { COLLAPSE } else { Duration::ZERO };
+    if pidfd.await_end(wait_hook) {
         return Ok(None);
     }
     let found = found.map_err(|error| format!("cannot examine process {pid}: {}", of_io(&error)))?;

@@ -8,9 +8,9 @@ use std::os::fd::OwnedFd;
 use super::edge::Edge;
 use crate::controller::asker::Asker;
 use crate::controller::control::server::ClientId;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
-use nestns_client::protocol::message::{Problem, Reply};
+use nestns_client::protocol::message::{Reply, RequestError};
 use nestns_topology::{Output, Terminal};
 
 /// How many clients may be attached at a time.
@@ -18,7 +18,7 @@ const MOST: usize = 1024;
 
 /// Who follows whom.
 #[derive(Debug, Default)]
-pub(super) struct Attachments(Vec<(Asker, Subject)>);
+pub(super) struct Attachments(Vec<(Asker, ProcessKey)>);
 
 impl Attachments {
     /// Attaches a client to a process.
@@ -34,44 +34,44 @@ impl Attachments {
         }
     }
 
-    fn try_attach(&self, edge: &mut dyn Edge, path: &str) -> Result<(Subject, Option<OwnedFd>), Problem> {
+    fn try_attach(&self, edge: &mut dyn Edge, path: &str) -> Result<(ProcessKey, Option<OwnedFd>), RequestError> {
         if self.0.len() >= MOST {
-            return Err(Problem::TooManyAttached { most: MOST });
+            return Err(RequestError::TooManyAttached { most: MOST });
         }
-        if let Some(subject) = edge.tree().guests.find(path) {
+        if let Some(subject) = edge.tree().exec_records.find(path) {
             let terminal = edge.terminals().lend(Some(subject));
-            if terminal.is_none() && !edge.tree().guests.get(subject).is_some_and(|record| record.is_logged) {
-                return Err(Problem::Foreground { path: path.to_owned() });
+            if terminal.is_none() && !edge.tree().exec_records.get(subject).is_some_and(|record| record.is_logged) {
+                return Err(RequestError::Foreground { path: path.to_owned() });
             }
             return Ok((subject, terminal));
         }
         let subject =
-            edge.tree().plan.find_process(path).ok_or_else(|| Problem::NoProcess { path: path.to_owned() })?;
+            edge.tree().plan.find_process(path).ok_or_else(|| RequestError::NoProcess { path: path.to_owned() })?;
         let namespace = edge.tree().plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
-            return Err(Problem::BuiltinInit { path: path.to_owned() });
+            return Err(RequestError::BuiltinInit { path: path.to_owned() });
         };
         if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
-            return Err(Problem::Ended { path: path.to_owned() });
+            return Err(RequestError::Ended { path: path.to_owned() });
         }
         if process.terminal == Terminal::Own {
             let terminal = edge.terminals().lend(None);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
-                None => Err(Problem::TerminalOfUp { path: path.to_owned() }),
+                None => Err(RequestError::TerminalOfUp { path: path.to_owned() }),
             };
         }
         if process.stdout != Output::Log && process.stderr != Output::Log {
-            return Err(Problem::NotKept { path: path.to_owned(), place: where_to(&process.stdout) });
+            return Err(RequestError::NotKept { path: path.to_owned(), place: where_to(&process.stdout) });
         }
         Ok((subject, None))
     }
 
     /// Tells those who follow a process how it has ended.
-    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending) {
+    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) {
         let (over, others) = std::mem::take(&mut self.0).into_iter().partition(|(_, whom)| *whom == subject);
         self.0 = others;
-        let over: Vec<(Asker, Subject)> = over;
+        let over: Vec<(Asker, ProcessKey)> = over;
         for (asker, _) in over {
             edge.reply(asker, Reply::Ended(ending.into()));
         }

@@ -10,9 +10,9 @@ use crate::controller::asker::Asker;
 use crate::controller::control::server::ClientId;
 use crate::controller::life::Life;
 use crate::controller::tree::Tree;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_client::documents::ExitDocument;
-use nestns_client::protocol::message::{Awaited, Problem, Reply};
+use nestns_client::protocol::message::{Awaited, Reply, RequestError};
 use nestns_topology::Condition;
 use nix::libc;
 
@@ -25,9 +25,9 @@ struct Waiter {
     asker: Asker,
     until: Awaited,
     /// All that he has named, for the answer.
-    subjects: Vec<Subject>,
+    subjects: Vec<ProcessKey>,
     /// Those that are not so far.
-    left: Vec<Subject>,
+    left: Vec<ProcessKey>,
 }
 
 /// Everybody who waits.
@@ -52,7 +52,7 @@ impl Awaiting {
         };
         let most = ANYWAY + 2 * edge.tree().roster.subjects().count();
         if self.size() + subjects.len() > most {
-            return edge.refuse(asker, Problem::TooManyAwaited);
+            return edge.refuse(asker, RequestError::TooManyAwaited);
         }
         let left = subjects.clone();
         self.0.push(Waiter { asker, until, subjects, left });
@@ -71,7 +71,7 @@ impl Awaiting {
                 }
             });
             let answer = match never {
-                Some(subject) => Reply::Problem(in_vain(edge.tree(), subject, waiter.until)),
+                Some(subject) => Reply::RequestError(in_vain(edge.tree(), subject, waiter.until)),
                 None if waiter.left.is_empty() => Reply::Awaited(exits(edge.tree(), &waiter.subjects)),
                 None => return true,
             };
@@ -81,36 +81,36 @@ impl Awaiting {
     }
 }
 
-fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec<Subject>, Problem> {
+fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec<ProcessKey>, RequestError> {
     let whole = |namespace: u32| {
         let inside = namespace..namespace + tree.plan.subtree(namespace);
         tree.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
     };
-    let namespace = |namespace: u32| -> Vec<Subject> {
+    let namespace = |namespace: u32| -> Vec<ProcessKey> {
         match until {
             Awaited::Ready => whole(namespace).collect(),
             // PID 1 is there before all others, and after them.
-            Awaited::Started | Awaited::Exited => vec![Subject::init(namespace)],
+            Awaited::Started | Awaited::Exited => vec![ProcessKey::init(namespace)],
         }
     };
     if paths.is_empty() {
         let roots = tree.plan.indices().filter(|&index| tree.plan.namespace(index).parent.is_none());
         return Ok(match until {
-            Awaited::Exited => roots.map(Subject::init).collect(),
+            Awaited::Exited => roots.map(ProcessKey::init).collect(),
             Awaited::Started | Awaited::Ready => tree.roster.subjects().collect(),
         });
     }
-    let known: std::collections::HashMap<String, Subject> =
+    let known: std::collections::HashMap<String, ProcessKey> =
         tree.roster.subjects().map(|subject| (tree.roster.path(subject), subject)).collect();
     let mut subjects = Vec::new();
     for path in paths {
-        let missing = || Problem::Unnamed { path: path.clone() };
+        let missing = || RequestError::Unnamed { path: path.clone() };
         if let Some(space) = path.strip_suffix('/') {
             let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
             subjects.extend(namespace(init.namespace));
         } else {
-            let guest = || tree.guests.find(path).or_else(|| tree.guests.find_ended(path));
-            subjects.push(known.get(path).copied().or_else(guest).ok_or_else(missing)?);
+            let exec = || tree.exec_records.find(path).or_else(|| tree.exec_records.find_ended(path));
+            subjects.push(known.get(path).copied().or_else(exec).ok_or_else(missing)?);
         }
     }
     subjects.sort_unstable();
@@ -119,9 +119,9 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
 }
 
 /// True if something has come so far; `None`: not yet.
-fn is_so_far(tree: &Tree, restarts: &Restarts, subject: Subject, until: Awaited) -> Option<bool> {
-    if subject.session_number().is_some() {
-        let lives = tree.guests.get(subject).is_some();
+fn is_so_far(tree: &Tree, restarts: &Restarts, subject: ProcessKey, until: Awaited) -> Option<bool> {
+    if subject.exec_number().is_some() {
+        let lives = tree.exec_records.get(subject).is_some();
         return (until != Awaited::Exited || !lives).then_some(true);
     }
     let record = tree.roster.get(subject)?;
@@ -144,7 +144,7 @@ fn is_so_far(tree: &Tree, restarts: &Restarts, subject: Subject, until: Awaited)
     }
 }
 
-fn in_vain(tree: &Tree, subject: Subject, until: Awaited) -> Problem {
+fn in_vain(tree: &Tree, subject: ProcessKey, until: Awaited) -> RequestError {
     let path = tree.path(subject);
     let ending = tree.roster.get(subject).and_then(|record| record.ending);
     let awaited = match until {
@@ -152,12 +152,12 @@ fn in_vain(tree: &Tree, subject: Subject, until: Awaited) -> Problem {
         Awaited::Ready => "ready",
         Awaited::Exited => "over",
     };
-    Problem::Never { path, exit: ending.map(|(ending, _)| ending.into()), awaited: awaited.to_owned() }
+    RequestError::Never { path, exit: ending.map(|(ending, _)| ending.into()), awaited: awaited.to_owned() }
 }
 
-fn exits(tree: &Tree, subjects: &[Subject]) -> Vec<(String, Option<ExitDocument>)> {
-    let exit = |subject: Subject| {
-        if let Some((_, exit)) = tree.guests.exit_of(subject) {
+fn exits(tree: &Tree, subjects: &[ProcessKey]) -> Vec<(String, Option<ExitDocument>)> {
+    let exit = |subject: ProcessKey| {
+        if let Some((_, exit)) = tree.exec_records.exit_of(subject) {
             return Some(exit);
         }
         let record = tree.roster.get(subject)?;

@@ -10,7 +10,7 @@ use crate::controller::life::Life;
 use crate::controller::tree::Tree;
 use crate::controller::verdict;
 use crate::engine::gate;
-use crate::engine::plan::{Slot, Subject};
+use crate::engine::plan::{ProcessKey, Slot};
 use nestns_client::journal::event::Event;
 use nestns_topology::Condition;
 
@@ -47,12 +47,12 @@ pub(super) fn release(dependencies: &mut Dependencies, edge: &mut dyn Edge, rest
     }
 }
 
-fn conditions(tree: &Tree, restarts: &Restarts, subject: Subject) -> Met {
+fn conditions(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> Met {
     let namespace = tree.plan.namespace(subject.namespace);
     let Some(process) = namespace.process(subject.slot) else { return Met::Yes };
     let mut met = Met::Yes;
     for after in &process.after {
-        let other = Subject { slot: Slot::declared(after.process), ..subject };
+        let other = ProcessKey { slot: Slot::declared(after.process), ..subject };
         let Some(dependency) = namespace.process(other.slot) else { continue };
         match is_fulfilled(tree, restarts, other, after.condition) {
             Some(true) => {}
@@ -64,7 +64,12 @@ fn conditions(tree: &Tree, restarts: &Restarts, subject: Subject) -> Met {
 }
 
 /// True if a process has come so far; `None`: not yet, `false`: it never will any more.
-pub(super) fn is_fulfilled(tree: &Tree, restarts: &Restarts, subject: Subject, condition: Condition) -> Option<bool> {
+pub(super) fn is_fulfilled(
+    tree: &Tree,
+    restarts: &Restarts,
+    subject: ProcessKey,
+    condition: Condition,
+) -> Option<bool> {
     let namespace = tree.plan.namespace(subject.namespace);
     // What the plan does not have keeps nothing waiting.
     let (Some(record), Some(process)) = (tree.roster.get(subject), namespace.process(subject.slot)) else {

@@ -1,18 +1,18 @@
 //! Processes that wait for others.
 
 use crate::controller::tree::Tree;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 
 /// Processes that wait for a signal, by what they wait for.
 #[derive(Debug)]
 pub(super) struct Dependencies {
-    waiting: Vec<Subject>,
+    waiting: Vec<ProcessKey>,
 }
 
 impl Dependencies {
     /// Those of a tree that stands behind its gates.
     pub(super) fn of(tree: &Tree) -> Self {
-        let conditional = |subject: &Subject| {
+        let conditional = |subject: &ProcessKey| {
             let namespace = tree.plan.namespace(subject.namespace);
             namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
         };
@@ -20,17 +20,17 @@ impl Dependencies {
     }
 
     /// Has a process wait that has been created again.
-    pub(super) fn hold(&mut self, subject: Subject) {
+    pub(super) fn hold(&mut self, subject: ProcessKey) {
         self.waiting.push(subject);
     }
 
     /// Forgets what is about to be created again.
-    pub(super) fn forget(&mut self, is_forgotten: impl Fn(Subject) -> bool) {
+    pub(super) fn forget(&mut self, is_forgotten: impl Fn(ProcessKey) -> bool) {
         self.waiting.retain(|&subject| !is_forgotten(subject));
     }
 
     /// Takes all out, of which those that still wait are held again.
-    pub(super) fn take(&mut self) -> Vec<Subject> {
+    pub(super) fn take(&mut self) -> Vec<ProcessKey> {
         std::mem::take(&mut self.waiting)
     }
 }

@@ -17,18 +17,18 @@ use crate::controller::control::server::ClientId;
 use crate::controller::control_channels::Reach;
 use crate::controller::event_sink::{Note, Waiting};
 use crate::controller::roster::State;
-use crate::controller::start_error::refusal_sentence;
+use crate::controller::start_error::exec_error_sentence;
 use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::tree::Tree;
 use crate::controller::truth_file::Revision;
 use crate::controller::verification::Mismatch;
+use crate::engine::children::{BuildError, OutsideProcess};
+use crate::engine::control_channel::Command;
 use crate::engine::failure::Failure;
-use crate::engine::keeper::{Guest, Setback};
-use crate::engine::line::Command;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::Event;
-use nestns_client::protocol::message::{Problem, Reply, Snapshot};
+use nestns_client::protocol::message::{Reply, RequestError, Snapshot};
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
 use nestns_sys::moment::Moment;
@@ -61,7 +61,7 @@ pub(in crate::controller) enum Truth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) enum TerminalChange {
     /// The process runs.
-    Begin(Subject),
+    Begin(ProcessKey),
     /// It has ended: what it has written last is shown, and the caller's terminal is as it was.
     End,
     /// It is started again, and takes a new one.
@@ -101,39 +101,39 @@ pub(in crate::controller) trait Edge {
     /// Lets a client be heard again.
     fn take_up(&mut self, client: ClientId);
     /// Tells the client that has started the topology that it stands.
-    fn announce(&mut self, herald: ReportChannel, news: &StartupReport);
+    fn announce(&mut self, report_channel: ReportChannel, news: &StartupReport);
 
     /// Opens the gates.
     fn open_gates(&mut self);
     /// Signals a process: a child that is not reaped, or one whose identity is confirmed.
-    fn signal(&mut self, subject: Subject, signal: i32) -> nix::Result<()>;
+    fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()>;
     /// Asks a process to end; an init of nestns is told how long it has at most.
-    fn ask(&mut self, subject: Subject, signal: Signal, left: Option<Duration>);
+    fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>);
     /// Signals by a descriptor.
     fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()>;
     /// The child with this role, if it is not reaped.
-    fn child(&self, subject: Subject) -> Option<Pid>;
+    fn child(&self, subject: ProcessKey) -> Option<Pid>;
     /// The number of children with a role that are not reaped.
     fn living(&self) -> usize;
     /// These children.
-    fn children(&self) -> Vec<Subject>;
+    fn children(&self) -> Vec<ProcessKey>;
     /// Forks a process that no plan declares; takes in meanwhile what happens.
-    fn start(&mut self, guest: Guest) -> Result<Pid, Setback>;
+    fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError>;
     /// Creates what is the controller's to create again; hands out a descriptor of a process that was moved in.
-    fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure>;
+    fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure>;
     /// The namespaces, besides PID, that a process is entered by; `None` stands for those of the plan.
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags>;
     /// The namespaces, besides PID, of a namespace of the plan.
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags;
     /// Has a helper wait for a file of a process.
-    fn watch(&mut self, subject: Subject, file: PathBuf) -> nix::Result<Pid>;
+    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid>;
 
     /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not been.
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach;
     /// Gives it a command; the answer is an incident.
     fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>);
     /// Closes the channel to it.
-    fn hang_up(&mut self, namespace: NamespaceIndex);
+    fn close(&mut self, namespace: NamespaceIndex);
     /// The namespaces to whose PID 1s there are channels.
     fn lines(&self) -> Vec<NamespaceIndex>;
 
@@ -144,11 +144,11 @@ pub(in crate::controller) trait Edge {
     /// Writes the truth.
     fn write_truth(&mut self, occasion: Truth);
     /// True if it is not known yet how the execution of a process's program went.
-    fn awaits_outcome(&self, subject: Subject) -> bool;
+    fn awaits_outcome(&self, subject: ProcessKey) -> bool;
     /// Forgets what a process has not said yet of its readiness, or of its execution.
-    fn forget(&mut self, subject: Subject, said: Said);
+    fn forget(&mut self, subject: ProcessKey, said: Said);
     /// The lines that a process has written last.
-    fn last_lines(&self, subject: Subject) -> Vec<String>;
+    fn last_lines(&self, subject: ProcessKey) -> Vec<String>;
     /// True if people are not shown what programs write.
     fn is_output_closed(&self) -> bool;
     /// Has the guardian let go of roots that have ended.
@@ -179,7 +179,7 @@ pub(in crate::controller) trait Kernel {
     /// True if a process is on its way out, or has left.
     fn is_ending(&self, pid: Pid) -> bool;
     /// Differences between the tree and what the kernel says of these processes.
-    fn compare(&self, tree: &Tree, subjects: &[Subject]) -> Result<Vec<Mismatch>, CallError>;
+    fn compare(&self, tree: &Tree, subjects: &[ProcessKey]) -> Result<Vec<Mismatch>, CallError>;
 }
 
 /// Terminals of processes.
@@ -189,11 +189,11 @@ pub(in crate::controller) trait Terminals {
     /// Does what follows from a change.
     fn change(&mut self, change: TerminalChange);
     /// The other side of that terminal, or of one of a process of `exec` that was left alone, for whoever types into it.
-    fn lend(&self, exec: Option<Subject>) -> Option<OwnedFd>;
+    fn lend(&self, exec: Option<ProcessKey>) -> Option<OwnedFd>;
     /// Keeps the terminal of a process of `exec` that is left alone.
-    fn keep(&mut self, subject: Subject, terminal: OwnedFd) -> nix::Result<()>;
+    fn keep(&mut self, subject: ProcessKey, terminal: OwnedFd) -> nix::Result<()>;
     /// Reads what a process of `exec` has written last, and lets go of its terminal.
-    fn end(&mut self, subject: Subject);
+    fn end(&mut self, subject: ProcessKey);
 }
 
 impl dyn Edge + '_ {
@@ -203,24 +203,24 @@ impl dyn Edge + '_ {
     }
 
     /// Refuses a request.
-    pub(in crate::controller) fn refuse(&mut self, asker: Asker, problem: Problem) {
-        self.reply(asker, Reply::Problem(problem));
+    pub(in crate::controller) fn refuse(&mut self, asker: Asker, problem: RequestError) {
+        self.reply(asker, Reply::RequestError(problem));
     }
 
     /// Writes the event of a signal of a stop.
-    pub(in crate::controller) fn record_signal(&mut self, subject: Subject, signal: i32) {
+    pub(in crate::controller) fn record_signal(&mut self, subject: ProcessKey, signal: i32) {
         let path = self.tree().path(subject);
         let signal = Signal::from_number(signal).to_string();
         self.record(&Event::Signal { path: &path, signal: &signal, by: None });
     }
 
     /// Writes that a program runs, or could not be executed.
-    pub(in crate::controller) fn record_exec(&mut self, subject: Subject, error: Option<&str>) {
+    pub(in crate::controller) fn record_exec(&mut self, subject: ProcessKey, error: Option<&str>) {
         let tree = self.tree();
         let (path, pids) = (tree.path(subject), tree.pids(subject));
-        let (argv, by) = match tree.guests.get(subject) {
-            Some(guest) => (guest.argv.clone(), Some(guest.by)),
-            None if subject.is_visitor() => return,
+        let (argv, by) = match tree.exec_records.get(subject) {
+            Some(exec) => (exec.argv.clone(), Some(exec.by)),
+            None if subject.is_run_command() => return,
             None => {
                 let namespace = tree.plan.namespace(subject.namespace);
                 (namespace.process(subject.slot).map(|process| process.program.words()).unwrap_or_default(), None)
@@ -230,21 +230,21 @@ impl dyn Edge + '_ {
     }
 
     /// Writes that a process has become its program.
-    pub(in crate::controller) fn record_start(&mut self, subject: Subject) {
+    pub(in crate::controller) fn record_start(&mut self, subject: ProcessKey) {
         self.record_exec(subject, None);
         let (path, pids) = (self.tree().path(subject), self.tree().pids(subject));
         self.record(&Event::Started { path: &path, pids: &pids });
     }
 
     /// Writes that a declared process could not become its program.
-    pub(in crate::controller) fn record_refusal(&mut self, subject: Subject) {
+    pub(in crate::controller) fn record_refusal(&mut self, subject: ProcessKey) {
         let Some(refusal) = self.tree().roster.get(subject).and_then(|record| record.refusal.clone()) else { return };
-        let error = refusal_sentence(&refusal);
+        let error = exec_error_sentence(&refusal);
         self.record_exec(subject, Some(&error));
     }
 
     /// Writes that a process has ended, by itself or `with` a PID 1. That of a PID 1 is the end of its namespace.
-    pub(in crate::controller) fn record_exit(&mut self, subject: Subject, ending: Ending, with: Option<&str>) {
+    pub(in crate::controller) fn record_exit(&mut self, subject: ProcessKey, ending: Ending, with: Option<&str>) {
         let state = match self.tree_mut().roster.get_mut(subject) {
             Some(record) if record.is_noted => return,
             Some(record) => {
@@ -267,7 +267,7 @@ impl dyn Edge + '_ {
     }
 
     /// Writes that the kernel has taken these along with a PID 1.
-    pub(in crate::controller) fn record_collapse(&mut self, init: Subject, taken: &[Subject]) {
+    pub(in crate::controller) fn record_collapse(&mut self, init: ProcessKey, taken: &[ProcessKey]) {
         let with = self.tree().path(init);
         for &subject in taken.iter().filter(|&&subject| subject != init) {
             self.record_exit(subject, Ending::Signalled(libc::SIGKILL), Some(&with));

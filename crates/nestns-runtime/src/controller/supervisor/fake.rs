@@ -31,14 +31,14 @@ use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::tree::{Incident, Tree};
 use crate::controller::verification::Mismatch;
 use crate::controller::{Command, Fixture, Gates, SignalsFor};
+use crate::engine::children::{BuildError, OutsideProcess};
+use crate::engine::control_channel;
 use crate::engine::failure::Failure;
 use crate::engine::gate;
-use crate::engine::keeper::{Guest, Setback};
-use crate::engine::line;
-use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, ProcessPlan, Subject};
+use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, ProcessKey, ProcessPlan};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Caller, Event};
-use nestns_client::protocol::message::{Execution, Force, Problem, Reply, Request, Snapshot};
+use nestns_client::protocol::message::{ExecRequest, Force, Reply, Request, RequestError, Snapshot};
 use nestns_observe::process::Process;
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
@@ -62,7 +62,7 @@ impl Script {
 pub(super) struct Fake {
     pub(super) tree: Tree,
     pub(super) now: Moment,
-    pub(super) children: BTreeMap<Subject, Pid>,
+    pub(super) children: BTreeMap<ProcessKey, Pid>,
     pub(super) kernel: FakeKernel,
     terminals: FakeTerminals,
     script: Script,
@@ -70,9 +70,9 @@ pub(super) struct Fake {
     /// Clients that have gone without a word.
     pub(super) disconnected: HashSet<u32>,
     /// Processes whose execution is not known to have gone well.
-    pub(super) awaited: HashSet<Subject>,
+    pub(super) awaited: HashSet<ProcessKey>,
     /// What comes of the next fork.
-    pub(super) setback: Option<Setback>,
+    pub(super) build_error: Option<BuildError>,
     /// What comes of the next creation by the controller.
     pub(super) failure: Option<Failure>,
     pub(super) reach: HashMap<NamespaceIndex, Reach>,
@@ -116,7 +116,7 @@ fn name(signal: i32) -> String {
 }
 
 impl Fake {
-    fn fork(&mut self, subject: Subject) -> Pid {
+    fn fork(&mut self, subject: ProcessKey) -> Pid {
         self.next_pid += 1;
         let pid = Pid::from_raw(self.next_pid);
         self.children.insert(subject, pid);
@@ -167,7 +167,7 @@ impl Edge for Fake {
 
     fn reply_with(&mut self, asker: Asker, reply: Reply, _descriptors: Vec<OwnedFd>) {
         let text = match reply {
-            Reply::Problem(problem) => problem.to_string(),
+            Reply::RequestError(problem) => problem.to_string(),
             Reply::Ended(_) | Reply::Began { .. } | Reply::Restarted(_) | Reply::Signalled { .. } => {
                 format!("{reply:?}")
             }
@@ -183,7 +183,7 @@ impl Edge for Fake {
 
     fn take_up(&mut self, _client: ClientId) {}
 
-    fn announce(&mut self, _herald: ReportChannel, _news: &StartupReport) {
+    fn announce(&mut self, _report_channel: ReportChannel, _news: &StartupReport) {
         panic!("no test has one")
     }
 
@@ -191,13 +191,13 @@ impl Edge for Fake {
         self.script.note("gates".to_owned());
     }
 
-    fn signal(&mut self, subject: Subject, signal: i32) -> nix::Result<()> {
+    fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()> {
         let is_there = self.children.contains_key(&subject) || self.tree.lives(subject);
         self.script.note(format!("signal {} {}", self.tree.path(subject), name(signal)));
         if is_there { Ok(()) } else { Err(Errno::ESRCH) }
     }
 
-    fn ask(&mut self, subject: Subject, signal: Signal, _left: Option<Duration>) {
+    fn ask(&mut self, subject: ProcessKey, signal: Signal, _left: Option<Duration>) {
         self.script.note(format!("ask {} {signal}", self.tree.path(subject)));
     }
 
@@ -206,7 +206,7 @@ impl Edge for Fake {
         Ok(())
     }
 
-    fn child(&self, subject: Subject) -> Option<Pid> {
+    fn child(&self, subject: ProcessKey) -> Option<Pid> {
         self.children.get(&subject).copied()
     }
 
@@ -214,19 +214,19 @@ impl Edge for Fake {
         self.children.len()
     }
 
-    fn children(&self) -> Vec<Subject> {
+    fn children(&self) -> Vec<ProcessKey> {
         self.children.keys().copied().collect()
     }
 
-    fn start(&mut self, guest: Guest) -> Result<Pid, Setback> {
-        self.script.note(format!("start {}", guest.process.name));
-        match self.setback.take() {
-            Some(setback) => Err(setback),
-            None => Ok(self.fork(guest.subject)),
+    fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError> {
+        self.script.note(format!("start {}", exec.process.name));
+        match self.build_error.take() {
+            Some(build_error) => Err(build_error),
+            None => Ok(self.fork(exec.subject)),
         }
     }
 
-    fn create(&mut self, subject: Subject) -> Result<Option<Pidfd>, Failure> {
+    fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure> {
         self.script.note(format!("create {}", self.tree.path(subject)));
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -243,7 +243,7 @@ impl Edge for Fake {
         CloneFlags::empty()
     }
 
-    fn watch(&mut self, subject: Subject, file: PathBuf) -> nix::Result<Pid> {
+    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid> {
         self.script.note(format!("watch {} {}", self.tree.path(subject), file.display()));
         self.next_pid += 1;
         Ok(Pid::from_raw(self.next_pid))
@@ -257,11 +257,16 @@ impl Edge for Fake {
         reach
     }
 
-    fn command(&mut self, namespace: NamespaceIndex, command: line::Command, _luggage: Option<BorrowedFd<'_>>) {
+    fn command(
+        &mut self,
+        namespace: NamespaceIndex,
+        command: control_channel::Command,
+        _luggage: Option<BorrowedFd<'_>>,
+    ) {
         self.script.note(format!("command {} {command:?}", self.tree.plan.namespace(namespace).path));
     }
 
-    fn hang_up(&mut self, namespace: NamespaceIndex) {
+    fn close(&mut self, namespace: NamespaceIndex) {
         self.lines.remove(&namespace);
         self.script.note(format!("hang up {}", self.tree.plan.namespace(namespace).path));
     }
@@ -278,13 +283,13 @@ impl Edge for Fake {
 
     fn write_truth(&mut self, _occasion: Truth) {}
 
-    fn awaits_outcome(&self, subject: Subject) -> bool {
+    fn awaits_outcome(&self, subject: ProcessKey) -> bool {
         self.awaited.contains(&subject)
     }
 
-    fn forget(&mut self, _subject: Subject, _said: Said) {}
+    fn forget(&mut self, _subject: ProcessKey, _said: Said) {}
 
-    fn last_lines(&self, _subject: Subject) -> Vec<String> {
+    fn last_lines(&self, _subject: ProcessKey) -> Vec<String> {
         Vec::new()
     }
 
@@ -324,7 +329,7 @@ impl Kernel for FakeKernel {
         self.script.note("end helper".to_owned());
     }
 
-    fn compare(&self, _tree: &Tree, _subjects: &[Subject]) -> Result<Vec<Mismatch>, CallError> {
+    fn compare(&self, _tree: &Tree, _subjects: &[ProcessKey]) -> Result<Vec<Mismatch>, CallError> {
         Ok(std::mem::take(&mut self.mismatches.borrow_mut()))
     }
 }
@@ -338,21 +343,21 @@ impl Terminals for FakeTerminals {
         self.script.note(format!("terminal: {}", first_word(&format!("{change:?}"))));
     }
 
-    fn lend(&self, _exec: Option<Subject>) -> Option<OwnedFd> {
+    fn lend(&self, _exec: Option<ProcessKey>) -> Option<OwnedFd> {
         None
     }
 
-    fn keep(&mut self, _subject: Subject, _terminal: OwnedFd) -> nix::Result<()> {
+    fn keep(&mut self, _subject: ProcessKey, _terminal: OwnedFd) -> nix::Result<()> {
         Err(Errno::ENOTTY)
     }
 
-    fn end(&mut self, _subject: Subject) {}
+    fn end(&mut self, _subject: ProcessKey) {}
 }
 
 impl Freeze for FakeFreezer {
-    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), Problem> {
+    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError> {
         if self.state.borrow().refuses {
-            return Err(Problem::CannotPause {
+            return Err(RequestError::CannotPause {
                 path: "ns".to_owned(),
                 reason: "no cgroup".to_owned(),
                 check: Some("mount one".to_owned()),
@@ -362,7 +367,7 @@ impl Freeze for FakeFreezer {
         Ok(())
     }
 
-    fn is_frozen(&mut self, _tree: &Tree, _index: NamespaceIndex) -> Result<bool, Problem> {
+    fn is_frozen(&mut self, _tree: &Tree, _index: NamespaceIndex) -> Result<bool, RequestError> {
         Ok(self.state.borrow().is_frozen)
     }
 
@@ -426,10 +431,10 @@ impl Bench {
         for namespace in plan.indices() {
             for slot in plan.namespace(namespace).slots() {
                 pid += 1;
-                let subject = Subject { namespace, slot };
+                let subject = ProcessKey { namespace, slot };
                 assert!(tree.roster.arrived(subject));
                 give_facts(&mut tree, subject, pid);
-                if plan.keeper_of_subject(subject).is_none() {
+                if plan.parent_of(subject).is_none() {
                     children.insert(subject, Pid::from_raw(pid));
                 }
             }
@@ -453,14 +458,14 @@ impl Bench {
             next_pid: 500,
             disconnected: HashSet::new(),
             awaited: HashSet::new(),
-            setback: None,
+            build_error: None,
             failure: None,
             reach: HashMap::new(),
             lines: BTreeSet::new(),
         };
         let opening = Opening {
             gates: Gates::Held,
-            herald: None,
+            report_channel: None,
             manager: Manager::default(),
             began: edge.now,
             create: Duration::ZERO,
@@ -482,11 +487,11 @@ impl Bench {
         let mut bench = Self::standing(toml, setup);
         assert!(bench.supervisor.open_gates());
         let tree = &bench.supervisor.edge.tree;
-        let is_unconditional = |subject: &Subject| {
+        let is_unconditional = |subject: &ProcessKey| {
             let namespace = tree.plan.namespace(subject.namespace);
             namespace.process(subject.slot).is_some_and(ProcessPlan::is_unconditional)
         };
-        let subjects: Vec<Subject> = tree.roster.subjects().filter(is_unconditional).collect();
+        let subjects: Vec<ProcessKey> = tree.roster.subjects().filter(is_unconditional).collect();
         bench.supervisor.edge.tree.incidents.extend(subjects.into_iter().map(Incident::Started));
         bench.turn();
         bench.take();
@@ -503,14 +508,14 @@ impl Bench {
     }
 
     /// A declared process or PID 1 by its path.
-    pub(super) fn find(&self, path: &str) -> Subject {
+    pub(super) fn find(&self, path: &str) -> ProcessKey {
         let tree = &self.supervisor.edge.tree;
         tree.plan.find_process(path).unwrap_or_else(|| panic!("there is no `{path}`"))
     }
 
     /// A process of `exec` by its path.
-    pub(super) fn find_exec(&self, path: &str) -> Subject {
-        self.supervisor.edge.tree.guests.find(path).unwrap_or_else(|| panic!("there is no `{path}`"))
+    pub(super) fn find_exec(&self, path: &str) -> ProcessKey {
+        self.supervisor.edge.tree.exec_records.find(path).unwrap_or_else(|| panic!("there is no `{path}`"))
     }
 
     pub(super) fn state(&self, path: &str) -> State {
@@ -561,13 +566,13 @@ impl Bench {
         self.end_of(self.find(path), ending);
     }
 
-    pub(super) fn end_of(&mut self, subject: Subject, ending: Ending) {
+    pub(super) fn end_of(&mut self, subject: ProcessKey, ending: Ending) {
         self.report_end(subject, ending);
         self.turn();
     }
 
     /// The same without a turn of the loop.
-    pub(super) fn report_end(&mut self, subject: Subject, ending: Ending) {
+    pub(super) fn report_end(&mut self, subject: ProcessKey, ending: Ending) {
         let edge = &mut self.supervisor.edge;
         let was_child = edge.children.remove(&subject).is_some();
         edge.tree.incidents.push_back(Incident::Ended(subject, ending, edge.now));
@@ -602,7 +607,7 @@ impl Bench {
 
     pub(super) fn hangs_up(&mut self, client: u32) {
         self.supervisor.edge.disconnected.insert(client);
-        self.tree().pending.push_back(Heard::HungUp(ClientId::numbered(client)));
+        self.tree().pending.push_back(Heard::Closed(ClientId::numbered(client)));
         self.turn();
     }
 
@@ -644,8 +649,8 @@ impl Bench {
 }
 
 /// A program to be started in a namespace.
-pub(super) fn execution(namespace: &str) -> Execution {
-    Execution {
+pub(super) fn execution(namespace: &str) -> ExecRequest {
+    ExecRequest {
         namespace: namespace.to_owned(),
         beside: None,
         argv: vec!["sleep".to_owned()],
@@ -659,7 +664,7 @@ pub(super) fn execution(namespace: &str) -> Execution {
     }
 }
 
-fn give_facts(tree: &mut Tree, subject: Subject, pid: i32) {
+fn give_facts(tree: &mut Tree, subject: ProcessKey, pid: i32) {
     let record = tree.roster.get_mut(subject).unwrap();
     let start_time = start_of(Pid::from_raw(pid));
     record.facts = Some(Process { numbers: vec![pid, 1], parent: 0, start_time });

@@ -19,7 +19,7 @@ use crate::controller::roster::State;
 use crate::controller::startup_report::{FailedProcess, NotReady};
 use crate::controller::tree::Tree;
 use crate::controller::verdict::{self, Course, Verdict};
-use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan};
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 use nestns_topology::{Entry, OnExit, RestartWhen, Weight};
@@ -34,7 +34,7 @@ const CERTAIN_EXPLANATION: Duration = Duration::from_secs(30);
 /// A death whose meaning is not clear yet.
 #[derive(Debug)]
 struct Unexplained {
-    subject: Subject,
+    subject: ProcessKey,
     ending: Ending,
     until: Moment,
 }
@@ -82,7 +82,7 @@ impl Judge {
     }
 
     /// Takes in the end of a PID 1: what was inside went with it, and what its kernel has taken along is handed out.
-    pub(super) fn collapse(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: Subject, at: Moment) {
+    pub(super) fn collapse(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: ProcessKey, at: Moment) {
         let tree = edge.tree_mut();
         let inside = init.namespace..init.namespace + tree.plan.subtree(init.namespace);
         let mut taken = tree.roster.collapse(init.namespace, at);
@@ -99,7 +99,7 @@ impl Judge {
     }
 
     /// Takes the status of the whole from a process that may have died with its PID 1.
-    fn adopt_collapsed(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: Subject) {
+    fn adopt_collapsed(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: ProcessKey) {
         let tree = edge.tree_mut();
         let comes_again = tree.plan.namespace(init.namespace).restart_of(init.slot).when != RestartWhen::Never;
         let is_decisive = !comes_again && !restarts.is_changing(&tree.plan, init);
@@ -121,13 +121,13 @@ impl Judge {
         &mut self,
         edge: &mut dyn Edge,
         restarts: &mut Restarts,
-        subject: Subject,
+        subject: ProcessKey,
         (ending, at): (Ending, Moment),
     ) {
         if may_be_collapse(edge.tree(), subject, ending) {
             edge.tree_mut().mark(subject, State::Gone);
-            let patience = if is_doomed(edge, subject) { CERTAIN_EXPLANATION } else { EXPLANATION };
-            self.unexplained.push(Unexplained { subject, ending, until: at.plus(patience) });
+            let wait_hook = if is_doomed(edge, subject) { CERTAIN_EXPLANATION } else { EXPLANATION };
+            self.unexplained.push(Unexplained { subject, ending, until: at.plus(wait_hook) });
         } else {
             self.judge(edge, restarts, subject, ending);
         }
@@ -143,13 +143,13 @@ impl Judge {
     }
 
     /// Decides what an end means.
-    fn judge(&mut self, edge: &mut dyn Edge, restarts: &mut Restarts, subject: Subject, ending: Ending) {
+    fn judge(&mut self, edge: &mut dyn Edge, restarts: &mut Restarts, subject: ProcessKey, ending: Ending) {
         let tree = edge.tree_mut();
         let plan = tree.plan;
         let namespace = plan.namespace(subject.namespace);
         let record = tree.roster.get(subject);
-        let killed = record.is_some_and(|record| record.farewells.killed.is_some());
-        let asked = killed || record.is_some_and(|record| record.farewells.asked.is_some());
+        let killed = record.is_some_and(|record| record.stop_record.killed.is_some());
+        let asked = killed || record.is_some_and(|record| record.stop_record.asked.is_some());
         let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
         let process = namespace.process(subject.slot);
         // A PID 1 of ours ends with 0, or was killed from outside.
@@ -216,7 +216,7 @@ impl Judge {
     }
 
     /// Decides what an end means after which nothing is started again.
-    fn judge_finally(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending) {
+    fn judge_finally(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) {
         let tree = edge.tree();
         if tree.life != Life::Running {
             return;
@@ -249,7 +249,7 @@ impl Judge {
     }
 
     /// True if a process is as far as it will get by itself: ready, or beyond hope without having ended the topology.
-    fn is_settled(&self, tree: &Tree, restarts: &Restarts, subject: Subject) -> bool {
+    fn is_settled(&self, tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
         if tree.readiness.is_ready(subject) {
             return true;
         }
@@ -297,7 +297,7 @@ impl Judge {
     }
 
     /// Notes what has failed for good: before the tree is ready that is the end of a fixture.
-    fn note_failure(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending, lines: Vec<String>) {
+    fn note_failure(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending, lines: Vec<String>) {
         let tree = edge.tree_mut();
         let path = tree.path(subject);
         let has_arrived = has_arrived(tree);
@@ -318,7 +318,7 @@ impl Judge {
     }
 
     /// Tells of the failure of a process, with what it has written last where nobody has been shown that.
-    fn tell_failure(&mut self, edge: &mut dyn Edge, subject: Subject, process: &ProcessPlan, ending: Ending) {
+    fn tell_failure(&mut self, edge: &mut dyn Edge, subject: ProcessKey, process: &ProcessPlan, ending: Ending) {
         let lines = last_lines(edge, subject);
         let path = edge.tree().path(subject);
         let shown = unseen(edge, &lines);
@@ -329,7 +329,7 @@ impl Judge {
     /// True if the tree has not become ready, or has failed while its command ended well.
     fn has_failed_as_fixture(&self, tree: &Tree) -> bool {
         let is_unready = self.fixture.is_some() && !has_arrived(tree);
-        is_unready || (tree.visitor.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
+        is_unready || (tree.run_command.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
     }
 
     fn fixture_status(&self) -> u8 {
@@ -342,7 +342,7 @@ impl Judge {
             None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture(tree) => self.fixture_status(),
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
             Some(cause @ Cause::Timeout) => cause.status(),
-            Some(_) if tree.visitor.is_some() => self.verdict.status(),
+            Some(_) if tree.run_command.is_some() => self.verdict.status(),
             Some(Cause::Asked | Cause::Untied) => self.verdict.status(),
             Some(Cause::Signal(_)) if tree.life == Life::Killing => Cause::KILLED,
             Some(cause @ (Cause::Signal(_) | Cause::OutputClosed)) => cause.status(),
@@ -352,7 +352,7 @@ impl Judge {
     /// Tells people that the tree has failed while its command ended well.
     pub(super) fn tell_what_failed(&self, edge: &mut dyn Edge) {
         if self.has_failed_as_fixture(edge.tree())
-            && edge.tree().visitor.is_some()
+            && edge.tree().run_command.is_some()
             && let Some(failed) = self.failed.first()
         {
             let status = self.fixture_status();
@@ -366,7 +366,7 @@ impl Judge {
             tree.plan.namespace(subject.namespace).process(subject.slot).is_some()
                 && !tree.readiness.is_ready(subject)
                 && tree.roster.get(subject).is_some_and(|record| {
-                    !record.state.is_over() || record.farewells.asked.is_some() || record.farewells.killed.is_some()
+                    !record.state.is_over() || record.stop_record.asked.is_some() || record.stop_record.killed.is_some()
                 })
         });
         let waited_for = pending.map(|subject| tree.roster.path(subject)).collect();
@@ -376,47 +376,47 @@ impl Judge {
 
 /// True if the user of the tree has begun.
 fn has_arrived(tree: &Tree) -> bool {
-    tree.visitor.is_some() || tree.arrival == Arrival::Told
+    tree.run_command.is_some() || tree.arrival == Arrival::Told
 }
 
-fn is_essential(tree: &Tree, subject: Subject) -> bool {
+fn is_essential(tree: &Tree, subject: ProcessKey) -> bool {
     let namespace = tree.plan.namespace(subject.namespace);
     namespace.process(subject.slot).is_some_and(|process| process.weight == Weight::Essential)
 }
 
 /// True if a process was taken down, or ended by `nestns kill`, and is not missed.
-fn is_excused(tree: &Tree, restarts: &Restarts, subject: Subject) -> bool {
+fn is_excused(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
     restarts.is_changing(&tree.plan, subject)
         || tree.roster.get(subject).is_some_and(|record| {
-            record.farewells.asked.is_some() || record.ending.is_some_and(|(ending, _)| record.was_sent_away(ending))
+            record.stop_record.asked.is_some() || record.ending.is_some_and(|(ending, _)| record.was_sent_away(ending))
         })
 }
 
 /// True if a death by KILL may be that of the namespace around: its PID 1 is reaped only after all that was inside.
-fn may_be_collapse(tree: &Tree, subject: Subject, ending: Ending) -> bool {
-    let killed = tree.roster.get(subject).is_some_and(|record| record.farewells.killed.is_some());
+fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
+    let killed = tree.roster.get(subject).is_some_and(|record| record.stop_record.killed.is_some());
     if killed || ending != Ending::Signalled(libc::SIGKILL) {
         return false;
     }
     let namespace = tree.plan.namespace(subject.namespace);
     let around = if subject.is_init() {
         // Its keeper outlives a namespace around it only where that one's PID 1 is a program.
-        namespace.parent.filter(|&parent| !tree.plan.namespace(parent).has_own_keeper())
+        namespace.parent.filter(|&parent| !tree.plan.namespace(parent).forks_its_members())
     } else {
         let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
         joined.then_some(subject.namespace)
     };
-    let init = around.and_then(|index| tree.roster.get(Subject::init(index)));
+    let init = around.and_then(|index| tree.roster.get(ProcessKey::init(index)));
     init.is_some_and(|init| !init.state.is_over())
 }
 
 /// True if a PID 1 around a process is ending. It marks itself so before it kills all that is inside, and leaves when all of that
 /// has been reaped; on a busy machine that may be long after.
-fn is_doomed(edge: &dyn Edge, subject: Subject) -> bool {
+fn is_doomed(edge: &dyn Edge, subject: ProcessKey) -> bool {
     let tree = edge.tree();
     let parent = |index: NamespaceIndex| tree.plan.namespace(index).parent;
     let first = if subject.is_init() { parent(subject.namespace) } else { Some(subject.namespace) };
-    let init = |index| tree.roster.get(Subject::init(index));
+    let init = |index| tree.roster.get(ProcessKey::init(index));
     std::iter::successors(first, |&index| parent(index))
         .filter_map(init)
         .filter(|init| !init.state.is_over())
@@ -424,7 +424,7 @@ fn is_doomed(edge: &dyn Edge, subject: Subject) -> bool {
 }
 
 /// What a process has written last.
-fn last_lines(edge: &mut dyn Edge, subject: Subject) -> Vec<String> {
+fn last_lines(edge: &mut dyn Edge, subject: ProcessKey) -> Vec<String> {
     edge.drain(Source::Programs(edge.now().plus(READING)));
     edge.last_lines(subject)
 }

@@ -34,7 +34,7 @@ use super::readiness::Readiness;
 use super::roster::State;
 use super::tree::{Arrival, Incident, Orphan};
 use super::{Command, Fixture};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -43,11 +43,11 @@ use exec_processes::ExecProcesses;
 use judging::Judge;
 use nestns_client::documents::Timeline;
 use nestns_client::journal::event::{Event as Noted, Stage as Halt, WHOLE};
-use nestns_client::protocol::message::{Force, Problem, Reply, Request};
+use nestns_client::protocol::message::{Force, Reply, Request, RequestError};
 use nestns_sys::moment::Moment;
 use nestns_topology::{OnExit, Signal, Terminal};
 use pausing::Pausing;
-use readying::{News, Probes};
+use readying::{Probes, Readying};
 use restarts::{Aim, Demand, Peers, Restarts};
 use run_command::{Leaving, RunCommand};
 use stop::Stop;
@@ -179,7 +179,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             Incident::Started(subject) => self.on_started(subject),
             Incident::Hint(subject) => {
                 let news = self.probes.on_hint(edge, subject);
-                self.on_news(news);
+                self.on_readying(news);
             }
             Incident::ProbeRefused(probe, refusal) => {
                 if let Some(subject) = probe.probed() {
@@ -193,10 +193,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             }
             Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
             Incident::Answered(namespace, answer, pidfd) => self.restarts.on_answered(namespace, answer, pidfd),
-            Incident::HungUp(namespace) => self.restarts.on_hung_up(namespace),
+            Incident::Closed(namespace) => self.restarts.on_hung_up(namespace),
             Incident::Orphan { namespace, orphan } => {
                 // Nothing is decided about a process without a name.
-                let path = edge.tree().roster.path(Subject::init(namespace));
+                let path = edge.tree().roster.path(ProcessKey::init(namespace));
                 let (pid, count, exit) = match orphan {
                     Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
                     Orphan::More(count) => (None, Some(count), None),
@@ -210,9 +210,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         }
     }
 
-    fn on_started(&mut self, subject: Subject) {
+    fn on_started(&mut self, subject: ProcessKey) {
         let edge: &mut dyn Edge = &mut self.edge;
-        if subject.session_number().is_some() {
+        if subject.exec_number().is_some() {
             self.exec.on_started(edge, &mut self.attachments, subject);
             return;
         }
@@ -233,23 +233,23 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         conditions::release(&mut self.dependencies, edge, &self.restarts);
     }
 
-    fn on_ended(&mut self, subject: Subject, ending: Ending, at: Moment) {
+    fn on_ended(&mut self, subject: ProcessKey, ending: Ending, at: Moment) {
         self.end_terminal_of(subject);
         let edge: &mut dyn Edge = &mut self.edge;
-        if subject.session_number().is_some() {
+        if subject.exec_number().is_some() {
             self.exec.on_ended(edge, &mut self.attachments, subject, ending);
             return;
         }
         if let Some(probed) = subject.probed() {
             let news = self.probes.on_answer(edge, probed, ending);
-            self.on_news(news);
+            self.on_readying(news);
             return;
         }
         self.attachments.end(edge, subject, ending);
-        if subject.is_visitor() {
+        if subject.is_run_command() {
             let tree = edge.tree_mut();
-            if let Some(visitor) = &mut tree.visitor {
-                visitor.ending = Some(ending);
+            if let Some(run_command) = &mut tree.run_command {
+                run_command.ending = Some(ending);
             }
             self.judge.adopt(ending);
             edge.record_exit(subject, ending, None);
@@ -277,16 +277,16 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     /// Takes in that a child of the controller without a role has ended; says whether it was a helper of ours.
     pub(super) fn on_helper_ended(&mut self, pid: Pid, ending: Ending) -> bool {
         let news = self.probes.on_helper_ended(&mut self.edge, pid, ending);
-        news.map(|news| self.on_news(news)).is_some()
+        news.map(|news| self.on_readying(news)).is_some()
     }
 
-    fn on_news(&mut self, news: News) {
-        if news == News::Ready {
+    fn on_readying(&mut self, news: Readying) {
+        if news == Readying::Ready {
             conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
         }
     }
 
-    fn end_terminal_of(&mut self, subject: Subject) {
+    fn end_terminal_of(&mut self, subject: ProcessKey) {
         if owns_terminal(&mut self.edge, subject) {
             self.edge.terminals().change(TerminalChange::End);
         }
@@ -329,7 +329,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                     self.serve(asked);
                     self.edge.take_up(client);
                 }
-                Some(Heard::HungUp(client)) => {
+                Some(Heard::Closed(client)) => {
                     self.exec.end_of(&mut self.edge, client);
                     self.awaiting.forget(client);
                     self.attachments.forget(client);
@@ -344,7 +344,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let answer = match heard.request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.edge.snapshot())),
             Request::Release if self.edge.tree().stop.is_none() && self.open_gates() => Reply::Done,
-            Request::Release => Reply::Problem(Problem::Released),
+            Request::Release => Reply::RequestError(RequestError::Released),
             Request::Signal { targets, signal } => {
                 signalling::signal_targets(&mut self.edge, &targets, signal, asker.by)
             }
@@ -368,7 +368,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             Request::Attach { path } => return self.attachments.attach(&mut self.edge, asker, &path),
             Request::Pause { path } => return self.pausing.pause(&mut self.edge, asker, &path),
             Request::Resume { path } => {
-                self.pausing.resume(&mut self.edge, &path, asker.by).unwrap_or_else(Reply::Problem)
+                self.pausing.resume(&mut self.edge, &path, asker.by).unwrap_or_else(Reply::RequestError)
             }
         };
         let edge: &mut dyn Edge = &mut self.edge;
@@ -419,7 +419,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         edge.note(&Note::Stopping { cause: &cause });
         self.record_stop(&cause);
         self.pausing.thaw_all(&mut self.edge);
-        self.exec.hang_up_all(&mut self.edge);
+        self.exec.close_all(&mut self.edge);
         // The command is a guest of the tree: it leaves first.
         if !self.command.ask(&mut self.edge) {
             self.begin_to_stop();
@@ -442,12 +442,12 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 
     fn begin_to_stop(&mut self) {
-        let subjects: Vec<Subject> = self.edge.tree().roster.subjects().collect();
+        let subjects: Vec<ProcessKey> = self.edge.tree().roster.subjects().collect();
         stop::note_receptions(&mut self.edge, &subjects);
         let plan = self.edge.tree().plan;
-        let own = self.edge.children().into_iter().filter(|subject| !subject.is_guest());
-        let asked: Vec<Subject> =
-            own.filter(|subject| subject.is_init() || !plan.namespace(subject.namespace).has_own_keeper()).collect();
+        let own = self.edge.children().into_iter().filter(|subject| !subject.is_from_outside());
+        let asked: Vec<ProcessKey> =
+            own.filter(|subject| subject.is_init() || !plan.namespace(subject.namespace).forks_its_members()).collect();
         self.stop = Some(Stop::begin(&self.edge, &asked, self.edge.tree().stop_end));
     }
 
@@ -462,7 +462,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         if !stop.takes_countdown(now) {
             return;
         }
-        let subjects: Vec<Subject> = edge.tree().roster.subjects().collect();
+        let subjects: Vec<ProcessKey> = edge.tree().roster.subjects().collect();
         let waiting = stop::waiting_among(edge.tree(), &subjects, now);
         edge.waiting(&waiting);
         let list = stop::countdown(&waiting);
@@ -479,7 +479,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         self.command.kill(&mut self.edge);
         if let Some(stop) = &mut self.stop {
             // What is inside goes with the roots.
-            stop.kill(&mut self.edge, Subject::is_init);
+            stop.kill(&mut self.edge, ProcessKey::is_init);
         }
     }
 
@@ -509,7 +509,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 
     /// Takes in that a child of the controller with a role was reaped.
-    pub(super) fn on_reaped(&mut self, subject: Subject) {
+    pub(super) fn on_reaped(&mut self, subject: ProcessKey) {
         if let Some(stop) = &mut self.stop {
             stop.left(subject);
         }
@@ -564,8 +564,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         self.weigh();
         self.edge.terminals().change(TerminalChange::End);
         self.judge.tell_what_failed(&mut self.edge);
-        if let Some(herald) = self.opening.herald.take() {
-            herald.give_up(&self.judge.take_reasons(self.edge.tree()));
+        if let Some(report_channel) = self.opening.report_channel.take() {
+            report_channel.give_up(&self.judge.take_reasons(self.edge.tree()));
         }
         let tree = self.edge.tree();
         let status = self.judge.status(tree);
@@ -592,8 +592,8 @@ pub(super) struct Conclusion {
     pub(super) timeline: Option<Timeline>,
 }
 
-fn owns_terminal(edge: &mut dyn Edge, subject: Subject) -> bool {
-    if subject.is_visitor() {
+fn owns_terminal(edge: &mut dyn Edge, subject: ProcessKey) -> bool {
+    if subject.is_run_command() {
         return edge.terminals().has_any();
     }
     let namespace = edge.tree().plan.namespace(subject.namespace);

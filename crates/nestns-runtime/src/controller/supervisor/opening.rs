@@ -8,7 +8,7 @@ use crate::controller::Gates;
 use crate::controller::life::{Event, Life};
 use crate::controller::readiness::manager::Manager;
 use crate::controller::roster::State;
-use crate::controller::startup_report::{Patience, ReportChannel, StartupReport};
+use crate::controller::startup_report::{ReportChannel, StartupReport, WaitUntil};
 use crate::controller::timeline::milliseconds;
 use crate::controller::tree::Arrival;
 use nestns_client::journal::event::{Event as Noted, WHOLE};
@@ -19,7 +19,7 @@ use nestns_sys::moment::Moment;
 pub(in crate::controller) struct Opening {
     pub(in crate::controller) gates: Gates,
     /// The client that has started the topology, until it is told that it stands.
-    pub(in crate::controller) herald: Option<ReportChannel>,
+    pub(in crate::controller) report_channel: Option<ReportChannel>,
     /// The service manager that nestns is a service of.
     pub(in crate::controller) manager: Manager,
     pub(in crate::controller) began: Moment,
@@ -54,9 +54,9 @@ impl Opening {
     /// Tells the client that has started the topology, as soon as there is what it waits for.
     pub(super) fn announce(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
         let tree = edge.tree();
-        let Some(herald) = &self.herald else { return };
+        let Some(report_channel) = &self.report_channel else { return };
         let is_held = self.gates == Gates::Held && tree.life == Life::Created;
-        let is_due = herald.patience() == Patience::UntilReleased || tree.arrival == Arrival::Told;
+        let is_due = report_channel.wait_until() == WaitUntil::UntilReleased || tree.arrival == Arrival::Told;
         if !(is_held || (tree.life == Life::Running && is_due)) {
             return;
         }
@@ -85,8 +85,8 @@ impl Opening {
             ready_ms: (!is_held).then(|| milliseconds(edge.now().since(self.began))),
             failed: failed.map(|subject| tree.roster.path(subject)).collect(),
         };
-        if let Some(herald) = self.herald.take() {
-            edge.announce(herald, &news);
+        if let Some(report_channel) = self.report_channel.take() {
+            edge.announce(report_channel, &news);
         }
     }
 }

@@ -12,22 +12,22 @@ use super::rules;
 use crate::controller::asker::Asker;
 use crate::controller::life::Life;
 use crate::controller::tree::Tree;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_client::journal::event::{Caller, Event};
-use nestns_client::protocol::message::{Problem, Reply};
+use nestns_client::protocol::message::{Reply, RequestError};
 use nestns_sys::moment::Moment;
 
 /// How long everything may take to be frozen: half a millisecond is usual.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often it is looked.
 const NAP: Duration = Duration::from_millis(1);
 
 /// The freezer, as far as pausing uses it.
 pub(in crate::controller) trait Freeze {
     /// Freezes a namespace with all that is in it; when everything is, `is_frozen` says so.
-    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), Problem>;
+    fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError>;
     /// True if everything of a namespace is frozen.
-    fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, Problem>;
+    fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, RequestError>;
     /// The first member that is not frozen: one that waits in the kernel for what cannot be interrupted.
     fn laggard(&self, index: NamespaceIndex) -> Option<Pid>;
     /// Lets a namespace go on.
@@ -76,37 +76,40 @@ impl Pausing<'_> {
         }
     }
 
-    fn try_pause(&mut self, edge: &mut dyn Edge, asker: Asker, path: &str) -> Result<(), Problem> {
+    fn try_pause(&mut self, edge: &mut dyn Edge, asker: Asker, path: &str) -> Result<(), RequestError> {
         let tree = edge.tree();
         let index = rules::find_open_namespace(tree, path)?;
         match tree.life {
             Life::Running | Life::Created if tree.stop.is_none() => {}
-            _ => return Err(Problem::TooLateToPause),
+            _ => return Err(RequestError::TooLateToPause),
         }
         if let Some(by) = tree.roster.paused_by(index) {
-            return Err(Problem::PausedAlready { path: path.to_owned(), by: tree.plan.namespace(by).path.clone() });
+            return Err(RequestError::PausedAlready {
+                path: path.to_owned(),
+                by: tree.plan.namespace(by).path.clone(),
+            });
         }
         self.freezer.freeze(tree, index)?;
         let now = edge.now();
         // Nothing starts in it from here on.
         edge.tree_mut().roster.pause(index);
-        self.pending.push(Pending { index, asker, until: now.plus(PATIENCE), again: now });
+        self.pending.push(Pending { index, asker, until: now.plus(TIMEOUT), again: now });
         Ok(())
     }
 
     /// Lets a namespace go on.
-    pub(super) fn resume(&mut self, edge: &mut dyn Edge, path: &str, by: Caller) -> Result<Reply, Problem> {
+    pub(super) fn resume(&mut self, edge: &mut dyn Edge, path: &str, by: Caller) -> Result<Reply, RequestError> {
         let tree = edge.tree();
-        let index = tree.plan.find(path).ok_or_else(|| Problem::NoNamespace { path: path.to_owned() })?;
+        let index = tree.plan.find(path).ok_or_else(|| RequestError::NoNamespace { path: path.to_owned() })?;
         match tree.roster.paused_by(index) {
             Some(outer) if outer == index => {
                 self.thaw(edge, index, Some(by));
                 Ok(Reply::Done)
             }
             Some(outer) => {
-                Err(Problem::PausedWith { path: path.to_owned(), by: tree.plan.namespace(outer).path.clone() })
+                Err(RequestError::PausedWith { path: path.to_owned(), by: tree.plan.namespace(outer).path.clone() })
             }
-            None => Err(Problem::NotPaused { path: path.to_owned() }),
+            None => Err(RequestError::NotPaused { path: path.to_owned() }),
         }
     }
 
@@ -142,14 +145,14 @@ impl Pausing<'_> {
             edge.record(&Event::Resume { path: &path, by });
         }
         for pending in self.pending.extract_if(.., |pending| pending.index == index) {
-            edge.refuse(pending.asker, Problem::Resumed { path: path.clone() });
+            edge.refuse(pending.asker, RequestError::Resumed { path: path.clone() });
         }
     }
 
     /// Answers those whose pause is complete, and forgets what was killed while it was paused.
     pub(super) fn look_after(&mut self, edge: &mut dyn Edge) {
         let is_over = |index: &NamespaceIndex| {
-            let init = edge.tree().roster.get(Subject::init(*index));
+            let init = edge.tree().roster.get(ProcessKey::init(*index));
             init.is_some_and(|init| init.state.is_over())
         };
         let over: Vec<NamespaceIndex> = edge.tree().roster.paused().into_iter().filter(is_over).collect();
@@ -172,7 +175,7 @@ impl Pausing<'_> {
                     let laggard = self.freezer.laggard(pending.index);
                     self.give_up(edge, pending.index);
                     let laggard = laggard.map(Pid::as_raw);
-                    edge.refuse(pending.asker, Problem::NotAtRest { path, seconds: PATIENCE.as_secs(), laggard });
+                    edge.refuse(pending.asker, RequestError::NotAtRest { path, seconds: TIMEOUT.as_secs(), laggard });
                 }
                 Err(problem) => {
                     self.give_up(edge, pending.index);

@@ -1,7 +1,7 @@
 //! Readiness: from a probe that comes true, or a start that needs none, to whatever waits for it.
 //!
 //! A process is ready once, until it ends. What asks about it is bounded (one command or one helper a process, a command for
-//! [`PATIENCE`] at most), is called off when the process ends or a stop begins, and its failure is no failure of the tree.
+//! [`TIMEOUT`] at most), is called off when the process ends or a stop begins, and its failure is no failure of the tree.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use crate::controller::life::Life;
 use crate::controller::readiness::Way;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
-use crate::engine::keeper::{Entrance, Guest};
-use crate::engine::plan::{NamespaceIndex, ProcessPlan, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::children::{Entrance, OutsideProcess};
+use crate::engine::exec_error::ExecError;
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::call::{Call, CallError};
@@ -26,7 +26,7 @@ use nestns_sys::moment::Moment;
 use nestns_topology::{Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight};
 
 /// How long a command may take to answer, before it is killed and asked again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command that is asked again and again.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ enum Inquiry {
 /// The process that a helper is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
-    Process(Subject),
+    Process(ProcessKey),
     /// It was called off: its end says nothing of any process.
     Nobody,
 }
@@ -50,15 +50,15 @@ enum Client {
 pub(super) struct Probes {
     /// Helpers that are not reaped yet.
     helpers: Vec<(Pid, Client)>,
-    inquiries: BTreeMap<Subject, Inquiry>,
+    inquiries: BTreeMap<ProcessKey, Inquiry>,
     /// Processes whose command cannot be executed, which is said once.
-    refused: HashSet<Subject>,
+    refused: HashSet<ProcessKey>,
 }
 
 /// News of the readiness of a process: whether that may let others through.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Readying {
     Ready,
     Nothing,
 }
@@ -88,7 +88,7 @@ impl Probes {
     }
 
     /// Begins with a process whose program runs: it is ready with that, or is asked whether it is.
-    pub(super) fn begin(&mut self, edge: &mut dyn Edge, subject: Subject) {
+    pub(super) fn begin(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         if !edge.tree().readiness.is_declared(subject) {
             return;
         }
@@ -111,22 +111,22 @@ impl Probes {
     }
 
     /// Takes in that the probe of a process has come true.
-    pub(super) fn on_hint(&mut self, edge: &mut dyn Edge, subject: Subject) -> News {
+    pub(super) fn on_hint(&mut self, edge: &mut dyn Edge, subject: ProcessKey) -> Readying {
         let is_alive = edge.tree().roster.get(subject).is_some_and(|record| record.ending.is_none());
         if !is_alive {
-            return News::Nothing;
+            return Readying::Nothing;
         }
         if edge.tree().started.contains(&subject) {
             self.become_ready(edge, subject);
-            return News::Ready;
+            return Readying::Ready;
         }
         // What it says may be read before it is known that it runs.
         edge.tree_mut().readiness.note_early(subject);
-        News::Nothing
+        Readying::Nothing
     }
 
     /// Makes a process ready. The caller looks whether that lets others through.
-    fn become_ready(&mut self, edge: &mut dyn Edge, subject: Subject) {
+    fn become_ready(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         if !edge.tree_mut().readiness.add(subject) {
             return;
         }
@@ -142,14 +142,14 @@ impl Probes {
     }
 
     /// Takes in that a process has ended: nothing asks any more, and a one-shot that has done its work is ready.
-    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: Subject) {
+    pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         self.call_off(edge, subject);
         // What it has said last was said before it ended, and makes nothing ready any more.
         edge.forget(subject, Said::Readiness);
         let tree = edge.tree_mut();
         tree.readiness.take_early(subject);
         let is_done = tree.roster.get(subject).is_some_and(|record| {
-            record.state == State::Exited && record.refusal.is_none() && record.farewells.asked.is_none()
+            record.state == State::Exited && record.refusal.is_none() && record.stop_record.asked.is_none()
         });
         if is_done && matches!(tree.readiness.way(subject), Some(Way::End)) {
             self.become_ready(edge, subject);
@@ -158,7 +158,7 @@ impl Probes {
 
     /// Begins anew with a process that is about to be started again, and with the namespaces around it. An init of nestns is
     /// no more than its namespace: what is inside makes the difference.
-    pub(super) fn renew(&mut self, tree: &mut Tree, subject: Subject) {
+    pub(super) fn renew(&mut self, tree: &mut Tree, subject: ProcessKey) {
         let Tree { readiness, roster, .. } = tree;
         if !readiness.is_declared(subject) {
             return;
@@ -179,7 +179,7 @@ impl Probes {
         }
     }
 
-    fn watch(&mut self, edge: &mut dyn Edge, subject: Subject, file: PathBuf) {
+    fn watch(&mut self, edge: &mut dyn Edge, subject: ProcessKey, file: PathBuf) {
         if edge.tree().identity(subject).is_none() {
             return;
         }
@@ -194,9 +194,9 @@ impl Probes {
     }
 
     /// Takes in that a child of the controller without a role has ended; `None` where it was no helper.
-    pub(super) fn on_helper_ended(&mut self, edge: &mut dyn Edge, pid: Pid, ending: Ending) -> Option<News> {
+    pub(super) fn on_helper_ended(&mut self, edge: &mut dyn Edge, pid: Pid, ending: Ending) -> Option<Readying> {
         let place = self.helpers.iter().position(|(helper, _)| *helper == pid)?;
-        let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else { return Some(News::Nothing) };
+        let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else { return Some(Readying::Nothing) };
         if ending == Ending::Exited(0) {
             return Some(self.on_hint(edge, subject));
         }
@@ -205,13 +205,13 @@ impl Probes {
             // It was killed.
             let file = match tree.readiness.way(subject) {
                 Some(Way::File(file)) if !tree.readiness.is_ready(subject) => file.clone(),
-                _ => return Some(News::Nothing),
+                _ => return Some(Readying::Nothing),
             };
             if tree.roster.get(subject).is_some_and(|record| record.ending.is_none()) {
                 self.watch(edge, subject, file);
             }
         }
-        Some(News::Nothing)
+        Some(Readying::Nothing)
     }
 
     /// Runs the commands whose time has come, and kills those that do not answer.
@@ -231,10 +231,10 @@ impl Probes {
                 Inquiry::Running(leader, _) => {
                     edge.signal_session(leader, libc::SIGKILL);
                     // It is reaped soon; what has escaped by forking is looked for once more.
-                    Inquiry::Running(leader, now.plus(PATIENCE))
+                    Inquiry::Running(leader, now.plus(TIMEOUT))
                 }
                 Inquiry::Pending(_) => match ask(edge, subject) {
-                    Some(leader) => Inquiry::Running(leader, now.plus(PATIENCE)),
+                    Some(leader) => Inquiry::Running(leader, now.plus(TIMEOUT)),
                     None => pause_after(edge.tree(), subject, now),
                 },
             };
@@ -245,20 +245,20 @@ impl Probes {
     }
 
     /// Takes in that the command of a process has ended.
-    pub(super) fn on_answer(&mut self, edge: &mut dyn Edge, subject: Subject, ending: Ending) -> News {
+    pub(super) fn on_answer(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) -> Readying {
         if !self.inquiries.contains_key(&subject) {
-            return News::Nothing;
+            return Readying::Nothing;
         }
         if ending == Ending::Exited(0) {
             return self.on_hint(edge, subject);
         }
         let next = pause_after(edge.tree(), subject, edge.now());
         self.inquiries.insert(subject, next);
-        News::Nothing
+        Readying::Nothing
     }
 
     /// Says once that a command could not be executed. It may appear later, so that it is asked again.
-    pub(super) fn on_refused(&mut self, edge: &mut dyn Edge, subject: Subject, refusal: &Refusal) {
+    pub(super) fn on_refused(&mut self, edge: &mut dyn Edge, subject: ProcessKey, refusal: &ExecError) {
         if self.inquiries.contains_key(&subject) && self.refused.insert(subject) {
             let namespace = edge.tree().plan.namespace(subject.namespace);
             let position = namespace.process(subject.slot).map(|process| process.position).unwrap_or_default();
@@ -268,7 +268,7 @@ impl Probes {
     }
 
     /// Ends what asks about a process.
-    fn call_off(&mut self, edge: &mut dyn Edge, subject: Subject) {
+    fn call_off(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         // It stays known until it is reaped.
         for (helper, client) in self.helpers.iter_mut().filter(|(_, client)| *client == Client::Process(subject)) {
             edge.kernel().end_helper(*helper);
@@ -295,10 +295,10 @@ impl Probes {
     }
 }
 
-fn pause_after(tree: &Tree, subject: Subject, now: Moment) -> Inquiry {
+fn pause_after(tree: &Tree, subject: ProcessKey, now: Moment) -> Inquiry {
     let every = match tree.readiness.way(subject) {
         Some(Way::Command { every, .. }) => *every,
-        _ => PATIENCE,
+        _ => TIMEOUT,
     };
     Inquiry::Pending(now.plus(every))
 }
@@ -329,7 +329,7 @@ fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
 }
 
 /// Runs the command of a process beside it. Where that cannot be, as when the process is about to end, it is tried again.
-fn ask(edge: &mut dyn Edge, subject: Subject) -> Option<Pid> {
+fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
     let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else { return None };
     let argv = argv.clone();
     let (pid, start_time) = edge.tree().identity(subject)?;
@@ -338,7 +338,7 @@ fn ask(edge: &mut dyn Edge, subject: Subject) -> Option<Pid> {
     let namespace = edge.tree().plan.namespace(subject.namespace);
     let process = command(namespace.process(subject.slot)?, namespace.path_of(subject.slot), argv);
     let entrance = Entrance::Beside { process: beside, namespaces };
-    edge.start(Guest { subject: subject.probe_of()?, process, entrance, streams: None }).ok()
+    edge.start(OutsideProcess { subject: subject.probe_of()?, process, entrance, streams: None }).ok()
 }
 
 /// The plan of the command beside the process: in its place and with its means, with its output dropped.

@@ -4,31 +4,31 @@ use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::target::Target;
 use crate::controller::tree::Tree;
-use crate::engine::plan::{NamespaceIndex, Subject};
-use nestns_client::protocol::message::Problem;
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use nestns_client::protocol::message::RequestError;
 
 /// Refuses what can be done only as long as something may still be started in the tree.
-pub(super) fn refuse_unless_running(tree: &Tree) -> Result<(), Problem> {
+pub(super) fn refuse_unless_running(tree: &Tree) -> Result<(), RequestError> {
     match tree.life {
         Life::Running if tree.stop.is_none() => Ok(()),
-        Life::Creating | Life::Created => Err(Problem::Unreleased),
-        _ => Err(Problem::TopologyStopping),
+        Life::Creating | Life::Created => Err(RequestError::Unreleased),
+        _ => Err(RequestError::TopologyStopping),
     }
 }
 
 /// The namespace of a path, if anything can still start in it.
-pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIndex, Problem> {
-    let index = tree.plan.find(path).ok_or_else(|| Problem::NoNamespace { path: path.to_owned() })?;
+pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIndex, RequestError> {
+    let index = tree.plan.find(path).ok_or_else(|| RequestError::NoNamespace { path: path.to_owned() })?;
     let mut around = Some(index);
     while let Some(at) = around {
         let namespace = tree.plan.namespace(at);
-        let state = tree.roster.get(Subject::init(at)).map(|record| record.state).unwrap_or_default();
+        let state = tree.roster.get(ProcessKey::init(at)).map(|record| record.state).unwrap_or_default();
         let name = &namespace.path;
         if state.is_over() {
-            return Err(Problem::InitExited { path: name.clone() });
+            return Err(RequestError::InitExited { path: name.clone() });
         }
         if matches!(state, State::Stopping | State::Killing) {
-            return Err(Problem::NamespaceStopping { path: name.clone() });
+            return Err(RequestError::NamespaceStopping { path: name.clone() });
         }
         around = namespace.parent;
     }
@@ -36,23 +36,23 @@ pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIn
 }
 
 /// Refuses what cannot happen in a paused namespace.
-pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Problem> {
+pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError> {
     let Some(by) = tree.roster.paused_by(index) else { return Ok(()) };
     let (path, by) = (tree.plan.namespace(index).path.clone(), tree.plan.namespace(by).path.clone());
-    Err(Problem::Paused { path, by })
+    Err(RequestError::Paused { path, by })
 }
 
 /// Why a part cannot be brought back.
-pub(super) fn obstacle(tree: &Tree, part: Target) -> Option<Problem> {
+pub(super) fn obstacle(tree: &Tree, part: Target) -> Option<RequestError> {
     let path = part.path(&tree.plan);
     let namespace = tree.plan.namespace(part.0.namespace);
     let around = if part.0.is_init() { namespace.parent } else { Some(part.0.namespace) };
     let around = around?;
     let name = tree.plan.namespace(around).path.clone();
-    let state = tree.roster.get(Subject::init(around)).map(|record| record.state).unwrap_or_default();
+    let state = tree.roster.get(ProcessKey::init(around)).map(|record| record.state).unwrap_or_default();
     match state {
-        State::Stopping | State::Killing => Some(Problem::NamespaceStopping { path: name }),
-        state if state.is_over() => Some(Problem::NothingAround { around: name, path }),
+        State::Stopping | State::Killing => Some(RequestError::NamespaceStopping { path: name }),
+        state if state.is_over() => Some(RequestError::NothingAround { around: name, path }),
         _ => None,
     }
 }

@@ -17,10 +17,10 @@ use crate::controller::event_sink::Cause;
 use crate::controller::passing::Passed;
 use crate::controller::roster::Record;
 use crate::controller::target::Target;
-use crate::controller::tree::Visitor;
+use crate::controller::tree::RunRecord;
+use crate::engine::children::{BuildError, Entrance, OutsideProcess};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::keeper::{Entrance, Guest, Setback};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_observe::signals::{self, Fate, Role};
 use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
@@ -77,20 +77,21 @@ impl RunCommand {
         // It may compare at once what it sees.
         edge.write_truth(Truth::Compared);
         let index = namespace.and_then(|path| edge.tree().plan.find(&path));
-        let subject = Subject::visitor(index);
+        let subject = ProcessKey::run_command(index);
         let path = process.name.clone();
-        edge.tree_mut().visitor = Some(Visitor { subject, path, ending: None });
+        edge.tree_mut().run_command = Some(RunRecord { subject, path, ending: None });
         edge.tree_mut().raising = Some(Target(subject));
-        let init = index.and_then(|index| edge.tree().roster.get(Subject::init(index))).and_then(Record::pid);
+        let init = index.and_then(|index| edge.tree().roster.get(ProcessKey::init(index))).and_then(Record::pid);
         let entrance = match init.map(Pidfd::open).transpose() {
             Ok(None) => Ok(Entrance::Host),
             Ok(Some(process)) => Ok(Entrance::Beside { process, namespaces: edge.namespaces_of(subject.namespace) }),
             Err(errno) => {
                 let cause = CallError { call: Call::PidfdOpen, errno };
-                Err(Setback::Failed(Failure::new(subject, Stage::EnterPid, cause)))
+                Err(BuildError::Failed(Failure::new(subject, Stage::EnterPid, cause)))
             }
         };
-        let started = entrance.and_then(|entrance| edge.start(Guest { subject, process, entrance, streams: None }));
+        let started =
+            entrance.and_then(|entrance| edge.start(OutsideProcess { subject, process, entrance, streams: None }));
         if started.is_err() {
             // A helper that has failed has said why before; its keeper has only noticed.
             edge.drain(Source::Inherited);
@@ -99,11 +100,11 @@ impl RunCommand {
         tree.raising = None;
         match started {
             Ok(_) => Ok(()),
-            Err(Setback::Interrupted) => {
-                tree.visitor = None;
+            Err(BuildError::Interrupted) => {
+                tree.run_command = None;
                 Ok(())
             }
-            Err(Setback::Failed(failure)) => {
+            Err(BuildError::Failed(failure)) => {
                 tree.fail(failure);
                 Err(())
             }
@@ -148,17 +149,17 @@ impl RunCommand {
 
     /// Finds what is in the session of the command, as long as that has not been reaped: its number is its own until then.
     fn find_company(&mut self, edge: &dyn Edge) {
-        let subject = edge.tree().visitor.as_ref().map(|visitor| visitor.subject);
+        let subject = edge.tree().run_command.as_ref().map(|run_command| run_command.subject);
         if let Some(leader) = subject.and_then(|subject| edge.child(subject)) {
             self.company.extend(edge.kernel().session(leader));
         }
     }
 
     /// The command that runs: a child that this controller has not reaped, or one that it has looked at.
-    pub(super) fn running(&self, edge: &dyn Edge) -> Option<(Subject, Pid)> {
+    pub(super) fn running(&self, edge: &dyn Edge) -> Option<(ProcessKey, Pid)> {
         let tree = edge.tree();
-        let subject = if let Some(visitor) = &tree.visitor {
-            visitor.subject
+        let subject = if let Some(run_command) = &tree.run_command {
+            run_command.subject
         } else {
             let path = self.status_from.as_deref()?;
             tree.roster.subjects().find(|&subject| tree.roster.path(subject) == path)?
@@ -166,7 +167,7 @@ impl RunCommand {
         if !tree.started.contains(&subject) {
             return None;
         }
-        if subject.is_visitor() {
+        if subject.is_run_command() {
             return edge.child(subject).map(|pid| (subject, pid));
         }
         let record = tree.roster.get(subject).filter(|record| !record.state.is_over())?;
@@ -174,7 +175,7 @@ impl RunCommand {
     }
 
     /// Passes a signal on.
-    pub(super) fn pass_on(&mut self, edge: &mut dyn Edge, subject: Subject, pid: Pid, passed: Passed) {
+    pub(super) fn pass_on(&mut self, edge: &mut dyn Edge, subject: ProcessKey, pid: Pid, passed: Passed) {
         let Passed { signal, by_kernel } = passed;
         match signal {
             libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => {
@@ -211,19 +212,19 @@ impl RunCommand {
 
 /// True if the command runs.
 pub(super) fn is_alive(edge: &dyn Edge) -> bool {
-    edge.tree().visitor.as_ref().is_some_and(|visitor| visitor.ending.is_none())
+    edge.tree().run_command.as_ref().is_some_and(|run_command| run_command.ending.is_none())
 }
 
-fn send(edge: &mut dyn Edge, subject: Subject, signal: i32) {
+fn send(edge: &mut dyn Edge, subject: ProcessKey, signal: i32) {
     // It may have ended a moment ago.
     let _ = edge.signal(subject, signal);
-    if !subject.is_visitor() {
+    if !subject.is_run_command() {
         edge.record_signal(subject, signal);
     }
 }
 
 /// True if a request to end has no effect only because the command is a PID 1.
-fn would_be_lost(edge: &dyn Edge, subject: Subject, pid: Pid, signal: i32) -> bool {
+fn would_be_lost(edge: &dyn Edge, subject: ProcessKey, pid: Pid, signal: i32) -> bool {
     let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
     let fate = |role| edge.kernel().fate(pid, role, signal);
     is_request

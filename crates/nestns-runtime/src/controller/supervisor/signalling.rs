@@ -6,7 +6,7 @@ use super::edge::Edge;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
 use crate::engine::gate;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use nestns_client::journal::event::{Caller, Event};
 use nestns_client::protocol::message::{Reply, Target};
 use nestns_observe::signals::{Fate, Role};
@@ -63,11 +63,11 @@ pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i3
 }
 
 /// True if a process waits for its release: the signal that it takes for that is the controller's alone to send.
-fn is_at_gate(tree: &Tree, subject: Subject) -> bool {
+fn is_at_gate(tree: &Tree, subject: ProcessKey) -> bool {
     tree.roster.get(subject).is_some_and(|record| record.state == State::Created)
 }
 
-fn note_signalled(edge: &mut dyn Edge, (target, subject): (&Target, Option<Subject>), signal: i32, by: Caller) {
+fn note_signalled(edge: &mut dyn Edge, (target, subject): (&Target, Option<ProcessKey>), signal: i32, by: Caller) {
     let word = Signal::from_number(signal).to_string();
     edge.record(&Event::Signal { path: &target.path, signal: &word, by: Some(by) });
     let now = edge.now();
@@ -78,19 +78,19 @@ fn note_signalled(edge: &mut dyn Edge, (target, subject): (&Target, Option<Subje
     record.sent = Some(signal);
     if signal == libc::SIGKILL && is_init_of_ours {
         // A client that kills a PID 1 of ours means it: it was not lost.
-        record.farewells.killed.get_or_insert(now);
+        record.stop_record.killed.get_or_insert(now);
     }
 }
 
 /// Every process of the tree that lives, by number on the host, with the time of its begin.
-fn living(tree: &Tree) -> HashMap<i32, (u64, Option<Subject>)> {
+fn living(tree: &Tree) -> HashMap<i32, (u64, Option<ProcessKey>)> {
     let roster = &tree.roster;
     let members = roster
         .subjects()
         .filter_map(|subject| Some((subject, roster.get(subject)?)))
         .filter(|(_, record)| record.ending.is_none() && !record.state.is_over())
         .filter_map(|(subject, record)| Some((Some(subject), record.facts.as_ref()?)));
-    let all = members.chain(tree.guests.facts().map(|facts| (None, facts)));
+    let all = members.chain(tree.exec_records.facts().map(|facts| (None, facts)));
     all.filter_map(|(subject, facts)| Some((*facts.numbers.first()?, (facts.start_time, subject)))).collect()
 }
 

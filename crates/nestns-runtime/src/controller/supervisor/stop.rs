@@ -1,6 +1,6 @@
 //! The driver of a stop, of the whole tree or of a target in it: whom to ask, the countdown, the kill.
 //!
-//! The order is the plan's ([`Farewell`]); here is what each step of it does. The controller asks what no PID 1 of nestns asks.
+//! The order is the plan's ([`StopPlan`]); here is what each step of it does. The controller asks what no PID 1 of nestns asks.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::controller::event_sink::Waiting;
 use crate::controller::life::COLLAPSE;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
-use crate::engine::farewell::{Action, Farewell};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
+use crate::engine::stop_plan::{Action, StopPlan};
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
@@ -24,7 +24,7 @@ const COUNTDOWN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Stop {
     began: Moment,
-    steps: Farewell,
+    steps: StopPlan,
     tell_again: Moment,
     /// After everything has been killed: when to give up waiting for the kernel.
     give_up: Option<Moment>,
@@ -32,9 +32,9 @@ pub(super) struct Stop {
 
 impl Stop {
     /// Begins to stop what the controller itself has to ask. `end` is when a client will have all of it killed.
-    pub(super) fn begin(edge: &dyn Edge, asked: &[Subject], end: Option<Moment>) -> Self {
+    pub(super) fn begin(edge: &dyn Edge, asked: &[ProcessKey], end: Option<Moment>) -> Self {
         let now = edge.now();
-        let steps = Farewell::begin(&edge.tree().plan, asked, now, end);
+        let steps = StopPlan::begin(&edge.tree().plan, asked, now, end);
         Self { began: now, steps, tell_again: now, give_up: None }
     }
 
@@ -57,7 +57,7 @@ impl Stop {
     }
 
     /// Kills at once those of the rest that are to be.
-    pub(super) fn kill(&mut self, edge: &mut dyn Edge, is_killed: impl Fn(Subject) -> bool) {
+    pub(super) fn kill(&mut self, edge: &mut dyn Edge, is_killed: impl Fn(ProcessKey) -> bool) {
         for action in self.steps.kill_all() {
             if matches!(action, Action::Kill(subject) if is_killed(subject)) {
                 carry_out(edge, action);
@@ -67,12 +67,12 @@ impl Stop {
     }
 
     /// Notes that a process has ended.
-    pub(super) fn left(&mut self, subject: Subject) {
+    pub(super) fn left(&mut self, subject: ProcessKey) {
         self.steps.gone(subject);
     }
 
     /// The processes that have not ended.
-    pub(super) fn rest(&self) -> Vec<Subject> {
+    pub(super) fn rest(&self) -> Vec<ProcessKey> {
         self.steps.waiting_for().map(|(subject, _)| subject).collect()
     }
 
@@ -106,7 +106,7 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
     match action {
         Action::Ask { signal, until, .. } => {
             note_receptions(edge, &[subject]);
-            let is_init = subject.is_init() && edge.tree().plan.namespace(subject.namespace).has_own_keeper();
+            let is_init = subject.is_init() && edge.tree().plan.namespace(subject.namespace).forks_its_members();
             let left = until.map(|until| until.since(now)).filter(|_| is_init);
             edge.ask(subject, signal, left);
             edge.record_signal(subject, signal.number());
@@ -125,18 +125,18 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
     let Some(record) = roster.get_mut(subject).filter(|record| !record.state.is_over()) else { return };
     match action {
         Action::Ask { signal, .. } => {
-            record.farewells.asked = Some((signal.number(), now));
+            record.stop_record.asked = Some((signal.number(), now));
             record.state = State::Stopping;
         }
         Action::Kill(_) => {
-            record.farewells.killed = Some(now);
+            record.stop_record.killed = Some(now);
             record.state = State::Killing;
         }
     }
 }
 
 /// Looks, before anything is asked, at what will act on the request. A `kill` that succeeds proves nothing (R5).
-pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[Subject]) {
+pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[ProcessKey]) {
     for &subject in subjects {
         let tree = edge.tree();
         let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
@@ -153,19 +153,19 @@ pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[Subject]) {
             (Some(_), None) => None,
         };
         if let Some(record) = edge.tree_mut().roster.get_mut(subject) {
-            record.farewells.handled = handled;
+            record.stop_record.handled = handled;
         }
     }
 }
 
 /// Those of these processes that have not ended, with their time.
-pub(super) fn waiting_among(tree: &Tree, subjects: &[Subject], now: Moment) -> Vec<Waiting> {
+pub(super) fn waiting_among(tree: &Tree, subjects: &[ProcessKey], now: Moment) -> Vec<Waiting> {
     let mut waiting = Vec::new();
     for &subject in subjects {
         let namespace = tree.plan.namespace(subject.namespace);
         let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
         let Some(process) = namespace.process(subject.slot) else { continue };
-        let time = record.farewells.asked.map(|(_, at)| (now.since(at), process.stop.grace));
+        let time = record.stop_record.asked.map(|(_, at)| (now.since(at), process.stop.grace));
         waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
     }
     waiting

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Delay after which missed beats are dropped: after a freeze of a minute (SIGSTOP, the cgroup freezer) a process goes
 /// on at its rate instead of making up for the minute in one burst.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The beats still to come.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Pace {
     pub(super) fn advance(&mut self) {
         self.next += self.period.unwrap_or_default();
         let now = Instant::now();
-        if now.saturating_duration_since(self.next) > PATIENCE {
+        if now.saturating_duration_since(self.next) > TIMEOUT {
             self.next = now;
         }
     }

@@ -1,7 +1,7 @@
 //! Commands to a PID 1 whose namespace is set up: to restart something.
 //!
 //! A fork takes negligible time. A whole namespace does not, and while it is created nothing is reaped here: that wait
-//! ends when it is set up, when a stop is requested, and at the latest after [`RAISING`].
+//! ends when it is set up, when a stop is requested, and at the latest after [`CREATION`].
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
-use super::{Init, Member, Tenure, until};
+use super::{ExitCondition, Init, Member, until};
+use crate::engine::children::{BuildError, WaitHook};
+use crate::engine::control_channel::{Answer, Command, Heard, STREAMS};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate::{self, Delivered};
-use crate::engine::keeper::{Patience, Setback};
-use crate::engine::line::{Answer, Command, Heard, STREAMS};
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 use crate::engine::program;
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor;
@@ -27,13 +27,13 @@ use nestns_sys::pidfd::Pidfd;
 /// Number of commands that are taken before everything else is checked again.
 const TURN: usize = 4;
 /// Time limit for the creation of a namespace, for which the rest of this one waits.
-const RAISING: Duration = Duration::from_mins(1);
+const CREATION: Duration = Duration::from_mins(1);
 
 impl Init {
     /// Carries out pending commands.
     pub(super) fn obey(&mut self) {
         for _ in 0..TURN {
-            let Some(Heard { said, descriptors }) = self.desk.take() else { return };
+            let Some(Heard { said, descriptors }) = self.control_channel.take() else { return };
             let answer = if self.stopping.is_some() {
                 let subject = self.subject_of(said);
                 Err(Failure::new(subject, Stage::Leaving, Errno::ESHUTDOWN))
@@ -41,18 +41,18 @@ impl Init {
                 self.carry_out(said, descriptors)
             };
             match answer {
-                Ok(pidfd) => self.desk.answer(&Answer::Done, pidfd.as_ref()),
-                Err(failure) => self.desk.answer(&Answer::Failed(failure), None),
+                Ok(pidfd) => self.control_channel.answer(&Answer::Done, pidfd.as_ref()),
+                Err(failure) => self.control_channel.answer(&Answer::Failed(failure), None),
             }
         }
     }
 
-    fn subject_of(&self, command: Command) -> Subject {
+    fn subject_of(&self, command: Command) -> ProcessKey {
         match command {
-            Command::Fork { slot } | Command::Member { slot } => Subject { namespace: self.index, slot },
-            Command::Join { namespace, slot } => Subject { namespace, slot },
-            Command::Raise { namespace } => Subject::init(namespace),
-            Command::Settle => Subject::init(self.index),
+            Command::Fork { slot } | Command::Member { slot } => ProcessKey { namespace: self.index, slot },
+            Command::Join { namespace, slot } => ProcessKey { namespace, slot },
+            Command::Raise { namespace } => ProcessKey::init(namespace),
+            Command::Settle => ProcessKey::init(self.index),
         }
     }
 
@@ -63,16 +63,16 @@ impl Init {
             take_streams(&descriptors).map_err(failed(Stage::Channel))?;
         }
         let result = match command {
-            Command::Fork { .. } => match &mut self.keeper {
-                Some(keeper) => keeper.fork_again(subject).map(|()| None),
+            Command::Fork { .. } => match &mut self.children {
+                Some(children) => children.fork_again(subject).map(|()| None),
                 None => Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD)),
             },
-            Command::Join { .. } => self.patiently(subject, |keeper, patience| {
-                let pid = keeper.join_again(subject, patience)?;
+            Command::Join { .. } => self.patiently(subject, |children, wait_hook| {
+                let pid = children.join_again(subject, wait_hook)?;
                 Ok(Some(Pidfd::open(pid).by(Call::PidfdOpen).map_err(failed(Stage::Channel))?))
             }),
-            Command::Raise { namespace } => self.patiently(subject, |keeper, patience| {
-                keeper.raise_again(namespace, patience)?;
+            Command::Raise { namespace } => self.patiently(subject, |children, wait_hook| {
+                children.create_again(namespace, wait_hook)?;
                 Ok(None)
             }),
             Command::Member { slot } => match descriptors.into_iter().next() {
@@ -84,7 +84,7 @@ impl Init {
                 None => Err(failed(Stage::Channel)(Errno::EBADF.into())),
             },
             Command::Settle => {
-                self.tenure = Tenure::UntilEmpty;
+                self.exit_condition = ExitCondition::UntilEmpty;
                 Ok(None)
             }
         };
@@ -97,21 +97,21 @@ impl Init {
     /// Has the parent do something that may take a while, and then handles the signals that arrived meanwhile.
     fn patiently(
         &mut self,
-        subject: Subject,
-        work: impl FnOnce(&mut crate::engine::keeper::Keeper, &mut Attentive) -> Result<Option<Pidfd>, Setback>,
+        subject: ProcessKey,
+        work: impl FnOnce(&mut crate::engine::children::Children, &mut StopHook) -> Result<Option<Pidfd>, BuildError>,
     ) -> Result<Option<Pidfd>, Failure> {
-        let Some(keeper) = &mut self.keeper else {
+        let Some(children) = &mut self.children else {
             return Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD));
         };
-        let mut patience =
-            Attentive { subject, stop: self.stop.signal.number(), end: Moment::now().plus(RAISING), heard: Vec::new() };
-        let result = work(keeper, &mut patience);
-        for delivered in patience.heard {
+        let mut wait_hook =
+            StopHook { subject, stop: self.stop.signal.number(), end: Moment::now().plus(CREATION), heard: Vec::new() };
+        let result = work(children, &mut wait_hook);
+        for delivered in wait_hook.heard {
             self.on_signal(delivered);
         }
-        result.map_err(|setback| match setback {
-            Setback::Failed(failure) => failure,
-            Setback::Interrupted => Failure::new(subject, Stage::Leaving, Errno::EINTR),
+        result.map_err(|build_error| match build_error {
+            BuildError::Failed(failure) => failure,
+            BuildError::Interrupted => Failure::new(subject, Stage::Leaving, Errno::EINTR),
         })
     }
 }
@@ -132,8 +132,8 @@ fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
 }
 
 /// Wait hook of an init whose namespace is running: a stop interrupts it, and a time limit.
-struct Attentive {
-    subject: Subject,
+struct StopHook {
+    subject: ProcessKey,
     /// The signal that stops the namespace, besides TERM.
     stop: i32,
     end: Moment,
@@ -141,7 +141,7 @@ struct Attentive {
     heard: Vec<Delivered>,
 }
 
-impl Attentive {
+impl StopHook {
     /// Records pending signals; true if one of them is a stop.
     fn listen(&mut self) -> bool {
         while let Some(delivered) = gate::read_signal() {
@@ -157,11 +157,11 @@ impl Attentive {
     }
 }
 
-impl Patience for Attentive {
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
+impl WaitHook for StopHook {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, BuildError> {
         loop {
             if self.listen() {
-                return Err(Setback::Interrupted);
+                return Err(BuildError::Interrupted);
             }
             if self.end <= Moment::now() {
                 return Err(Failure::new(self.subject, Stage::Channel, Errno::ETIMEDOUT).into());
@@ -176,7 +176,7 @@ impl Patience for Attentive {
         }
     }
 
-    fn guard(&mut self, _root: Pid, _subject: Subject) -> Result<(), Setback> {
+    fn guard(&mut self, _root: Pid, _subject: ProcessKey) -> Result<(), BuildError> {
         // Only a PID 1 directly below the host is guarded.
         Ok(())
     }

@@ -16,9 +16,9 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
-pub use namespace::{Channel, Comebacks, InitPlan, NamespacePlan};
+pub use namespace::{Channel, InitPlan, NamespacePlan, RestartNeed};
 pub use process::{Identity, ProcessPlan, Unknown};
-pub use subject::{Slot, Subject};
+pub use subject::{ProcessKey, Slot};
 
 use nestns_sys::errno::spelled;
 use nestns_sys::memory;
@@ -110,7 +110,7 @@ impl Plan {
             path.truncate(namespace.level() - 1);
             let mut record = NamespacePlan::new(namespace, path.last().copied(), base)?;
             if holders.contains(&counts.namespaces) {
-                record.comebacks = Comebacks::Possible;
+                record.restart_need = RestartNeed::Possible;
             }
             let around = record.parent.map_or(Channel::Inherited, |around| channels[around as usize]);
             if record.has_programs() || common.visited.as_ref() == Some(&record.path) {
@@ -149,7 +149,7 @@ impl Plan {
     pub fn keeper_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
         while let Some(candidate) = index {
             let namespace = self.namespace(candidate);
-            if namespace.has_own_keeper() {
+            if namespace.forks_its_members() {
                 return Some(candidate);
             }
             index = namespace.parent;
@@ -158,10 +158,10 @@ impl Plan {
     }
 
     /// The namespace of the init that has forked a process, or will: `None` is the controller.
-    pub fn keeper_of_subject(&self, subject: Subject) -> Option<NamespaceIndex> {
+    pub fn parent_of(&self, subject: ProcessKey) -> Option<NamespaceIndex> {
         let namespace = self.namespace(subject.namespace);
         match namespace.process(subject.slot).map(|process| process.entry) {
-            Some(Entry::Fork) if !subject.is_init() && namespace.has_own_keeper() => Some(subject.namespace),
+            Some(Entry::Fork) if !subject.is_init() && namespace.forks_its_members() => Some(subject.namespace),
             _ => self.keeper_of(namespace.parent),
         }
     }
@@ -202,11 +202,11 @@ impl Plan {
     }
 
     /// The process with this path: a declared one, or the PID 1 `init`.
-    pub fn find_process(&self, path: &str) -> Option<Subject> {
+    pub fn find_process(&self, path: &str) -> Option<ProcessKey> {
         let namespace = self.find(path.rsplit_once('/')?.0)?;
         let home = self.namespace(namespace);
         let slot = home.slots().find(|&slot| home.path_of(slot) == path)?;
-        Some(Subject { namespace, slot })
+        Some(ProcessKey { namespace, slot })
     }
 
     /// Every namespace, in the order of creation.
@@ -333,7 +333,9 @@ pub(in crate::engine) mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{Channel, Comebacks, Common, InitPlan, NamespaceIndex, Order, Plan, PlanError, Release, Slot, Subject};
+    use super::{
+        Channel, Common, InitPlan, NamespaceIndex, Order, Plan, PlanError, ProcessKey, Release, RestartNeed, Slot,
+    };
     use nestns_sys::caller::Dispositions;
     use nestns_topology::diagnostic::Source;
     use nestns_topology::{Entry, Output, Program, Request, RestartWhen, Stdin, parse};
@@ -385,7 +387,7 @@ proc.three = { actor = "idle" }
             let namespace = plan.namespace(index);
             assert_eq!(plan.find(&namespace.path), Some(index));
             for slot in namespace.slots() {
-                let subject = Subject { namespace: index, slot };
+                let subject = ProcessKey { namespace: index, slot };
                 assert_eq!(plan.find_process(&namespace.path_of(slot)), Some(subject));
             }
         }
@@ -449,10 +451,10 @@ proc.three = { actor = "idle" }
         assert_eq!(a.process(Slot::Process(0)).map(|process| process.name.as_str()), Some("one"));
         assert_eq!(b.process(Slot::Init).map(|process| process.entry), Some(Entry::Init));
         assert_eq!((a.path_of(Slot::Init), a.path_of(Slot::Process(0))), ("a/init".to_owned(), "a/one".to_owned()));
-        assert_eq!(a.path_of(Slot::Visitor), "a/?");
+        assert_eq!(a.path_of(Slot::RunCommand), "a/?");
         assert_eq!(a.slots().collect::<Vec<_>>(), [Slot::Init, Slot::Process(0)]);
-        assert!(a.has_slot(Slot::Process(0)) && !a.has_slot(Slot::Process(1)) && !a.has_slot(Slot::Session(0)));
-        assert!(a.has_own_keeper() && !b.has_own_keeper());
+        assert!(a.has_slot(Slot::Process(0)) && !a.has_slot(Slot::Process(1)) && !a.has_slot(Slot::Exec(0)));
+        assert!(a.forks_its_members() && !b.forks_its_members());
     }
 
     #[test]
@@ -472,10 +474,10 @@ proc.three = { actor = "idle" }
         );
         let of = |path: &str| plan.find_process(path).expect("it is declared");
         let (a, c) = (index(&plan, "a"), index(&plan, "a/b/c"));
-        assert_eq!(plan.keeper_of_subject(of("a/b/joined")), Some(a));
-        assert_eq!(plan.keeper_of_subject(of("a/b/c/own")), Some(c));
-        assert_eq!(plan.keeper_of_subject(Subject::init(c)), Some(a));
-        assert_eq!(plan.keeper_of_subject(of("p/joined")), None, "the controller");
+        assert_eq!(plan.parent_of(of("a/b/joined")), Some(a));
+        assert_eq!(plan.parent_of(of("a/b/c/own")), Some(c));
+        assert_eq!(plan.parent_of(ProcessKey::init(c)), Some(a));
+        assert_eq!(plan.parent_of(of("p/joined")), None, "the controller");
         assert_eq!(plan.keeper_of(Some(index(&plan, "p"))), None);
     }
 
@@ -492,11 +494,11 @@ proc.three = { actor = "idle" }
             restart = "on-failure"
             "#,
         );
-        let comebacks = |path: &str| plan.namespace(index(&plan, path)).comebacks;
-        assert_eq!(comebacks("a"), Comebacks::None);
-        assert_eq!(comebacks("a/b"), Comebacks::Possible);
-        assert_eq!(comebacks("c"), Comebacks::Possible, "it creates c/d again");
-        assert_eq!(comebacks("c/d"), Comebacks::None);
+        let restart_need = |path: &str| plan.namespace(index(&plan, path)).restart_need;
+        assert_eq!(restart_need("a"), RestartNeed::None);
+        assert_eq!(restart_need("a/b"), RestartNeed::Possible);
+        assert_eq!(restart_need("c"), RestartNeed::Possible, "it creates c/d again");
+        assert_eq!(restart_need("c/d"), RestartNeed::None);
         let restarts = |path: &str| {
             let subject = plan.find_process(path).expect("it is declared");
             plan.namespace(subject.namespace).restart_of(subject.slot).when

@@ -19,7 +19,7 @@ pub enum InitPlan {
 
 /// Restarts that an empty init has to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Comebacks {
+pub enum RestartNeed {
     /// No restarts.
     None,
     /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has created.
@@ -48,7 +48,7 @@ pub struct NamespacePlan {
     /// The declared processes besides PID 1, in the order of creation.
     pub processes: Vec<ProcessPlan>,
     /// Whether its init waits for what comes again.
-    pub comebacks: Comebacks,
+    pub restart_need: RestartNeed,
     /// Through what its processes report.
     pub channel: Channel,
 }
@@ -111,7 +111,7 @@ impl NamespacePlan {
     }
 
     /// True if nestns itself is PID 1, and thus parent of everything inside.
-    pub fn has_own_keeper(&self) -> bool {
+    pub fn forks_its_members(&self) -> bool {
         !matches!(self.init, InitPlan::Program(_))
     }
 }
@@ -128,7 +128,7 @@ impl NamespacePlan {
                 Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
             },
             processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
-            comebacks: Comebacks::None,
+            restart_need: RestartNeed::None,
             channel: Channel::Inherited,
         })
     }

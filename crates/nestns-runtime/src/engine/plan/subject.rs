@@ -8,7 +8,7 @@ use super::NamespaceIndex;
 
 /// A process of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Subject {
+pub struct ProcessKey {
     /// The namespace that it is a member of.
     pub namespace: NamespaceIndex,
     /// Which of its processes it is.
@@ -23,11 +23,11 @@ pub enum Slot {
     /// A declared process besides PID 1, by its place in the file, from 0 on.
     Process(u32),
     /// A program that `exec` starts in a standing tree, by a number of its own.
-    Session(u32),
+    Exec(u32),
     /// The command that asks whether the declared process in this place is ready.
     Probe(u32),
     /// The one command that `run` starts in a standing tree.
-    Visitor,
+    RunCommand,
 }
 
 impl Slot {
@@ -47,7 +47,7 @@ impl Slot {
         match self {
             Self::Init => Some(0),
             Self::Process(place) => place.checked_add(1),
-            Self::Session(_) | Self::Probe(_) | Self::Visitor => None,
+            Self::Exec(_) | Self::Probe(_) | Self::RunCommand => None,
         }
     }
 
@@ -63,14 +63,14 @@ impl fmt::Display for Slot {
         match self {
             Self::Init => write!(out, "0"),
             Self::Process(place) => write!(out, "{}", u64::from(*place) + 1),
-            Self::Session(number) => write!(out, "exec.{number}"),
+            Self::Exec(number) => write!(out, "exec.{number}"),
             Self::Probe(place) => write!(out, "probe.{place}"),
-            Self::Visitor => write!(out, "run"),
+            Self::RunCommand => write!(out, "run"),
         }
     }
 }
 
-impl Subject {
+impl ProcessKey {
     /// PID 1 of a namespace.
     pub fn init(namespace: NamespaceIndex) -> Self {
         Self { namespace, slot: Slot::Init }
@@ -82,24 +82,24 @@ impl Subject {
     }
 
     /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
-    pub fn visitor(namespace: Option<NamespaceIndex>) -> Self {
-        Self { namespace: namespace.unwrap_or(u32::MAX), slot: Slot::Visitor }
+    pub fn run_command(namespace: Option<NamespaceIndex>) -> Self {
+        Self { namespace: namespace.unwrap_or(u32::MAX), slot: Slot::RunCommand }
     }
 
     /// Whether it is that command, which no plan declares.
-    pub fn is_visitor(self) -> bool {
-        self.slot == Slot::Visitor
+    pub fn is_run_command(self) -> bool {
+        self.slot == Slot::RunCommand
     }
 
     /// A program that `exec` starts in a standing tree, by a number of its own.
     pub fn session(namespace: NamespaceIndex, number: u32) -> Self {
-        Self { namespace, slot: Slot::Session(number) }
+        Self { namespace, slot: Slot::Exec(number) }
     }
 
     /// The number of such a program.
-    pub fn session_number(self) -> Option<u32> {
+    pub fn exec_number(self) -> Option<u32> {
         match self.slot {
-            Slot::Session(number) => Some(number),
+            Slot::Exec(number) => Some(number),
             _ => None,
         }
     }
@@ -121,29 +121,22 @@ impl Subject {
     }
 
     /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
-    pub fn is_guest(self) -> bool {
-        matches!(self.slot, Slot::Session(_) | Slot::Probe(_) | Slot::Visitor)
+    pub fn is_from_outside(self) -> bool {
+        matches!(self.slot, Slot::Exec(_) | Slot::Probe(_) | Slot::RunCommand)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Slot, Subject};
+    use super::{ProcessKey, Slot};
 
     #[test]
     fn numbers_and_slots_are_the_same_order() {
         for number in [0, 1, 2, 77] {
             assert_eq!(Slot::nth(number).number(), Some(number));
         }
-        let ordered = [
-            Slot::nth(0),
-            Slot::nth(1),
-            Slot::nth(2),
-            Slot::Session(0),
-            Slot::Session(1),
-            Slot::Probe(0),
-            Slot::Visitor,
-        ];
+        let ordered =
+            [Slot::nth(0), Slot::nth(1), Slot::nth(2), Slot::Exec(0), Slot::Exec(1), Slot::Probe(0), Slot::RunCommand];
         assert!(ordered.is_sorted(), "{ordered:?}");
         assert_eq!(Slot::declared(3), Slot::nth(4));
         assert_eq!(Slot::Process(u32::MAX).index(), None);
@@ -151,24 +144,24 @@ mod tests {
 
     #[test]
     fn each_guest_is_of_one_kind() {
-        let process = Subject { namespace: 4, slot: Slot::Process(2) };
+        let process = ProcessKey { namespace: 4, slot: Slot::Process(2) };
         let probe = process.probe_of().expect("a declared process can be asked about");
         assert_eq!(probe.probed(), Some(process));
-        let (session, visitor) = (Subject::session(4, 2), Subject::visitor(Some(4)));
-        for guest in [probe, session, visitor] {
-            assert!(guest.is_guest() && !guest.is_init() && guest.slot.number().is_none());
-            assert_eq!(guest.probe_of(), None);
+        let (session, run_command) = (ProcessKey::session(4, 2), ProcessKey::run_command(Some(4)));
+        for outside in [probe, session, run_command] {
+            assert!(outside.is_from_outside() && !outside.is_init() && outside.slot.number().is_none());
+            assert_eq!(outside.probe_of(), None);
         }
-        assert_eq!((session.session_number(), probe.session_number(), visitor.session_number()), (Some(2), None, None));
-        assert!(visitor.is_visitor() && !session.is_visitor() && !probe.is_visitor());
-        assert!(!process.is_guest() && !Subject::init(4).is_guest());
-        assert_eq!(Subject::init(4).probe_of(), None);
+        assert_eq!((session.exec_number(), probe.exec_number(), run_command.exec_number()), (Some(2), None, None));
+        assert!(run_command.is_run_command() && !session.is_run_command() && !probe.is_run_command());
+        assert!(!process.is_from_outside() && !ProcessKey::init(4).is_from_outside());
+        assert_eq!(ProcessKey::init(4).probe_of(), None);
     }
 
     #[test]
     fn a_subject_is_short_on_the_wire() {
-        let written = |subject: Subject| postcard::to_stdvec(&subject).unwrap().len();
-        assert_eq!(written(Subject::init(7)), 2);
-        assert_eq!(written(Subject { namespace: 7, slot: Slot::Process(9) }), 3);
+        let written = |subject: ProcessKey| postcard::to_stdvec(&subject).unwrap().len();
+        assert_eq!(written(ProcessKey::init(7)), 2);
+        assert_eq!(written(ProcessKey { namespace: 7, slot: Slot::Process(9) }), 3);
     }
 }

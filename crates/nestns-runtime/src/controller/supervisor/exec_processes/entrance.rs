@@ -8,9 +8,9 @@ use nix::unistd::Pid;
 
 use super::GRACE;
 use crate::controller::supervisor::edge::Edge;
-use crate::engine::keeper::Entrance;
-use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessPlan, Subject};
-use nestns_client::protocol::message::{Execution, Problem, Target};
+use crate::engine::children::Entrance;
+use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan};
+use nestns_client::protocol::message::{ExecRequest, RequestError, Target};
 use nestns_observe::thread;
 use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
@@ -24,14 +24,14 @@ pub(super) fn find(
     edge: &dyn Edge,
     entered: &mut Entered,
     namespace: NamespaceIndex,
-    execution: &Execution,
-) -> Result<(Entrance, Option<Identity>), Problem> {
-    let gone = |path: &str| Problem::TargetEnded { path: path.to_owned() };
+    execution: &ExecRequest,
+) -> Result<(Entrance, Option<Identity>), RequestError> {
+    let gone = |path: &str| RequestError::TargetEnded { path: path.to_owned() };
     let (path, pid, start_time) = if let Some(Target { path, pid, start_time }) = &execution.beside {
         (path.clone(), *pid, *start_time)
     } else {
         let path = format!("{}/init", execution.namespace);
-        let record = edge.tree().roster.get(Subject::init(namespace));
+        let record = edge.tree().roster.get(ProcessKey::init(namespace));
         let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
         let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
         (path, pid, facts.start_time)
@@ -39,7 +39,7 @@ pub(super) fn find(
     let pid = Pid::from_raw(pid);
     let mut process = edge.kernel().open(pid, start_time).map_err(|_| gone(&path))?;
     let unreadable =
-        |error: std::io::Error| Problem::NamespacesUnreadable { path: path.clone(), reason: of_io(&error) };
+        |error: std::io::Error| RequestError::NamespacesUnreadable { path: path.clone(), reason: of_io(&error) };
     let only = execution.only.as_deref();
     // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out once.
     let is_settled = execution.beside.is_none()
@@ -74,7 +74,7 @@ pub(super) fn find(
 /// The plan of a process, by what a client wants and what its namespace says.
 pub(super) fn plan(
     path: String,
-    execution: Execution,
+    execution: ExecRequest,
     identity: Option<Identity>,
     home: &NamespacePlan,
 ) -> ProcessPlan {

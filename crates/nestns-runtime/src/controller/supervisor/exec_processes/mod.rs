@@ -21,19 +21,19 @@ use super::rules;
 use crate::controller::asker::Asker;
 use crate::controller::control::server::ClientId;
 use crate::controller::diagnosis::inside;
-use crate::controller::errno_hints::{Occasion, meaning};
+use crate::controller::errno_hints::{Occasion, errno_hint};
 use crate::controller::exec_records::ExecRecord;
-use crate::controller::start_error::{refusal_sentence, sentence};
+use crate::controller::start_error::{exec_error_sentence, sentence};
 use crate::controller::tree::Tree;
 use crate::controller::truth_file::Revision;
+use crate::engine::children::{BuildError, OutsideProcess};
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::Failure;
-use crate::engine::keeper::{Guest, Setback};
-use crate::engine::plan::{NamespaceIndex, Slot, Subject};
-use crate::engine::refusal::Refusal;
+use crate::engine::plan::{NamespaceIndex, ProcessKey, Slot};
 use crate::engine::report::Ending;
 use entrance::Entered;
 use nestns_client::journal::event::Event;
-use nestns_client::protocol::message::{Execution, Problem, Reply};
+use nestns_client::protocol::message::{ExecRequest, Reply, RequestError};
 use nestns_sys::errno::spelled;
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
@@ -57,7 +57,7 @@ struct ExecProcess {
     deadline: Option<Moment>,
     /// Its session in the sense of setsid(2): its own number on the host.
     leader: Pid,
-    subject: Subject,
+    subject: ProcessKey,
     /// The revision of the tree with which it was first there.
     since: Revision,
 }
@@ -80,7 +80,13 @@ impl ExecProcesses {
     }
 
     /// Starts a process for a client.
-    pub(super) fn begin(&mut self, edge: &mut dyn Edge, asker: Asker, execution: Execution, descriptors: Vec<OwnedFd>) {
+    pub(super) fn begin(
+        &mut self,
+        edge: &mut dyn Edge,
+        asker: Asker,
+        execution: ExecRequest,
+        descriptors: Vec<OwnedFd>,
+    ) {
         if !edge.is_connected(asker) {
             // Its end would be the first that it hears.
             return;
@@ -98,36 +104,36 @@ impl ExecProcesses {
         &mut self,
         edge: &mut dyn Edge,
         asker: Asker,
-        execution: Execution,
+        execution: ExecRequest,
         descriptors: Vec<OwnedFd>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), RequestError> {
         rules::refuse_unless_running(edge.tree())?;
         if self.all.len() >= MOST {
-            return Err(Problem::TooManyPrograms { most: MOST });
+            return Err(RequestError::TooManyPrograms { most: MOST });
         }
         let index = rules::find_open_namespace(edge.tree(), &execution.namespace)?;
         rules::refuse_paused(edge.tree(), index)?;
         let (entrance, identity) = entrance::find(edge, &mut self.entered, index, &execution)?;
         let number = self.free_number(edge.tree(), index);
-        let subject = Subject::session(index, number);
+        let subject = ProcessKey::session(index, number);
         let path = format!("{}/exec.{number}", execution.namespace);
         let is_logged = execution.detached;
         let streams = match <[OwnedFd; 3]>::try_from(descriptors) {
             _ if execution.detached => None,
             Ok(streams) => Some(streams),
-            Err(_) => return Err(Problem::StreamsMissing),
+            Err(_) => return Err(RequestError::StreamsMissing),
         };
         let argv = execution.argv.clone();
         let home = edge.tree().plan.namespace(index);
         let process = entrance::plan(path.clone(), execution, identity, &home);
         let record = ExecRecord::new(path.clone(), home.path.clone(), argv, asker.by);
-        edge.tree_mut().guests.add(subject, ExecRecord { is_logged, ..record });
+        edge.tree_mut().exec_records.add(subject, ExecRecord { is_logged, ..record });
         let since = edge.tree().revision();
-        let leader = match edge.start(Guest { subject, process, entrance, streams }) {
+        let leader = match edge.start(OutsideProcess { subject, process, entrance, streams }) {
             Ok(leader) => leader,
-            Err(setback) => return Err(give_up(edge, subject, &path, setback)),
+            Err(build_error) => return Err(give_up(edge, subject, &path, build_error)),
         };
-        edge.tree_mut().guests.forked(subject, leader);
+        edge.tree_mut().exec_records.forked(subject, leader);
         let process = ExecProcess { path, asker: Some(asker), ending: None, deadline: None, leader, subject, since };
         self.all.insert(number, process);
         Ok(())
@@ -148,14 +154,14 @@ impl ExecProcesses {
     }
 
     /// Tells the client that its process has become its program.
-    pub(super) fn on_started(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: Subject) {
-        let Some(number) = subject.session_number() else { return };
+    pub(super) fn on_started(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: ProcessKey) {
+        let Some(number) = subject.exec_number() else { return };
         let Some(process) = self.all.get_mut(&number) else { return };
         let (ending, asker) = (process.ending, process.asker);
         edge.record_start(subject);
         if let Some(asker) = asker {
             let (path, pids) = (edge.tree().path(subject), edge.tree().pids(subject));
-            if edge.tree().guests.get(subject).is_some_and(|record| record.is_logged) {
+            if edge.tree().exec_records.get(subject).is_some_and(|record| record.is_logged) {
                 // From here on it is on its own: the client may leave, and look for it.
                 process.asker = None;
                 edge.write_truth(Truth::Due);
@@ -172,10 +178,10 @@ impl ExecProcesses {
         &mut self,
         edge: &mut dyn Edge,
         attachments: &mut Attachments,
-        subject: Subject,
-        refusal: &Refusal,
+        subject: ProcessKey,
+        refusal: &ExecError,
     ) {
-        let message = refusal_sentence(refusal);
+        let message = exec_error_sentence(refusal);
         edge.record_exec(subject, Some(&message));
         self.answer(edge, attachments, subject, Reply::Refused { message, status: refusal.status() });
     }
@@ -184,11 +190,11 @@ impl ExecProcesses {
     pub(super) fn on_failed(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, failure: &Failure) {
         let path = edge.tree().path(failure.subject);
         let problem = problem_of(edge.tree(), &path, failure);
-        self.answer(edge, attachments, failure.subject, Reply::Problem(problem));
+        self.answer(edge, attachments, failure.subject, Reply::RequestError(problem));
     }
 
-    fn answer(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: Subject, reply: Reply) {
-        let Some(process) = subject.session_number().and_then(|number| self.all.get_mut(&number)) else { return };
+    fn answer(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: ProcessKey, reply: Reply) {
+        let Some(process) = subject.exec_number().and_then(|number| self.all.get_mut(&number)) else { return };
         let ending = process.ending;
         if let Some(asker) = process.asker.take() {
             edge.reply(asker, reply);
@@ -203,10 +209,10 @@ impl ExecProcesses {
         &mut self,
         edge: &mut dyn Edge,
         attachments: &mut Attachments,
-        subject: Subject,
+        subject: ProcessKey,
         ending: Ending,
     ) {
-        let Some(number) = subject.session_number() else { return };
+        let Some(number) = subject.exec_number() else { return };
         if edge.awaits_outcome(subject)
             && let Some(process) = self.all.get_mut(&number)
         {
@@ -217,8 +223,8 @@ impl ExecProcesses {
         edge.terminals().end(subject);
         edge.record_exit(subject, ending, None);
         attachments.end(edge, subject, ending);
-        let has_launched = edge.tree().guests.get(subject).is_none_or(|guest| guest.has_launched);
-        edge.tree_mut().guests.end(subject, ending.into());
+        let has_launched = edge.tree().exec_records.get(subject).is_none_or(|exec| exec.has_launched);
+        edge.tree_mut().exec_records.end(subject, ending.into());
         let Some(process) = self.all.remove(&number) else { return };
         if let Some(asker) = process.asker {
             edge.write_truth(Truth::Withdrawn(process.since));
@@ -226,7 +232,7 @@ impl ExecProcesses {
             let reply = if has_launched {
                 Reply::Ended(ending.into())
             } else {
-                Reply::Problem(Problem::EndedBeforeExec { path: process.path.clone() })
+                Reply::RequestError(RequestError::EndedBeforeExec { path: process.path.clone() })
             };
             edge.reply(asker, reply);
         }
@@ -240,14 +246,14 @@ impl ExecProcesses {
     pub(super) fn forward(&mut self, edge: &mut dyn Edge, asker: Asker, number: u32, signal: i32) -> Reply {
         let process = self.all.get(&number);
         let own = process.filter(|process| process.asker.is_some_and(|own| own.client == asker.client));
-        let Some(process) = own else { return Reply::Problem(Problem::ProgramEnded) };
+        let Some(process) = own else { return Reply::RequestError(RequestError::ProgramEnded) };
         match edge.signal(process.subject, signal) {
             Ok(()) => {
                 let signal = Signal::from_number(signal).to_string();
                 edge.record(&Event::Signal { path: &process.path, signal: &signal, by: Some(asker.by) });
                 Reply::Done
             }
-            Err(errno) => Reply::Problem(Problem::Unsignalled { reason: spelled(errno) }),
+            Err(errno) => Reply::RequestError(RequestError::Unsignalled { reason: spelled(errno) }),
         }
     }
 
@@ -261,11 +267,11 @@ impl ExecProcesses {
     ) -> Reply {
         let process = self.all.get_mut(&number);
         let own = process.filter(|process| process.asker.is_some_and(|asker| asker.client == client));
-        let Some(process) = own else { return Reply::Problem(Problem::ProgramEnded) };
+        let Some(process) = own else { return Reply::RequestError(RequestError::ProgramEnded) };
         if let Some(terminal) = descriptors.into_iter().next() {
             // As long as the other side of its terminal is held, it is not hung up.
             if let Err(errno) = edge.terminals().keep(process.subject, terminal) {
-                return Reply::Problem(Problem::TerminalLost { reason: spelled(errno) });
+                return Reply::RequestError(RequestError::TerminalLost { reason: spelled(errno) });
             }
         }
         process.asker = None;
@@ -285,7 +291,7 @@ impl ExecProcesses {
     }
 
     /// Tells all that a stop has begun; those that do not leave go with their namespace.
-    pub(super) fn hang_up_all(&self, edge: &mut dyn Edge) {
+    pub(super) fn close_all(&self, edge: &mut dyn Edge) {
         for process in self.all.values() {
             edge.signal_session(process.leader, libc::SIGHUP);
             edge.record(&Event::Signal { path: &process.path, signal: "HUP", by: None });
@@ -293,7 +299,7 @@ impl ExecProcesses {
     }
 
     /// Tells those in some of the namespaces, which are taken down.
-    pub(super) fn hang_up_inside(&self, edge: &mut dyn Edge, namespaces: &Range<NamespaceIndex>) {
+    pub(super) fn close_inside(&self, edge: &mut dyn Edge, namespaces: &Range<NamespaceIndex>) {
         for process in self.all.values().filter(|process| namespaces.contains(&process.subject.namespace)) {
             edge.signal_session(process.leader, libc::SIGHUP);
         }
@@ -321,22 +327,22 @@ impl ExecProcesses {
 }
 
 /// Forgets a process that could not be forked, and says why.
-fn give_up(edge: &mut dyn Edge, subject: Subject, path: &str, setback: Setback) -> Problem {
+fn give_up(edge: &mut dyn Edge, subject: ProcessKey, path: &str, build_error: BuildError) -> RequestError {
     // A process in between has told more than how it ended.
     edge.drain(Source::Inherited);
-    let cause = edge.tree().guests.get(subject).and_then(|guest| guest.setback.clone());
-    edge.tree_mut().guests.remove(subject);
-    match setback {
-        Setback::Failed(failure) => problem_of(edge.tree(), path, cause.as_ref().unwrap_or(&failure)),
-        Setback::Interrupted => Problem::TopologyStopping,
+    let cause = edge.tree().exec_records.get(subject).and_then(|exec| exec.build_error.clone());
+    edge.tree_mut().exec_records.remove(subject);
+    match build_error {
+        BuildError::Failed(failure) => problem_of(edge.tree(), path, cause.as_ref().unwrap_or(&failure)),
+        BuildError::Interrupted => RequestError::TopologyStopping,
     }
 }
 
 /// A failure as an answer, with what it means as long as what it was about is there.
-fn problem_of(tree: &Tree, path: &str, failure: &Failure) -> Problem {
-    let home = Subject { slot: Slot::Process(0), ..failure.subject };
+fn problem_of(tree: &Tree, path: &str, failure: &Failure) -> RequestError {
+    let home = ProcessKey { slot: Slot::Process(0), ..failure.subject };
     let inside = inside(&tree.roster, home);
     let level = tree.plan.namespace(home.namespace).level();
-    let help = meaning(&Occasion::of(failure, level, &inside));
-    Problem::Failed { what: format!("`{path}`"), reason: sentence(failure), help, status: 1 }
+    let help = errno_hint(&Occasion::of(failure, level, &inside));
+    RequestError::Failed { what: format!("`{path}`"), reason: sentence(failure), help, status: 1 }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::controller::target::Target;
-use crate::engine::plan::{Plan, Subject};
+use crate::engine::plan::{Plan, ProcessKey};
 use nestns_sys::moment::Moment;
 use nestns_topology::RestartPolicy;
 
@@ -25,7 +25,7 @@ struct Row {
 
 /// Everything that has been started again, or is about to be.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(BTreeMap<Subject, Row>);
+pub(super) struct Backoff(BTreeMap<ProcessKey, Row>);
 
 impl Backoff {
     /// True if any restart is to come.
@@ -34,12 +34,12 @@ impl Backoff {
     }
 
     /// True if this one is.
-    pub(super) fn is_awaited(&self, subject: Subject) -> bool {
+    pub(super) fn is_awaited(&self, subject: ProcessKey) -> bool {
         self.0.get(&subject).is_some_and(|restart| restart.due.is_some())
     }
 
     /// The number of restarts in a row that this one has had.
-    pub(super) fn row(&self, subject: Subject) -> Option<u32> {
+    pub(super) fn row(&self, subject: ProcessKey) -> Option<u32> {
         self.0.get(&subject).map(|restart| restart.count)
     }
 
@@ -49,14 +49,19 @@ impl Backoff {
     }
 
     /// Notes that one has been started again.
-    pub(super) fn began(&mut self, subject: Subject, at: Moment) {
+    pub(super) fn began(&mut self, subject: ProcessKey, at: Moment) {
         if let Some(restart) = self.0.get_mut(&subject) {
             restart.began = Some(at);
         }
     }
 
     /// Plans the next restart; `None` if there were as many as there may be.
-    pub(super) fn plan(&mut self, subject: Subject, policy: RestartPolicy, ended: Moment) -> Option<(u32, Duration)> {
+    pub(super) fn plan(
+        &mut self,
+        subject: ProcessKey,
+        policy: RestartPolicy,
+        ended: Moment,
+    ) -> Option<(u32, Duration)> {
         let restart = self.0.entry(subject).or_default();
         if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::row_ends_after(restart.delay)) {
             restart.count = 0;
@@ -69,7 +74,7 @@ impl Backoff {
     }
 
     /// Takes those whose time has come.
-    pub(super) fn take_due(&mut self, now: Moment) -> Vec<Subject> {
+    pub(super) fn take_due(&mut self, now: Moment) -> Vec<ProcessKey> {
         let mut due = Vec::new();
         for (subject, restart) in &mut self.0 {
             if restart.due.is_some_and(|at| at <= now) {
@@ -81,7 +86,7 @@ impl Backoff {
     }
 
     /// Puts one off that cannot come yet.
-    pub(super) fn postpone(&mut self, subject: Subject, until: Moment) {
+    pub(super) fn postpone(&mut self, subject: ProcessKey, until: Moment) {
         if let Some(restart) = self.0.get_mut(&subject) {
             restart.due = Some(until);
         }
@@ -104,7 +109,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Backoff;
-    use crate::engine::plan::{Slot, Subject};
+    use crate::engine::plan::{ProcessKey, Slot};
     use nestns_sys::moment::Moment;
     use nestns_topology::{RestartPolicy, RestartWhen};
 
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_row_ends_when_there_were_enough() {
-        let (mut backoff, subject) = (Backoff::default(), Subject { namespace: 3, slot: Slot::nth(1) });
+        let (mut backoff, subject) = (Backoff::default(), ProcessKey { namespace: 3, slot: Slot::nth(1) });
         let now = Moment::now();
         assert_eq!(backoff.plan(subject, POLICY, now), Some((1, Duration::from_millis(100))));
         assert!(backoff.is_awaited(subject));
@@ -126,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_long_run_begins_a_new_row() {
-        let (mut backoff, subject) = (Backoff::default(), Subject { namespace: 3, slot: Slot::nth(1) });
+        let (mut backoff, subject) = (Backoff::default(), ProcessKey { namespace: 3, slot: Slot::nth(1) });
         let now = Moment::now();
         for _ in 0..2 {
             backoff.plan(subject, POLICY, now);

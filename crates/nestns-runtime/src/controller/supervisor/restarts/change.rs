@@ -18,13 +18,13 @@ use crate::controller::supervisor::exec_processes::ExecProcesses;
 use crate::controller::supervisor::readying::Probes;
 use crate::controller::supervisor::stop::{self, Stop};
 use crate::controller::target::Target;
+use crate::engine::control_channel::Answer;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate;
-use crate::engine::line::Answer;
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_client::documents::Timeline;
 use nestns_client::journal::event::{Caller, Event, Stage as Halt};
-use nestns_client::protocol::message::{Force, Problem, Reply};
+use nestns_client::protocol::message::{Force, Reply, RequestError};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::Terminal;
@@ -47,7 +47,7 @@ enum Phase {
     Holding,
     Leaving(Stop),
     Renewing(Rebuild),
-    Standing { subjects: Vec<Subject>, until: Moment },
+    Standing { subjects: Vec<ProcessKey>, until: Moment },
     Clearing { trouble: Box<StartError>, until: Moment },
     Over(Outcome),
 }
@@ -60,7 +60,7 @@ pub(super) enum Outcome {
     /// They are there anew.
     Back,
     /// They were killed, and do not end.
-    Stuck(Problem),
+    Stuck(RequestError),
     /// They could not be created again.
     Failed(Box<StartError>),
 }
@@ -87,7 +87,7 @@ impl Change {
     }
 
     /// True if something belongs to its targets.
-    pub(super) fn concerns(&self, edge: &dyn Edge, subject: Subject) -> bool {
+    pub(super) fn concerns(&self, edge: &dyn Edge, subject: ProcessKey) -> bool {
         self.wish.targets.iter().any(|part| part.contains(&edge.tree().plan, subject))
     }
 
@@ -120,12 +120,17 @@ impl Change {
         let reply = match &outcome {
             Outcome::Down(timeline) => Reply::Stopped(timeline.clone()),
             Outcome::Back => Reply::Restarted(paths().collect()),
-            Outcome::Stuck(problem) => Reply::Problem(problem.clone()),
+            Outcome::Stuck(problem) => Reply::RequestError(problem.clone()),
             Outcome::Failed(trouble) => {
                 let paths: Vec<String> = paths().map(|path| format!("`{path}`")).collect();
                 let what = format!("could not restart {}", paths.join(", "));
                 let reason = trouble.to_string();
-                Reply::Problem(Problem::Failed { what, reason, help: trouble.help(), status: trouble.status() })
+                Reply::RequestError(RequestError::Failed {
+                    what,
+                    reason,
+                    help: trouble.help(),
+                    status: trouble.status(),
+                })
             }
         };
         (wish, Some(outcome), reply)
@@ -195,7 +200,7 @@ impl Change {
         let mut is_held = true;
         for part in &self.wish.targets {
             if let Some(holder) = part.holder(&plan)
-                && edge.tree().lives(Subject::init(holder))
+                && edge.tree().lives(ProcessKey::init(holder))
                 && matches!(edge.reach(holder), Reach::Waiting(_))
             {
                 is_held = false;
@@ -209,7 +214,7 @@ impl Change {
         let subjects = self.subjects(edge);
         stop::note_receptions(edge, &subjects);
         for part in &self.wish.targets {
-            exec.hang_up_inside(edge, &part.namespaces(&plan));
+            exec.close_inside(edge, &part.namespaces(&plan));
         }
         if self.wish.aim == Aim::Down {
             let by = self.caller();
@@ -220,7 +225,7 @@ impl Change {
             }
         }
         let asked = self.wish.targets.iter().flat_map(|part| part.asked(&plan));
-        let asked: Vec<Subject> = asked.filter(|&subject| edge.tree().lives(subject)).collect();
+        let asked: Vec<ProcessKey> = asked.filter(|&subject| edge.tree().lives(subject)).collect();
         let end = match self.wish.force {
             Force::AskWithin(milliseconds) => Some(edge.now().plus(Duration::from_millis(milliseconds))),
             Force::Ask | Force::Kill => None,
@@ -246,7 +251,7 @@ impl Change {
         let now = edge.now();
         if stop.is_stuck(now) {
             let stuck: Vec<String> = stop.rest().into_iter().map(|subject| edge.tree().path(subject)).collect();
-            return Some(Phase::Over(Outcome::Stuck(Problem::Stuck { paths: stuck })));
+            return Some(Phase::Over(Outcome::Stuck(RequestError::Stuck { paths: stuck })));
         }
         if stop.takes_countdown(now) && !self.wish.askers.is_empty() {
             let list = stop::countdown(&stop::waiting_among(edge.tree(), &self.subjects(edge), now));
@@ -275,7 +280,7 @@ impl Change {
     fn begin_renewing(&self, edge: &mut dyn Edge, peers: &mut Peers<'_>) -> Phase {
         let plan = edge.tree().plan;
         let targets = &self.wish.targets;
-        let is_own = |subject: Subject| targets.iter().any(|part| part.contains(&plan, subject));
+        let is_own = |subject: ProcessKey| targets.iter().any(|part| part.contains(&plan, subject));
         edge.tree_mut().setbacks.retain(|failure| !is_own(failure.subject));
         peers.dependencies.forget(is_own);
         let by = self.caller();
@@ -299,7 +304,7 @@ impl Change {
 
     fn renew(&mut self, edge: &mut dyn Edge) -> Option<Phase> {
         loop {
-            if let Some(failure) = self.setback(edge) {
+            if let Some(failure) = self.build_error(edge) {
                 return Some(self.begin_clearing(edge, failure));
             }
             let Phase::Renewing(rebuild) = &mut self.phase else { return None };
@@ -312,7 +317,7 @@ impl Change {
                 Err(failure) => {
                     // The process that has failed first has said so before; its keeper has only noticed.
                     edge.drain(Source::Reports);
-                    let failure = self.setback(edge).unwrap_or(failure);
+                    let failure = self.build_error(edge).unwrap_or(failure);
                     return Some(self.begin_clearing(edge, failure));
                 }
             }
@@ -321,12 +326,12 @@ impl Change {
 
     /// Waits until everything is there, makes sure that it is what it should be, and lets it go.
     fn stand(&mut self, edge: &mut dyn Edge, dependencies: &mut Dependencies) -> Option<Phase> {
-        let setback = self.setback(edge);
+        let build_error = self.build_error(edge);
         let Phase::Standing { subjects, until } = &mut self.phase else { return None };
         let tree = edge.tree();
-        let state = |subject: Subject| tree.roster.get(subject).map(|record| record.state).unwrap_or_default();
+        let state = |subject: ProcessKey| tree.roster.get(subject).map(|record| record.state).unwrap_or_default();
         let trouble = |failure: Failure| Some(describe(&tree.roster, failure));
-        let trouble = if let Some(failure) = setback {
+        let trouble = if let Some(failure) = build_error {
             trouble(failure)
         } else if let Some(&dead) = subjects.iter().find(|&&subject| state(subject).is_over()) {
             trouble(Failure::new(dead, Stage::Died, Errno::UnknownErrno))
@@ -403,12 +408,12 @@ impl Change {
         Some(Phase::Over(Outcome::Failed(trouble)))
     }
 
-    fn subjects(&self, edge: &dyn Edge) -> Vec<Subject> {
+    fn subjects(&self, edge: &dyn Edge) -> Vec<ProcessKey> {
         self.wish.targets.iter().flat_map(|part| part.subjects(&edge.tree().plan)).collect()
     }
 
     /// The first failure in what is being created.
-    fn setback(&self, edge: &dyn Edge) -> Option<Failure> {
+    fn build_error(&self, edge: &dyn Edge) -> Option<Failure> {
         edge.tree().setbacks.iter().find(|failure| self.concerns(edge, failure.subject)).cloned()
     }
 
@@ -420,7 +425,7 @@ impl Change {
     /// Has the guardian, which keeps a descriptor of every root, let go of those that have ended.
     fn forget_ended_roots(&self, edge: &mut dyn Edge) {
         let plan = edge.tree().plan;
-        let is_root = |subject: Subject| subject.is_init() && plan.namespace(subject.namespace).parent.is_none();
+        let is_root = |subject: ProcessKey| subject.is_init() && plan.namespace(subject.namespace).parent.is_none();
         if self.wish.targets.iter().any(|part| is_root(part.0)) {
             edge.forget_ended_roots();
         }

@@ -27,10 +27,10 @@ use crate::controller::control_channels::Reach;
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
 use crate::controller::target::{self, Target};
-use crate::engine::line::{Answer, Command};
-use crate::engine::plan::{Comebacks, InitPlan, NamespaceIndex, Plan, Subject};
+use crate::engine::control_channel::{Answer, Command};
+use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey, RestartNeed};
 use crate::engine::report::Ending;
-use nestns_client::protocol::message::{Force, Problem, Reply};
+use nestns_client::protocol::message::{Force, Reply, RequestError};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::RestartWhen;
@@ -120,20 +120,20 @@ impl Restarts {
     }
 
     /// True if something belongs to a target that is being taken down or brought back: its end means nothing else.
-    pub(super) fn is_changing(&self, plan: &Plan, subject: Subject) -> bool {
+    pub(super) fn is_changing(&self, plan: &Plan, subject: ProcessKey) -> bool {
         let targets = self.under_way.iter().flat_map(|change| &change.wish.targets);
         targets.into_iter().any(|part| part.contains(plan, subject))
     }
 
     /// True if something that has ended is about to be started again.
-    pub(super) fn brings_back(&self, plan: &Plan, subject: Subject) -> bool {
+    pub(super) fn brings_back(&self, plan: &Plan, subject: ProcessKey) -> bool {
         let again = self.under_way.iter().filter(|change| change.wish.aim == Aim::Again);
         self.backoff.is_awaited(subject)
             || again.flat_map(|change| &change.wish.targets).any(|part| part.contains(plan, subject))
     }
 
     /// True if it is, or was taken down and can be: an end after which nothing that waits for it has waited in vain.
-    pub(super) fn may_bring_back(&self, plan: &Plan, subject: Subject) -> bool {
+    pub(super) fn may_bring_back(&self, plan: &Plan, subject: ProcessKey) -> bool {
         self.backoff.is_awaited(subject)
             || self.is_changing(plan, subject)
             || self.absent.iter().any(|part| part.contains(plan, subject))
@@ -142,9 +142,9 @@ impl Restarts {
     /// Takes targets down for a client, or brings them back, running or not.
     pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
         let Demand { paths, aim, force } = demand;
-        let targets = target::find(&edge.tree().plan, paths).map_err(|path| Problem::Undeclared { path });
+        let targets = target::find(&edge.tree().plan, paths).map_err(|path| RequestError::Undeclared { path });
         match rules::refuse_unless_running(edge.tree()).and(targets) {
-            Ok(targets) if targets.is_empty() => edge.refuse(asker, Problem::Nothing),
+            Ok(targets) if targets.is_empty() => edge.refuse(asker, RequestError::Nothing),
             Ok(targets) => {
                 let wish = Wish { aim, targets, author: Author::Client, force, askers: vec![asker] };
                 self.take_on(edge, pausing, wish);
@@ -210,7 +210,13 @@ impl Restarts {
     }
 
     /// True if something that has ended by itself is started again; then its end is no more than a note.
-    pub(super) fn comes_back(&mut self, edge: &mut dyn Edge, subject: Subject, success: bool, ending: Ending) -> bool {
+    pub(super) fn comes_back(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        success: bool,
+        ending: Ending,
+    ) -> bool {
         let tree = edge.tree();
         let plan = tree.plan;
         let policy = plan.namespace(subject.namespace).restart_of(subject.slot);
@@ -307,7 +313,7 @@ impl Restarts {
         for namespace in edge.lines() {
             let is_held = |part: &Target| part.holder(&plan) == Some(namespace);
             let changing = self.under_way.iter().flat_map(|change| {
-                let keepers = change.wish.targets.iter().map(|part| plan.keeper_of_subject(part.0));
+                let keepers = change.wish.targets.iter().map(|part| plan.parent_of(part.0));
                 change.wish.targets.iter().map(|part| part.holder(&plan)).chain(keepers)
             });
             let is_needed = self.absent.iter().any(is_held)
@@ -315,7 +321,7 @@ impl Restarts {
                 || changing.flatten().any(|holder| holder == namespace)
                 || (self.settled.contains(&namespace) && self.may_anything_come_to(edge, namespace));
             if !is_needed && edge.reach(namespace) != Reach::Busy {
-                edge.hang_up(namespace);
+                edge.close(namespace);
             }
         }
     }
@@ -337,7 +343,7 @@ impl Restarts {
 
     /// Takes in that a PID 1 has ended, and everything inside with it: nothing of that comes back by itself.
     pub(super) fn forget_inside(&mut self, plan: &Plan, index: NamespaceIndex) {
-        let whole = Target(Subject::init(index));
+        let whole = Target(ProcessKey::init(index));
         self.backoff.forget_inside(plan, whole);
         self.absent.retain(|part| *part == whole || !whole.contains(plan, part.0));
         let inside = whole.namespaces(plan);
@@ -353,7 +359,7 @@ impl Restarts {
             for asker in wish.askers {
                 match wish.aim {
                     Aim::Down => edge.tree_mut().stop_waiters.push(asker),
-                    Aim::Again => edge.refuse(asker, Problem::TopologyStopping),
+                    Aim::Again => edge.refuse(asker, RequestError::TopologyStopping),
                 }
             }
         }
@@ -367,7 +373,7 @@ impl Restarts {
         let namespace = plan.namespace(holder);
         // A pause init stays whatever ends.
         if matches!(namespace.init, InitPlan::Builtin)
-            && namespace.comebacks == Comebacks::Possible
+            && namespace.restart_need == RestartNeed::Possible
             && !self.may_anything_come_to(edge, holder)
         {
             self.to_settle.insert(holder);
@@ -377,7 +383,7 @@ impl Restarts {
     fn may_anything_come_to(&self, edge: &dyn Edge, holder: NamespaceIndex) -> bool {
         let tree = edge.tree();
         let plan = tree.plan;
-        let inside = Target(Subject::init(holder));
+        let inside = Target(ProcessKey::init(holder));
         inside.subjects(&plan).into_iter().any(|subject| {
             let part = Target(subject);
             part != inside

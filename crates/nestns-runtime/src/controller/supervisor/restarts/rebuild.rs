@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use crate::controller::control_channels::Reach;
 use crate::controller::supervisor::edge::Edge;
 use crate::controller::target::Target;
+use crate::engine::control_channel::{Answer, Command};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::line::{Answer, Command};
-use crate::engine::plan::{NamespaceIndex, Plan, Subject};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
@@ -23,7 +23,7 @@ const EXECUTION: Duration = Duration::from_secs(70);
 struct Order {
     to: Option<NamespaceIndex>,
     command: Command,
-    of: Subject,
+    of: ProcessKey,
 }
 
 /// What is still to be ordered.
@@ -51,16 +51,16 @@ impl Rebuild {
         let mut orders = VecDeque::new();
         for part in targets {
             let of = part.0;
-            let Subject { namespace, slot } = of;
-            let keeper = plan.keeper_of_subject(of);
+            let ProcessKey { namespace, slot } = of;
+            let children = plan.parent_of(of);
             let mut order = |to, command| orders.push_back(Order { to, command, of });
             if of.is_init() {
-                order(keeper, Command::Raise { namespace });
-            } else if keeper == Some(namespace) {
-                order(keeper, Command::Fork { slot });
+                order(children, Command::Raise { namespace });
+            } else if children == Some(namespace) {
+                order(children, Command::Fork { slot });
             } else {
-                order(keeper, Command::Join { namespace, slot });
-                if plan.namespace(namespace).has_own_keeper() {
+                order(children, Command::Join { namespace, slot });
+                if plan.namespace(namespace).forks_its_members() {
                     order(Some(namespace), Command::Member { slot });
                 }
             }
@@ -108,11 +108,11 @@ impl Rebuild {
                 None if until <= edge.now() => Err(failed(Errno::ETIMEDOUT)),
                 None => return Ok(Progress::Wait),
             },
-            (Some(keeper), None) => match edge.reach(keeper) {
+            (Some(children), None) => match edge.reach(children) {
                 Reach::Ready => {
                     let luggage = self.luggage.take();
                     self.given = Some(edge.now().plus(EXECUTION));
-                    edge.command(keeper, order.command, luggage.as_ref().map(AsFd::as_fd));
+                    edge.command(children, order.command, luggage.as_ref().map(AsFd::as_fd));
                     return Ok(Progress::Wait);
                 }
                 Reach::Waiting(_) | Reach::Busy => return Ok(Progress::Wait),

@@ -9,10 +9,10 @@ use super::super::fake::{Bench, KILLED, Setup, execution, start_of};
 use super::PAIR;
 use crate::controller::roster::State;
 use crate::controller::tree::Incident;
+use crate::engine::children::BuildError;
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate;
-use crate::engine::keeper::Setback;
-use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use nestns_client::protocol::message::{Awaited, Force, Request, Target};
 use nestns_observe::signals::Fate;
@@ -51,7 +51,7 @@ fn a_program_is_started_told_of_and_ends() {
             "reply 1: Began { session: 1, path: \"a/exec.1\", pids: [] }",
         ]
     );
-    bench.tree().guests.launched(exec);
+    bench.tree().exec_records.launched(exec);
     bench.end_of(exec, Ending::Exited(4));
     assert_eq!(bench.take(), ["event: exit a/exec.1 failed", "reply 1: Ended(Code(4))"]);
 }
@@ -105,11 +105,11 @@ fn a_program_that_ends_before_its_execution_is_known_is_answered_by_that() {
     bench.end_of(exec, Ending::Exited(127));
     assert_eq!(bench.take(), [""; 0], "what it has said last is still to be read");
     bench.supervisor.edge.awaited.remove(&exec);
-    let refusal = Refusal { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: "x".to_owned() };
+    let refusal = ExecError { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: "x".to_owned() };
     bench.happens(Incident::SessionRefused(exec, refusal));
     let orders = bench.take();
     assert_eq!(orders.iter().filter(|order| order.starts_with("reply 1: Refused")).count(), 1, "{orders:?}");
-    assert!(bench.tree().guests.get(exec).is_none(), "it is forgotten");
+    assert!(bench.tree().exec_records.get(exec).is_none(), "it is forgotten");
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn a_program_that_never_was_one_has_no_status() {
 #[test]
 fn a_program_that_cannot_be_forked_is_refused_and_forgotten() {
     let mut bench = Bench::running(PAIR);
-    bench.supervisor.edge.setback = Some(Setback::Interrupted);
+    bench.supervisor.edge.build_error = Some(BuildError::Interrupted);
     bench.exec(1, "a");
     let refused = "reply 1: the topology is being stopped; nothing can start in it any more";
     assert_eq!(bench.take(), ["start a/exec.1", refused]);
-    assert!(bench.tree().guests.find("a/exec.1").is_none());
+    assert!(bench.tree().exec_records.find("a/exec.1").is_none());
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_failure_on_the_way_is_told_with_its_path() {
 fn a_detached_program_is_on_its_own_as_soon_as_it_runs() {
     let mut bench = Bench::running(PAIR);
     let request =
-        Request::Execute(Box::new(nestns_client::protocol::message::Execution { detached: true, ..execution("a") }));
+        Request::Execute(Box::new(nestns_client::protocol::message::ExecRequest { detached: true, ..execution("a") }));
     bench.asks(1, request);
     let exec = bench.find_exec("a/exec.1");
     bench.happens(Incident::Started(exec));

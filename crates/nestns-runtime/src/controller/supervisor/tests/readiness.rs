@@ -9,9 +9,9 @@ use super::super::fake::{Bench, KILLED, Setup};
 use super::{NESTED, PAIR};
 use crate::controller::roster::State;
 use crate::controller::tree::{Arrival, Incident};
+use crate::engine::children::BuildError;
+use crate::engine::exec_error::ExecError;
 use crate::engine::failure::Stage;
-use crate::engine::keeper::Setback;
-use crate::engine::refusal::Refusal;
 use crate::engine::report::Ending;
 use nestns_sys::call::Call;
 
@@ -120,7 +120,7 @@ fn a_command_that_does_not_answer_is_killed() {
 fn a_command_that_cannot_be_started_is_tried_again() {
     let mut bench = Bench::standing(ASKED, Setup::default());
     assert!(bench.supervisor.open_gates());
-    bench.supervisor.edge.setback = Some(Setback::Interrupted);
+    bench.supervisor.edge.build_error = Some(BuildError::Interrupted);
     bench.starts("a/one");
     assert_eq!(bench.take_only("start"), ["start a/one"]);
     bench.after(SECOND);
@@ -133,7 +133,7 @@ fn a_command_that_is_not_there_is_told_once() {
     let probe = bench.find("a/one").probe_of().expect("a declared process");
     for expected in [vec!["note: ProbeRefused"], vec![]] {
         let refusal =
-            Refusal { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: String::new() };
+            ExecError { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: String::new() };
         bench.happens(Incident::ProbeRefused(probe, refusal));
         assert_eq!(bench.take(), expected);
     }

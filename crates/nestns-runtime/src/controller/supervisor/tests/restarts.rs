@@ -10,8 +10,8 @@ use crate::controller::control_channels::Reach;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::tree::Incident;
+use crate::engine::control_channel::Answer;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::line::Answer;
 use crate::engine::report::Ending;
 use nestns_client::protocol::message::Force;
 use nestns_sys::moment::Moment;
@@ -165,7 +165,7 @@ fn a_pid_1_that_hangs_up_fails_what_it_was_told() {
     let mut bench = Bench::running(PAIR);
     bench.restart(1, "a/one");
     bench.ends("a/one", Ending::Exited(0));
-    bench.happens(Incident::HungUp(0));
+    bench.happens(Incident::Closed(0));
     bench.after(SECOND * 3);
     assert_eq!(bench.take_only("reply 1: could not bring `a/one` back").len(), 1);
 }

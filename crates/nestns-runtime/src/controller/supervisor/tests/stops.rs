@@ -186,7 +186,7 @@ fn what_does_not_act_on_the_request_is_known_before_it_is_asked() {
     fates.insert((103, libc::SIGTERM), Fate::Dropped);
     bench.stop(1, Force::Ask);
     let (one, two, init) = (bench.find("a/one"), bench.find("a/two"), bench.find("a/init"));
-    let mut handled = |subject| bench.tree().roster.get(subject).unwrap().farewells.handled;
+    let mut handled = |subject| bench.tree().roster.get(subject).unwrap().stop_record.handled;
     assert_eq!((handled(init), handled(one), handled(two)), (Some(true), Some(true), Some(false)));
 }
 

@@ -40,7 +40,7 @@ pub(super) enum Tasks {
 
 /// Answer.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Glimpse {
+pub(super) enum ProbeAnswer {
     /// The errno for each number, 0 for success, and the identity if there is one.
     Numbers(Vec<(i32, u64)>),
     /// Properties of /proc, and its list.
@@ -58,9 +58,9 @@ pub(super) enum Glimpse {
 
 impl Question<'_> {
     /// Determines the answer.
-    pub(super) fn answer(&self, socket: Option<&std::os::fd::OwnedFd>) -> Glimpse {
+    pub(super) fn answer(&self, socket: Option<&std::os::fd::OwnedFd>) -> ProbeAnswer {
         let each = |numbers: &[i32], ask: fn(Pid) -> (i32, u64)| {
-            Glimpse::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
+            ProbeAnswer::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
         };
         match self {
             Self::Proc(tasks) => list(*tasks),
@@ -70,7 +70,7 @@ impl Question<'_> {
                 Ok(pidfd) => (0, identity::of(&pidfd).unwrap_or(0)),
                 Err(errno) => (errno as i32, 0),
             }),
-            Self::Credentials => Glimpse::Credentials(socket.map(super::senders::receive).unwrap_or_default()),
+            Self::Credentials => ProbeAnswer::Credentials(socket.map(super::senders::receive).unwrap_or_default()),
         }
     }
 }
@@ -79,7 +79,7 @@ fn errno(result: nix::Result<()>) -> i32 {
     result.map_or_else(|errno| errno as i32, |()| 0)
 }
 
-fn list(tasks: Tasks) -> Glimpse {
+fn list(tasks: Tasks) -> ProbeAnswer {
     // Where it is not in the namespace that this /proc belongs to, there is no `self`.
     let levels = Fields::own().chain("NSpid").map_or(0, |numbers| numbers.len());
     let numbers = |directory: &str| -> io::Result<Vec<i32>> {
@@ -95,7 +95,7 @@ fn list(tasks: Tasks) -> Glimpse {
         let threads = listed.iter().filter_map(|pid| numbers(&format!("/proc/{pid}/task")).ok());
         listed = threads.flatten().collect();
     }
-    Glimpse::Proc { levels, numbers: listed, hidden: hidden() }
+    ProbeAnswer::Proc { levels, numbers: listed, hidden: hidden() }
 }
 
 /// `hidepid=…` of what is mounted on /proc last.
@@ -106,6 +106,6 @@ fn hidden() -> Option<String> {
     Some(String::from_utf8_lossy(hidden).into_owned())
 }
 
-pub(super) fn failed(stage: &str, error: &io::Error) -> Glimpse {
-    Glimpse::Failed { stage: stage.to_owned(), errno: number_of(error) as i32 }
+pub(super) fn failed(stage: &str, error: &io::Error) -> ProbeAnswer {
+    ProbeAnswer::Failed { stage: stage.to_owned(), errno: number_of(error) as i32 }
 }

@@ -19,17 +19,17 @@ use std::io;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::machine::{Inhabitant, Machine, SpaceId};
+use super::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo};
 use super::translation;
 use nestns_sys::errno::spelled;
 use nestns_topology::expectation::Via;
-use probe::{Glimpse, Question, Tasks};
+use probe::{ProbeAnswer, Question, Tasks};
 
 /// Who looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observer {
     /// PID namespace that it is in.
-    pub space: SpaceId,
+    pub space: PidNamespaceId,
     /// Processes whose place it can take: the first that may be looked into is used. None is the caller's own place.
     pub candidates: Vec<i32>,
 }
@@ -87,7 +87,7 @@ pub struct View {
     /// Answer about all others.
     pub otherwise: Answer,
     /// Namespace whose numbers its /proc has, if that was asked; `None` if it has none of its own there.
-    pub proc: Option<SpaceId>,
+    pub proc: Option<PidNamespaceId>,
     /// Processes that its /proc hides, `hidepid=…`.
     pub hidden: Option<String>,
     /// Reason why nothing was measured.
@@ -118,17 +118,17 @@ impl View {
 /// Processes that are asked about, and the namespaces in which each is known.
 #[derive(Debug)]
 pub struct Rows<'a> {
-    machine: &'a Machine,
-    processes: Vec<&'a Inhabitant>,
+    machine: &'a HostSnapshot,
+    processes: Vec<&'a ProcessInfo>,
     /// Processes that have a number in a namespace, and the number, by namespace.
-    known: HashMap<SpaceId, Vec<(usize, i32)>>,
+    known: HashMap<PidNamespaceId, Vec<(usize, i32)>>,
 }
 
 impl<'a> Rows<'a> {
     /// Sorts the processes by the namespaces that see them.
-    pub fn new(machine: &'a Machine, processes: Vec<&'a Inhabitant>) -> Self {
-        let mut known: HashMap<SpaceId, Vec<(usize, i32)>> = HashMap::new();
-        let mut lines: HashMap<SpaceId, Vec<SpaceId>> = HashMap::new();
+    pub fn new(machine: &'a HostSnapshot, processes: Vec<&'a ProcessInfo>) -> Self {
+        let mut known: HashMap<PidNamespaceId, Vec<(usize, i32)>> = HashMap::new();
+        let mut lines: HashMap<PidNamespaceId, Vec<PidNamespaceId>> = HashMap::new();
         for (row, process) in processes.iter().enumerate() {
             // A process whose namespace may not be seen is in the reader's at least.
             let own = process.space.unwrap_or(machine.own());
@@ -141,12 +141,12 @@ impl<'a> Rows<'a> {
     }
 
     /// The processes.
-    pub fn processes(&self) -> &[&'a Inhabitant] {
+    pub fn processes(&self) -> &[&'a ProcessInfo] {
         &self.processes
     }
 
     /// Processes known in a namespace, and their numbers.
-    fn known(&self, space: SpaceId) -> &[(usize, i32)] {
+    fn known(&self, space: PidNamespaceId) -> &[(usize, i32)] {
         self.known.get(&space).map_or(&[], Vec::as_slice)
     }
 
@@ -176,23 +176,23 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
     let identities = if via == Via::Pidfd { identity::of_all(rows) } else { HashMap::new() };
     let look = |observer: &Observer| -> io::Result<View> {
         let mut view = View::new(via);
-        let glimpse = match via {
+        let probe_answer = match via {
             Via::Cred => credentials::measure(rows, observer)?,
             _ => entry::ask(rows.machine, observer, &question(via, &numbers, tasks))?,
         };
-        match glimpse {
-            Glimpse::Failed { stage, errno } => {
+        match probe_answer {
+            ProbeAnswer::Failed { stage, errno } => {
                 let errno = Errno::from_raw(errno);
                 view.trouble = Some(format!("cannot place a probe there: {stage}: {}", spelled(errno)));
             }
-            Glimpse::Numbers(answers) => {
+            ProbeAnswer::Numbers(answers) => {
                 judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities });
             }
-            Glimpse::Proc { levels, numbers, hidden } => {
+            ProbeAnswer::Proc { levels, numbers, hidden } => {
                 list(&mut view, rows, observer.space, levels, &numbers);
                 view.hidden = hidden;
             }
-            Glimpse::Credentials(delivered) => {
+            ProbeAnswer::Credentials(delivered) => {
                 let seen = delivered.into_iter().filter(|&(_, number)| number != 0);
                 view.cells.extend(seen.map(|(row, number)| (row as usize, Cell { number, answer: Answer::Yes })));
             }
@@ -237,7 +237,7 @@ impl Tried<'_> {
 }
 
 /// Attributes answers about numbers to processes.
-fn judge(view: &mut View, rows: &Rows<'_>, space: SpaceId, tried: &Tried<'_>) {
+fn judge(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, tried: &Tried<'_>) {
     let mut known = vec![false; rows.processes.len()];
     let mut borne = std::collections::HashSet::new();
     for &(row, number) in rows.known(space) {
@@ -269,12 +269,12 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: SpaceId, tried: &Tried<'_>) {
 }
 
 /// True if the kernel says that a number belongs to this process in a namespace.
-fn is_borne_by(machine: &Machine, space: SpaceId, number: i32, process: &Inhabitant) -> bool {
+fn is_borne_by(machine: &HostSnapshot, space: PidNamespaceId, number: i32, process: &ProcessInfo) -> bool {
     translation::bearer(machine.space(space), number) == Ok(Some(Pid::from_raw(process.pid())))
 }
 
 /// Attributes the entries of a /proc, which are numbers of the namespace that it was mounted in.
-fn list(view: &mut View, rows: &Rows<'_>, space: SpaceId, levels: usize, listed: &[i32]) {
+fn list(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, levels: usize, listed: &[i32]) {
     let line = rows.machine.line(space);
     // The observer has so many numbers there: its own level and those around it that this /proc knows of.
     view.proc = line.len().checked_sub(levels).and_then(|place| line.get(place)).copied().filter(|_| levels > 0);

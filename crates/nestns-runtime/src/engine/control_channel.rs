@@ -1,7 +1,7 @@
 //! Control channel between the controller and the PID 1 of a namespace, made on demand.
 //!
 //! It does not exist while a tree is built and idle: ten thousand namespaces would be ten thousand descriptors. The
-//! controller sends [`CALL`]; the init makes a socket pair and sends one end up the report channel ([`Report::Line`]).
+//! controller sends [`OPEN`]; the init makes a socket pair and sends one end up the report channel ([`Report::Line`]).
 //! From then on commands arrive on it, one at a time, each with one answer. The init never waits for it: it reads a
 //! bounded number of pending messages a turn, and an answer that does not fit means that the other end is not reading.
 //! As long as its channel is open the init does not end by itself; end of file means that the controller has closed it.
@@ -25,7 +25,7 @@ use nestns_sys::pidfd::Pidfd;
 
 /// Signal by which the controller requests a channel. It means something only from an ancestor, is ignored by default,
 /// and is never forwarded.
-pub const CALL: Signal = Signal::SIGURG;
+pub const OPEN: Signal = Signal::SIGURG;
 
 /// Greatest size of a message in bytes: a failure names a path.
 const LARGEST: usize = 16 * 1024;
@@ -96,7 +96,7 @@ pub enum Look<T> {
     /// No message at this moment.
     Nothing,
     /// The other side has closed its end, or is no copy of this program.
-    HungUp,
+    Closed,
 }
 
 /// One end of a control channel.
@@ -132,24 +132,24 @@ impl Line {
         let (length, descriptors) = match self.0.receive(&mut buffer, Wait::Never) {
             Ok(received) => (received.bytes, received.descriptors),
             Err(Errno::EAGAIN) => return Look::Nothing,
-            Err(_) => return Look::HungUp,
+            Err(_) => return Look::Closed,
         };
         if length == 0 {
-            return Look::HungUp;
+            return Look::Closed;
         }
-        message::read(&buffer[..length]).map_or(Look::HungUp, |said| Look::Heard(Heard { said, descriptors }))
+        message::read(&buffer[..length]).map_or(Look::Closed, |said| Look::Heard(Heard { said, descriptors }))
     }
 }
 
 /// The init's side of its control channel.
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct ControlChannel {
     line: Option<Line>,
     /// The controller's end, until the report channel takes it.
     offer: Option<OwnedFd>,
 }
 
-impl Desk {
+impl ControlChannel {
     /// Makes a channel, unless there is one that the controller holds: signals of other senders outside, as of
     /// `kill -URG -1`, change nothing. Without a free descriptor there is none, and the controller, which waits for it
     /// a bounded time, says so.
@@ -198,8 +198,8 @@ impl Desk {
         match self.line.as_ref()?.look() {
             Look::Heard(heard) => Some(heard),
             Look::Nothing => None,
-            Look::HungUp => {
-                self.hang_up();
+            Look::Closed => {
+                self.close();
                 None
             }
         }
@@ -209,12 +209,12 @@ impl Desk {
     pub fn answer(&mut self, answer: &Answer, pidfd: Option<&Pidfd>) {
         let descriptors: Vec<_> = pidfd.iter().map(AsFd::as_fd).collect();
         if self.line.as_ref().is_some_and(|line| line.say(answer, &descriptors).is_err()) {
-            self.hang_up();
+            self.close();
         }
     }
 
     /// Closes the channel.
-    pub fn hang_up(&mut self) {
+    pub fn close(&mut self) {
         *self = Self::default();
     }
 
@@ -230,74 +230,74 @@ mod tests {
 
     use nix::errno::Errno;
 
-    use super::{Answer, Channel, Command, Desk, Failure, Line, Look, Slot};
+    use super::{Answer, Channel, Command, ControlChannel, Failure, Line, Look, Slot};
     use crate::engine::failure::Stage;
-    use crate::engine::plan::Subject;
+    use crate::engine::plan::ProcessKey;
 
-    fn pair() -> (Desk, Line) {
+    fn pair() -> (ControlChannel, Line) {
         let (mine, theirs) = Channel::pair().unwrap();
-        (Desk { line: Some(Line(mine)), offer: None }, Line(theirs))
+        (ControlChannel { line: Some(Line(mine)), offer: None }, Line(theirs))
     }
 
     #[test]
     fn a_command_and_its_answer() {
-        let (mut desk, line) = pair();
-        assert!(desk.take().is_none());
+        let (mut control_channel, line) = pair();
+        assert!(control_channel.take().is_none());
         line.say(&Command::Fork { slot: Slot::Process(3) }, &[]).unwrap();
-        assert_eq!(desk.take().unwrap().said, Command::Fork { slot: Slot::Process(3) });
-        desk.answer(&Answer::Done, None);
+        assert_eq!(control_channel.take().unwrap().said, Command::Fork { slot: Slot::Process(3) });
+        control_channel.answer(&Answer::Done, None);
         assert!(matches!(line.look::<Answer>(), Look::Heard(heard) if heard.said == Answer::Done));
         assert!(matches!(line.look::<Answer>(), Look::Nothing));
     }
 
     #[test]
     fn nobody_is_waited_for() {
-        let (mut desk, line) = pair();
+        let (mut control_channel, line) = pair();
         // Unread answers fill the buffer, and then the channel is given up.
         for _ in 0..100_000 {
-            desk.answer(&Answer::Done, None);
+            control_channel.answer(&Answer::Done, None);
         }
-        assert!(!desk.is_open());
+        assert!(!control_channel.is_open());
         while matches!(line.look::<Answer>(), Look::Heard(_)) {}
-        assert!(matches!(line.look::<Answer>(), Look::HungUp));
+        assert!(matches!(line.look::<Answer>(), Look::Closed));
     }
 
     #[test]
     fn a_line_that_is_held_stays_the_one() {
-        let (mut desk, line) = pair();
-        desk.open();
+        let (mut control_channel, line) = pair();
+        control_channel.open();
         line.say(&Command::Settle, &[]).unwrap();
-        assert_eq!(desk.take().unwrap().said, Command::Settle);
+        assert_eq!(control_channel.take().unwrap().said, Command::Settle);
         drop(line);
-        desk.open();
-        assert!(desk.is_open() && desk.offers());
+        control_channel.open();
+        assert!(control_channel.is_open() && control_channel.offers());
     }
 
     #[test]
     fn what_is_no_command_is_no_line() {
-        let (mut desk, line) = pair();
+        let (mut control_channel, line) = pair();
         line.say(&[0xff_u8; 20].as_slice(), &[]).unwrap();
-        assert!(desk.take().is_none());
-        assert!(!desk.is_open());
+        assert!(control_channel.take().is_none());
+        assert!(!control_channel.is_open());
     }
     #[test]
     fn descriptors_travel_with_what_they_are_for() {
-        let (mut desk, line) = pair();
-        let raise = Command::Raise { namespace: 2 };
-        assert!(raise.takes_streams());
-        line.say(&raise, &[line.as_fd(), line.as_fd()]).unwrap();
+        let (mut control_channel, line) = pair();
+        let create = Command::Raise { namespace: 2 };
+        assert!(create.takes_streams());
+        line.say(&create, &[line.as_fd(), line.as_fd()]).unwrap();
         line.say(&Command::Member { slot: Slot::Process(0) }, &[]).unwrap();
-        assert_eq!(desk.take().map(|heard| (heard.said, heard.descriptors.len())), Some((raise, 2)));
-        let member = desk.take().unwrap();
+        assert_eq!(control_channel.take().map(|heard| (heard.said, heard.descriptors.len())), Some((create, 2)));
+        let member = control_channel.take().unwrap();
         assert!(!member.said.takes_streams() && member.descriptors.is_empty());
     }
 
     #[test]
     fn a_failure_is_an_answer_with_all_that_it_says() {
-        let (mut desk, line) = pair();
-        let subject = Subject { namespace: 1, slot: Slot::Process(7) };
+        let (mut control_channel, line) = pair();
+        let subject = ProcessKey { namespace: 1, slot: Slot::Process(7) };
         let failure = Failure::with(subject, Stage::WorkingDirectory, Errno::ENOENT, "/nowhere".repeat(500));
-        desk.answer(&Answer::Failed(failure.clone()), None);
+        control_channel.answer(&Answer::Failed(failure.clone()), None);
         let Look::Heard(heard) = line.look::<Answer>() else { panic!("it is an answer") };
         assert_eq!(heard.said, Answer::Failed(failure));
     }

@@ -5,14 +5,14 @@
 //! further numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with
 //! 10,000).
 //!
-//! Reading order: [`Keeper::raise`], `delivery` (the fork itself), `joining` (processes from outside), `renewal`
+//! Reading order: [`Children::create`], `delivery` (the fork itself), `joining` (processes from outside), `renewal`
 //! (restarts).
 
 mod crossing;
-mod delivery;
 mod joining;
-mod patience;
-mod renewal;
+mod rebuild;
+mod spawn;
+mod wait_hook;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -20,30 +20,30 @@ use nix::errno::Errno;
 use nix::unistd::{ForkResult, Pid};
 
 pub use crossing::Crossing;
-pub use joining::{Entrance, Guest};
-pub use patience::{Patience, Setback, Undisturbed};
+pub use joining::{Entrance, OutsideProcess};
+pub use wait_hook::{BuildError, NoHook, WaitHook};
 
 use super::failure::{Failure, Stage};
 use super::forked_by::{ForkedBy, RunPidOne};
-use super::nursery::{self, Word};
-use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, Release, Subject};
+use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, ProcessKey, Release};
 use super::program;
 use super::report::Ending;
-use delivery::{await_birth, listen};
-use joining::Recruit;
+use super::sync_channel::{self, SyncMessage};
+use joining::JoinedProcess;
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::fork::fork;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::reap;
 use nestns_topology::Entry;
+use spawn::{await_child, listen};
 
 /// Child of this process.
 #[derive(Debug, Clone, Copy)]
-pub struct Kid {
+pub struct Child {
     /// Number in this process's namespace; it cannot be reused before the child is reaped.
     pub pid: Pid,
     /// Identity.
-    pub subject: Subject,
+    pub subject: ProcessKey,
     /// True if it has been reaped.
     pub gone: bool,
 }
@@ -60,7 +60,7 @@ struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaped {
     /// A child of the tree has ended.
-    Kid(Subject, Ending),
+    Child(ProcessKey, Ending),
     /// An inherited process has ended.
     Orphan(Pid, Ending),
     /// No child has ended.
@@ -71,29 +71,29 @@ pub enum Reaped {
 
 /// Creator and reaper of processes.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Children {
     plan: Plan,
     /// Namespace that this process is a member of; `None` on the host.
     home: Option<NamespaceIndex>,
     crossing: Crossing,
     run: RunPidOne,
-    kids: Vec<Kid>,
+    list: Vec<Child>,
     living: usize,
     pending: Vec<Pending>,
     /// Memory of the last process from outside. Every page of it that is freed while that process shares the memory,
     /// which it does until it has become its program, is copied first; so it is kept until the next one.
-    spent: Option<Recruit>,
+    spent: Option<JoinedProcess>,
 }
 
-impl Keeper {
+impl Children {
     /// Parent in the namespace `home`, or outside all of them.
     pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing, run: RunPidOne) -> Self {
-        Self { plan, home, crossing, run, kids: Vec::new(), living: 0, pending: Vec::new(), spent: None }
+        Self { plan, home, crossing, run, list: Vec::new(), living: 0, pending: Vec::new(), spent: None }
     }
 
     /// All children, in the order of creation.
-    pub fn kids(&self) -> &[Kid] {
-        &self.kids
+    pub fn list(&self) -> &[Child] {
+        &self.list
     }
 
     /// Number of children that have not been reaped.
@@ -102,31 +102,31 @@ impl Keeper {
     }
 
     /// The child with this identity, if it lives.
-    pub fn find(&self, subject: Subject) -> Option<Kid> {
-        let place = match self.kids.binary_search_by_key(&subject, |kid| kid.subject) {
-            Ok(place) if !self.kids[place].gone => place,
+    pub fn find(&self, subject: ProcessKey) -> Option<Child> {
+        let place = match self.list.binary_search_by_key(&subject, |child| child.subject) {
+            Ok(place) if !self.list[place].gone => place,
             // Parallel creation is not in order.
-            _ => self.kids.iter().position(|kid| kid.subject == subject && !kid.gone)?,
+            _ => self.list.iter().position(|child| child.subject == subject && !child.gone)?,
         };
-        Some(self.kids[place])
+        Some(self.list[place])
     }
 
     /// Creates one namespace directly inside this process's, and everything in it.
     ///
     /// # Errors
     ///
-    /// [`Setback`]; the caller has to kill everything created so far.
-    pub fn raise(&mut self, index: NamespaceIndex, patience: &mut dyn Patience) -> Result<(), Setback> {
-        self.raise_inside(index, None, patience)
+    /// [`BuildError`]; the caller has to kill everything created so far.
+    pub fn create(&mut self, index: NamespaceIndex, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+        self.create_inside(index, None, wait_hook)
     }
 
     /// Waits for all namespaces in creation.
     ///
     /// # Errors
     ///
-    /// Those of [`Keeper::raise`].
-    pub fn finish(&mut self, patience: &mut dyn Patience) -> Result<(), Setback> {
-        self.settle_pending(0, patience)
+    /// Those of [`Children::create`].
+    pub fn finish(&mut self, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+        self.settle_pending(0, wait_hook)
     }
 
     /// Forks a process of this process's own namespace.
@@ -134,11 +134,11 @@ impl Keeper {
     /// # Errors
     ///
     /// The stage and errno of what failed.
-    pub fn fork_process(&mut self, subject: Subject, namespace: &NamespacePlan) -> Result<(), Failure> {
+    pub fn fork_process(&mut self, subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), Failure> {
         match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
             // The record is decoded in the child: the parent's heap stays small.
-            ForkResult::Child => match Recruit::of(subject, namespace) {
-                Ok(recruit) => recruit.report_for_duty(&self.plan, Entry::Fork),
+            ForkResult::Child => match JoinedProcess::of(subject, namespace) {
+                Ok(joined) => joined.run_program(&self.plan, Entry::Fork),
                 Err(failure) => program::fail(failure),
             },
             ForkResult::Parent { child } => self.add(child, subject),
@@ -151,60 +151,60 @@ impl Keeper {
         match reap::reap_one() {
             reap::Reaped::Child { pid, status } => {
                 let ending = Ending::from_status(status);
-                self.remove(pid).map_or(Reaped::Orphan(pid, ending), |kid| Reaped::Kid(kid, ending))
+                self.remove(pid).map_or(Reaped::Orphan(pid, ending), |child| Reaped::Child(child, ending))
             }
             reap::Reaped::NoneEnded => Reaped::Nothing,
             reap::Reaped::NoChild => Reaped::Childless,
         }
     }
 
-    fn add(&mut self, pid: Pid, subject: Subject) {
-        let kid = Kid { pid, subject, gone: false };
+    fn add(&mut self, pid: Pid, subject: ProcessKey) {
+        let child = Child { pid, subject, gone: false };
         self.living += 1;
         if self.plan.release() == Release::Apart
-            && let Some(former) = self.kids.iter_mut().find(|kid| kid.subject == subject && kid.gone)
+            && let Some(former) = self.list.iter_mut().find(|child| child.subject == subject && child.gone)
         {
             // Restarts are unlimited: the new process takes the place of the former.
-            *former = kid;
+            *former = child;
         } else {
-            self.kids.push(kid);
+            self.list.push(child);
         }
     }
 
     /// Removes a child. Numbers ascend in the order of creation but for a wrap-around and for restarts, so that ten
     /// thousand are searched by bisection.
-    fn remove(&mut self, pid: Pid) -> Option<Subject> {
-        let place = match self.kids.binary_search_by_key(&pid, |kid| kid.pid) {
-            Ok(place) if !self.kids[place].gone => place,
-            _ => self.kids.iter().position(|kid| kid.pid == pid && !kid.gone)?,
+    fn remove(&mut self, pid: Pid) -> Option<ProcessKey> {
+        let place = match self.list.binary_search_by_key(&pid, |child| child.pid) {
+            Ok(place) if !self.list[place].gone => place,
+            _ => self.list.iter().position(|child| child.pid == pid && !child.gone)?,
         };
         self.living -= 1;
-        let subject = self.kids[place].subject;
-        if subject.is_guest() {
+        let subject = self.list[place].subject;
+        if subject.is_from_outside() {
             // Not restarted, and there may be any number of others.
-            self.kids.remove(place);
+            self.list.remove(place);
         } else {
-            self.kids[place].gone = true;
+            self.list[place].gone = true;
         }
         Some(subject)
     }
 
-    fn raise_inside(
+    fn create_inside(
         &mut self,
         index: NamespaceIndex,
         outer: Option<Pid>,
-        patience: &mut dyn Patience,
-    ) -> Result<(), Setback> {
-        let subject = Subject::init(index);
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<(), BuildError> {
+        let subject = ProcessKey::init(index);
         let is_root = self.home.is_none() && outer.is_none();
         let forked_by = match (&self.crossing, outer) {
-            (Crossing::Direct(_), None) => ForkedBy::Keeper,
+            (Crossing::Direct(_), None) => ForkedBy::Children,
             _ => ForkedBy::Helper,
         };
         let needs_channel = is_root || forked_by == ForkedBy::Helper || self.plan.numbers_below(index) > 0;
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         let (mine, theirs) = if needs_channel {
-            let (mine, theirs) = nursery::pair().map_err(failed(Stage::Channel))?;
+            let (mine, theirs) = sync_channel::pair().map_err(failed(Stage::Channel))?;
             (Some(mine), Some(theirs))
         } else {
             (None, None)
@@ -218,41 +218,42 @@ impl Keeper {
         };
         let pid = match known {
             Some(pid) => pid,
-            None => await_birth(subject, &channel, patience)?,
+            None => await_child(subject, &channel, wait_hook)?,
         };
         self.add(pid, subject);
         if is_root {
-            patience.guard(pid, subject)?;
-            nursery::say(&channel, Word::Go, None).map_err(failed(Stage::Channel))?;
+            wait_hook.guard(pid, subject)?;
+            sync_channel::send(&channel, SyncMessage::Continue, None).map_err(failed(Stage::Channel))?;
         }
         self.pending.push(Pending { index, pid, channel });
         let most = match self.plan.common().order {
             Order::FileOrder => 0,
             Order::Parallel(jobs) => jobs.saturating_sub(1) as usize,
         };
-        self.settle_pending(most, patience)
+        self.settle_pending(most, wait_hook)
     }
 
     /// Serves namespaces in creation until at most `most` are left.
-    fn settle_pending(&mut self, most: usize, patience: &mut dyn Patience) -> Result<(), Setback> {
+    fn settle_pending(&mut self, most: usize, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
         while self.pending.len() > most {
             let channels: Vec<_> = self.pending.iter().map(|pending| pending.channel.as_fd()).collect();
-            let place = patience.until_readable(&channels)?;
+            let place = wait_hook.until_readable(&channels)?;
             let Pending { index, pid, ref channel } = self.pending[place];
-            match listen(Subject::init(index), channel)?.word {
-                Word::Join { slot } => {
-                    let member = self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
+            match listen(ProcessKey::init(index), channel)?.message {
+                SyncMessage::Fork { slot } => {
+                    let member = self.join(&self.joined(ProcessKey { namespace: index, slot })?, pid, wait_hook)?;
                     let failed =
-                        |cause: CallError| Failure::new(Subject { namespace: index, slot }, Stage::Channel, cause);
+                        |cause: CallError| Failure::new(ProcessKey { namespace: index, slot }, Stage::Channel, cause);
                     let pidfd = Pidfd::open(member).by(Call::PidfdOpen).map_err(failed)?;
-                    nursery::say(&self.pending[place].channel, Word::Joined, Some(pidfd.as_fd())).map_err(failed)?;
+                    sync_channel::send(&self.pending[place].channel, SyncMessage::Forked, Some(pidfd.as_fd()))
+                        .map_err(failed)?;
                 }
-                Word::Taken => {
+                SyncMessage::NumbersTaken => {
                     self.pending.remove(place);
-                    self.furnish(index, pid, patience)?;
+                    self.furnish(index, pid, wait_hook)?;
                 }
-                Word::Born | Word::Go | Word::Joined => {
-                    return Err(Failure::of_no_call(Subject::init(index), Stage::Channel, Errno::EPROTO).into());
+                SyncMessage::Ready | SyncMessage::Continue | SyncMessage::Forked => {
+                    return Err(Failure::of_no_call(ProcessKey::init(index), Stage::Channel, Errno::EPROTO).into());
                 }
             }
         }
@@ -260,20 +261,20 @@ impl Keeper {
     }
 
     /// Creates everything in a namespace whose PID 1 is a program, which cannot do it.
-    fn furnish(&mut self, index: NamespaceIndex, pid: Pid, patience: &mut dyn Patience) -> Result<(), Setback> {
+    fn furnish(&mut self, index: NamespaceIndex, pid: Pid, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
         if self.plan.numbers_below(index) == 0 {
             return Ok(());
         }
         let namespace = self.plan.namespace(index);
-        if namespace.has_own_keeper() {
+        if namespace.forks_its_members() {
             return Ok(());
         }
         for slot in namespace.declared_slots() {
-            self.join(&self.recruit(Subject { namespace: index, slot })?, pid, patience)?;
+            self.join(&self.joined(ProcessKey { namespace: index, slot })?, pid, wait_hook)?;
         }
         let plan = self.plan;
         for child in plan.children(index) {
-            self.raise_inside(child, Some(pid), patience)?;
+            self.create_inside(child, Some(pid), wait_hook)?;
         }
         Ok(())
     }
@@ -284,91 +285,91 @@ mod tests {
     use nix::errno::Errno;
     use nix::unistd::Pid;
 
-    use super::{Crossing, Keeper, Setback, Undisturbed};
+    use super::{BuildError, Children, Crossing, NoHook};
     use crate::engine::failure::Failure;
     use crate::engine::plan::tests::plan;
-    use crate::engine::plan::{Slot, Subject};
+    use crate::engine::plan::{ProcessKey, Slot};
 
     /// A keeper that has forked nobody, in a tree of two namespaces.
-    fn keeper() -> Keeper {
+    fn children() -> Children {
         let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n");
-        Keeper::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())
+        Children::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())
     }
 
-    fn process(place: u32) -> Subject {
-        Subject { namespace: 0, slot: Slot::Process(place) }
+    fn process(place: u32) -> ProcessKey {
+        ProcessKey { namespace: 0, slot: Slot::Process(place) }
     }
 
     fn pid(number: i32) -> Pid {
         Pid::from_raw(number)
     }
 
-    fn errno<T>(result: Result<T, Setback>) -> Option<Errno> {
+    fn errno<T>(result: Result<T, BuildError>) -> Option<Errno> {
         match result {
-            Err(Setback::Failed(failure)) => Some(failure.errno()),
+            Err(BuildError::Failed(failure)) => Some(failure.errno()),
             _ => None,
         }
     }
 
     #[test]
     fn a_child_is_found_until_it_is_reaped() {
-        let mut keeper = keeper();
+        let mut children = children();
         for (number, place) in [(40, 0), (41, 1)] {
-            keeper.add(pid(number), process(place));
+            children.add(pid(number), process(place));
         }
-        assert_eq!((keeper.living(), keeper.find(process(1)).map(|kid| kid.pid)), (2, Some(pid(41))));
-        assert_eq!(keeper.remove(pid(40)), Some(process(0)));
-        assert_eq!(keeper.remove(pid(40)), None, "it may be a stranger's number by now");
-        assert_eq!(keeper.remove(pid(99)), None);
-        assert!(keeper.find(process(0)).is_none());
-        assert_eq!((keeper.living(), keeper.kids().len()), (1, 2));
+        assert_eq!((children.living(), children.find(process(1)).map(|child| child.pid)), (2, Some(pid(41))));
+        assert_eq!(children.remove(pid(40)), Some(process(0)));
+        assert_eq!(children.remove(pid(40)), None, "it may be a stranger's number by now");
+        assert_eq!(children.remove(pid(99)), None);
+        assert!(children.find(process(0)).is_none());
+        assert_eq!((children.living(), children.list().len()), (1, 2));
     }
 
     #[test]
     fn numbers_that_have_wrapped_around_are_found() {
-        let mut keeper = keeper();
+        let mut children = children();
         for (number, place) in [(32_000, 0), (301, 1), (302, 2)] {
-            keeper.add(pid(number), process(place));
+            children.add(pid(number), process(place));
         }
         for (number, place) in [(302, 2), (32_000, 0), (301, 1)] {
-            assert_eq!(keeper.remove(pid(number)), Some(process(place)));
+            assert_eq!(children.remove(pid(number)), Some(process(place)));
         }
     }
 
     #[test]
     fn what_comes_again_takes_the_place_of_the_one_before() {
-        let mut keeper = keeper();
-        keeper.add(pid(40), process(0));
-        keeper.add(pid(41), process(1));
-        keeper.expect_latecomers();
-        assert_eq!(keeper.remove(pid(40)), Some(process(0)));
-        keeper.add(pid(50), process(0));
-        assert_eq!(keeper.kids().len(), 2);
-        assert_eq!(keeper.find(process(0)).map(|kid| kid.pid), Some(pid(50)));
+        let mut children = children();
+        children.add(pid(40), process(0));
+        children.add(pid(41), process(1));
+        children.expect_latecomers();
+        assert_eq!(children.remove(pid(40)), Some(process(0)));
+        children.add(pid(50), process(0));
+        assert_eq!(children.list().len(), 2);
+        assert_eq!(children.find(process(0)).map(|child| child.pid), Some(pid(50)));
     }
 
     #[test]
     fn guests_leave_no_trace() {
-        let mut keeper = keeper();
-        let guest = Subject::session(0, 5);
-        keeper.add(pid(60), guest);
-        assert_eq!(keeper.remove(pid(60)), Some(guest));
-        assert!(keeper.kids().is_empty());
+        let mut children = children();
+        let outside = ProcessKey::session(0, 5);
+        children.add(pid(60), outside);
+        assert_eq!(children.remove(pid(60)), Some(outside));
+        assert!(children.list().is_empty());
     }
 
     #[test]
     fn what_lives_is_not_created_again() {
-        let mut keeper = keeper();
-        keeper.add(pid(40), process(0));
-        keeper.add(pid(41), Subject::init(1));
-        assert_eq!(keeper.fork_again(process(0)).as_ref().map_err(Failure::errno), Err(Errno::EEXIST));
-        assert_eq!(errno(keeper.join_again(process(0), &mut Undisturbed)), Some(Errno::EEXIST));
-        assert_eq!(errno(keeper.raise_again(1, &mut Undisturbed)), Some(Errno::EEXIST));
+        let mut children = children();
+        children.add(pid(40), process(0));
+        children.add(pid(41), ProcessKey::init(1));
+        assert_eq!(children.fork_again(process(0)).as_ref().map_err(Failure::errno), Err(Errno::EEXIST));
+        assert_eq!(errno(children.join_again(process(0), &mut NoHook)), Some(Errno::EEXIST));
+        assert_eq!(errno(children.create_again(1, &mut NoHook)), Some(Errno::EEXIST));
     }
 
     #[test]
     fn nobody_is_moved_in_without_a_pid_one() {
-        let joined = Subject { namespace: 1, slot: Slot::Process(0) };
-        assert_eq!(errno(keeper().join_again(joined, &mut Undisturbed)), Some(Errno::ESRCH));
+        let joined = ProcessKey { namespace: 1, slot: Slot::Process(0) };
+        assert_eq!(errno(children().join_again(joined, &mut NoHook)), Some(Errno::ESRCH));
     }
 }

@@ -8,7 +8,7 @@ use nix::sys::statfs::fstatfs;
 use nix::unistd::Pid;
 
 use super::Rows;
-use crate::machine::Inhabitant;
+use crate::host_snapshot::ProcessInfo;
 use nestns_sys::pidfd::Pidfd;
 
 /// `PID_FS_MAGIC` of `<linux/magic.h>`; before, all pidfds had one and the same inode.
@@ -17,7 +17,7 @@ const PID_FS_MAGIC: i64 = 0x5049_4446;
 /// Identities of all processes that are asked about, by their indices; empty on a kernel that has none.
 pub(super) fn of_all(rows: &Rows<'_>) -> HashMap<usize, u64> {
     let processes = rows.processes().iter().enumerate();
-    let open = |process: &Inhabitant| match process.leader {
+    let open = |process: &ProcessInfo| match process.leader {
         None => Pidfd::open(Pid::from_raw(process.pid())),
         Some(_) => Pidfd::open_thread(Pid::from_raw(process.pid())),
     };

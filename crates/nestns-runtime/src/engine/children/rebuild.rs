@@ -9,12 +9,12 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-use super::{Keeper, Patience, Setback};
+use super::{BuildError, Children, WaitHook};
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::plan::{NamespaceIndex, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_sys::pidfd::Pidfd;
 
-impl Keeper {
+impl Children {
     /// Has every process that is created from now on wait for a signal of its own: the common gate has been opened.
     pub fn expect_latecomers(&mut self) {
         self.plan = self.plan.for_latecomers();
@@ -24,8 +24,8 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// `EEXIST` if it lives, or an error of [`Keeper::fork_process`].
-    pub fn fork_again(&mut self, subject: Subject) -> Result<(), Failure> {
+    /// `EEXIST` if it lives, or an error of [`Children::fork_process`].
+    pub fn fork_again(&mut self, subject: ProcessKey) -> Result<(), Failure> {
         self.make_sure_it_is_gone(subject)?;
         self.fork_process(subject, &self.plan.namespace(subject.namespace))
     }
@@ -35,10 +35,10 @@ impl Keeper {
     /// # Errors
     ///
     /// `EEXIST` if it lives, `ESRCH` if the namespace's PID 1 does not.
-    pub fn join_again(&mut self, subject: Subject, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+    pub fn join_again(&mut self, subject: ProcessKey, wait_hook: &mut dyn WaitHook) -> Result<Pid, BuildError> {
         self.make_sure_it_is_gone(subject)?;
         let init = self.init_of(subject.namespace, subject)?;
-        self.join(&self.recruit(subject)?, init, patience)
+        self.join(&self.joined(subject)?, init, wait_hook)
     }
 
     /// Creates a namespace again, and everything in it. On failure, its processes have been killed, and are still to be
@@ -46,37 +46,37 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of [`Keeper::raise`].
-    pub fn raise_again(&mut self, index: NamespaceIndex, patience: &mut dyn Patience) -> Result<(), Setback> {
-        let subject = Subject::init(index);
+    /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of [`Children::create`].
+    pub fn create_again(&mut self, index: NamespaceIndex, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+        let subject = ProcessKey::init(index);
         self.make_sure_it_is_gone(subject)?;
         let outer = match self.plan.namespace(index).parent {
             around if around == self.home => None,
             Some(around) => Some(self.init_of(around, subject)?),
             None => None,
         };
-        let raised = self.raise_inside(index, outer, patience).and_then(|()| self.finish(patience));
+        let raised = self.create_inside(index, outer, wait_hook).and_then(|()| self.finish(wait_hook));
         if raised.is_err() {
             self.pending.clear();
             let inside = index..index + self.plan.subtree(index);
-            for kid in self.kids.iter().filter(|kid| !kid.gone && inside.contains(&kid.subject.namespace)) {
+            for child in self.list.iter().filter(|child| !child.gone && inside.contains(&child.subject.namespace)) {
                 // An unreaped child: its number is not reused.
-                let _ = Pidfd::open(kid.pid).and_then(|pidfd| pidfd.signal(libc::SIGKILL));
+                let _ = Pidfd::open(child.pid).and_then(|pidfd| pidfd.signal(libc::SIGKILL));
             }
         }
         raised
     }
 
-    fn make_sure_it_is_gone(&self, subject: Subject) -> Result<(), Failure> {
+    fn make_sure_it_is_gone(&self, subject: ProcessKey) -> Result<(), Failure> {
         match self.find(subject) {
             None => Ok(()),
             Some(_) => Err(Failure::of_no_call(subject, Stage::Fork, Errno::EEXIST)),
         }
     }
 
-    fn init_of(&self, index: NamespaceIndex, of: Subject) -> Result<Pid, Failure> {
+    fn init_of(&self, index: NamespaceIndex, of: ProcessKey) -> Result<Pid, Failure> {
         let init =
-            self.find(Subject::init(index)).ok_or_else(|| Failure::of_no_call(of, Stage::EnterPid, Errno::ESRCH))?;
+            self.find(ProcessKey::init(index)).ok_or_else(|| Failure::of_no_call(of, Stage::EnterPid, Errno::ESRCH))?;
         Ok(init.pid)
     }
 }

@@ -1,9 +1,9 @@
-use super::{Evidence, Machine, Search};
+use super::{Evidence, HostSnapshot, Search};
 use crate::namespace_link::linked;
 
 #[test]
 fn the_reader_is_in_the_first_namespace_and_sees_itself() {
-    let machine = Machine::read(Search::Everything).unwrap();
+    let machine = HostSnapshot::read(Search::Everything).unwrap();
     let own = machine.space(machine.own());
     assert_eq!(own.inode, linked(nix::fcntl::AT_FDCWD, "/proc/self/ns/pid", "pid").unwrap());
     assert_eq!((own.level, own.parent, &own.evidence), (0, None, &Evidence::Member));
@@ -17,7 +17,7 @@ fn the_reader_is_in_the_first_namespace_and_sees_itself() {
 
 #[test]
 fn every_namespace_stands_behind_the_one_around_it() {
-    let machine = Machine::read(Search::Members).unwrap();
+    let machine = HostSnapshot::read(Search::Members).unwrap();
     for (id, space) in machine.spaces() {
         assert_eq!(space.parent.is_none(), id == machine.own());
         assert!(space.parent.is_none_or(|parent| parent < id));

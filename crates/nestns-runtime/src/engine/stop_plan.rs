@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::line::CALL;
-use super::plan::{InitPlan, NamespaceIndex, Plan, Slot, Subject};
+use super::control_channel::OPEN;
+use super::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey, Slot};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Signal, Stop};
@@ -44,9 +44,9 @@ pub fn time_left(word: i32) -> Option<Duration> {
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Action {
     /// Ask it to end. `until` is the end of what is around it, where that is known.
-    Ask { subject: Subject, signal: Signal, until: Option<Moment> },
+    Ask { subject: ProcessKey, signal: Signal, until: Option<Moment> },
     /// Kill it: its time is over.
-    Kill(Subject),
+    Kill(ProcessKey),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,10 @@ enum Phase {
 
 #[derive(Debug)]
 struct Entry {
-    subject: Subject,
+    subject: ProcessKey,
     stop: Stop,
     /// Processes that have to end first.
-    behind: Vec<Subject>,
+    behind: Vec<ProcessKey>,
     /// Deadline, if it does not depend on the time of the request.
     deadline: Option<Moment>,
     /// End of the surroundings.
@@ -89,7 +89,7 @@ impl Times<'_> {
     /// asked.
     fn around(&self, index: NamespaceIndex) -> Option<Moment> {
         let parent = self.plan.namespace(index).parent;
-        match parent.filter(|&parent| !self.plan.namespace(parent).has_own_keeper()) {
+        match parent.filter(|&parent| !self.plan.namespace(parent).forks_its_members()) {
             Some(program) => Some(self.half(program)),
             None => self.end,
         }
@@ -109,17 +109,17 @@ impl Times<'_> {
 
 /// Stop plan of one parent.
 #[derive(Debug)]
-pub struct Farewell {
+pub struct StopPlan {
     entries: Vec<Entry>,
     held: usize,
     /// Moment of the next action if nothing ends before.
     next: Option<Moment>,
 }
 
-impl Farewell {
+impl StopPlan {
     /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at which it is killed
     /// itself, if known.
-    pub fn begin(plan: &Plan, subjects: &[Subject], now: Moment, end: Option<Moment>) -> Self {
+    pub fn begin(plan: &Plan, subjects: &[ProcessKey], now: Moment, end: Option<Moment>) -> Self {
         let times = Times { plan, now, end };
         let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
         entries.sort_by_key(|entry| entry.subject);
@@ -128,7 +128,7 @@ impl Farewell {
     }
 
     /// Records that a process has ended.
-    pub fn gone(&mut self, subject: Subject) {
+    pub fn gone(&mut self, subject: ProcessKey) {
         if let Ok(place) = self.entries.binary_search_by_key(&subject, |entry| entry.subject) {
             let entry = &mut self.entries[place];
             if matches!(entry.phase, Phase::Held { .. }) {
@@ -149,7 +149,7 @@ impl Farewell {
         }
         let mut actions = Vec::new();
         let left: Vec<bool> = self.entries.iter().map(|entry| entry.phase == Phase::Gone).collect();
-        let has_left = |entries: &[Entry], subject: &Subject| {
+        let has_left = |entries: &[Entry], subject: &ProcessKey| {
             entries.binary_search_by_key(subject, |entry| entry.subject).map_or(true, |place| left[place])
         };
         for place in 0..self.entries.len() {
@@ -187,13 +187,13 @@ impl Farewell {
             .collect()
     }
 
-    /// Moment at which to call [`Farewell::due`] even if nothing has ended.
+    /// Moment at which to call [`StopPlan::due`] even if nothing has ended.
     pub fn next(&self) -> Option<Moment> {
         self.next
     }
 
     /// Processes that have not ended, with the deadline of those that have been asked.
-    pub fn waiting_for(&self) -> impl Iterator<Item = (Subject, Option<Moment>)> + '_ {
+    pub fn waiting_for(&self) -> impl Iterator<Item = (ProcessKey, Option<Moment>)> + '_ {
         self.entries.iter().filter_map(|entry| match entry.phase {
             Phase::Held { .. } | Phase::Killed => Some((entry.subject, None)),
             Phase::Asked { deadline } => Some((entry.subject, Some(deadline))),
@@ -203,7 +203,7 @@ impl Farewell {
 }
 
 impl Entry {
-    fn new(times: Times<'_>, subject: Subject, all: &[Subject]) -> Self {
+    fn new(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey]) -> Self {
         let Times { plan, now, .. } = times;
         let namespace = plan.namespace(subject.namespace);
         let around = times.around(subject.namespace);
@@ -225,7 +225,7 @@ impl Entry {
             (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
                 // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
                 let signal =
-                    if namespace.stop.signal.number() == CALL as i32 { Signal::TERM } else { namespace.stop.signal };
+                    if namespace.stop.signal.number() == OPEN as i32 { Signal::TERM } else { namespace.stop.signal };
                 let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
                 Self { subject, stop, behind: Vec::new(), deadline: None, until: around, phase: held(now) }
             }
@@ -236,12 +236,12 @@ impl Entry {
                     .enumerate()
                     .filter(|(_, process)| process.after.iter().any(|after| Slot::declared(after.process) == slot));
                 let behind = dependents
-                    .map(|(place, _)| Subject { slot: Slot::declared(place), ..subject })
+                    .map(|(place, _)| ProcessKey { slot: Slot::declared(place), ..subject })
                     .filter(|dependent| all.contains(dependent))
                     .collect();
                 let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);
                 // Beside a program that is PID 1 it has as long as that program is not asked.
-                let until = if namespace.has_own_keeper() { times.end } else { Some(times.half(subject.namespace)) };
+                let until = if namespace.forks_its_members() { times.end } else { Some(times.half(subject.namespace)) };
                 let phase = held(times.half_until(subject.namespace, until));
                 Self { subject, stop, behind, deadline: None, until, phase }
             }
@@ -260,9 +260,9 @@ impl Entry {
 mod tests {
     use std::time::Duration;
 
-    use super::{Action, Farewell, MARGIN, time_left};
+    use super::{Action, MARGIN, StopPlan, time_left};
     use crate::engine::plan::tests::plan;
-    use crate::engine::plan::{Plan, Slot, Subject};
+    use crate::engine::plan::{Plan, ProcessKey, Slot};
     use nestns_sys::moment::Moment;
 
     const START: Duration = Duration::from_secs(100);
@@ -271,17 +271,17 @@ mod tests {
         Moment::default().plus(START + Duration::from_secs_f64(seconds))
     }
 
-    fn begin(plan: &Plan, subjects: &[Subject]) -> Farewell {
-        Farewell::begin(plan, subjects, at(0.0), None)
+    fn begin(plan: &Plan, subjects: &[ProcessKey]) -> StopPlan {
+        StopPlan::begin(plan, subjects, at(0.0), None)
     }
 
     /// What is due at a moment: `+` and the slot's number for a request, `-` for a kill.
-    fn due(farewell: &mut Farewell, seconds: f64) -> Vec<String> {
-        words(farewell.due(at(seconds)))
+    fn due(stop_plan: &mut StopPlan, seconds: f64) -> Vec<String> {
+        words(stop_plan.due(at(seconds)))
     }
 
     fn words(actions: Vec<Action>) -> Vec<String> {
-        let name = |subject: Subject| format!("{}.{}", subject.namespace, subject.slot);
+        let name = |subject: ProcessKey| format!("{}.{}", subject.namespace, subject.slot);
         let word = |action| match action {
             Action::Ask { subject, signal, .. } => format!("+{} {}", name(subject), signal.number()),
             Action::Kill(subject) => format!("-{}", name(subject)),
@@ -289,8 +289,8 @@ mod tests {
         actions.into_iter().map(word).collect()
     }
 
-    fn process(place: u32) -> Subject {
-        Subject { namespace: 0, slot: Slot::Process(place) }
+    fn process(place: u32) -> ProcessKey {
+        ProcessKey { namespace: 0, slot: Slot::Process(place) }
     }
 
     const CHAIN: &str = r#"
@@ -303,45 +303,45 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
     #[test]
     fn what_others_depend_on_is_asked_when_they_have_left() {
         let plan = plan(CHAIN);
-        let mut farewell = begin(&plan, &[process(0), process(1)]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
-        assert_eq!(due(&mut farewell, 0.5), [""; 0]);
-        farewell.gone(process(1));
-        assert_eq!(due(&mut farewell, 0.5), ["+0.1 3"]);
-        farewell.gone(process(0));
-        assert_eq!(farewell.next(), None);
-        assert_eq!(farewell.waiting_for().count(), 0);
+        let mut stop_plan = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
+        assert_eq!(due(&mut stop_plan, 0.5), [""; 0]);
+        stop_plan.gone(process(1));
+        assert_eq!(due(&mut stop_plan, 0.5), ["+0.1 3"]);
+        stop_plan.gone(process(0));
+        assert_eq!(stop_plan.next(), None);
+        assert_eq!(stop_plan.waiting_for().count(), 0);
     }
 
     #[test]
     fn nobody_is_held_back_longer_than_half_of_the_time() {
         let plan = plan(CHAIN);
-        let mut farewell = begin(&plan, &[process(0), process(1)]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
-        assert_eq!(farewell.next(), Some(at(1.0)));
-        assert_eq!(due(&mut farewell, 1.0), ["-0.2"]);
+        let mut stop_plan = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
+        assert_eq!(stop_plan.next(), Some(at(1.0)));
+        assert_eq!(due(&mut stop_plan, 1.0), ["-0.2"]);
         // Killed, and not gone yet.
-        assert_eq!(farewell.next(), Some(at(4.0)));
-        assert_eq!(due(&mut farewell, 4.0), ["+0.1 3"]);
-        assert_eq!(due(&mut farewell, 5.9), [""; 0]);
-        assert_eq!(due(&mut farewell, 6.0), ["-0.1"]);
+        assert_eq!(stop_plan.next(), Some(at(4.0)));
+        assert_eq!(due(&mut stop_plan, 4.0), ["+0.1 3"]);
+        assert_eq!(due(&mut stop_plan, 5.9), [""; 0]);
+        assert_eq!(due(&mut stop_plan, 6.0), ["-0.1"]);
     }
 
     #[test]
     fn what_ends_sooner_around_it_halves_its_time() {
         let plan = plan(CHAIN);
-        let mut farewell = Farewell::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
-        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
-        farewell.gone(Subject::init(0));
-        assert_eq!(due(&mut farewell, 1.4), ["-0.2"]);
-        assert_eq!(due(&mut farewell, 1.5), ["+0.1 3"]);
+        let mut stop_plan = StopPlan::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
+        stop_plan.gone(ProcessKey::init(0));
+        assert_eq!(due(&mut stop_plan, 1.4), ["-0.2"]);
+        assert_eq!(due(&mut stop_plan, 1.5), ["+0.1 3"]);
     }
 
     #[test]
     fn a_dependent_that_is_not_there_holds_nobody_back() {
         let plan = plan(CHAIN);
-        let mut farewell = begin(&plan, &[process(0)]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.1 3"]);
+        let mut stop_plan = begin(&plan, &[process(0)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.1 3"]);
     }
 
     #[test]
@@ -356,44 +356,44 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
             stop = { grace = "1s" }
             "#,
         );
-        let inside = Subject::init(1);
-        let mut farewell = begin(&plan, &[Subject::init(0), process(0), inside]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.1 15", "+1.0 15"]);
-        farewell.gone(process(0));
-        assert_eq!(due(&mut farewell, 0.1), [""; 0]);
-        farewell.gone(inside);
-        assert_eq!(due(&mut farewell, 0.2), ["+0.0 2"]);
+        let inside = ProcessKey::init(1);
+        let mut stop_plan = begin(&plan, &[ProcessKey::init(0), process(0), inside]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.1 15", "+1.0 15"]);
+        stop_plan.gone(process(0));
+        assert_eq!(due(&mut stop_plan, 0.1), [""; 0]);
+        stop_plan.gone(inside);
+        assert_eq!(due(&mut stop_plan, 0.2), ["+0.0 2"]);
         // Its time has run since the stop began.
-        assert_eq!(due(&mut farewell, 4.0), ["-0.0"]);
+        assert_eq!(due(&mut stop_plan, 4.0), ["-0.0"]);
     }
 
     #[test]
     fn an_init_of_ours_has_a_margin_and_is_told_when_what_is_around_it_ends() {
         let plan = plan("[ns.a]\n[ns.\"a/b\"]\nstop = { signal = 'USR1', grace = '1s' }\n");
-        let subject = Subject::init(1);
-        let mut farewell = Farewell::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
-        let [Action::Ask { signal, until, .. }] = farewell.due(at(0.0))[..] else { panic!("it is asked at once") };
+        let subject = ProcessKey::init(1);
+        let mut stop_plan = StopPlan::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
+        let [Action::Ask { signal, until, .. }] = stop_plan.due(at(0.0))[..] else { panic!("it is asked at once") };
         assert_eq!((signal.number(), until), (nix::libc::SIGUSR1, Some(at(9.0))));
-        assert_eq!(farewell.next(), Some(at(1.0).plus(MARGIN)));
+        assert_eq!(stop_plan.next(), Some(at(1.0).plus(MARGIN)));
     }
 
     #[test]
     fn a_call_is_no_request_to_stop() {
         let plan = plan("[ns.a]\nstop = { signal = 'URG', grace = '1s' }\n");
-        let mut farewell = begin(&plan, &[Subject::init(0)]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.0 15"]);
+        let mut stop_plan = begin(&plan, &[ProcessKey::init(0)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.0 15"]);
     }
 
     #[test]
     fn whoever_is_left_is_killed_once() {
         let plan = plan(CHAIN);
-        let mut farewell = begin(&plan, &[process(0), process(1)]);
-        assert_eq!(due(&mut farewell, 0.0), ["+0.2 15"]);
-        farewell.gone(process(1));
-        assert_eq!(words(farewell.kill_all()), ["-0.1"]);
-        assert_eq!(words(farewell.kill_all()), [""; 0]);
-        assert_eq!(farewell.next(), None);
-        assert_eq!(farewell.waiting_for().collect::<Vec<_>>(), [(process(0), None)]);
+        let mut stop_plan = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
+        stop_plan.gone(process(1));
+        assert_eq!(words(stop_plan.kill_all()), ["-0.1"]);
+        assert_eq!(words(stop_plan.kill_all()), [""; 0]);
+        assert_eq!(stop_plan.next(), None);
+        assert_eq!(stop_plan.waiting_for().collect::<Vec<_>>(), [(process(0), None)]);
     }
 
     #[test]

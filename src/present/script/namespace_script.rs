@@ -12,12 +12,12 @@ use nestns_topology::{
 /// The namespaces directly below the host.
 #[derive(Debug)]
 pub(super) struct Forest {
-    pub(super) roots: Vec<Run<Space>>,
+    pub(super) roots: Vec<Run<NamespaceScript>>,
 }
 
 /// A namespace and all that is inside.
 #[derive(Debug, Clone)]
-pub(super) struct Space {
+pub(super) struct NamespaceScript {
     pub(super) path: String,
     pub(super) description: Option<String>,
     /// The number of its PID 1 in the namespace around it, as given by nestns; none for a root.
@@ -28,7 +28,7 @@ pub(super) struct Space {
     pub(super) hostname: Option<String>,
     pub(super) domainname: Option<String>,
     pub(super) members: Vec<Run<Member>>,
-    pub(super) children: Vec<Run<Space>>,
+    pub(super) children: Vec<Run<NamespaceScript>>,
 }
 
 /// PID 1 of a namespace.
@@ -86,7 +86,8 @@ impl Forest {
             Scope::Whole => topology.roots(),
             Scope::Subtree(id) | Scope::Init(id) | Scope::Process(id, _) => &[id],
         };
-        let mut roots: Vec<Space> = roots.iter().map(|&root| Space::of(topology, &numbering, root)).collect();
+        let mut roots: Vec<NamespaceScript> =
+            roots.iter().map(|&root| NamespaceScript::of(topology, &numbering, root)).collect();
         if part != Scope::Whole {
             for root in &mut roots {
                 root.number = None;
@@ -96,7 +97,7 @@ impl Forest {
     }
 }
 
-impl Space {
+impl NamespaceScript {
     fn of(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Self {
         let namespace = topology.namespace(id);
         let around = namespace.level().checked_sub(2);
@@ -160,7 +161,7 @@ impl Forest {
     }
 
     /// All namespaces, replicas once.
-    pub(super) fn spaces(&self) -> Vec<&Space> {
+    pub(super) fn spaces(&self) -> Vec<&NamespaceScript> {
         let mut spaces = Vec::new();
         self.roots.iter().for_each(|root| root.like.visit(&mut |space| spaces.push(space)));
         spaces

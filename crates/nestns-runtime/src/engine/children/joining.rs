@@ -6,46 +6,46 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{ForkResult, Pid};
 
-use super::delivery::{await_birth, await_helper};
-use super::{Crossing, Keeper, Patience, Setback};
+use super::spawn::{await_child, await_helper};
+use super::{BuildError, Children, Crossing, WaitHook};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::image::Image;
 use crate::engine::isolation;
-use crate::engine::last_words;
-use crate::engine::nursery::{self, Word};
-use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessPlan, Subject};
+use crate::engine::panic_hook;
+use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessKey, ProcessPlan};
+use crate::engine::sync_channel::{self, SyncMessage};
 use crate::engine::{program, report};
 use nestns_sys::call::{Call, CallError, Named};
-use nestns_sys::descriptor_layout::{NURSERY, TERMINAL};
+use nestns_sys::descriptor_layout::{SYNC_CHANNEL, TERMINAL};
 use nestns_sys::fork::{end_with_parent, fork};
 use nestns_sys::passage::{Passage, Step};
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{descriptor, dumpable};
 use nestns_topology::{Entry, Program, Terminal};
 
-impl Keeper {
+impl Children {
     /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It waits at no gate.
     ///
     /// # Errors
     ///
-    /// Those of [`Keeper::raise`].
-    pub fn invite(&mut self, guest: Guest, patience: &mut dyn Patience) -> Result<Pid, Setback> {
-        let Guest { subject, process, entrance, streams } = guest;
+    /// Those of [`Children::create`].
+    pub fn start(&mut self, outside: OutsideProcess, wait_hook: &mut dyn WaitHook) -> Result<Pid, BuildError> {
+        let OutsideProcess { subject, process, entrance, streams } = outside;
         self.spent = None;
         let path = process.name.clone();
         let image = match &process.program {
             Program::Command(words) => Some(Image::of(&self.plan, words, &process, None)),
             Program::Actor(_) => None,
         };
-        let mut recruit = Recruit { subject, path, process, image, streams };
+        let mut joined = JoinedProcess { subject, path, process, image, streams };
         let forked = match entrance {
             Entrance::Host => {
-                let keeper = nix::unistd::getpid();
+                let children = nix::unistd::getpid();
                 match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
                     ForkResult::Child => {
                         // The end of no PID 1 kills it, and the guardian does not know it.
-                        end_with_parent(keeper);
-                        recruit.report_for_duty(&self.plan, Entry::Join)
+                        end_with_parent(children);
+                        joined.run_program(&self.plan, Entry::Join)
                     }
                     ForkResult::Parent { child } => {
                         self.add(child, subject);
@@ -53,22 +53,27 @@ impl Keeper {
                     }
                 }
             }
-            Entrance::Beside { process, namespaces } => self.move_in(&recruit, &process, namespaces, patience),
+            Entrance::Beside { process, namespaces } => self.enter(&joined, &process, namespaces, wait_hook),
         };
-        recruit.streams = None;
-        self.spent = Some(recruit);
+        joined.streams = None;
+        self.spent = Some(joined);
         forked
     }
 
-    pub(super) fn recruit(&self, subject: Subject) -> Result<Recruit, Failure> {
-        Recruit::of(subject, &self.plan.namespace(subject.namespace))
+    pub(super) fn joined(&self, subject: ProcessKey) -> Result<JoinedProcess, Failure> {
+        JoinedProcess::of(subject, &self.plan.namespace(subject.namespace))
     }
 
     /// Forks a process outside and moves it into the namespace of `init`.
-    pub(super) fn join(&mut self, recruit: &Recruit, init: Pid, patience: &mut dyn Patience) -> Result<Pid, Setback> {
-        let failed = |cause: CallError| Failure::new(recruit.subject, Stage::EnterPid, cause);
+    pub(super) fn join(
+        &mut self,
+        joined: &JoinedProcess,
+        init: Pid,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<Pid, BuildError> {
+        let failed = |cause: CallError| Failure::new(joined.subject, Stage::EnterPid, cause);
         let target = Pidfd::open(init).by(Call::PidfdOpen).map_err(failed)?;
-        self.move_in(recruit, &target, self.namespaces_of(recruit.subject.namespace), patience)
+        self.enter(joined, &target, self.namespaces_of(joined.subject.namespace), wait_hook)
     }
 
     /// The namespaces, besides PID, of a namespace of the plan that are not the keeper's own.
@@ -92,14 +97,14 @@ impl Keeper {
         }
     }
 
-    fn move_in(
+    fn enter(
         &mut self,
-        recruit: &Recruit,
+        joined: &JoinedProcess,
         target: &Pidfd,
         namespaces: CloneFlags,
-        patience: &mut dyn Patience,
-    ) -> Result<Pid, Setback> {
-        let subject = recruit.subject;
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<Pid, BuildError> {
+        let subject = joined.subject;
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         let gateway = self.user_namespace().map(OwnedFd::as_fd);
         let passage = Passage { gateway, target: target.as_fd(), others: namespaces };
@@ -110,7 +115,7 @@ impl Keeper {
                 // closed them.
                 self.hide();
                 let child = match fork() {
-                    Ok(ForkResult::Child) => self.become_joined(recruit, &passage),
+                    Ok(ForkResult::Child) => self.become_joined(joined, &passage),
                     Ok(ForkResult::Parent { child }) => Ok(child),
                     Err(errno) => Err(failed(Stage::Fork)(errno)),
                 };
@@ -120,16 +125,17 @@ impl Keeper {
                 child
             }
             Crossing::Helped(_) => {
-                let (mine, theirs) = nursery::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                let (mine, theirs) =
+                    sync_channel::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
                 let helper = match fork().map_err(failed(Stage::Fork))? {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
                             passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
                             self.hide();
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
-                                nursery::say(&theirs, Word::Born, None)
+                                sync_channel::send(&theirs, SyncMessage::Ready, None)
                                     .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
-                                self.become_joined(recruit, &passage);
+                                self.become_joined(joined, &passage);
                             }
                             Ok(())
                         };
@@ -142,7 +148,7 @@ impl Keeper {
                 };
                 drop(theirs);
                 await_helper(subject, helper)?;
-                await_birth(subject, &mine, patience)?
+                await_child(subject, &mine, wait_hook)?
             }
         };
         self.add(pid, subject);
@@ -150,16 +156,16 @@ impl Keeper {
     }
 
     /// Enters, in the child, those namespaces of the target that are not the parent's own, then becomes the process.
-    fn become_joined(&self, recruit: &Recruit, passage: &Passage<'_>) -> ! {
+    fn become_joined(&self, joined: &JoinedProcess, passage: &Passage<'_>) -> ! {
         if let Err(stopped) = passage.enter_others() {
-            program::fail(stopped_at(recruit.subject, stopped));
+            program::fail(stopped_at(joined.subject, stopped));
         }
-        recruit.report_for_duty(&self.plan, Entry::Join)
+        joined.run_program(&self.plan, Entry::Join)
     }
 }
 
 /// Failure of a passage.
-fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
+fn stopped_at(subject: ProcessKey, (step, errno): (Step, Errno)) -> Failure {
     let stage = match step {
         Step::User => Stage::EnterUser,
         Step::Pid => Stage::EnterPid,
@@ -170,9 +176,9 @@ fn stopped_at(subject: Subject, (step, errno): (Step, Errno)) -> Failure {
 
 /// Process that is started in a running tree from outside.
 #[derive(Debug)]
-pub struct Guest {
+pub struct OutsideProcess {
     /// Identity.
-    pub subject: Subject,
+    pub subject: ProcessKey,
     /// Program and its circumstances; the name is the path.
     pub process: ProcessPlan,
     /// Place.
@@ -197,8 +203,8 @@ pub enum Entrance {
 
 /// Process that is about to be forked.
 #[derive(Debug)]
-pub(super) struct Recruit {
-    subject: Subject,
+pub(super) struct JoinedProcess {
+    subject: ProcessKey,
     path: String,
     process: ProcessPlan,
     /// Image, if it is made before the fork.
@@ -206,8 +212,8 @@ pub(super) struct Recruit {
     streams: Option<[OwnedFd; 3]>,
 }
 
-impl Recruit {
-    pub(super) fn of(subject: Subject, namespace: &NamespacePlan) -> Result<Self, Failure> {
+impl JoinedProcess {
+    pub(super) fn of(subject: ProcessKey, namespace: &NamespacePlan) -> Result<Self, Failure> {
         let process = namespace.process(subject.slot).cloned();
         // A slot that the file does not have can only come from a bug.
         let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
@@ -216,12 +222,12 @@ impl Recruit {
 
     /// Drops, in the child, everything that is not its own and becomes the process. One from outside, which is visible
     /// to all processes in there, reports through a channel of its own.
-    pub(super) fn report_for_duty(&self, plan: &Plan, entry: Entry) -> ! {
-        last_words::belong_to(self.subject);
+    pub(super) fn run_program(&self, plan: &Plan, entry: Entry) -> ! {
+        panic_hook::belong_to(self.subject);
         if let Some(streams) = &self.streams {
             self.take_streams(streams);
         }
-        let _ = descriptor::close_from(NURSERY);
+        let _ = descriptor::close_from(SYNC_CHANNEL);
         if entry == Entry::Join
             && let Err(errno) = report::open_own(self.subject)
         {
@@ -232,7 +238,7 @@ impl Recruit {
         program::begin_session();
         // A process of `run` or `exec` becomes its program at once, which brings a name of its own: that saves three
         // system calls.
-        if !self.subject.is_guest() || !matches!(self.process.program, Program::Command(_)) {
+        if !self.subject.is_from_outside() || !matches!(self.process.program, Program::Command(_)) {
             program::take_name(plan, &self.path, program::kind(&self.process));
         }
         program::become_program(plan, self.subject, &self.process, self.image.as_ref())

@@ -12,15 +12,15 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::{ForkResult, Pid};
 
 use super::entry::{Asked, Place, withdraw};
-use super::probe::{Glimpse, Question, failed};
+use super::probe::{ProbeAnswer, Question, failed};
 use super::{Observer, Rows};
-use crate::machine::{Inhabitant, SpaceId};
+use crate::host_snapshot::{PidNamespaceId, ProcessInfo};
 use nestns_sys::channel::Channel;
 use nestns_sys::fork::{exit_now, fork};
 use nestns_sys::reap::await_child;
 
 /// Sends a message in the name of each process, and has an observer report the senders.
-pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<Glimpse> {
+pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<ProbeAnswer> {
     let place = match Place::of(rows.machine, observer) {
         Ok(place) => place,
         Err(error) => return Ok(failed("examine it", &error)),
@@ -48,7 +48,8 @@ fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    let outermost: Vec<SpaceId> = machine.spaces().filter(|(_, space)| space.level == 1).map(|(id, _)| id).collect();
+    let outermost: Vec<PidNamespaceId> =
+        machine.spaces().filter(|(_, space)| space.level == 1).map(|(id, _)| id).collect();
     for space in outermost {
         let theirs: Vec<(usize, i32)> =
             rows.known(space).iter().copied().filter(|(row, _)| left.iter().any(|(other, _)| other == row)).collect();
@@ -56,7 +57,7 @@ fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
             continue;
         }
         let mut candidates: Vec<i32> =
-            machine.processes().iter().filter(|process| process.space == Some(space)).map(Inhabitant::pid).collect();
+            machine.processes().iter().filter(|process| process.space == Some(space)).map(ProcessInfo::pid).collect();
         candidates.sort_unstable();
         let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
         send_from(&place, channel, &theirs)?;

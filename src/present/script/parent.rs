@@ -5,16 +5,16 @@ use super::caveats::{self, Certainty};
 use super::entering::{self, Proc, Target};
 use super::flags::{self, Flag};
 use super::job::{self, Runner};
+use super::namespace_script::{First, Forest, NamespaceScript};
 use super::page::{Line, Page, repeated};
 use super::pid_one;
 use super::series::{Repeat, Run, instance};
-use super::space::{First, Forest, Space};
 use super::words::Place;
 use nestns_topology::{Entry, Isolation, Stdin};
 
 /// Shell and its place.
 #[derive(Debug, Clone)]
-struct Keeper {
+struct Parent {
     level: Level,
     place: Place,
     proc: Proc,
@@ -54,7 +54,7 @@ pub(super) fn whole(forest: &Forest) -> Page {
     if forest.jobs().iter().any(|job| job.stdin == Stdin::Inherit) {
         page.lines.push(Line::new("exec 3<&0", "the standard input of this script, for programs that inherit it"));
     }
-    let host = |level, place| Keeper { level, place, proc: Proc::Own, target: None };
+    let host = |level, place| Parent { level, place, proc: Proc::Own, target: None };
     match forest.roots.as_slice() {
         [only] if only.repeat.is_none() && !only.like.is_entered() => {
             let start = if forest.is_one_program() { Start::Foreground } else { Start::Background };
@@ -68,9 +68,9 @@ pub(super) fn whole(forest: &Forest) -> Page {
             let about = vec!["The host: root here starts the namespaces directly below it".to_owned()];
             let name = page.names.give("ns", "host");
             let place = page.reserve(name.clone(), about);
-            let keeper = host(Level::HostAsRoot, Place::Within);
+            let parent = host(Level::HostAsRoot, Place::Within);
             let mut lines: Vec<Line> =
-                roots.iter().flat_map(|root| keeper.launch_all(root, Start::Background, &mut page)).collect();
+                roots.iter().flat_map(|root| parent.launch_all(root, Start::Background, &mut page)).collect();
             lines.push(Line::new("wait", ""));
             page.fill(place, lines);
             page.lines.push(Line::new(format!("exec $as_root sh -c \"${name}\""), ""));
@@ -85,7 +85,7 @@ pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: S
     let mut page = Page::default();
     let Some(space) = forest.roots.first().map(|root| &root.like) else { return page };
     let target = around.map(|(path, isolation)| Target { variable: page.names.give("pid", path), isolation });
-    let outside = Keeper { level: Level::Inside, place: Place::Outside, proc: Proc::Own, target };
+    let outside = Parent { level: Level::Inside, place: Place::Outside, proc: Proc::Own, target };
     let mut lines = match part {
         Scope::Process(_, place) => match space.members.get(place) {
             Some(member) if member.like.entry == Entry::Join => {
@@ -108,9 +108,9 @@ pub(super) fn single(forest: &Forest, around: Option<(&str, Isolation)>, part: S
     page
 }
 
-impl Keeper {
+impl Parent {
     /// Starts a namespace, or each of several that are alike.
-    fn launch_all(&self, run: &Run<Space>, start: Start, page: &mut Page) -> Vec<Line> {
+    fn launch_all(&self, run: &Run<NamespaceScript>, start: Start, page: &mut Page) -> Vec<Line> {
         let mut lines = self.launch(&run.like, run.repeat.as_ref(), start, page);
         if let Some(line) = lines.first_mut() {
             line.note = caveats::of_namespace(&run.like, Some(run), Certainty::NestnsOnly);
@@ -126,7 +126,7 @@ impl Keeper {
     }
 
     /// Starts a namespace, and everything that can only enter it from outside.
-    fn launch(&self, space: &Space, repeat: Option<&Repeat>, start: Start, page: &mut Page) -> Vec<Line> {
+    fn launch(&self, space: &NamespaceScript, repeat: Option<&Repeat>, start: Start, page: &mut Page) -> Vec<Line> {
         let mut flags = flags::to_unshare(space.isolation, space.mount_proc);
         let mut parts: Vec<String> = Vec::new();
         match (self.level, start) {
@@ -155,7 +155,7 @@ impl Keeper {
     }
 
     /// Command of PID 1: the program, or a shell.
-    fn first(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> String {
+    fn first(&self, space: &NamespaceScript, repeat: Option<&Repeat>, page: &mut Page) -> String {
         let owner = format!("{}/init", space.path);
         if pid_one::needs_block(space) {
             let name = page.names.give("ns", common_path(space, repeat));
@@ -177,7 +177,7 @@ impl Keeper {
     }
 
     /// Lines for processes that enter a namespace that has just been started: they find its PID 1, and go through it.
-    fn enter(&self, space: &Space, repeat: Option<&Repeat>, page: &mut Page) -> Vec<Line> {
+    fn enter(&self, space: &NamespaceScript, repeat: Option<&Repeat>, page: &mut Page) -> Vec<Line> {
         let variable = page.names.give("pid", common_path(space, repeat));
         let mut lines = entering::find(&space.path, &variable, self.proc, self.target.as_ref(), page);
         let target = self.target_in(variable, space);
@@ -187,21 +187,21 @@ impl Keeper {
             pid_one::looped(member, vec![line])
         }));
         if matches!(space.first, First::Program(_)) {
-            let keeper = Self { target: Some(target), ..self.clone() };
-            lines.extend(space.children.iter().flat_map(|child| keeper.launch_all(child, Start::Background, page)));
+            let parent = Self { target: Some(target), ..self.clone() };
+            lines.extend(space.children.iter().flat_map(|child| parent.launch_all(child, Start::Background, page)));
         }
         lines
     }
 
     /// PID 1 to go through to get into a namespace.
-    fn target_in(&self, variable: String, space: &Space) -> Target {
+    fn target_in(&self, variable: String, space: &NamespaceScript) -> Target {
         let around = self.target.as_ref().map(|target| target.isolation).unwrap_or_default();
         Target { variable, isolation: flags::union(around, space.isolation) }
     }
 }
 
 /// Lines of a shell that is PID 1 of a namespace.
-fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
+fn body(space: &NamespaceScript, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut lines = pid_one::setup(space, owner, page);
     if let First::Program(program) = &space.first {
         let command = job::command(program, owner, Place::Within, Runner::Other, page);
@@ -214,7 +214,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
         lines.extend(pid_one::looped(member, started));
     }
     let proc = if space.mount_proc { Proc::Own } else { Proc::Outer };
-    let keeper = Keeper { level: Level::Inside, place: Place::Within, proc, target: None };
+    let parent = Parent { level: Level::Inside, place: Place::Within, proc, target: None };
     let mut waits = true;
     for (place, child) in space.children.iter().enumerate() {
         let is_last = place + 1 == space.children.len() && child.repeat.is_none();
@@ -223,9 +223,9 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
             if is_last && !space.is_joined() && !child.like.is_entered() { Start::Exec } else { Start::Background };
         waits &= start != Start::Exec;
         lines.extend(if start == Start::Exec && place == 0 && pid_one::certainty_in(space) == Certainty::Sure {
-            keeper.launch(&child.like, None, start, page)
+            parent.launch(&child.like, None, start, page)
         } else {
-            keeper.launch_all(child, start, page)
+            parent.launch_all(child, start, page)
         });
     }
     if !waits {
@@ -242,7 +242,7 @@ fn body(space: &Space, owner: &str, page: &mut Page) -> Vec<Line> {
 }
 
 /// Path, without the number of the instance if there are several.
-fn common_path<'a>(space: &'a Space, repeat: Option<&Repeat>) -> &'a str {
+fn common_path<'a>(space: &'a NamespaceScript, repeat: Option<&Repeat>) -> &'a str {
     let stem = repeat.and_then(|_| instance(&space.path)).map(|(stem, _)| stem);
     stem.unwrap_or(&space.path)
 }

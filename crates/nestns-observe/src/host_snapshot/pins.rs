@@ -18,7 +18,7 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{fstat, stat};
 use nix::unistd::{Pid, getpid};
 
-use super::{Evidence, Spaces};
+use super::{Evidence, PidNamespaces};
 use crate::mountinfo::mounts;
 use crate::namespace_link::{inode_of, linked};
 use nestns_sys::{directory, kcmp};
@@ -174,7 +174,7 @@ impl Pins {
     }
 
     /// Opens the namespaces that are not known yet.
-    pub(super) fn open(self, spaces: &mut Spaces) {
+    pub(super) fn open(self, spaces: &mut PidNamespaces) {
         for (inode, evidence) in self.found {
             if spaces.get(inode).is_some() {
                 continue;

@@ -28,19 +28,19 @@ use super::thread::{self, Thread};
 use super::translation;
 use nestns_sys::namespace;
 
-/// Namespace of a [`Machine`], by its index.
+/// Namespace of a [`HostSnapshot`], by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpaceId(usize);
+pub struct PidNamespaceId(usize);
 
 /// A PID namespace.
 #[derive(Debug)]
-pub struct Space {
+pub struct PidNamespace {
     /// Inode in nsfs; recycled when the namespace is gone.
     pub inode: u64,
     /// Id, never used again; `None` before Linux 6.18.
     pub id: Option<u64>,
     /// Parent namespace; `None` for the reader's own, which is the first.
-    pub parent: Option<SpaceId>,
+    pub parent: Option<PidNamespaceId>,
     /// Number of namespaces around it, the reader's own being 0. A member has one number more than that.
     pub level: usize,
     /// Evidence of its existence.
@@ -73,7 +73,7 @@ pub enum Evidence {
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inhabitant {
+pub struct ProcessInfo {
     /// Numbers from the reader's namespace down to its own; never empty.
     pub numbers: Vec<i32>,
     /// Number of its parent in the reader's namespace, 0 if that is outside.
@@ -85,12 +85,12 @@ pub struct Inhabitant {
     /// Effective user, in the reader's numbering.
     pub user: u32,
     /// Namespace that it is in; `None` if that may not be seen.
-    pub space: Option<SpaceId>,
+    pub space: Option<PidNamespaceId>,
     /// Number of its process in the reader's namespace, for a thread.
     pub leader: Option<i32>,
 }
 
-impl Inhabitant {
+impl ProcessInfo {
     /// Number in the reader's namespace.
     pub fn pid(&self) -> i32 {
         self.numbers[0]
@@ -104,11 +104,11 @@ impl Inhabitant {
 
 /// Snapshot of all PID namespaces and processes.
 #[derive(Debug)]
-pub struct Machine {
-    spaces: Vec<Space>,
-    processes: Vec<Inhabitant>,
+pub struct HostSnapshot {
+    spaces: Vec<PidNamespace>,
+    processes: Vec<ProcessInfo>,
     /// Threads that were asked about.
-    threads: Vec<Inhabitant>,
+    threads: Vec<ProcessInfo>,
     /// Number of processes in a namespace that the caller may not see.
     pub unreadable: usize,
     /// Number of processes whose open files the caller may not see: they may be namespaces.
@@ -125,7 +125,7 @@ pub enum Search {
     Everything,
 }
 
-impl Machine {
+impl HostSnapshot {
     /// Reads a snapshot.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Machine {
     /// If /proc cannot be listed, and `Unsupported` if it belongs to another PID namespace than the caller is in: its
     /// numbers are not the caller's.
     pub fn read(search: Search) -> io::Result<Self> {
-        let mut found = Spaces::default();
+        let mut found = PidNamespaces::default();
         // The reader's own is the first: it has no parent here.
         let own = File::open("/proc/self/ns/pid")?;
         found.add(own.into(), Evidence::Member, None)?;
@@ -158,8 +158,9 @@ impl Machine {
         let mut processes = std::mem::take(&mut self.processes);
         for process in processes.iter_mut().filter(|process| process.space.is_none() && process.numbers.len() > 1) {
             let (level, pid, own) = (process.numbers.len() - 1, Pid::from_raw(process.pid()), process.own());
-            let is_it = |space: &Space| space.level == level && namespace::pid_in(space, pid) == Ok(Pid::from_raw(own));
-            process.space = self.spaces.iter().position(is_it).map(SpaceId);
+            let is_it =
+                |space: &PidNamespace| space.level == level && namespace::pid_in(space, pid) == Ok(Pid::from_raw(own));
+            process.space = self.spaces.iter().position(is_it).map(PidNamespaceId);
             self.unreadable -= usize::from(process.space.is_some());
         }
         self.processes = processes;
@@ -179,8 +180,8 @@ impl Machine {
 
     /// Sorts the namespaces so that each stands behind its parent. Siblings stay in the order in which they were met,
     /// that of their members' numbers; ids are given out in portions to each processor, and give no order.
-    fn settle(&mut self, spaces: Vec<Space>) {
-        let mut children: HashMap<Option<SpaceId>, Vec<usize>> = HashMap::new();
+    fn settle(&mut self, spaces: Vec<PidNamespace>) {
+        let mut children: HashMap<Option<PidNamespaceId>, Vec<usize>> = HashMap::new();
         for (place, space) in spaces.iter().enumerate() {
             children.entry(space.parent).or_default().push(place);
         }
@@ -189,11 +190,11 @@ impl Machine {
         let mut next = vec![0];
         while let Some(place) = next.pop() {
             order.push(place);
-            next.extend(children.get(&Some(SpaceId(place))).into_iter().flatten().rev());
+            next.extend(children.get(&Some(PidNamespaceId(place))).into_iter().flatten().rev());
         }
         let mut new = vec![None; spaces.len()];
-        order.iter().enumerate().for_each(|(to, &from)| new[from] = Some(SpaceId(to)));
-        let mut spaces: Vec<Option<Space>> = spaces.into_iter().map(Some).collect();
+        order.iter().enumerate().for_each(|(to, &from)| new[from] = Some(PidNamespaceId(to)));
+        let mut spaces: Vec<Option<PidNamespace>> = spaces.into_iter().map(Some).collect();
         for from in order {
             let Some(mut space) = spaces[from].take() else { continue };
             space.parent = space.parent.and_then(|parent| new[parent.0]);
@@ -206,34 +207,34 @@ impl Machine {
     }
 
     /// The reader's own namespace.
-    pub fn own(&self) -> SpaceId {
-        SpaceId(0)
+    pub fn own(&self) -> PidNamespaceId {
+        PidNamespaceId(0)
     }
 
     /// Every namespace, parents before children.
-    pub fn spaces(&self) -> impl Iterator<Item = (SpaceId, &Space)> {
-        self.spaces.iter().enumerate().map(|(place, space)| (SpaceId(place), space))
+    pub fn spaces(&self) -> impl Iterator<Item = (PidNamespaceId, &PidNamespace)> {
+        self.spaces.iter().enumerate().map(|(place, space)| (PidNamespaceId(place), space))
     }
 
     /// Namespace with this index.
-    pub fn space(&self, id: SpaceId) -> &Space {
+    pub fn space(&self, id: PidNamespaceId) -> &PidNamespace {
         &self.spaces[id.0]
     }
 
     /// Namespace with this inode.
-    pub fn by_inode(&self, inode: u64) -> Option<SpaceId> {
-        self.spaces.iter().position(|space| space.inode == inode).map(SpaceId)
+    pub fn by_inode(&self, inode: u64) -> Option<PidNamespaceId> {
+        self.spaces.iter().position(|space| space.inode == inode).map(PidNamespaceId)
     }
 
     /// A namespace and those around it, from the reader's own inward.
-    pub fn line(&self, id: SpaceId) -> Vec<SpaceId> {
-        let mut line: Vec<SpaceId> = std::iter::successors(Some(id), |&id| self.space(id).parent).collect();
+    pub fn line(&self, id: PidNamespaceId) -> Vec<PidNamespaceId> {
+        let mut line: Vec<PidNamespaceId> = std::iter::successors(Some(id), |&id| self.space(id).parent).collect();
         line.reverse();
         line
     }
 
     /// True if a namespace is another one, or inside it.
-    pub fn is_within(&self, inner: SpaceId, outer: SpaceId) -> bool {
+    pub fn is_within(&self, inner: PidNamespaceId, outer: PidNamespaceId) -> bool {
         let level = self.space(outer).level;
         let mut at = Some(inner);
         // A parent comes before its children.
@@ -244,27 +245,27 @@ impl Machine {
     }
 
     /// Every process, in the order of the reader's numbers.
-    pub fn processes(&self) -> &[Inhabitant] {
+    pub fn processes(&self) -> &[ProcessInfo] {
         &self.processes
     }
 
     /// The process that has this number in the reader's namespace.
-    pub fn process(&self, pid: i32) -> Option<&Inhabitant> {
-        self.processes.binary_search_by_key(&pid, Inhabitant::pid).ok().map(|place| &self.processes[place])
+    pub fn process(&self, pid: i32) -> Option<&ProcessInfo> {
+        self.processes.binary_search_by_key(&pid, ProcessInfo::pid).ok().map(|place| &self.processes[place])
     }
 
     /// The number that a process has in a namespace, by its `NSpid`.
-    pub fn number_in(&self, process: &Inhabitant, space: SpaceId) -> Option<i32> {
+    pub fn number_in(&self, process: &ProcessInfo, space: PidNamespaceId) -> Option<i32> {
         let own = process.space?;
         self.is_within(own, space).then(|| process.numbers.get(self.space(space).level).copied()).flatten()
     }
 
     /// All uses of a number: the namespaces in which it is given (`None` if the caller may not see it), and the process
     /// that has it.
-    pub fn bearers(&self, number: i32) -> Vec<(Option<SpaceId>, &Inhabitant)> {
+    pub fn bearers(&self, number: i32) -> Vec<(Option<PidNamespaceId>, &ProcessInfo)> {
         let mut found = Vec::new();
         for process in self.processes.iter().filter(|process| process.numbers.contains(&number)) {
-            let mut line: Vec<Option<SpaceId>> =
+            let mut line: Vec<Option<PidNamespaceId>> =
                 self.line(process.space.unwrap_or(self.own())).into_iter().map(Some).collect();
             line.resize(process.numbers.len(), None);
             let here = line.into_iter().zip(&process.numbers).filter(|&(_, &other)| other == number);
@@ -276,20 +277,20 @@ impl Machine {
 }
 
 /// Threads are read only where they are asked about: a machine has many more of them than processes.
-impl Machine {
+impl HostSnapshot {
     /// Threads that were asked about.
-    pub fn threads(&self) -> &[Inhabitant] {
+    pub fn threads(&self) -> &[ProcessInfo] {
         &self.threads
     }
 
     /// Adds the thread that has a number in a namespace, if the number is a thread's.
-    pub fn ask_about(&mut self, space: SpaceId, number: i32) {
+    pub fn ask_about(&mut self, space: PidNamespaceId, number: i32) {
         let found = self.thread_in(space, number);
         self.threads.extend(found);
     }
 
-    /// Threads that have a number somewhere: like [`Machine::bearers`].
-    pub fn threads_with(&self, number: i32) -> Vec<(Option<SpaceId>, Inhabitant)> {
+    /// Threads that have a number somewhere: like [`HostSnapshot::bearers`].
+    pub fn threads_with(&self, number: i32) -> Vec<(Option<PidNamespaceId>, ProcessInfo)> {
         let seen = self.spaces().filter_map(|(id, _)| Some((Some(id), self.thread_in(id, number)?)));
         let hidden = self.processes.iter().filter(|process| process.space.is_none());
         let hidden = hidden.flat_map(|process| self.threads_of(process));
@@ -298,26 +299,26 @@ impl Machine {
         seen.chain(hidden).collect()
     }
 
-    fn thread_in(&self, space: SpaceId, number: i32) -> Option<Inhabitant> {
+    fn thread_in(&self, space: PidNamespaceId, number: i32) -> Option<ProcessInfo> {
         if let Ok(found) = translation::bearer(self.space(space), number) {
             let thread = thread::read(found?).ok()??;
-            return self.inhabitant(thread).filter(|thread| self.number_in(thread, space) == Some(number));
+            return self.process_info(thread).filter(|thread| self.number_in(thread, space) == Some(number));
         }
         // The kernel cannot be asked.
-        let is_inside = |process: &&Inhabitant| process.space.is_some_and(|own| self.is_within(own, space));
+        let is_inside = |process: &&ProcessInfo| process.space.is_some_and(|own| self.is_within(own, space));
         let mut threads = self.processes.iter().filter(is_inside).flat_map(|process| self.threads_of(process));
         threads.find(|thread| self.number_in(thread, space) == Some(number))
     }
 
-    fn threads_of(&self, process: &Inhabitant) -> Vec<Inhabitant> {
+    fn threads_of(&self, process: &ProcessInfo) -> Vec<ProcessInfo> {
         let threads = thread::of_process(Pid::from_raw(process.pid())).unwrap_or_default();
-        threads.into_iter().filter_map(|thread| self.inhabitant(thread)).collect()
+        threads.into_iter().filter_map(|thread| self.process_info(thread)).collect()
     }
 
     /// A thread as a member of its process's namespace.
-    fn inhabitant(&self, thread: Thread) -> Option<Inhabitant> {
+    fn process_info(&self, thread: Thread) -> Option<ProcessInfo> {
         let process = self.process(thread.pid())?;
-        (process.numbers == thread.process).then(|| Inhabitant {
+        (process.numbers == thread.process).then(|| ProcessInfo {
             leader: Some(process.pid()),
             numbers: thread.numbers,
             state: thread.state,
@@ -327,14 +328,14 @@ impl Machine {
     }
 }
 
-impl Space {
+impl PidNamespace {
     /// Inode of the user namespace that owns it; `None` if that is outside the reader's.
     pub fn owner(&self) -> Option<u64> {
         fstat(namespace::owner(self).ok()?).ok().map(|owner| owner.st_ino)
     }
 }
 
-impl AsFd for Space {
+impl AsFd for PidNamespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
@@ -342,18 +343,23 @@ impl AsFd for Space {
 
 /// Namespaces while they are collected.
 #[derive(Debug, Default)]
-struct Spaces {
-    spaces: Vec<Space>,
-    by_inode: HashMap<u64, SpaceId>,
+struct PidNamespaces {
+    spaces: Vec<PidNamespace>,
+    by_inode: HashMap<u64, PidNamespaceId>,
 }
 
-impl Spaces {
-    fn get(&self, inode: u64) -> Option<SpaceId> {
+impl PidNamespaces {
+    fn get(&self, inode: u64) -> Option<PidNamespaceId> {
         self.by_inode.get(&inode).copied()
     }
 
     /// Adds a namespace, unless it is known; with its parent, if that is known.
-    fn add(&mut self, descriptor: OwnedFd, evidence: Evidence, parent: Option<SpaceId>) -> io::Result<SpaceId> {
+    fn add(
+        &mut self,
+        descriptor: OwnedFd,
+        evidence: Evidence,
+        parent: Option<PidNamespaceId>,
+    ) -> io::Result<PidNamespaceId> {
         let status = fstat(&descriptor)?;
         if status.st_mode & libc::S_IFMT == libc::S_IFDIR {
             // The process may not be looked into, on a kernel that refuses it so (R43).
@@ -364,9 +370,9 @@ impl Spaces {
             return Ok(known);
         }
         let id = namespace::id(&descriptor);
-        let place = SpaceId(self.spaces.len());
+        let place = PidNamespaceId(self.spaces.len());
         self.by_inode.insert(inode, place);
-        self.spaces.push(Space { inode, id, parent, level: 0, evidence, descriptor });
+        self.spaces.push(PidNamespace { inode, id, parent, level: 0, evidence, descriptor });
         Ok(place)
     }
 

@@ -7,7 +7,7 @@ use crate::present::node::{Kind, Node, Runs};
 
 /// The numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Census {
+pub(super) struct Counts {
     pub(super) namespaces: usize,
     /// Declared ones, and programs that are PID 1.
     pub(super) processes: usize,
@@ -15,27 +15,27 @@ pub(super) struct Census {
     pub(super) depth: usize,
 }
 
-impl Census {
+impl Counts {
     /// Counts nodes and everything in them.
     pub(super) fn of(nodes: &[Node]) -> Self {
-        let mut census = Self::default();
+        let mut counts = Self::default();
         for node in nodes {
             let inside = Self::of(&node.children);
-            census += inside;
+            counts += inside;
             match node.kind {
                 Kind::Namespace => {
-                    census.namespaces += 1;
-                    census.processes += usize::from(matches!(node.facts.runs, Runs::Program(_)));
-                    census.depth = census.depth.max(inside.depth + 1);
+                    counts.namespaces += 1;
+                    counts.processes += usize::from(matches!(node.facts.runs, Runs::Program(_)));
+                    counts.depth = counts.depth.max(inside.depth + 1);
                 }
-                Kind::Process => census.processes += 1,
+                Kind::Process => counts.processes += 1,
             }
         }
-        census
+        counts
     }
 }
 
-impl AddAssign for Census {
+impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.namespaces += other.namespaces;
         self.processes += other.processes;
@@ -43,7 +43,7 @@ impl AddAssign for Census {
     }
 }
 
-impl Census {
+impl Counts {
     /// `3 more namespaces with 7 processes`, the adjective being `more `; a number of zero is not mentioned.
     pub(super) fn words(self, adjective: &str) -> String {
         let noun = format!("{adjective}namespace");

@@ -25,8 +25,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, pipe2, setgroups, setresgid, setresuid};
 
 use super::Observer;
-use super::probe::{Glimpse, Question, failed};
-use crate::machine::{Machine, Space};
+use super::probe::{ProbeAnswer, Question, failed};
+use crate::host_snapshot::{HostSnapshot, PidNamespace};
 use crate::namespaces::Standpoint;
 use nestns_sys::clone::fork_without_number;
 use nestns_sys::fork::{exit_now, fork};
@@ -37,7 +37,7 @@ use nestns_sys::reap::await_child;
 use nestns_sys::{capability, descriptor, namespace};
 
 /// So long a prober may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Place of an observer.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ struct Credentials {
 }
 
 /// Asks a question in an observer's place.
-pub(super) fn ask(machine: &Machine, observer: &Observer, question: &Question<'_>) -> io::Result<Glimpse> {
+pub(super) fn ask(machine: &HostSnapshot, observer: &Observer, question: &Question<'_>) -> io::Result<ProbeAnswer> {
     let place = match Place::of(machine, observer) {
         Ok(place) => place,
         Err(error) => return Ok(failed("examine it", &error)),
@@ -76,7 +76,7 @@ impl Place {
     }
 
     /// The place of the first candidate that may be looked into; `None` for the caller's own.
-    pub(super) fn of(machine: &Machine, observer: &Observer) -> io::Result<Option<Self>> {
+    pub(super) fn of(machine: &HostSnapshot, observer: &Observer) -> io::Result<Option<Self>> {
         let levels = machine.space(observer.space).level;
         let mut problem = None;
         for &candidate in &observer.candidates {
@@ -106,7 +106,7 @@ impl Place {
 }
 
 /// The user namespace that owns a PID namespace, and what is left to enter from in there; `None` where it is the caller's own.
-fn gateway(outermost: &Space, standpoint: &Standpoint, pid: Pid) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
+fn gateway(outermost: &PidNamespace, standpoint: &Standpoint, pid: Pid) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
     // If its owner is out of the caller's reach, it is a namespace around the caller, which needs no gateway.
     let Ok(owner) = namespace::owner(outermost) else { return Ok(None) };
     let Some(inside) = standpoint.in_user_namespace(&owner)? else { return Ok(None) };
@@ -176,11 +176,11 @@ impl Asked {
                 let [target, gateway] = place.as_ref().map_or([None; 2], Place::descriptors);
                 withdraw(&[Some(tell.as_fd()), socket.as_ref().map(AsFd::as_fd), target, gateway]);
                 let mut tell = File::from(tell);
-                let (glimpse, code) = match help(place, question, socket.as_ref(), &mut tell) {
+                let (probe_answer, code) = match help(place, question, socket.as_ref(), &mut tell) {
                     Ok(()) => exit_now(0),
-                    Err((stage, errno)) => (Glimpse::Failed { stage: stage.to_owned(), errno: errno as i32 }, 1),
+                    Err((stage, errno)) => (ProbeAnswer::Failed { stage: stage.to_owned(), errno: errno as i32 }, 1),
                 };
-                say(&mut tell, &glimpse);
+                say(&mut tell, &probe_answer);
                 exit_now(code)
             }
             ForkResult::Parent { child } => Ok(Self { helper: child, answer: File::from(answer) }),
@@ -188,7 +188,7 @@ impl Asked {
     }
 
     /// Waits for the answer, and reaps.
-    pub(super) fn end(mut self) -> io::Result<Glimpse> {
+    pub(super) fn end(mut self) -> io::Result<ProbeAnswer> {
         let read = self.read();
         if read.is_err() {
             // The helper is an unreaped child, so that its number is not reused; the prober ends with it.
@@ -203,7 +203,7 @@ impl Asked {
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let mut bytes = Vec::new();
         let mut part = vec![0; 64 * 1024];
         loop {
@@ -223,8 +223,8 @@ impl Asked {
     }
 }
 
-fn say(tell: &mut File, glimpse: &Glimpse) {
-    if let Ok(bytes) = postcard::to_stdvec(glimpse) {
+fn say(tell: &mut File, probe_answer: &ProbeAnswer) {
+    if let Ok(bytes) = postcard::to_stdvec(probe_answer) {
         // Without a reader there is nothing to do about it.
         let _ = tell.write_all(&bytes);
     }
@@ -253,11 +253,11 @@ fn help(
     let passage = place.enter()?;
     let prober = match place.fork()? {
         ForkResult::Child => {
-            let glimpse = match place.settle(&passage) {
+            let probe_answer = match place.settle(&passage) {
                 Ok(()) => question.answer(socket),
-                Err((stage, errno)) => Glimpse::Failed { stage: stage.to_owned(), errno: errno as i32 },
+                Err((stage, errno)) => ProbeAnswer::Failed { stage: stage.to_owned(), errno: errno as i32 },
             };
-            say(tell, &glimpse);
+            say(tell, &probe_answer);
             exit_now(0)
         }
         ForkResult::Parent { child } => child,

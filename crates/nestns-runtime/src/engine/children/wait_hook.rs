@@ -6,46 +6,46 @@ use std::os::fd::BorrowedFd;
 use nix::unistd::Pid;
 
 use crate::engine::failure::Failure;
-use crate::engine::plan::Subject;
+use crate::engine::plan::ProcessKey;
 
 /// Reason why a creation was not completed.
 #[derive(Debug)]
-pub enum Setback {
+pub enum BuildError {
     /// Failure of a step.
     Failed(Failure),
     /// The wait hook has given up, for a reason that its owner knows.
     Interrupted,
 }
 
-impl From<Failure> for Setback {
+impl From<Failure> for BuildError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
 /// Wait hook for namespaces in creation.
-pub trait Patience {
+pub trait WaitHook {
     /// Returns the index of the first channel that is readable.
     ///
     /// # Errors
     ///
-    /// [`Setback`] if there is a reason not to wait any longer.
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback>;
+    /// [`BuildError`] if there is a reason not to wait any longer.
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, BuildError>;
 
     /// Called for each PID 1 directly below the host, once it is a child of the caller and before it goes on.
     ///
     /// # Errors
     ///
-    /// [`Setback`] if it could not be put under the guardian.
-    fn guard(&mut self, root: Pid, subject: Subject) -> Result<(), Setback>;
+    /// [`BuildError`] if it could not be put under the guardian.
+    fn guard(&mut self, root: Pid, subject: ProcessKey) -> Result<(), BuildError>;
 }
 
 /// Wait hook of an init that has nothing else to do yet; signals stay pending.
 #[derive(Debug)]
-pub struct Undisturbed;
+pub struct NoHook;
 
-impl Patience for Undisturbed {
-    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, Setback> {
+impl WaitHook for NoHook {
+    fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, BuildError> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         if channels.len() == 1 {
             // The read that follows waits.
@@ -62,7 +62,7 @@ impl Patience for Undisturbed {
         }
     }
 
-    fn guard(&mut self, _root: Pid, _subject: Subject) -> Result<(), Setback> {
+    fn guard(&mut self, _root: Pid, _subject: ProcessKey) -> Result<(), BuildError> {
         Ok(())
     }
 }

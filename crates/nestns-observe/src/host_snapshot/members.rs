@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 
 use super::pins::Hunt;
-use super::{Evidence, Inhabitant, Search, SpaceId, Spaces, is_own_proc};
+use super::{Evidence, PidNamespaceId, PidNamespaces, ProcessInfo, Search, is_own_proc};
 use crate::namespace_link::linked;
 use crate::small_file::{self, of_file};
 use nestns_sys::directory;
@@ -23,12 +23,12 @@ use nestns_sys::proc_status::{self, Fields};
 /// Result of the walk.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    pub(super) processes: Vec<Inhabitant>,
+    pub(super) processes: Vec<ProcessInfo>,
     pub(super) unreadable: usize,
     pub(super) closed: usize,
 }
 
-pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
+pub(super) fn read(spaces: &mut PidNamespaces, search: Search) -> io::Result<Members> {
     if !is_own_proc() {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
@@ -60,7 +60,7 @@ pub(super) fn read(spaces: &mut Spaces, search: Search) -> io::Result<Members> {
     Ok(Members { closed, ..members })
 }
 
-fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
+fn walk(spaces: &mut PidNamespaces, pids: &[i32]) -> io::Result<Members> {
     let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
     for &pid in pids {
         let Some((directory, mut process)) = look(pid)? else { continue };
@@ -78,14 +78,14 @@ fn walk(spaces: &mut Spaces, pids: &[i32]) -> io::Result<Members> {
 
 /// A process, unless it is gone or hidden, and its directory: a number may pass to another process between two looks,
 /// but everything read in one directory is about one process.
-pub(crate) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
+pub(crate) fn look(pid: i32) -> io::Result<Option<(OwnedFd, ProcessInfo)>> {
     let mut buffer = [0; 4096];
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let read = open(format!("/proc/{pid}").as_str(), flags, Mode::empty())
         .map_err(io::Error::from)
         .and_then(|directory| Ok((small_file::read_in(&directory, "status", &mut buffer)?, directory)));
     match read {
-        Ok((status, directory)) => Ok(inhabitant(pid, &Fields::of(status)).map(|process| (directory, process))),
+        Ok((status, directory)) => Ok(process_info(pid, &Fields::of(status)).map(|process| (directory, process))),
         Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         // There may be too few descriptors: a process left out then would be reported as being nowhere.
         Err(error) => Err(of_file(&error, &format!("/proc/{pid}/status"))),
@@ -93,8 +93,8 @@ pub(crate) fn look(pid: i32) -> io::Result<Option<(OwnedFd, Inhabitant)>> {
 }
 
 /// What its status says of a process.
-fn inhabitant(pid: i32, status: &Fields<'_>) -> Option<Inhabitant> {
-    let mut process = Inhabitant {
+fn process_info(pid: i32, status: &Fields<'_>) -> Option<ProcessInfo> {
+    let mut process = ProcessInfo {
         numbers: Vec::new(),
         parent: 0,
         state: '?',
@@ -121,17 +121,17 @@ fn inhabitant(pid: i32, status: &Fields<'_>) -> Option<Inhabitant> {
     (process.numbers.first() == Some(&pid)).then_some(process)
 }
 
-fn space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::Result<Option<SpaceId>> {
+fn space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &ProcessInfo) -> io::Result<Option<PidNamespaceId>> {
     match seen_space(spaces, directory, process) {
         Ok(space) => Ok(Some(space)),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Ok((process.numbers.len() == 1).then_some(SpaceId(0)))
+            Ok((process.numbers.len() == 1).then_some(PidNamespaceId(0)))
         }
         Err(error) => Err(error),
     }
 }
 
-fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) -> io::Result<SpaceId> {
+fn seen_space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &ProcessInfo) -> io::Result<PidNamespaceId> {
     const LINK: &str = "ns/pid";
     // The namespace of a PID 1 is new: it has been created before all others there.
     if process.own() != 1
@@ -141,6 +141,6 @@ fn seen_space(spaces: &mut Spaces, directory: &OwnedFd, process: &Inhabitant) ->
     }
     let descriptor = openat(directory, LINK, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     // A process with two numbers is one level below the reader: no namespace has to be asked for its parent.
-    let parent = (process.numbers.len() == 2).then_some(SpaceId(0));
+    let parent = (process.numbers.len() == 2).then_some(PidNamespaceId(0));
     spaces.add(descriptor, Evidence::Member, parent)
 }

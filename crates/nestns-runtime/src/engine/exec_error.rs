@@ -8,7 +8,7 @@ use nestns_sys::call::Call;
 
 /// The reason why a process did not become its program, as it is written into the pipe that exec closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct ExecError {
     /// The step.
     pub stage: Stage,
     /// The call.
@@ -19,7 +19,7 @@ pub struct Refusal {
     pub detail: String,
 }
 
-impl Refusal {
+impl ExecError {
     /// Status that a shell gives: 127 for a program that does not exist, 126 for one that cannot be executed, 125 for a
     /// failure of nestns before it.
     pub fn status(&self) -> u8 {
@@ -35,7 +35,7 @@ impl Refusal {
 mod tests {
     use nix::errno::Errno;
 
-    use super::Refusal;
+    use super::ExecError;
     use crate::engine::failure::Stage;
     use nestns_sys::call::Call;
 
@@ -49,7 +49,7 @@ mod tests {
             (Stage::WorkingDirectory, Errno::ENOENT, 125),
             (Stage::User, Errno::EPERM, 125),
         ] {
-            let refusal = Refusal { stage, call: Call::Execve, errno: errno as i32, detail: String::new() };
+            let refusal = ExecError { stage, call: Call::Execve, errno: errno as i32, detail: String::new() };
             assert_eq!(refusal.status(), status, "{stage:?} {errno}");
         }
     }

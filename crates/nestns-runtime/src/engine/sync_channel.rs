@@ -18,27 +18,27 @@ use nestns_sys::pidfd::Pidfd;
 
 /// Message, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Word {
+pub enum SyncMessage {
     /// Child: it exists. The kernel adds its number, which a helper in between could not know.
-    Born,
+    Ready,
     /// Parent: it is the child's parent now, and the child is guarded.
-    Go,
+    Continue,
     /// Child: fork this joined process now.
-    Join {
+    Fork {
         /// Its slot.
         slot: Slot,
     },
     /// Parent: the process exists; a pidfd is sent along.
-    Joined,
+    Forked,
     /// Child: its subtree takes no further numbers by itself.
-    Taken,
+    NumbersTaken,
 }
 
 /// Message as received.
 #[derive(Debug)]
-pub struct Heard {
+pub struct Received {
     /// The message.
-    pub word: Word,
+    pub message: SyncMessage,
     /// Sender, in the receiver's numbering.
     pub sender: Pid,
     /// The pidfd sent along.
@@ -51,9 +51,9 @@ pub struct Heard {
 ///
 /// Those of socketpair(2) and setsockopt(2).
 pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
-    let (keeper, child) = Channel::pair()?;
-    keeper.pass_credentials()?;
-    Ok((keeper.into_fd(), child.into_fd()))
+    let (children, child) = Channel::pair()?;
+    children.pass_credentials()?;
+    Ok((children.into_fd(), child.into_fd()))
 }
 
 /// Sends a message.
@@ -61,9 +61,9 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
 /// # Errors
 ///
 /// `EPIPE` if the other side is gone.
-pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
+pub fn send(channel: impl AsFd, message: SyncMessage, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
     let mut buffer = [0_u8; 16];
-    let bytes = postcard::to_slice(&word, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
+    let bytes = postcard::to_slice(&message, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
     Channel::from(channel).send_with_retry(bytes, pidfd.as_slice(), Wait::Allowed).map(drop).by(Call::Sendmsg)
 }
 
@@ -72,7 +72,7 @@ pub fn say(channel: impl AsFd, word: Word, pidfd: Option<BorrowedFd<'_>>) -> Res
 /// # Errors
 ///
 /// Those of recvmsg(2).
-pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
+pub fn receive(channel: impl AsFd) -> Result<Option<Received>, CallError> {
     let mut buffer = [0_u8; 16];
     let received = match Channel::from(channel).receive(&mut buffer, Wait::Allowed) {
         Err(Errno::ECONNRESET) => return Ok(None),
@@ -81,10 +81,10 @@ pub fn hear(channel: impl AsFd) -> Result<Option<Heard>, CallError> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    let word = message::read(&buffer[..received.bytes]).ok_or(Errno::EPROTO)?;
+    let message = message::read(&buffer[..received.bytes]).ok_or(Errno::EPROTO)?;
     let sender = received.sender.unwrap_or(Pid::from_raw(0));
     let pidfd = received.descriptors.into_iter().map(Pidfd::from).next();
-    Ok(Some(Heard { word, sender, pidfd }))
+    Ok(Some(Received { message, sender, pidfd }))
 }
 
 #[cfg(test)]
@@ -94,42 +94,42 @@ mod tests {
     use nix::errno::Errno;
     use nix::unistd::{Pid, getpid};
 
-    use super::{Channel, Wait, Word, hear, pair, say};
+    use super::{Channel, SyncMessage, Wait, pair, receive, send};
     use crate::engine::plan::Slot;
     use nestns_sys::pidfd::Pidfd;
 
     #[test]
     fn the_keeper_is_told_who_speaks() {
-        let (keeper, child) = pair().unwrap();
-        say(&child, Word::Join { slot: Slot::Process(3) }, None).unwrap();
-        let heard = hear(&keeper).unwrap().expect("a word has come");
-        assert_eq!((heard.word, heard.sender), (Word::Join { slot: Slot::Process(3) }, getpid()));
-        assert!(heard.pidfd.is_none());
+        let (children, child) = pair().unwrap();
+        send(&child, SyncMessage::Fork { slot: Slot::Process(3) }, None).unwrap();
+        let received = receive(&children).unwrap().expect("a word has come");
+        assert_eq!((received.message, received.sender), (SyncMessage::Fork { slot: Slot::Process(3) }, getpid()));
+        assert!(received.pidfd.is_none());
     }
 
     #[test]
     fn the_child_is_handed_a_process() {
-        let (keeper, child) = pair().unwrap();
+        let (children, child) = pair().unwrap();
         let own = Pidfd::open(getpid()).unwrap();
-        say(&keeper, Word::Joined, Some(own.as_fd())).unwrap();
-        let heard = hear(&child).unwrap().expect("a word has come");
+        send(&children, SyncMessage::Forked, Some(own.as_fd())).unwrap();
+        let received = receive(&child).unwrap().expect("a word has come");
         // Its end does not ask for credentials.
-        assert_eq!((heard.word, heard.sender), (Word::Joined, Pid::from_raw(0)));
-        assert!(heard.pidfd.is_some_and(|pidfd| !pidfd.has_ended()));
+        assert_eq!((received.message, received.sender), (SyncMessage::Forked, Pid::from_raw(0)));
+        assert!(received.pidfd.is_some_and(|pidfd| !pidfd.has_ended()));
     }
 
     #[test]
     fn an_end_that_is_closed_is_a_death() {
-        let (keeper, child) = pair().unwrap();
+        let (children, child) = pair().unwrap();
         drop(child);
-        assert!(hear(&keeper).unwrap().is_none());
-        assert_eq!(say(&keeper, Word::Go, None).map_err(|cause| cause.errno), Err(Errno::EPIPE));
+        assert!(receive(&children).unwrap().is_none());
+        assert_eq!(send(&children, SyncMessage::Continue, None).map_err(|cause| cause.errno), Err(Errno::EPIPE));
     }
 
     #[test]
     fn what_is_no_word_is_an_error() {
-        let (keeper, child) = pair().unwrap();
+        let (children, child) = pair().unwrap();
         Channel::from(&child).send(&[200, 1], &[], Wait::Never).unwrap();
-        assert_eq!(hear(&keeper).map(drop).map_err(|cause| cause.errno), Err(Errno::EPROTO));
+        assert_eq!(receive(&children).map(drop).map_err(|cause| cause.errno), Err(Errno::EPROTO));
     }
 }

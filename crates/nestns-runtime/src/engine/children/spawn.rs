@@ -12,12 +12,12 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{ForkResult, Pid};
 
-use super::{Crossing, Keeper, Patience, Setback};
+use super::{BuildError, Children, Crossing, WaitHook};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::forked_by::ForkedBy;
-use crate::engine::nursery::{self, Heard, Word};
-use crate::engine::plan::{NamespaceIndex, Release, Subject};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, Release};
 use crate::engine::program;
+use crate::engine::sync_channel::{self, Received, SyncMessage};
 use nestns_sys::call::{Call, Named};
 use nestns_sys::clone::{Arguments, Placement, clone3, fork_without_number};
 use nestns_sys::fork::fork;
@@ -29,7 +29,7 @@ const SLOT_RETURN: Duration = Duration::from_millis(10);
 /// Number of such pauses.
 const SLOT_RETRIES: usize = 10;
 
-impl Keeper {
+impl Children {
     /// Forks the new PID 1, directly or through helpers. Its number is known only if no helper was in between.
     pub(super) fn deliver(
         &self,
@@ -37,13 +37,13 @@ impl Keeper {
         outer: Option<Pid>,
         channel: Option<OwnedFd>,
     ) -> Result<Option<Pid>, Failure> {
-        let subject = Subject::init(index);
+        let subject = ProcessKey::init(index);
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         match (&self.crossing, outer) {
             (Crossing::Direct(myself), None) => {
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Keeper),
+                    ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Children),
                     ForkResult::Parent { child } => child,
                 };
                 setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
@@ -87,7 +87,7 @@ impl Keeper {
         channel: Option<OwnedFd>,
         user: Option<&OwnedFd>,
     ) -> ! {
-        let subject = Subject::init(index);
+        let subject = ProcessKey::init(index);
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         let work = || -> Result<(), Failure> {
             enter_user(subject, user)?;
@@ -121,7 +121,7 @@ impl Keeper {
         match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
-            Err(errno) => program::fail(Failure::new(Subject::init(index), Stage::CloneSibling, errno)),
+            Err(errno) => program::fail(Failure::new(ProcessKey::init(index), Stage::CloneSibling, errno)),
         }
     }
 
@@ -139,7 +139,7 @@ impl Keeper {
     }
 }
 
-fn enter_user(subject: Subject, user: Option<&OwnedFd>) -> Result<(), Failure> {
+fn enter_user(subject: ProcessKey, user: Option<&OwnedFd>) -> Result<(), Failure> {
     match user {
         Some(user) => {
             setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
@@ -161,7 +161,7 @@ fn unshare_pid() -> nix::Result<()> {
 }
 
 /// Waits for a helper, which does a handful of system calls and ends.
-pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure> {
+pub(super) fn await_helper(subject: ProcessKey, helper: Pid) -> Result<(), Failure> {
     match reap::await_child(helper).by(Call::Waitpid) {
         Ok(0) => Ok(()),
         // It has reported the cause itself, unless it was killed.
@@ -172,20 +172,24 @@ pub(super) fn await_helper(subject: Subject, helper: Pid) -> Result<(), Failure>
 
 /// Waits for the first message of a new PID 1, beside which the kernel has written its number in this process's
 /// namespace.
-pub(super) fn await_birth(subject: Subject, channel: &OwnedFd, patience: &mut dyn Patience) -> Result<Pid, Setback> {
+pub(super) fn await_child(
+    subject: ProcessKey,
+    channel: &OwnedFd,
+    wait_hook: &mut dyn WaitHook,
+) -> Result<Pid, BuildError> {
     loop {
-        patience.until_readable(&[channel.as_fd()])?;
-        let Heard { word, sender, .. } = listen(subject, channel)?;
+        wait_hook.until_readable(&[channel.as_fd()])?;
+        let Received { message, sender, .. } = listen(subject, channel)?;
         // A helper that was in between has ended by now, so that the new PID 1 is a child of this process. Any other
         // process that has got hold of the channel is not.
-        if word == Word::Born && reap::is_child(sender) {
+        if message == SyncMessage::Ready && reap::is_child(sender) {
             return Ok(sender);
         }
     }
 }
 
-pub(super) fn listen(subject: Subject, channel: &OwnedFd) -> Result<Heard, Failure> {
-    nursery::hear(channel)
+pub(super) fn listen(subject: ProcessKey, channel: &OwnedFd) -> Result<Received, Failure> {
+    sync_channel::receive(channel)
         .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?
         // The channel is closed by its death alone.
         .ok_or_else(|| Failure::new(subject, Stage::Died, Errno::UnknownErrno))

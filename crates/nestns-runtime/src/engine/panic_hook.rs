@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use super::failure::{Failure, Stage};
-use super::plan::Subject;
+use super::plan::ProcessKey;
 use super::program;
 use super::report::{self, Report};
 use nix::errno::Errno;
@@ -16,11 +16,11 @@ const FAILED: u8 = 125;
 
 thread_local! {
     /// Which process of the tree this is; none of it are the controller and its helpers.
-    static SUBJECT: Cell<Option<Subject>> = const { Cell::new(None) };
+    static SUBJECT: Cell<Option<ProcessKey>> = const { Cell::new(None) };
 }
 
 /// Sets the identity of this process.
-pub fn belong_to(subject: Subject) {
+pub fn belong_to(subject: ProcessKey) {
     SUBJECT.set(Some(subject));
 }
 
