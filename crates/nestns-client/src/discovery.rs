@@ -1,7 +1,7 @@
-//! Which topologies the caller has: the state directories, and whether anybody is at home there.
+//! Topologies of the caller: the state directories, and whether a controller answers in each.
 //!
-//! A directory proves nothing. A controller that answers does; without one, what a file tells is believed as far as the
-//! kernel agrees with it.
+//! A directory proves nothing. A controller that answers does; without one, what a file tells is
+//! believed as far as the kernel agrees with it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use crate::protocol::message::{Reply, Request, Status};
 use crate::state_directory::{self, Directory, Homeless, StateError};
 use nestns_sys::moment::Moment;
 
-/// A state directory and who is there.
+/// A state directory and its occupant.
 #[derive(Debug)]
 pub struct Found {
     /// The topology's name: that of the directory.
     pub name: String,
     /// The directory.
     pub directory: PathBuf,
-    /// Who is there.
+    /// Occupant of the directory.
     pub presence: Presence,
-    /// The connection to whoever that is, for more questions. A controller that ends waits a moment for those who are
-    /// connected: it is not to be kept longer than it is used.
+    /// Connection to that controller, for more questions. A controller that ends waits a moment for
+    /// its connected clients: do not keep the connection longer than it is used.
     pub client: Option<Client>,
 }
 
-/// Who is in a state directory.
+/// Occupant of a state directory.
 #[derive(Debug)]
 pub enum Presence {
     /// A controller, which says this.
@@ -39,12 +39,13 @@ pub enum Presence {
     Silent { controller: i32 },
     /// A controller of another version, or what calls itself one.
     Strange(String),
-    /// Nobody.
+    /// No controller.
     Nobody,
 }
 
 impl Found {
-    /// Whether nobody has chosen its name. One that does not answer is taken at its name's word.
+    /// True if the name was made up rather than chosen. For a controller that does not answer, the
+    /// name itself decides.
     pub fn is_anonymous(&self) -> bool {
         match &self.presence {
             Presence::Controller(status) => status.anonymous,
@@ -53,7 +54,7 @@ impl Found {
     }
 }
 
-/// How long a controller has to say who it is; all of them have it at the same time.
+/// Time that a controller has to answer; all of them have it at the same time.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Looks at all of the caller's state directories, in the order of their names.
@@ -61,7 +62,8 @@ pub fn all() -> Vec<Found> {
     sorted(look(directories()))
 }
 
-/// The same, with controllers whose directory was removed, for which all processes have to be looked at.
+/// The same, with controllers whose directory was removed, for which all processes have to be
+/// looked at.
 pub fn everything() -> Vec<Found> {
     let mut found = look(directories());
     found.extend(homeless(|_| true));
@@ -90,27 +92,29 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
     found
 }
 
-/// Looks at those of a name: more than one where the caller has started some with another `XDG_RUNTIME_DIR`.
+/// Looks at those of a name: more than one where the caller has started some with another
+/// `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
     let found = look(directories_of(name));
     if found.is_empty() { homeless(|other| other == name) } else { found }
 }
 
-/// The topology that the caller is a program of, where its controller takes connections: the environment tells where to ask,
-/// and the kernel that somebody of the caller's listens there.
+/// The topology that the caller is a program of, if its controller takes connections: the
+/// environment tells where to ask, and the kernel that a process of the caller's user listens
+/// there.
 pub fn own() -> Option<(PathBuf, Client)> {
     let directory = state_directory::of_environment()?;
     let client = Client::connect(&directory).ok()?;
     Some((directory, client))
 }
 
-/// Looks who is in a state directory.
+/// Looks into a state directory.
 pub fn at(directory: PathBuf) -> Option<Found> {
     look([directory]).pop()
 }
 
-/// Connects to the only controller, of this name or at all, and asks nothing. None where there is not exactly one that
-/// takes connections: then it has to be looked who they are.
+/// Connects to the only controller, of this name or at all, and asks nothing. None where there is
+/// not exactly one that takes connections: then the caller has to list them.
 pub fn only(name: Option<&str>) -> Option<(PathBuf, Client)> {
     let mut found = None;
     for directory in name.map_or_else(directories, directories_of) {
@@ -123,7 +127,7 @@ pub fn only(name: Option<&str>) -> Option<(PathBuf, Client)> {
     found
 }
 
-/// Whether a controller is in this state directory and does not answer.
+/// True if a controller is in this state directory and does not answer.
 pub fn is_silent(directory: &Path) -> bool {
     at(directory.to_owned()).is_some_and(|found| matches!(found.presence, Presence::Silent { .. }))
 }
@@ -133,7 +137,7 @@ pub fn name_of(directory: &Path) -> String {
     directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Whether a name looks like those that `run` and `test` make up: `run-17`, `test-4026532301-17`.
+/// True if a name looks like those that `run` and `test` make up: `run-17`, `test-4026532301-17`.
 fn is_made_up(name: &str) -> bool {
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     name.split_once('-').is_some_and(|(verb, numbers)| {
@@ -158,7 +162,8 @@ fn directories_of(name: &str) -> Vec<PathBuf> {
     places.filter(|directory| is_worth_asking(directory)).collect()
 }
 
-/// True if a controller may be there: one that cannot be looked at is asked, and the error told then.
+/// True if a controller may be there: one that cannot be looked at is asked, and the error told
+/// then.
 fn is_worth_asking(directory: &Path) -> bool {
     match Directory::open(directory) {
         Err(error @ StateError::System { .. }) => {
@@ -168,7 +173,8 @@ fn is_worth_asking(directory: &Path) -> bool {
     }
 }
 
-/// What is in the places of state directories and cannot be trusted: nothing of it is ever looked into.
+/// Entries in the places of state directories that cannot be trusted: nothing in them is ever
+/// looked into.
 pub fn strange() -> Vec<StateError> {
     let mut strange: Vec<StateError> = state_directory::strange_places();
     for place in state_directory::places() {
@@ -184,7 +190,8 @@ pub fn strange() -> Vec<StateError> {
     strange
 }
 
-/// Asks everybody first and waits for the answers then, so that many who are silent take no longer than one.
+/// Asks every controller first and waits for the answers then, so that many that are silent take no
+/// longer than one.
 fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
     let ask = |directory: PathBuf| {
         let asked = Client::connect(&directory).and_then(|mut client| {

@@ -1,7 +1,8 @@
-//! A topology for the time of a test: [`Topology::up`] starts it, and dropping the value takes it down.
+//! A topology for the time of a test: [`Topology::up`] starts it, and dropping the value takes it
+//! down.
 //!
-//! Nothing is forked here but the program: the caller may have threads, and what builds namespaces must not (see
-//! `docs/kernel-rules.md`). The program is `NESTNS_BIN`, or else `nestns` on PATH.
+//! Nothing is forked here but the program: the caller may have threads, and what builds namespaces
+//! must not (see `docs/kernel-rules.md`). The program is `NESTNS_BIN`, or else `nestns` on PATH.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub const PROGRAM: &str = "NESTNS_BIN";
 /// Topologies that this process has started: a part of their names.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
-/// Why a topology is not there, or could not be asked.
+/// Reason why a topology is not there, or could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
@@ -36,12 +37,12 @@ pub enum GuardError {
     Failed {
         /// The command line.
         command: String,
-        /// How it ended.
+        /// Exit status.
         status: std::process::ExitStatus,
-        /// What it wrote to standard error.
+        /// Standard error of the program.
         stderr: String,
     },
-    /// What the program wrote is not the document that was expected: it is of another version.
+    /// The output of the program is not the expected document: it is of another version.
     #[error("`{command}` did not write a document that this library knows: {error}")]
     Document {
         /// The command line, or the file.
@@ -86,8 +87,8 @@ impl Options {
         self
     }
 
-    /// The name of the topology. Without one it is made of the file's name, the caller's PID and a counter, so that tests run
-    /// side by side.
+    /// The name of the topology. Without one it is made of the file's name, the caller's PID and a
+    /// counter, so that tests run side by side.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -120,7 +121,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// Where the program cannot be run, or where the topology cannot be built or does not become ready; nothing is left then.
+    /// An error if the program cannot be run, or if the topology cannot be built or does not become
+    /// ready; nothing is left then.
     pub fn up(self, file: impl AsRef<Path>) -> Result<Topology, GuardError> {
         let file = file.as_ref();
         let name = self.name.clone().unwrap_or_else(|| unique_name(file));
@@ -178,8 +180,8 @@ impl Program {
 
 /// A running topology. Dropping it takes it down.
 ///
-/// If the process that has started it is killed, so that nothing is dropped, the topology takes itself down
-/// (`--tie-to-parent`).
+/// If the process that has started it is killed, so that nothing is dropped, the topology takes
+/// itself down (`--tie-to-parent`).
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -220,16 +222,16 @@ impl Topology {
         &self.document.name
     }
 
-    /// What `nestns up` said of it.
+    /// The document that `nestns up` printed.
     pub fn document(&self) -> &UpDocument {
         &self.document
     }
 
-    /// What stands now, as the kernel confirmed it.
+    /// The running tree, as the kernel confirmed it.
     ///
     /// # Errors
     ///
-    /// Where the topology has ended, or does not answer.
+    /// An error if the topology has ended, or does not answer.
     pub fn truth(&self) -> Result<TruthDocument, GuardError> {
         let path = PathBuf::from(&self.document.truth);
         let text = fs::read(&path).map_err(|error| GuardError::Truth { path: path.clone(), error })?;
@@ -251,12 +253,12 @@ impl Topology {
         Ok(Process { document })
     }
 
-    /// Runs a program in a namespace or beside a process, as `nestns exec`, and waits for its end. A status other than 0 is
-    /// no error here: it is in the output.
+    /// Runs a program in a namespace or beside a process, as `nestns exec`, and waits for its end.
+    /// A status other than 0 is no error here: it is in the output.
     ///
     /// # Errors
     ///
-    /// Where nestns cannot be run.
+    /// An error if nestns cannot be run.
     pub fn exec<A: AsRef<OsStr>>(
         &self,
         target: &str,
@@ -271,7 +273,7 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// Where nestns cannot be run, or where something is left.
+    /// An error if nestns cannot be run, or if something is left.
     pub fn down(mut self) -> Result<Timeline, GuardError> {
         self.is_up = false;
         self.program.document(["down", self.name(), "--format", "json"])
@@ -296,7 +298,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Its number in a namespace: `host`, or the path of a namespace around it or of its own. `None` where it has none there.
+    /// PID of the process in a namespace: `host`, or the path of a namespace around it or of its
+    /// own. `None` if it has no PID there.
     pub fn pid_in(&self, namespace: &str) -> Option<i32> {
         let level = match namespace {
             "host" => 0,

@@ -1,5 +1,5 @@
-//! Topologies of nested Linux PID namespaces that run: what `nestns` writes about them, and a guard that starts one for the
-//! time of a test.
+//! Topologies of nested Linux PID namespaces that run: what `nestns` writes about them, and a guard
+//! that starts one for the time of a test.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,15 +13,16 @@
 //! # }
 //! ```
 //!
-//! [`documents`] has a type for every JSON document of the program; `nestns schema --of NAME` prints the schema of each.
+//! [`documents`] has a type for every JSON document of the program; `nestns schema --of NAME`
+//! prints the schema of each.
 //!
 //! ```
 //! use nestns_client::documents::{Kind, LsDocument};
 //!
-//! let text = r#"{ "schema": "nestns.ls/1", "topologies": [] }"#;
-//! let document: LsDocument = serde_json::from_str(text)?;
-//! assert!(document.topologies.is_empty());
-//! assert_eq!(Kind::Ls.json_schema().get("title").and_then(|title| title.as_str()), Some("nestns.ls/1"));
+//! let text = r#"{ "schema": "nestns.ls/1", "topologies": [] }"#; let document: LsDocument =
+//! serde_json::from_str(text)?; assert!(document.topologies.is_empty());
+//! assert_eq!(Kind::Ls.json_schema().get("title").and_then(|title| title.as_str()),
+//! Some("nestns.ls/1"));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!

@@ -1,8 +1,10 @@
-//! Whose namespaces a process is in: those of the namespace around its own, its PID namespace's, or some of its own.
+//! Owner of the namespaces that a process is in: the namespace around its own, its PID namespace,
+//! or the process.
 //!
-//! What was declared says how it began; this compares what the kernel says now, of the process, of the PID 1 beside it and
-//! of the PID 1 around it. Each is verified to be who the snapshot means; the comparison holds for inodes, because all three
-//! lived after the last was read (R18).
+//! What was declared says how it began; this compares what the kernel says now, of the process, of
+//! the PID 1 beside it and of the PID 1 around it. Each is verified to be the process that the
+//! snapshot means; the comparison holds for inodes, because all three lived after the last was read
+//! (R18).
 
 use std::collections::HashMap;
 use std::io;
@@ -16,13 +18,13 @@ use crate::protocol::message::Snapshot;
 use nestns_observe::memberships::{self, Depth, Membership};
 use nestns_observe::{namespaces, process};
 
-/// Whose a namespace is.
+/// Owner of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {
-    /// That of the namespace around, down to here shared: the host's, of a root.
+    /// The namespace of the PID namespace around, shared down to here: the host's, of a root.
     Around,
-    /// Its PID namespace's own, shared between its members.
+    /// The PID namespace's own, shared between its members.
     Namespace,
     /// Neither its PID 1's, nor that around: the process has made or joined one of its own.
     Process,
@@ -44,10 +46,11 @@ pub struct SharedNamespaces<'a> {
     /// The namespace around each.
     arounds: HashMap<&'a str, &'a str>,
     controller: i32,
-    /// Whether the numbers of the snapshot mean something to the caller.
+    /// True if the numbers of the snapshot mean something to the caller.
     is_here: bool,
     depth: Depth,
-    /// What has been read of PID 1s, by their namespaces' paths; the controller's under the empty one.
+    /// Known memberships of PID 1s, by their namespaces' paths; the controller's under the empty
+    /// one.
     known: HashMap<&'a str, Option<Vec<Membership>>>,
 }
 
@@ -73,8 +76,8 @@ impl<'a> SharedNamespaces<'a> {
     ///
     /// # Errors
     ///
-    /// `ESRCH` when it is gone, `EACCES` where it may not be looked into, and in words when the snapshot's numbers are those
-    /// of another PID namespace than the caller's.
+    /// `ESRCH` when it is gone, `EACCES` where it may not be looked into, and in words when the
+    /// snapshot's numbers are those of another PID namespace than the caller's.
     pub fn of(&mut self, document: &'a ProcessDocument) -> io::Result<Vec<Relation>> {
         if !self.is_here {
             return Err(io::Error::other(
@@ -88,7 +91,7 @@ impl<'a> SharedNamespaces<'a> {
         Ok(own.into_iter().map(|membership| relate(membership, beside.as_deref(), around.as_deref())).collect())
     }
 
-    /// What is known of the PID 1 of a namespace, of the controller for the host.
+    /// Known memberships of the PID 1 of a namespace, of the controller for the host.
     fn init_of(&mut self, path: &'a str) -> Option<&Vec<Membership>> {
         let Self { inits, controller, depth, known, .. } = self;
         let read = || match path {

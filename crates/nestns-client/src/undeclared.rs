@@ -1,7 +1,8 @@
 //! Undeclared processes and namespaces of a tree as documents: `ps`, `tree`, `inspect`, the truth.
 //!
-//! A process is called by its number in the declared namespace that it is in or that is around it, `vm#17`, which is an address;
-//! a namespace as /proc calls it, `pid:[4026532345]`. Names say nothing: a program calls itself anything.
+//! A process is called by its number in the declared namespace that it is in or that is around it,
+//! `vm#17`, which is an address; a namespace as /proc calls it, `pid:[4026532345]`. Names say
+//! nothing: a program calls itself anything.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,10 +15,10 @@ use nestns_observe::thread::outlives_its_first;
 use nestns_observe::undeclared::{self, Declared, Place, Process};
 use nestns_topology::Labels;
 
-/// A tree, as far as it takes to know who does not belong to it.
+/// A tree, as far as it takes to know which processes do not belong to it.
 #[derive(Debug, Default)]
 pub struct Tree<'a> {
-    /// The numbers on the host of everybody who is declared and lives.
+    /// PIDs on the host of every declared process that lives.
     known: HashSet<i32>,
     declared: Vec<Declared>,
     /// The paths of those, and their states.
@@ -54,16 +55,17 @@ impl<'a> Tree<'a> {
         self.words.push((path.into(), state.into()));
     }
 
-    /// Adds somebody who belongs to it, by the number on the host.
+    /// Adds a process that belongs to it, by the PID on the host.
     pub fn know(&mut self, pid: i32) {
         self.known.insert(pid);
     }
 
-    /// Everything inside it that is not declared. `numbers` are those of all processes that there are.
+    /// Everything inside it that is not declared. `numbers` are those of all processes that there
+    /// are.
     ///
     /// # Errors
     ///
-    /// Where there are too few descriptors to look.
+    /// An error if there are too few descriptors to look.
     pub fn undeclared(&self, numbers: &[i32]) -> io::Result<Undeclared> {
         let found = undeclared::find(numbers, |pid| self.known.contains(&pid), &self.declared)?;
         let inodes: Vec<u64> = found.namespaces.iter().map(|made| made.inode).collect();
@@ -135,7 +137,8 @@ impl<'a> Tree<'a> {
         level
     }
 
-    /// What is frozen with the declared namespace around it does nothing.
+    /// State of an undeclared namespace: what is frozen with the declared namespace around it does
+    /// nothing.
     fn state(&self, home: usize) -> Word {
         match &*self.words[home].1 {
             "paused" => "paused".into(),
@@ -144,7 +147,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// How it has come in: a parent that is outside has put it there.
+/// Way in which a process has come in: a parent that is outside has put it there.
 fn enter(process: &Process) -> &'static str {
     match (process.process_info.own(), process.parents.last()) {
         (1, _) => "init",

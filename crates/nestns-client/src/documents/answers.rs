@@ -18,9 +18,9 @@ pub struct UpDocument {
     pub state: String,
     /// The file with `nestns.truth/1`.
     pub truth: String,
-    /// How many namespaces it has.
+    /// Number of namespaces.
     pub namespaces: u32,
-    /// How many processes it has.
+    /// Number of processes.
     pub processes: u32,
     /// The number of levels.
     pub depth: u32,
@@ -28,9 +28,9 @@ pub struct UpDocument {
     pub create_ms: Option<f64>,
     /// Milliseconds from the start to the release of the programs.
     pub release_ms: Option<f64>,
-    /// How it ended; `null` while it runs.
+    /// Ending; `null` while it runs.
     pub exit: Option<ExitDocument>,
-    /// How the stop went; `null` while it runs.
+    /// Timeline of the stop; `null` while it runs.
     pub stop: Option<Timeline>,
 }
 
@@ -50,9 +50,9 @@ pub struct TopologyEntry {
     pub name: String,
     /// The state.
     pub state: String,
-    /// How many namespaces it has.
+    /// Number of namespaces.
     pub namespaces: Option<u32>,
-    /// How many processes it has.
+    /// Number of processes.
     pub processes: Option<u32>,
     /// The number of levels.
     pub depth: Option<u32>,
@@ -64,7 +64,7 @@ pub struct TopologyEntry {
     pub controller: Option<i32>,
     /// The state directory.
     pub directory: String,
-    /// What is wrong with it, or why no more is known.
+    /// The problem found, or the reason why no more is known.
     pub problem: Option<String>,
 }
 
@@ -77,7 +77,7 @@ pub struct PidDocument<P = BTreeMap<String, i32>> {
     pub path: String,
     /// The number by the path of the namespace, outermost first.
     pub pids: P,
-    /// Of a thread, the numbers of its process.
+    /// Numbers of its process, for a thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread_of: Option<P>,
 }
@@ -91,7 +91,7 @@ pub struct WhoisDocument {
     pub number: i32,
     /// The processes and threads that have it, one for each namespace.
     pub matches: Vec<Match>,
-    /// How many processes are in namespaces that the caller may not see.
+    /// Number of processes in namespaces that the caller may not see.
     pub unreadable: usize,
 }
 
@@ -109,7 +109,7 @@ pub struct Match {
     pub pids: Vec<i32>,
     /// The name, as the kernel has it.
     pub name: String,
-    /// Of a thread, the numbers of its process; `path` is the process's.
+    /// Numbers of its process, for a thread; `path` is the process's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_of: Option<Vec<i32>>,
 }
@@ -130,9 +130,9 @@ pub struct Check {
     pub id: Word,
     /// The result.
     pub status: CheckStatus,
-    /// What was found, with the value.
+    /// Finding, with the value.
     pub found: String,
-    /// What to do about it; `null` where nothing is wrong.
+    /// Remedy; `null` if nothing is wrong.
     pub remedy: Option<String>,
 }
 
@@ -140,7 +140,7 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
-    /// It is as it should be.
+    /// Passed.
     Yes,
     /// Something is restricted; a topology that does not need it can be built.
     Warn,
@@ -168,9 +168,9 @@ pub struct ExperimentEntry {
     pub hypothesis: Word,
     /// The processes and namespaces.
     pub layout: Word,
-    /// What is done.
+    /// The attempted action.
     pub did: Word,
-    /// What the kernel did.
+    /// Result of the kernel.
     pub found: Option<String>,
     /// The conclusion.
     pub verdict: Option<Verdict>,
@@ -182,9 +182,9 @@ pub struct ExperimentEntry {
 pub enum Verdict {
     /// The kernel does what is claimed.
     Holds,
-    /// It does not.
+    /// Does not hold.
     Fails,
-    /// It could not be tried here.
+    /// Could not be tried here.
     Skipped,
 }
 
@@ -195,13 +195,13 @@ pub struct PruneDocument {
     pub schema: Word,
     /// True if nothing was removed.
     pub dry_run: bool,
-    /// What was removed, or would have been.
+    /// Everything that was removed, or would have been.
     pub removed: Vec<Removed>,
-    /// What was kept.
+    /// Everything that was kept.
     pub kept: Vec<Kept>,
 }
 
-/// What was left by a topology and has been removed.
+/// Something left by a topology that has been removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
     /// The name of the topology.
@@ -212,7 +212,7 @@ pub struct Removed {
     pub why: Word,
 }
 
-/// What was left by a topology and could not be removed.
+/// Something left by a topology that could not be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
     /// The name of the topology; `null` for something else in its place.
@@ -236,7 +236,7 @@ pub struct LineDocument {
     pub text: String,
     /// True if the line goes on in the next record.
     pub partial: bool,
-    /// Of a notice, how many bytes of output are missing at this place.
+    /// Number of bytes of output that are missing at the place of a notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
     /// The bytes, where they are not UTF-8.
@@ -256,13 +256,13 @@ pub struct ErrorDocument {
 /// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorFacts {
-    /// What kind of error it is.
+    /// Kind of the error.
     pub kind: Word,
     /// The code of a diagnostic, as `nestns explain` knows it.
     pub code: Option<String>,
-    /// What failed.
+    /// The failure.
     pub message: String,
-    /// What to do.
+    /// Suggested remedies.
     pub hints: Vec<String>,
     /// The exit status.
     pub status: u8,

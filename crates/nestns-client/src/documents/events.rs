@@ -10,9 +10,9 @@ use super::Word;
 /// The client that asked for something on the control socket, as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Caller {
-    /// Its number on the host.
+    /// PID on the host.
     pub pid: i32,
-    /// Its user.
+    /// User ID.
     pub uid: u32,
 }
 
@@ -24,11 +24,11 @@ pub struct EventDocument {
     /// One more than that of the line before; absent from a snapshot of one namespace or process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// What has happened.
+    /// Kind of the event.
     pub event: Word,
     /// The namespace or process; `.` for the topology.
     pub path: String,
-    /// What belongs to the event.
+    /// Fields specific to the event.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
 }

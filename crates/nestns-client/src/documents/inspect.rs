@@ -14,7 +14,7 @@ pub struct InspectDocument {
     pub schema: Word,
     /// The name of the topology.
     pub topology: String,
-    /// What is wrong with the topology as a whole.
+    /// Problem with the topology as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// The namespace or process.
@@ -38,11 +38,11 @@ pub struct InspectedNamespace {
     /// The namespace.
     #[serde(flatten)]
     pub document: NamespaceDocument,
-    /// What was declared of it.
+    /// Declaration of the namespace.
     pub declaration: Description,
     /// The processes and namespaces in it.
     pub members: Members,
-    /// Its PID 1.
+    /// PID 1 of the namespace.
     pub pid1: Option<ProcessFacts>,
 }
 
@@ -52,7 +52,7 @@ pub struct InspectedProcess {
     /// The process.
     #[serde(flatten)]
     pub facts: ProcessFacts,
-    /// What was declared of it.
+    /// Declaration of the process.
     pub declaration: Description,
 }
 
@@ -64,13 +64,13 @@ pub struct ProcessFacts {
     pub document: ProcessDocument,
     /// Seconds since its start.
     pub age: Option<f64>,
-    /// Its namespaces by type.
+    /// Namespaces of the process, by type.
     pub namespaces: BTreeMap<String, NamespaceRelation>,
     /// `null` where it has ended.
     pub kernel: Option<KernelFacts>,
     /// `null` where it was not asked for.
     pub thread_list: Option<Vec<ThreadEntry>>,
-    /// By key, why something is not known.
+    /// Reasons why something is not known, by key.
     pub problems: BTreeMap<Word, String>,
 }
 
@@ -94,14 +94,14 @@ pub struct Members {
     pub namespaces: Vec<String>,
     /// The processes that nestns has not started.
     pub strays: Vec<Stray>,
-    /// How many processes could not be looked into; `null` where that was not tried.
+    /// Number of processes that could not be looked into; `null` if that was not tried.
     pub hidden: Option<usize>,
 }
 
 /// A process that nestns has not started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stray {
-    /// Its address.
+    /// Address of the process.
     pub path: String,
     /// The numbers, outermost first.
     pub pids: Vec<i32>,
@@ -113,7 +113,7 @@ pub struct Stray {
     pub command: String,
 }
 
-/// What `/proc` says about a process.
+/// Facts from `/proc` about a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelFacts {
     /// `Name` of proc_pid_status(5).
@@ -152,7 +152,7 @@ pub struct KernelFacts {
     pub oom_score: Option<i64>,
     /// `oom_score_adj`.
     pub oom_score_adj: Option<i64>,
-    /// How many descriptors are open.
+    /// Number of open descriptors.
     pub descriptors: Option<usize>,
     /// The executable.
     pub exe: Option<String>,
@@ -188,8 +188,8 @@ pub struct SignalSets {
     pub ignored: Vec<String>,
     /// Handled.
     pub caught: Vec<String>,
-    /// Those that the kernel would drop now if they came from outside.
+    /// Signals that the kernel would drop now if they came from outside.
     pub dropped: Vec<String>,
-    /// Those of which that cannot be told.
+    /// Signals for which that is unknown.
     pub unknown: Vec<String>,
 }

@@ -1,11 +1,12 @@
-//! The JSON documents of nestns: one type a document, for the program that writes it and for whoever reads it.
+//! The JSON documents of nestns: one type a document, for the writer and its readers.
 //!
-//! A document names its version in `schema`; within a version keys are only added, so that a reader ignores what it does not
-//! know. `nestns schema --of NAME` prints the JSON Schema that [`Kind::json_schema`] returns. Numbers of processes (`pids`,
-//! `ppids`) stand outermost first, the host's first; what only the kernel knows is `null` where nothing runs.
+//! A document names its version in `schema`; within a version keys are only added, so that a reader
+//! ignores what it does not know. `nestns schema --of NAME` prints the JSON Schema that
+//! [`Kind::json_schema`] returns. Numbers of processes (`pids`, `ppids`) stand outermost first, the
+//! host's first; what only the kernel knows is `null` where nothing runs.
 //!
-//! Long lists are a type parameter that is a vector for a reader: a writer may put in a sequence that it computes as it goes
-//! ([`Sequence`]).
+//! Long lists are a type parameter that is a vector for a reader: a writer may put in a sequence
+//! that it computes as it goes ([`Sequence`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -97,7 +98,7 @@ kinds! {
     Check => CheckDocument, "nestns.check/1";
     /// Capabilities and limits of this machine: `doctor --format json`
     Doctor => DoctorDocument, "nestns.doctor/1";
-    /// Why a command failed: standard error of any verb with `--format json`
+    /// Failure of a command: standard error of any verb with `--format json`
     Error => ErrorDocument, "nestns.error/1";
     /// A line of `events --format json` and of `events.jsonl`
     Event => EventDocument, "nestns.event/1";
@@ -113,19 +114,19 @@ kinds! {
     Ls => LsDocument, "nestns.ls/1";
     /// The PIDs of a process on every level: `pid --format json`
     Pid => PidDocument, "nestns.pid/1";
-    /// What was removed and what was kept: `prune --format json`
+    /// Everything removed and everything kept: `prune --format json`
     Prune => PruneDocument, "nestns.prune/1";
     /// Processes of topologies: `ps --format json`
     Ps => PsDocument, "nestns.ps/1";
     /// Visibility of processes: `see --format json`
     See => SeeDocument, "nestns.see/1";
-    /// How a stop went: `down --format json`
+    /// Timeline of a stop: `down --format json`
     Stop => Timeline, "nestns.stop/1";
     /// Results of expectations: `test --format json`
     Test => TestDocument, "nestns.test/1";
     /// Namespaces and processes of a topology: `tree --format json`
     Tree => TreeDocument, "nestns.tree/1";
-    /// What the kernel confirmed of a running topology: `NESTNS_TRUTH`
+    /// Facts that the kernel confirmed of a running topology: `NESTNS_TRUTH`
     Truth => TruthDocument, "nestns.truth/1";
     /// A topology that was started: `up --format json`
     Up => UpDocument, "nestns.up/1";

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One of a few fixed words, or what a document says in its place.
+/// A fixed word, or what a document says in its place.
 pub type Word = Cow<'static, str>;
 
 /// A namespace.
@@ -41,17 +41,18 @@ pub struct NamespaceDocument {
     /// `false` for one that a program of the topology has made; else absent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub declared: bool,
-    /// Of an undeclared one, the host name of its PID 1, where it differs from the one around.
+    /// Host name of the PID 1 of an undeclared namespace, if it differs from the one around.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// Of an undeclared one, the last part of the name of its PID 1's cgroup, where it differs from the one around.
+    /// Last part of the name of the cgroup of an undeclared namespace's PID 1, if it differs from
+    /// the one around.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
 }
 
 impl NamespaceDocument {
-    /// True if it is this namespace. The kernel gives an inode to the next namespace as soon as the last one is gone, and an
-    /// id (Linux 6.18) never again.
+    /// True if it is this namespace. The kernel gives an inode to the next namespace as soon as the
+    /// last one is gone, and an id (Linux 6.18) never again.
     pub fn is_namespace(&self, inode: u64, id: Option<u64>) -> bool {
         self.pidns == Some(inode) && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)
     }
@@ -72,7 +73,7 @@ pub struct ProcessDocument {
     pub ppids: Vec<Option<i32>>,
     /// The state; `null` where only a file is known.
     pub state: Option<Word>,
-    /// How it ended; `null` while it runs.
+    /// Ending; `null` while it runs.
     pub exit: Option<ExitDocument>,
     /// `init`, `fork`, `join` or `exec`: how it came into its namespace.
     pub enter: Word,
@@ -80,11 +81,11 @@ pub struct ProcessDocument {
     pub argv: Vec<String>,
     /// Clock ticks from boot to its start (`starttime` of proc_pid_stat(5)).
     pub start_time: Option<u64>,
-    /// The numbers of its threads besides the first, as `pids` has the process's; in the truth, and where they were asked
-    /// for.
+    /// The numbers of its threads besides the first, as `pids` has the process's; in the truth, and
+    /// where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub threads: Vec<Vec<i32>>,
-    /// How often it has been started again.
+    /// Number of restarts.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts: u32,
     /// The labels.
@@ -129,13 +130,13 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// How a process ended.
+/// Ending of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitDocument {
-    /// It exited with this code.
+    /// Exited with this code.
     Code(u8),
-    /// This signal killed it.
+    /// Killed by this signal.
     Signal(i32),
 }
 
@@ -166,14 +167,14 @@ pub struct NamespaceRelation {
 pub enum NamespaceOf {
     /// The namespace around, with which it is shared; the host for a root.
     Around,
-    /// Its PID namespace: it is shared by the members.
+    /// The PID namespace's own: shared by the members.
     Namespace,
     /// The process: it has made or joined one of its own.
     Process,
 }
 
-/// What was declared of a namespace or process, with everything filled in that the file left out. A key that means nothing
-/// for it is absent.
+/// Declaration of a namespace or process, with everything filled in that the file left out. A key
+/// that does not apply is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Description {
@@ -205,7 +206,7 @@ pub struct Description {
     /// `NAME: CONDITION`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// What makes it ready.
+    /// Condition of readiness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
     /// The exit codes, besides 0, that count as success.
@@ -229,24 +230,24 @@ pub struct Description {
     /// The file of its log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// How many bytes of its output could not be written to the log.
+    /// Number of bytes of its output that could not be written to the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_output: Option<u64>,
-    /// How it is stopped.
+    /// Stop settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopDescription>,
-    /// Its restart policy.
+    /// Restart policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<RestartDescription>,
-    /// How often it has been restarted.
+    /// Number of restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
-    /// Why its program could not be executed.
+    /// Reason why its program could not be executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
 }
 
-/// How a process is stopped.
+/// Stop settings of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopDescription {
     /// The name of the signal.
@@ -260,7 +261,7 @@ pub struct StopDescription {
 pub struct RestartDescription {
     /// `never`, `on-failure` or `always`.
     pub when: String,
-    /// How often at most.
+    /// Maximum number of restarts.
     pub max: Option<u32>,
     /// The time before the first restart.
     pub backoff: String,

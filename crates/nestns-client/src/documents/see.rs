@@ -1,4 +1,4 @@
-//! `nestns.see/1`: who sees whom, measured.
+//! `nestns.see/1`: visibility of processes, measured.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ pub struct SeeDocument<R = Vec<SeeRow>> {
     pub observers: Vec<String>,
     /// The processes, in the order of their paths.
     pub rows: R,
-    /// Where the measurement differs from what the nesting of the namespaces says.
+    /// Differences between the measurement and the nesting of the namespaces.
     pub mismatches: Vec<MismatchEntry>,
-    /// By observer, why nothing could be measured from there.
+    /// Reasons why nothing could be measured, by observer.
     pub troubles: BTreeMap<String, String>,
 }
 
@@ -31,9 +31,9 @@ pub struct SeeDocument<R = Vec<SeeRow>> {
 pub struct SeeRow {
     /// The path of the process.
     pub path: String,
-    /// By observer, the number; `null` where it is invisible.
+    /// PIDs by observer; `null` where the process is invisible.
     pub pids: BTreeMap<String, Option<i32>>,
-    /// By observer, `yes` or the name of the error; `null` where nothing could be measured.
+    /// Answers by observer: `yes` or the name of the error; `null` where nothing could be measured.
     pub answers: BTreeMap<String, Option<String>>,
 }
 
@@ -46,7 +46,7 @@ pub struct MismatchEntry {
     pub path: String,
     /// `visible` or `invisible`.
     pub computed: Word,
-    /// What was measured.
+    /// Measured visibility.
     pub measured: String,
     /// The number that it should have there.
     pub expected: Option<i32>,

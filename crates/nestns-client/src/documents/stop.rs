@@ -8,16 +8,16 @@ use super::Word;
 /// The manner in which a process ended in a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum How {
-    /// It exited.
+    /// Exited.
     #[serde(rename = "exited")]
     Exited,
     /// A signal ended it: the one that it was sent, or another.
     #[serde(rename = "signalled")]
     Signalled,
-    /// Its grace period was over.
+    /// Killed when its grace period was over.
     #[serde(rename = "killed at deadline")]
     KilledAtDeadline,
-    /// Its PID 1 ended, and the kernel killed it.
+    /// Killed by the kernel when its PID 1 ended.
     #[serde(rename = "collapsed")]
     Collapsed,
 }
@@ -39,8 +39,8 @@ pub struct Step {
     pub how: How,
     /// The exit code, or 128 and the signal's number.
     pub code: Option<u8>,
-    /// The number, in that namespace, of the process inside that told this PID 1 to stop; absent where the stop came from
-    /// above.
+    /// The number, in that namespace, of the process inside that told this PID 1 to stop; absent
+    /// where the stop came from above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by_pid: Option<i32>,
 }

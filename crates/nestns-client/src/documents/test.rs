@@ -12,13 +12,13 @@ pub struct TestDocument {
     pub schema: Word,
     /// The name of the topology.
     pub topology: String,
-    /// How many cases passed.
+    /// Number of cases that passed.
     pub passed: usize,
-    /// How many cases failed.
+    /// Number of cases that failed.
     pub failed: usize,
-    /// How many cases were not tried.
+    /// Number of cases that were not tried.
     pub skipped: usize,
-    /// How many cases could not be judged.
+    /// Number of cases that could not be judged.
     pub errors: usize,
     /// The cases in the order of the file.
     pub cases: Vec<CaseEntry>,
@@ -27,13 +27,13 @@ pub struct TestDocument {
 /// A case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseEntry {
-    /// Its name, made from the expectation.
+    /// Name, made from the expectation.
     pub name: String,
-    /// Its result.
+    /// Result.
     pub status: CaseStatus,
-    /// What the file says.
+    /// Expectation of the file.
     pub expected: String,
-    /// What the kernel said.
+    /// Answer of the kernel.
     pub found: String,
     /// The file with the expectation.
     pub file: Option<String>,
@@ -45,12 +45,12 @@ pub struct CaseEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CaseStatus {
-    /// What was expected was found.
+    /// Found as expected.
     Passed,
     /// Something else was found.
     Failed,
-    /// It was not tried.
+    /// Not tried.
     Skipped,
-    /// What was to be looked at was not there.
+    /// The subject of the expectation was not there.
     Error,
 }

@@ -1,4 +1,5 @@
-//! Namespaces and processes of a topology or of the machine: `nestns.tree/1`, `nestns.ps/1` and `nestns.truth/1`.
+//! Namespaces and processes of a topology or of the machine: `nestns.tree/1`, `nestns.ps/1` and
+//! `nestns.truth/1`.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,8 @@ pub struct TreeRow<P = ProcessDocument> {
     /// The process.
     #[serde(flatten)]
     pub process: P,
-    /// The number under which the observer of `tree --from` sees it, `null` where it is invisible; else absent.
+    /// The number under which the observer of `tree --from` sees it, `null` where it is invisible;
+    /// else absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[expect(clippy::option_option, reason = "absent and null are two answers")]
     pub seen_as: Option<Option<i32>>,
@@ -53,9 +55,9 @@ pub struct HostDocument<N = Vec<HostNamespace>, P = Vec<HostProcess>> {
     pub namespaces: N,
     /// The processes.
     pub processes: P,
-    /// How many processes are in namespaces that the caller may not see.
+    /// Number of processes in namespaces that the caller may not see.
     pub unreadable: usize,
-    /// How many processes may keep namespaces alive that the caller does not see.
+    /// Number of processes that may keep namespaces alive that the caller does not see.
     pub closed: usize,
 }
 
@@ -87,13 +89,13 @@ pub struct HostNamespace {
     pub labels: Labels,
     /// The name of the topology.
     pub topology: Option<String>,
-    /// How many processes are in it, those further inside not counted.
+    /// Number of processes in it, those further inside not counted.
     pub members: usize,
-    /// What keeps it alive.
+    /// Reason why the namespace stays alive.
     pub kept_by: KeptBy,
 }
 
-/// What keeps a PID namespace alive.
+/// Reason why a PID namespace stays alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptBy {
@@ -166,10 +168,10 @@ pub struct PsRow {
     pub process: ProcessDocument,
     /// The name of its topology.
     pub topology: String,
-    /// Its namespaces by type, where they were asked for.
+    /// Namespaces of the process by type, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<BTreeMap<String, NamespaceRelation>>,
-    /// Why the namespaces are not known.
+    /// Reason why the namespaces are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -197,7 +199,8 @@ pub struct TruthDocument<N = Vec<NamespaceDocument>, P = Vec<ProcessDocument>> {
     pub namespaces: N,
     /// The processes in the order of creation, those of `exec` last.
     pub processes: P,
-    /// What the file does not declare: children of programs, and namespaces that they have made.
+    /// Everything that the file does not declare: children of programs, and namespaces that they
+    /// have made.
     pub undeclared: Undeclared,
 }
 

@@ -1,7 +1,8 @@
 //! Everything that can happen to a topology, as `events.jsonl` has it.
 //!
-//! A line is an object with `ts`, `seq` (one more than that of the line before), `event` and `path`, and what else belongs
-//! to the event. `path` is `.` for the topology as a whole. Numbers of processes stand outermost first, the host's first.
+//! A line is an object with `ts`, `seq` (one more than that of the line before), `event` and
+//! `path`, and what else belongs to the event. `path` is `.` for the topology as a whole. Numbers
+//! of processes stand outermost first, the host's first.
 
 use serde::Serialize;
 
@@ -10,20 +11,20 @@ use crate::documents::ExitDocument;
 /// The path of the topology as a whole.
 pub const WHOLE: &str = ".";
 
-/// Who has asked for something on the control socket, as the kernel says.
+/// Client that has made a request on the control socket, as the kernel reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Caller {
-    /// Its number on the host.
+    /// PID on the host.
     pub pid: i32,
-    /// Its user.
+    /// User ID.
     pub uid: u32,
 }
 
-/// How hard a stop goes about it.
+/// Stage of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Everybody is asked, and has his grace.
+    /// Every process is asked, and has its grace period.
     Ask,
     /// The roots are killed.
     Kill,
@@ -46,8 +47,8 @@ pub enum Event<'a> {
     Started { path: &'a str, pids: &'a [i32] },
     /// A process is ready; or everything is, for the first time.
     Ready { path: &'a str },
-    /// nestns has had this program executed, or has tried to: then `error` says why it does not run. `by` is who has asked
-    /// for it; nobody for what the file declares.
+    /// nestns has had this program executed, or has tried to: then `error` says why it does not
+    /// run. `by` is the client that asked for it; `None` for what the file declares.
     Exec {
         path: &'a str,
         pids: &'a [i32],
@@ -57,14 +58,16 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'a str>,
     },
-    /// nestns has sent this signal. `by` is who has asked for it; nobody where it is a part of a stop.
+    /// nestns has sent this signal. `by` is the client that asked for it; `None` if it is a part of
+    /// a stop.
     Signal {
         path: &'a str,
         signal: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<Caller>,
     },
-    /// A process has ended. In the state `gone` it was taken along by the kernel when the PID 1 `with` ended.
+    /// A process has ended. In the state `gone` it was taken along by the kernel when the PID 1
+    /// `with` ended.
     Exit {
         path: &'a str,
         pids: &'a [i32],
@@ -73,8 +76,9 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         with: Option<&'a str>,
     },
-    /// A process whose parent has ended has fallen to the PID 1 `path` (`host`: to the controller), which numbers it `pid`,
-    /// and was reaped there. Where too many are for each to be told, `count` of them in one.
+    /// A process whose parent has ended has fallen to the PID 1 `path` (`host`: to the controller),
+    /// which numbers it `pid`, and was reaped there. Where too many are for each to be told,
+    /// `count` of them in one.
     Reparent {
         path: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,8 +88,8 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         exit: Option<ExitDocument>,
     },
-    /// A stop begins, or goes on to its next stage, because of `cause`, or of the client `by`; of a namespace by the process
-    /// inside that has told its PID 1 to.
+    /// A stop begins, or goes on to its next stage, because of `cause`, or of the client `by`; of a
+    /// namespace by the process inside that has told its PID 1 to.
     Stopping {
         path: &'a str,
         stage: Stage,
@@ -96,12 +100,13 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         by_pid: Option<i32>,
     },
-    /// The process `pid` (on the host), in this namespace, has sent a report to the controller that was not its to send. It
-    /// was dropped, as are all that follow; only the first is told.
+    /// The process `pid` (on the host), in this namespace, has sent a report to the controller that
+    /// was not its to send. It was dropped, as are all that follow; only the first is told.
     Refused { path: &'a str, pid: i32 },
     /// A namespace does not exist any more; `.` is the last event of all.
     Gone { path: &'a str },
-    /// A process is started again, or a namespace with all that is in it, for the `attempt`-th time by its policy.
+    /// A process is started again, or a namespace with all that is in it, for the `attempt`-th time
+    /// by its policy.
     Restart {
         path: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +120,7 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<Caller>,
     },
-    /// It goes on.
+    /// A namespace and all that is in it goes on.
     Resume {
         path: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,17 +10,18 @@ use std::time::Duration;
 use super::{EVENTS, ROTATED};
 use crate::state_directory::open_file as open;
 
-/// How much is read at a time.
+/// Size of a read.
 const CHUNK: usize = 256 * 1024;
-/// How often a file that has just been begun is looked at again, a millisecond apart.
+/// Number of times that a file that has just been begun is looked at again, a millisecond apart.
 const ATTEMPTS: u32 = 50;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventLine {
-    /// Its number.
+    /// Sequence number.
     pub seq: u64,
-    /// How many events before it could not be read: they were rotated away, or there was no room for them.
+    /// Number of events before it that could not be read: they were rotated away, or there was no
+    /// room for them.
     pub lost: u64,
     /// The object, without a line feed.
     pub text: String,
@@ -45,8 +46,9 @@ struct Pinned {
 }
 
 impl EventReader {
-    /// The events of the topology with this state directory from this number on: 0 for all that are kept, and
-    /// [`Snapshot::events`](crate::protocol::message::Snapshot::events) for those that follow a snapshot.
+    /// The events of the topology with this state directory from this number on: 0 for all that are
+    /// kept, and [`Snapshot::events`](crate::protocol::message::Snapshot::events) for those that
+    /// follow a snapshot.
     pub fn from(directory: &Path, first: u64) -> Self {
         let (half, lines) = (Vec::new(), VecDeque::new());
         Self { directory: directory.to_owned(), file: None, half, next: first, lines, pinned: None }
@@ -85,14 +87,15 @@ impl EventReader {
         }
     }
 
-    /// Keeps open what has not been read yet, because the files are about to be removed. Whoever writes waits for this, so
-    /// that nothing is read here.
+    /// Keeps open what has not been read yet, because the files are about to be removed. The writer
+    /// waits for this, so that nothing is read here.
     ///
     /// # Errors
     ///
     /// Those of open(2), such as `EMFILE`.
     pub fn pin(&mut self) -> io::Result<()> {
-        // The current one first: what is renamed meanwhile is found in both places rather than in none.
+        // The current one first: what is renamed meanwhile is found in both places rather than in
+        // none.
         let current = open(&self.directory.join(EVENTS))?;
         let before = open(&self.directory.join(format!("{EVENTS}{ROTATED}")))?;
         self.pinned = Some(Pinned { current, before });
@@ -127,8 +130,8 @@ impl EventReader {
             };
             match (current, first, before) {
                 (current, Some(_), None) => return Ok(current),
-                // It does not begin early enough, and there is one before it. What was read of that one already is
-                // skipped; if all of it was, the events between are lost.
+                // It does not begin early enough, and there is one before it. What was read of that
+                // one already is skipped; if all of it was, the events between are lost.
                 (current, Some(first), Some(before)) => {
                     let is_news = last_number(&before).is_some_and(|last| last >= self.next && last < first);
                     return Ok(if is_news { Some(before) } else { current });
@@ -161,14 +164,16 @@ fn first_number(file: &File) -> Option<u64> {
 }
 
 fn last_number(file: &File) -> Option<u64> {
-    // A line with very long arguments may be longer than this; then its own number is not seen, nor is it missed.
+    // A line with very long arguments may be longer than this; then its own number is not seen, nor
+    // is it missed.
     let mut tail = vec![0_u8; CHUNK];
     let size = file.metadata().ok()?.len();
     let count = std::os::unix::fs::FileExt::read_at(file, &mut tail, size.saturating_sub(CHUNK as u64)).ok()?;
     tail[..count].split(|&byte| byte == b'\n').rev().find_map(number)
 }
 
-/// Whether this is still the file that is written to. One that is open keeps its inode, so that no other can have it.
+/// True if this is still the file that is written to. An open file keeps its inode, so that no
+/// other can have it.
 fn is_current(file: &File, directory: &Path) -> io::Result<bool> {
     match std::fs::symlink_metadata(directory.join(EVENTS)) {
         Ok(found) => Ok((found.dev(), found.ino()) == identity(file)?),

@@ -1,7 +1,8 @@
 //! Reading the log of one process while it is written, through every rotation: for clients.
 //!
-//! Between two reads no file is held open, so that ten thousand logs can be followed. Where a reader was is known by the
-//! stamp of its file's first record, which no other file of the same process begins with.
+//! Between two reads no file is held open, so that ten thousand logs can be followed. Where a
+//! reader was is known by the stamp of its file's first record, which no other file of the same
+//! process begins with.
 
 use std::fs::File;
 use std::io;
@@ -13,10 +14,10 @@ use super::stamp::LENGTH;
 use super::{LOGS, LogName, ROTATED};
 use crate::state_directory::open_file as open;
 
-/// How much is read at a time; more than the longest record.
+/// Size of a read; more than the longest record.
 const CHUNK: usize = 4 * (LONGEST + OVERHEAD);
 
-/// Where in which file.
+/// Position in a log file.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     /// The stamp of the first record.
@@ -46,12 +47,12 @@ pub struct LogReader {
     pinned: Option<Files>,
 }
 
-/// What was read.
+/// Records that were read together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Records, in their order; none when there is no more at this moment.
     pub records: Vec<Record>,
-    /// Whether output before them was rotated away before it was read.
+    /// True if output before them was rotated away before it was read.
     pub is_torn: bool,
 }
 
@@ -71,7 +72,8 @@ impl LogReader {
         if let Some(current) = open(&reader.path)?
             && let Some(first) = first(&current)?
         {
-            // What is written at this moment may be there in part: the end of the last record that is there as a whole.
+            // What is written at this moment may be there in part: the end of the last record that
+            // is there as a whole.
             let size = current.metadata()?.len();
             let start = size.saturating_sub(CHUNK as u64);
             let tail = read_at(&current, start)?;
@@ -115,7 +117,8 @@ impl LogReader {
         Ok(())
     }
 
-    /// The current one first: what is renamed meanwhile is found in both places rather than in none.
+    /// The current one first: what is renamed meanwhile is found in both places rather than in
+    /// none.
     fn open(&self) -> io::Result<Files> {
         let current = open(&self.path)?;
         let mut before = self.path.clone().into_os_string();
@@ -174,7 +177,7 @@ pub fn last_lines(directory: &Path, name: LogName, most: usize) -> io::Result<Ve
     for file in [&files.before, &files.current].into_iter().flatten() {
         let start = file.metadata()?.len().saturating_sub(CHUNK as u64);
         let chunk = read_at(file, start)?;
-        // What is no record is nobody's output; the first one may be there in part.
+        // What is no record is the output of no process; the first one may be there in part.
         records.extend(chunk.split(|&byte| byte == b'\n').filter_map(record::read));
     }
     // That something came before a file is no line.
@@ -229,7 +232,7 @@ fn take(file: &File, place: &mut Place, records: &mut Vec<Record>) -> io::Result
         let chunk = read_at(file, place.offset)?;
         let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') else { return Ok(()) };
         place.offset += end as u64 + 1;
-        // What is no record is nobody's output.
+        // What is no record is the output of no process.
         records.extend(chunk[..end].split(|&byte| byte == b'\n').filter_map(record::read));
     }
     Ok(())

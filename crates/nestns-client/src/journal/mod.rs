@@ -1,8 +1,9 @@
-//! The output of the programs of a topology (`logs/`) and what has happened to it (`events.jsonl`), in its state directory, as
-//! clients read them.
+//! The output of the programs of a topology (`logs/`) and what has happened to it (`events.jsonl`),
+//! in its state directory, as clients read them.
 //!
-//! The controller only writes these files; clients read them and learn of more by inotify(7), so that none of them can hold
-//! the topology up. Reading order: [`event`], [`event_reader`]; [`record`], [`log_reader`].
+//! The controller only writes these files; clients read them and learn of more by inotify(7), so
+//! that none of them can hold the topology up. Reading order: [`event`], [`event_reader`];
+//! [`record`], [`log_reader`].
 
 pub mod event;
 pub mod event_reader;
@@ -17,7 +18,7 @@ use std::fmt;
 pub const LOGS: &str = "logs";
 /// The file of the events.
 pub const EVENTS: &str = "events.jsonl";
-/// What is appended to the name of a file that has become too large, and stays until the next one has.
+/// Suffix of a file that has become too large, and stays until the next one has.
 pub const ROTATED: &str = ".1";
 
 /// One of a process's two streams.

@@ -1,11 +1,13 @@
 //! One record of a log: the format that container runtimes have for theirs.
 //!
-//! `2026-11-25T10:00:00.123456789Z stdout F text`, one a line; `P` in place of `F` where no line feed follows the text in
-//! what the program has written: a piece of a line that is very long, or the end of an output that lacks one. All texts of
-//! a stream with a line feed behind each `F` are byte for byte what came out of it.
+//! `2026-11-25T10:00:00.123456789Z stdout F text`, one a line; `P` in place of `F` where no line
+//! feed follows the text in what the program has written: a piece of a line that is very long, or
+//! the end of an output that lacks one. All texts of a stream with a line feed behind each `F` are
+//! byte for byte what came out of it.
 //!
-//! Where output is missing stands `… notice F BYTES WHY`: so many bytes are not kept at this place, because of that. Every file
-//! but the first of a log begins with one that says how much came before it, which is missing when the file before is gone.
+//! Missing output leaves a `… notice F BYTES WHY`: so many bytes are not kept at this place,
+//! because of that. Every file but the first of a log begins with one that says how much came
+//! before it, which is missing when the file before is gone.
 
 use std::fmt;
 use std::io::{BufRead as _, Write as _};
@@ -15,14 +17,14 @@ use nix::errno::Errno;
 use super::stamp::{LENGTH, Stamp};
 use crate::journal::Stream;
 
-/// What stands in the place of the stream where output is missing.
+/// Name in place of the stream where output is missing.
 const NOTICE: &str = "notice";
 /// The longest text of one record; a longer line is kept in pieces.
 pub const LONGEST: usize = 16 * 1024;
-/// How much a record is longer than its text: stamp, stream, mark, three spaces, line feed.
+/// Length of a record beyond its text: stamp, stream, mark, three spaces, line feed.
 pub const OVERHEAD: usize = LENGTH + 6 + 1 + 4;
 
-/// Whether a line feed follows a text.
+/// Presence of a line feed after a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wholeness {
     /// The line, or its last piece.
@@ -36,7 +38,7 @@ pub enum Wholeness {
 pub struct Piece<'a> {
     /// The bytes, without a line feed.
     pub text: &'a [u8],
-    /// Whether one follows.
+    /// Presence of a line feed after the text.
     pub wholeness: Wholeness,
 }
 
@@ -71,12 +73,12 @@ pub fn pieces(line: Piece<'_>) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Why output is not kept.
+/// Reason why output is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It was the oldest, and the room for logs is limited (`log_bytes`).
+    /// The oldest output was dropped: the room for logs is limited (`log_bytes`).
     Rotated,
-    /// It could not be written.
+    /// The output could not be written.
     Unwritten(Errno),
 }
 
@@ -95,9 +97,9 @@ impl fmt::Display for Why {
 /// A place where output is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// How many bytes.
+    /// Number of bytes.
     pub bytes: u64,
-    /// Why.
+    /// Reason.
     pub why: Why,
 }
 
@@ -118,9 +120,9 @@ pub struct Record {
     pub stamp: Stamp,
     pub stream: Stream,
     pub wholeness: Wholeness,
-    /// Of a gap, a sentence about it.
+    /// Text of the output; of a gap, a sentence about it.
     pub text: Vec<u8>,
-    /// That it is no output, but a place where some is missing.
+    /// Gap that the record stands for; `None` for output.
     pub gap: Option<Gap>,
 }
 
@@ -156,7 +158,7 @@ fn read_gap(stamp: Stamp, text: &[u8]) -> Option<Record> {
     Some(Record::of_gap(stamp, Gap { bytes: bytes.parse().ok()?, why }))
 }
 
-/// How many bytes of output whole records stand for.
+/// Number of bytes of output that whole records stand for.
 pub fn output_of(records: &[u8]) -> u64 {
     let one = |line: &[u8]| {
         let is_notice = line.get(LENGTH + 1..).is_some_and(|rest| rest.starts_with(NOTICE.as_bytes()));

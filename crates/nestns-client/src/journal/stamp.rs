@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-/// Nanoseconds since 1970, in UTC. As text always 30 characters of RFC 3339, `2026-11-25T10:00:00.123456789Z`, so that
-/// the order of the texts is that of the stamps.
+/// Nanoseconds since 1970, in UTC. As text always 30 characters of RFC 3339,
+/// `2026-11-25T10:00:00.123456789Z`, so that the order of the texts is that of the stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Stamp(u64);
 
-/// How many bytes its text has.
+/// Length of its text in bytes.
 pub const LENGTH: usize = 30;
 
 impl Stamp {
@@ -38,13 +38,14 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// The clock of one controller. A system clock that is set back stands still here until the time has come round again:
-/// what is written later has no earlier stamp, in one file as in all of them together.
+/// The clock of one controller. A system clock that is set back stands still here until the time
+/// has come round again: what is written later has no earlier stamp, in one file as in all of them
+/// together.
 #[derive(Debug, Default)]
 pub struct Clock(Stamp);
 
 impl Clock {
-    /// This moment.
+    /// Stamp of this moment.
     pub fn now(&mut self) -> Stamp {
         self.0 = self.0.max(SystemTime::now().into());
         self.0

@@ -10,12 +10,12 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 #[derive(Debug)]
 pub struct Watch(Inotify);
 
-/// What has happened in it since the last time.
+/// Changes since the last time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
     /// Files of these names were made, written to or renamed; one may be named more than once.
     Files(Vec<String>),
-    /// So much that it is not known in which.
+    /// Too many files to name them.
     Many,
 }
 
@@ -24,7 +24,8 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// `EMFILE` and `ENOSPC` where the limits on inotify are reached (`fs.inotify`), `ENOENT` where there is none.
+    /// `EMFILE` and `ENOSPC` where the limits on inotify are reached (`fs.inotify`), `ENOENT` where
+    /// there is none.
     pub fn begin(directory: &Path) -> nix::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVE;
@@ -32,7 +33,8 @@ impl Watch {
         Ok(Self(inotify))
     }
 
-    /// Begins to watch whether a directory, the one that it is in, or something in it is removed or moved away.
+    /// Begins to watch whether a directory, the one that it is in, or something in it is removed or
+    /// moved away.
     ///
     /// # Errors
     ///

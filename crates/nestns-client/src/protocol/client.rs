@@ -1,4 +1,5 @@
-//! The asking side of the control socket: one connection, one request at a time, with a bound on every wait.
+//! The asking side of the control socket: one connection, one request at a time, with a bound on
+//! every wait.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -18,18 +19,18 @@ use nestns_sys::channel::{Channel, Wait};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// How long a controller has to answer what it answers at once.
+/// Time that a controller has for what it answers at once.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes that are read at once. Whoever asks one question does not pay for clearing a large buffer, which took longer than
-/// the answer.
+/// Bytes that are read at once. A client with one question does not pay for clearing a large
+/// buffer, which took longer than the answer.
 const SMALLEST_PART: usize = 2 * 1024;
 const LARGEST_PART: usize = 64 * 1024;
 
-/// What came in answer.
+/// Answer to a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// The number of the request that it answers; 0 for what is said to everybody.
+    /// Number of the request that it answers; 0 for a message to every client.
     pub id: u64,
     /// The reply.
     pub reply: Reply,
@@ -42,7 +43,7 @@ pub struct Answer {
 pub struct Client {
     socket: OwnedFd,
     lines: Lines,
-    /// Where the next piece is read to: small as most answers are, and larger when it has been filled.
+    /// Buffer for the next piece: small as most answers are, and larger when it has been filled.
     part: Vec<u8>,
     descriptors: Vec<OwnedFd>,
     id: u64,
@@ -57,7 +58,7 @@ impl Client {
     /// [`ClientError::Absent`] when there is none.
     pub fn connect(directory: &Path) -> Result<Self, ClientError> {
         let path = || directory.join(CONTROL).display().to_string();
-        // What is short here says nothing about who is there.
+        // What is short here says nothing about whether a controller is there.
         let absent = |errno| match errno {
             Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO => {
                 ClientError::Unknown { path: path(), errno }
@@ -79,7 +80,7 @@ impl Client {
             Err(Errno::EAGAIN) => return Err(ClientError::Silent),
             Err(errno) => return Err(absent(errno)),
         }
-        // Whoever has made a socket in our place gets none of our descriptors.
+        // A process that has made a socket in our place gets none of our descriptors.
         let peer = getsockopt(&socket, sockopt::PeerCredentials)?;
         if peer.uid() != geteuid().as_raw() && peer.uid() != 0 && !geteuid().is_root() {
             return Err(ClientError::Foreign { path: path(), owner: peer.uid() });
@@ -95,12 +96,13 @@ impl Client {
         })
     }
 
-    /// The controller's PID, as the kernel tells who listens.
+    /// The controller's PID, as the kernel reports it for the listener.
     pub fn controller(&self) -> i32 {
         self.controller
     }
 
-    /// The controller's process: the one that listens, as the kernel tells it, and no other one that may have its number later.
+    /// The controller's process: the one that listens, as the kernel tells it, and no other one
+    /// that may have its number later.
     ///
     /// # Errors
     ///
@@ -218,7 +220,7 @@ impl Client {
         while let Some(answer) = self.take_any()? {
             match answer.reply {
                 Reply::RequestError(problem) => return Err(problem.into()),
-                // A farewell is for everybody; others are answers to what was asked before.
+                // A farewell goes to every client; others are answers to what was asked before.
                 _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => return Ok(Some(answer)),
                 _ => {}
             }

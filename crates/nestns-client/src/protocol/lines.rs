@@ -1,4 +1,5 @@
-//! Bytes of the socket as lines, and what a line says: the half of the protocol that reads what anybody has sent.
+//! Bytes of the socket as lines, and lines as messages: the half of the protocol that reads what
+//! the other side has sent.
 
 use super::client_error::ClientError;
 use super::message::{Envelope, Reply, Request, RequestError, VERSION};
@@ -9,7 +10,7 @@ pub struct Lines {
     unread: Vec<u8>,
     /// The part of it that is known to have no end of a line.
     searched: usize,
-    /// Too long a line is skipped up to its end.
+    /// True if a line that is too long is being skipped up to its end.
     is_skipping: bool,
     longest: usize,
 }
@@ -26,7 +27,7 @@ pub enum Line {
 }
 
 impl Lines {
-    /// Nothing yet; what is longer than this without an end is too long a line.
+    /// Creates an empty buffer; more bytes than this without an end are too long a line.
     pub fn new(longest: usize) -> Self {
         Self { unread: Vec::new(), searched: 0, is_skipping: false, longest }
     }
@@ -79,7 +80,7 @@ impl Lines {
 ///
 /// The answer to what is none, with its number where it has one.
 pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, RequestError)> {
-    /// What every version has.
+    /// Fields that every version has.
     #[derive(serde::Deserialize)]
     struct Header {
         nestns: u32,
@@ -98,7 +99,8 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, RequestError)> {
     }
 }
 
-/// The reply of a line, with the number of the request that it answers; none where there is something else in it.
+/// The reply of a line, with the number of the request that it answers; none where there is
+/// something else in it.
 ///
 /// # Errors
 ///
@@ -160,7 +162,8 @@ mod tests {
         }
     }
 
-    /// Lines that are nearly what is understood: a message with a part exchanged, left out or repeated.
+    /// Lines that are nearly what is understood: a message with a part exchanged, left out or
+    /// repeated.
     fn mutated(text: &str, (from, to): (Index, Index), word: &str) -> Vec<u8> {
         let (one, other) = (from.index(text.len() + 1), to.index(text.len() + 1));
         [&text.as_bytes()[..one], word.as_bytes(), &text.as_bytes()[other..]].concat()

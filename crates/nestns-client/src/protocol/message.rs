@@ -1,4 +1,4 @@
-//! What is asked and what is answered.
+//! Requests and replies.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,39 +21,39 @@ pub struct Envelope {
     pub nestns: u32,
     /// Chosen by the client; the replies to a request carry it again.
     pub id: u64,
-    /// From a client.
+    /// Request of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<Request>,
-    /// From the controller.
+    /// Reply of the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub say: Option<Reply>,
 }
 
-/// How hard something is taken down.
+/// Force with which something is taken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Force {
-    /// It is asked, and has its grace.
+    /// Asked to end, with a grace period.
     Ask,
     /// The same, and the client will have it killed after so many milliseconds.
     AskWithin(u64),
-    /// It is killed.
+    /// Killed.
     Kill,
 }
 
-/// How far somebody is waited for.
+/// State that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Awaited {
-    /// It has become its program.
+    /// The process has executed its program.
     Started,
     /// Others may use it; a one-shot has ended well.
     Ready,
-    /// It has ended.
+    /// The process has ended.
     Exited,
 }
 
-/// Whether a path is meant as a namespace's or as a process's.
+/// Kind of a path: a namespace's or a process's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are their names")]
@@ -68,74 +68,77 @@ pub enum Kind {
 pub enum Request {
     /// The topology in a few numbers: [`Reply::Status`].
     Status,
-    /// All of it: [`Reply::Snapshot`].
+    /// Ask for the whole tree: [`Reply::Snapshot`].
     Snapshot,
     /// Write the truth anew, with the threads that there are by now: [`Reply::Done`].
     RefreshTruth,
-    /// What was declared of one thing: [`Reply::Description`].
+    /// Declaration of one thing: [`Reply::Description`].
     Describe {
-        /// Its path.
+        /// Path of the thing.
         path: String,
-        /// Which of the two that may have this path.
+        /// Kind of the thing, as both may have this path.
         kind: Kind,
     },
     /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
     Release,
-    /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then [`Reply::Stopped`].
+    /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then
+    /// [`Reply::Stopped`].
     Stop {
-        /// What to stop; nothing means everything.
+        /// Paths to stop; empty means everything.
         paths: Vec<String>,
-        /// How.
+        /// Force of the stop.
         force: Force,
     },
     /// Send a signal: [`Reply::Signalled`].
     Signal {
-        /// To whom.
+        /// Recipients.
         targets: Vec<Target>,
-        /// Its number.
+        /// Signal number.
         signal: i32,
     },
-    /// Wait until processes have come so far: [`Reply::Awaited`], or a [`RequestError`] as soon as it can never be any more.
+    /// Wait until processes have come so far: [`Reply::Awaited`], or a [`RequestError`] as soon as it
+    /// can never be any more.
     Await {
-        /// Which; a namespace has a `/` behind its path. Nothing means everything.
+        /// Paths to await; a namespace has a `/` behind its path. Empty means everything.
         paths: Vec<String>,
-        /// How far.
+        /// State to wait for.
         until: Awaited,
     },
-    /// Start a program in a namespace. Three descriptors travel along: standard input, output and error; with a terminal
-    /// all three are it. [`Reply::Began`], then [`Reply::Ended`].
+    /// Start a program in a namespace. Three descriptors travel along: standard input, output and
+    /// error; with a terminal all three are it. [`Reply::Began`], then [`Reply::Ended`].
     Execute(Box<ExecRequest>),
     /// Signal a program that this client has started: [`Reply::Done`].
     Forward {
-        /// Its number from [`Reply::Began`].
+        /// Session number from [`Reply::Began`].
         session: u32,
         /// The signal's number.
         signal: i32,
     },
-    /// Leave a program that this client has started alone: [`Reply::Done`]. The other side of its terminal travels along.
+    /// Leave a program that this client has started alone: [`Reply::Done`]. The other side of its
+    /// terminal travels along.
     Leave {
-        /// Its number from [`Reply::Began`].
+        /// Session number from [`Reply::Began`].
         session: u32,
     },
     /// Restart processes, or rebuild namespaces with all that is in them: [`Reply::Restarted`].
     Restart {
-        /// Which.
+        /// Paths to restart.
         paths: Vec<String>,
     },
     /// Freeze a namespace and all that is in it: [`Reply::Done`].
     Pause {
-        /// Its path.
+        /// Path of the namespace.
         path: String,
     },
     /// Let it go on: [`Reply::Done`].
     Resume {
-        /// Its path.
+        /// Path of the namespace.
         path: String,
     },
-    /// Follow a process: [`Reply::Attached`], with the other side of its terminal where it has one, to be typed into; then
-    /// [`Reply::Ended`].
+    /// Follow a process: [`Reply::Attached`], with the other side of its terminal where it has one,
+    /// to be typed into; then [`Reply::Ended`].
     Attach {
-        /// Its path.
+        /// Path of the process.
         path: String,
     },
 }
@@ -143,11 +146,11 @@ pub enum Request {
 /// A process by what cannot be reused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Its path, where it has one.
+    /// Path, if it has one.
     pub path: String,
-    /// Its number on the host.
+    /// PID on the host.
     pub pid: i32,
-    /// When it began, in ticks since boot.
+    /// Start time, in ticks since boot.
     pub start_time: u64,
 }
 
@@ -162,17 +165,17 @@ pub struct ExecRequest {
     pub argv: Vec<String>,
     /// The client's environment; that of the namespace goes over it.
     pub env: BTreeMap<String, String>,
-    /// What goes over both.
+    /// Variables set on top of both.
     pub set: BTreeMap<String, String>,
-    /// Where it starts; where nothing is said in the namespace's directory, or else in the topology's.
+    /// Working directory; if absent, the namespace's, or else the topology's.
     pub cwd: Option<String>,
-    /// As whom: user, group, supplementary groups; the controller's where nothing is said.
+    /// Identity to run as: user, group, supplementary groups; if absent, the controller's.
     pub identity: Option<(u32, u32, Vec<u32>)>,
-    /// Whether the descriptors are a terminal that becomes its controlling one.
+    /// True if the descriptors are a terminal that becomes its controlling one.
     pub terminal: bool,
-    /// Whether it is on its own from the start: its output goes into the log.
+    /// True if it is on its own from the start: its output goes into the log.
     pub detached: bool,
-    /// Only these kinds of namespaces are entered, besides `pid`; everything where nothing is said.
+    /// Kinds of namespaces to enter, besides `pid`; if absent, all.
     pub only: Option<Vec<String>>,
 }
 
@@ -190,10 +193,10 @@ pub struct Status {
     pub file: Option<String>,
     pub hash: Option<String>,
     pub controller: i32,
-    /// Whether nobody has chosen its name.
+    /// True if the name was made up rather than chosen.
     #[serde(default)]
     pub anonymous: bool,
-    /// What has gone wrong without ending it, a sentence each.
+    /// Problems that did not end the topology, a sentence each.
     #[serde(default)]
     pub problems: Vec<String>,
 }
@@ -206,19 +209,21 @@ pub struct Snapshot {
     pub boot_id: String,
     /// The inode of the PID namespace of level 0.
     pub host_pidns: u64,
-    /// In the order of creation, which is that of the log files' numbers.
+    /// Namespaces in the order of creation, which is that of the log files' numbers.
     pub namespaces: Vec<NamespaceDocument>,
     pub processes: Vec<ProcessDocument>,
-    /// Output that could not be written into a log, nor a mark of it: the log's name, how many bytes, and why.
+    /// Output that could not be written into a log, nor a mark of it: the log's name, how many
+    /// bytes, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmarked: Vec<(String, u64, i32)>,
-    /// How many events are older than this: the number (`seq`) of the next one in `events.jsonl`.
+    /// Number of older events: the number (`seq`) of the next one in `events.jsonl`.
     pub events: u64,
 }
 
 impl Snapshot {
-    /// The path of the first namespace that cannot be where it says it is: in the one that its path names without its last
-    /// part, at a level that the kernel has, and alone. A walk inward, which follows the paths, is bounded by that.
+    /// The path of the first namespace that cannot be where it says it is: in the one that its path
+    /// names without its last part, at a level that the kernel has, and alone. A walk inward, which
+    /// follows the paths, is bounded by that.
     pub fn misplaced(&self) -> Option<&str> {
         let mut known = HashSet::with_capacity(self.namespaces.len());
         self.namespaces.iter().map(|one| (one.path.as_str(), one.parent.as_deref())).find_map(|(path, parent)| {
@@ -238,20 +243,20 @@ pub enum Reply {
     Snapshot(Box<Snapshot>),
     Description(Box<Description>),
     Done,
-    /// Who a stop waits for: paths, seconds so far, and seconds at most.
+    /// Processes that a stop waits for: paths, seconds so far, and seconds at most.
     Waiting(Vec<(String, Option<(f64, f64)>)>),
     Stopped(Box<Timeline>),
-    /// To whom, by path; and who had ended already.
+    /// Recipients, by path; and those that had ended already.
     Signalled {
         reached: Vec<String>,
         ended: Vec<String>,
         /// PID 1s for which the kernel would drop it: nothing was sent to them.
         #[serde(default)]
         dropped: Vec<String>,
-        /// Those that the kernel does not let the controller signal, each with the reason.
+        /// Processes that the kernel does not let the controller signal, each with the reason.
         #[serde(default)]
         refused: Vec<(String, String)>,
-        /// Which of those reached are paused, and notice it when they go on.
+        /// Paused processes among those reached; they notice the signal when they go on.
         #[serde(default)]
         paused: Vec<String>,
     },
@@ -261,7 +266,8 @@ pub enum Reply {
         pids: Vec<i32>,
     },
     Ended(ExitDocument),
-    /// Where a program was to run is no namespace by its path; what else is meant, the asker can find out.
+    /// The path at which a program was to run is no namespace's; the client can find out what else
+    /// is meant.
     NoNamespace,
     /// A program could not be executed: what is the matter, and the status that a shell gives.
     Refused {
@@ -269,7 +275,7 @@ pub enum Reply {
         status: u8,
     },
     Restarted(Vec<String>),
-    /// Everybody has come so far; how those have ended who have.
+    /// Every awaited process has come so far; statuses of those that have ended.
     Awaited(Vec<(String, Option<ExitDocument>)>),
     /// The name of the log.
     Attached {
@@ -281,7 +287,7 @@ pub enum Reply {
 }
 
 impl Request {
-    /// Its word.
+    /// Name of the reply.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Status => "status",
@@ -304,12 +310,12 @@ impl Request {
 }
 
 impl Reply {
-    /// Whether nothing more follows to the same request.
+    /// True if nothing more follows to the same request.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone)
     }
 
-    /// Whether it says how the tree is by now, or what came of what was asked for.
+    /// True if it says how the tree is by now, or what came of what was asked for.
     pub fn tells_of_the_tree(&self) -> bool {
         match self {
             Self::Snapshot(_)
@@ -319,7 +325,8 @@ impl Reply {
             | Self::Awaited(_)
             // What was waited for in vain.
             | Self::RequestError(_) => true,
-            // A signal that was sent has not been taken yet. Most programs of `exec` have ended before they were told of.
+            // A signal that was sent has not been taken yet. Most programs of `exec` have ended
+            // before they were told of.
             Self::Status(_)
             | Self::Description(_)
             | Self::Waiting(_)

@@ -1,4 +1,4 @@
-//! Why a request was refused: facts on the wire, a sentence where it is read.
+//! Refusal of a request: facts on the wire, a sentence where it is read.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,8 @@ pub enum RequestError {
     TooLong,
     #[error("each program started by `exec` needs three descriptors")]
     StreamsMissing,
-    /// The client is in a namespace of the tree, from where it may only look, and asks for a change.
+    /// The client is in a namespace of the tree, from where it may only look, and asks for a
+    /// change.
     #[error(
         "this client is inside the tree, in `{namespace}`, from where `{namespace}` can be examined but nothing can be changed \
          (`{asked}` was asked)"
@@ -87,8 +88,8 @@ pub enum RequestError {
     Resumed { path: String },
     #[error("`{path}` was not frozen within {seconds} s{}; it was resumed", because_of(*laggard))]
     NotAtRest { path: String, seconds: u64, laggard: Option<i32> },
-    /// The cgroup of a pause could not be made or filled; `check` is what `nestns doctor` says where it is the machine that
-    /// refuses.
+    /// The cgroup of a pause could not be made or filled; `check` is what `nestns doctor` says
+    /// where it is the machine that refuses.
     #[error("cannot pause `{path}`: {reason}")]
     CannotPause { path: String, reason: String, check: Option<String> },
     #[error("cannot examine PID 1 of `{path}`: {reason}")]
@@ -107,7 +108,8 @@ pub enum RequestError {
     Never { path: String, exit: Option<ExitDocument>, awaited: String },
     #[error("killed, but still there: {}", paths.join(", "))]
     Stuck { paths: Vec<String> },
-    /// A system call has failed before the program could be executed, or while what was taken down was to come back.
+    /// A system call has failed before the program could be executed, or while what was taken down
+    /// was to come back.
     #[error("{what}: {reason}")]
     Failed { what: String, reason: String, help: Option<String>, status: u8 },
     #[error("`{path}` ended before it could execute its program")]
@@ -119,7 +121,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// What to do about it.
+    /// Suggested remedy.
     pub fn help(&self) -> Option<String> {
         let fixed = match self {
             Self::Version { .. } => "use the nestns that started the topology, or restart it",

@@ -1,4 +1,5 @@
-//! What a controller keeps in its state directory: names and kinds. Anything else in there is somebody else's.
+//! Entries of a controller in its state directory: names and kinds. Any other entry is not
+//! nestns's.
 
 use std::ffi::{OsStr, OsString};
 
@@ -88,7 +89,8 @@ fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateErr
     Err(StateError::Strange { path: directory.path().join(name), found: trust::describe(&found) })
 }
 
-/// Whether there is a socket in the place of the control socket, and not something that leads elsewhere.
+/// True if there is a socket in the place of the control socket, and not something that leads
+/// elsewhere.
 pub fn has_control_socket(directory: &Directory) -> bool {
     directory.look(CONTROL).is_ok_and(|found| entry::kind(&found) == SFlag::S_IFSOCK)
 }

@@ -1,4 +1,4 @@
-//! Why there is no state directory.
+//! Errors of state directories.
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -10,7 +10,7 @@ use nestns_observe::doctor::files::shortage;
 use nestns_sys::call::Call;
 use nestns_sys::errno::{number_of, of_io};
 
-/// What kept a state directory from being used.
+/// Reason why a state directory could not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -21,13 +21,13 @@ pub enum StateError {
     /// A topology of that name runs, and its directory was removed.
     #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost {}", directory.display())]
     Homeless { name: String, directory: PathBuf, controller: i32 },
-    /// The directory is somebody else's.
+    /// The directory belongs to another user.
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
     Foreign { directory: PathBuf, owner: u32, caller: u32 },
     /// Others may write to it.
     #[error("{} is writable by others (mode {mode:04o}), so nothing in it can be trusted", directory.display())]
     Exposed { directory: PathBuf, mode: u32 },
-    /// Somebody else could put another directory in its place.
+    /// Another user could put another directory in its place.
     #[error("{} cannot be trusted: another user could replace it, because {} {why}", directory.display(), above.display())]
     Exchangeable { directory: PathBuf, above: PathBuf, why: String },
     /// Something that nestns has not put there, or not like this.
@@ -36,7 +36,7 @@ pub enum StateError {
     /// A document that cannot be read tells nothing about what still runs.
     #[error("{} cannot be read ({problem}): what is still running is unknown, so nothing is removed", path.display())]
     Unreadable { path: PathBuf, problem: String },
-    /// It was killed, and is still there.
+    /// The controller was killed, and is still there.
     #[error("{} of an earlier topology, left behind in {}, cannot be killed: {problem}", path, directory.display())]
     Stuck { directory: PathBuf, path: String, problem: String },
     /// A system call failed.
@@ -53,7 +53,7 @@ fn named(call: Call) -> String {
 const ELSEWHERE: &str = "set NESTNS_STATE_ROOT to a writable directory of your own";
 
 impl StateError {
-    /// What to do about it.
+    /// Suggested remedy.
     pub fn help(&self) -> String {
         match self {
             Self::NameInUse { .. } => "stop it first, or give this one another name with `--name`".to_owned(),
@@ -93,7 +93,7 @@ impl StateError {
         }
     }
 
-    /// Whether there was nothing.
+    /// True if there was nothing.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::System { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

@@ -1,9 +1,10 @@
-//! An open directory and the files in it, by descriptor: no path is walked a second time, no link is followed, and nothing
-//! but a regular file of the caller's is written to or read.
+//! An open directory and the files in it, by descriptor: no path is walked a second time, no link
+//! is followed, and nothing but a regular file of the caller's is written to or read.
 //!
-//! A path means what everybody who may rename something above it wants it to mean. The way to a directory is therefore walked
-//! once, component by component, and refused where somebody other than the caller or root could exchange one of them; what is
-//! done in the directory afterwards is done through its descriptor (openat(2) and its kin).
+//! A path means whatever the users that may rename something above it want it to mean. The way to a
+//! directory is therefore walked once, component by component, and refused where a user other than
+//! the caller or root could exchange one of them; what is done in the directory afterwards is done
+//! through its descriptor (openat(2) and its kin).
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -25,7 +26,7 @@ use nestns_sys::call::Call;
 use nestns_sys::descriptor_layout::FIRST_FREE;
 use nestns_sys::{descriptor, directory, fault};
 
-/// What is appended to the name of a file that is being written.
+/// Suffix of the name of a file that is being written.
 pub const PART: &str = ".part";
 
 /// An open directory. Copies share the descriptor.
@@ -36,7 +37,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory of the caller's that nobody else can write to or exchange.
+    /// Opens a directory of the caller's that no other user can write to or exchange.
     ///
     /// # Errors
     ///
@@ -90,7 +91,7 @@ impl Directory {
         let opened = match openat(above.as_fd(), name, flags, Mode::empty()) {
             Ok(opened) => opened,
             Err(errno) => {
-                // Something else in its place, or one of somebody else's, is told by what it is.
+                // Something else in its place, or one of another user, is told by what it is.
                 let found = fstatat(above.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW);
                 found.map_or(Ok(()), |found| trust::judge(path, &found))?;
                 return Err(failed("open", Call::Open, path)(errno));
@@ -103,22 +104,23 @@ impl Directory {
         Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
     }
 
-    /// One whose descriptor was handed over by whoever has opened it.
+    /// Wraps a directory whose descriptor was handed over by the process that has opened it.
     pub fn handed_over(path: PathBuf, fd: OwnedFd) -> Self {
         Self { path: path.into(), fd: Rc::new(fd) }
     }
 
-    /// Where it was when it was opened.
+    /// Path at which the directory was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What identifies it: device and inode, which no other directory has as long as this is open.
+    /// Identity of the directory: device and inode, which no other directory has as long as this is
+    /// open.
     pub fn identity(&self) -> nix::Result<(u64, u64)> {
         fstat(&self.fd).map(|found| (found.st_dev, found.st_ino))
     }
 
-    /// What is in it, in no order.
+    /// Names of the entries, in no order.
     ///
     /// # Errors
     ///
@@ -127,7 +129,7 @@ impl Directory {
         directory::names(&self.fd).map_err(failed("list", Call::Getdents, &self.path))
     }
 
-    /// What an entry is; the entry itself, where it is a link.
+    /// Status of an entry; of the entry itself, if it is a link.
     ///
     /// # Errors
     ///
@@ -172,7 +174,7 @@ impl Directory {
         }
     }
 
-    /// What is the matter with an entry that could not be opened.
+    /// Explanation why an entry could not be opened.
     pub fn strange(&self, name: &OsStr, errno: Errno) -> io::Error {
         let found = self.look(name).ok();
         let is_strange = |found: &FileStat| {
@@ -187,7 +189,8 @@ impl Directory {
         }
     }
 
-    /// Writes a file: under another name first, then moved, so that a reader finds all of it or nothing.
+    /// Writes a file: under another name first, then moved, so that a reader finds all of it or
+    /// nothing.
     ///
     /// # Errors
     ///

@@ -1,8 +1,10 @@
-//! Where a running topology keeps what others may read of it, and the lock that makes its name its own.
+//! State directory of a running topology: what others may read of it, and the lock that makes its
+//! name its own.
 //!
-//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
-//! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
-//! so that a directory without a held lock is known to be a left-over.
+//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is
+//! the caller's own, else `/run/nestns` if writable, else `nestns-UID` in the temporary directory;
+//! mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with the process that
+//! holds it, so that a directory without a held lock is known to be a left-over.
 
 pub mod entries;
 pub mod entry;
@@ -28,13 +30,14 @@ pub use places::{
 };
 pub use presence::{Homeless, homeless};
 
-/// Where the document that tells what stands is written, in the directory of a name.
+/// Path of the document that tells what stands, in the directory of a name.
 pub fn truth_in(directory: &Path) -> PathBuf {
     directory.join(TRUTH)
 }
 
-/// Opens a file of a state directory to be read, without following a link and without waiting for a writer, as a FIFO in its
-/// place would make it; none where there is none. The way to the directory was looked at when it was found.
+/// Opens a file of a state directory to be read, without following a link and without waiting for a
+/// writer, as a FIFO in its place would make it; none where there is none. The way to the directory
+/// was looked at when it was found.
 ///
 /// # Errors
 ///
@@ -59,7 +62,7 @@ pub fn open_file(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Where the lock is, in the directory of a name.
+/// Path of the lock, in the directory of a name.
 pub fn lock_in(directory: &Path) -> PathBuf {
     directory.join(LOCK)
 }

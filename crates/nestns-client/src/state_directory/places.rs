@@ -1,4 +1,4 @@
-//! Where state directories may be.
+//! Places of state directories.
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -9,19 +9,21 @@ use super::error::StateError;
 use super::handle::Directory;
 use nestns_sys::call::Call;
 
-/// The variable that names the directory above all state. What it names is the only place that is looked at.
+/// The variable that names the directory above all state. What it names is the only place that is
+/// looked at.
 pub const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
 /// The variable in which programs are told where the truth of their topology lies.
 pub const TRUTH_VARIABLE: &str = "NESTNS_TRUTH";
 
-/// Where root has them.
+/// Root's place.
 const SYSTEM: &str = "/run/nestns";
 
-/// The directory above all of the caller's topologies, if it can be trusted, or be made; nothing is made.
+/// The directory above all of the caller's topologies, if it can be trusted, or be made; nothing is
+/// made.
 ///
 /// # Errors
 ///
-/// Those that whoever starts a topology meets.
+/// Those that the start of a topology meets.
 pub fn usable_base() -> Result<PathBuf, StateError> {
     let place = chosen();
     match Directory::open(&place) {
@@ -55,14 +57,14 @@ pub fn chosen() -> PathBuf {
     temporary()
 }
 
-/// Every directory in which the caller may have topologies: those that exist, and are the caller's own. One may have been
-/// started where the environment was another: from a login session, and by cron(8). A place that was named on purpose is the
-/// only one.
+/// Every directory in which the caller may have topologies: those that exist, and are the caller's
+/// own. One may have been started where the environment was another: from a login session, and by
+/// cron(8). A place that was named on purpose is the only one.
 pub fn places() -> Vec<Directory> {
     candidates().iter().filter_map(|place| Directory::open(place).ok()).collect()
 }
 
-/// What is in the place of one of them and cannot be trusted. That `/run/nestns` is root's is as it should be.
+/// Untrusted entries in one of these places. That `/run/nestns` is root's is as it should be.
 pub fn strange_places() -> Vec<StateError> {
     let not_ours = |place: &PathBuf| match Directory::open(place).err()? {
         StateError::Foreign { owner: 0, .. } if place.as_path() == Path::new(SYSTEM) => None,
@@ -73,8 +75,8 @@ pub fn strange_places() -> Vec<StateError> {
     candidates().iter().filter_map(not_ours).collect()
 }
 
-/// Makes a place that was kept apart again, with what is above it: whoever has chosen it looks nowhere else. That of a login
-/// session is the session's to make.
+/// Makes a place that was kept apart again, with what is above it: a caller that has chosen it
+/// looks nowhere else. That of a login session is the session's to make.
 pub fn remake(place: &Path) {
     if apart().is_some_and(|apart| apart == place) {
         // What is in the way is told by the attempt that follows.
@@ -88,8 +90,8 @@ pub fn state_root() -> Option<PathBuf> {
     Some(std::path::absolute(&root).unwrap_or_else(|_| PathBuf::from(root)))
 }
 
-/// The place that the environment keeps apart from all others: a state root, or a runtime directory that is not the one
-/// that the caller's login sessions have.
+/// The place that the environment keeps apart from all others: a state root, or a runtime directory
+/// that is not the one that the caller's login sessions have.
 fn apart() -> Option<PathBuf> {
     let uid = geteuid().as_raw();
     let is_sessions = |runtime: &Path| {
@@ -99,8 +101,9 @@ fn apart() -> Option<PathBuf> {
     state_root().or_else(|| Some(runtime()?.join("nestns")))
 }
 
-/// The state directory of the topology that the caller is a program of, as the environment says. Nothing is believed of it
-/// but where to ask; one outside of a place that is kept apart is somebody else's.
+/// The state directory of the topology that the caller is a program of, as the environment says.
+/// Nothing is believed of it but where to ask; one outside of a place that is kept apart is not
+/// nestns's.
 pub fn of_environment() -> Option<PathBuf> {
     let truth = PathBuf::from(std::env::var_os(TRUTH_VARIABLE)?);
     let directory = truth.parent().filter(|_| truth.is_absolute() && truth.ends_with(super::entries::TRUTH))?;
@@ -138,8 +141,8 @@ pub fn temporary() -> PathBuf {
     temporary.join(format!("nestns-{}", outer_uid(geteuid().as_raw())))
 }
 
-/// The caller's number outside a user namespace that he is in: a tree of an ordinary user calls everybody 0, and each user's
-/// directory must be his own.
+/// The caller's user ID outside its user namespace: a tree of an ordinary user calls every user 0,
+/// and each user's directory must be their own.
 fn outer_uid(uid: u32) -> u32 {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let outside = map.lines().find_map(|line| {

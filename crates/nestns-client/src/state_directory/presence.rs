@@ -1,8 +1,10 @@
-//! That a name is taken, also where its directory is gone: somebody may remove the lock with everything else.
+//! Mark of a taken name that works also where its directory is gone: another process may remove the
+//! lock with everything else.
 //!
-//! A controller binds an abstract Unix socket (unix(7)) that nobody listens on (R62). It has no file, ends with its owner, and costs
-//! two system calls. It decides nothing, for anybody may bind any such name: where it is taken, the processes that still have
-//! the removed lock open are looked for, which are the caller's own. It is seen within one network namespace.
+//! A controller binds an abstract Unix socket (unix(7)) on which no process listens (R62). It has
+//! no file, ends with its owner, and costs two system calls. It decides nothing, for any process
+//! may bind any such name: where it is taken, the processes that still have the removed lock open
+//! are looked for, which are the caller's own. It is seen within one network namespace.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -15,13 +17,12 @@ use nestns_observe::holders::{Holder, holders};
 use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout::FIRST_FREE;
 
-/// What the kernel appends to the name of a file that has none any more.
+/// Suffix that the kernel appends to the name of a removed file.
 const DELETED: &str = " (deleted)";
 /// The name of a guardian.
 const GUARDIAN: &str = "nestns-guardian";
 
-/// Whether a name could be bound.
-#[derive(Debug)]
+/// Result of binding a name.
 pub enum Presence {
     /// Taken by this process; free again when the descriptor is closed.
     Ours(OwnedFd),
@@ -57,17 +58,18 @@ fn mark(directory: &Path) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// A controller whose state directory was removed, and who has not put it back: it was stopped, or hangs.
+/// A controller whose state directory was removed, and that has not put it back: it was stopped, or
+/// hangs.
 #[derive(Debug)]
 pub struct Homeless {
-    /// Where the directory was.
+    /// Former path of the directory.
     pub directory: PathBuf,
-    /// Its PID.
+    /// PID of the controller.
     pub controller: i32,
 }
 
-/// The controllers of the caller's whose state was in these places, and is gone. One that has removed it itself, because it
-/// ends, has let go of its name before.
+/// The controllers of the caller whose state was in these places, and is gone. One that has removed
+/// it itself, because it ends, has let go of its name before.
 pub fn homeless(is_meant: impl Fn(&Path) -> bool) -> Vec<Homeless> {
     let lock = |link: &str| {
         let directory = Path::new(link.strip_suffix(DELETED)?).parent()?.to_owned();

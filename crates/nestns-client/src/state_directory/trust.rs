@@ -1,8 +1,9 @@
-//! Whose a directory is, and whether anybody else could put another one in its place.
+//! Owner of a directory, and whether another user could put another one in its place.
 //!
-//! Whoever may write to a directory may rename what is in it, but for what belongs to others where the sticky bit is set
-//! (R61). A directory can therefore be trusted only together with everything above it: each belongs to the
-//! caller or to root, and is written to by nobody else, unless it is sticky as /tmp is.
+//! A user that may write to a directory may rename what is in it, except what belongs to others if
+//! the sticky bit is set (R61). A directory can therefore be trusted only together with everything
+//! above it: each belongs to the caller or to root, and is writable by no other user, unless it is
+//! sticky as /tmp is.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -18,19 +19,19 @@ use super::entry::{failed, kind};
 use super::error::StateError;
 use nestns_sys::call::Call;
 
-/// How many links lead to a directory at most, as for the kernel (`path_resolution(7)`).
+/// Largest number of links that lead to a directory, as for the kernel (`path_resolution(7)`).
 const LINKS: u32 = 40;
 /// Group and others.
 const WRITABLE: u32 = 0o022;
 /// The bit of chmod(1) with which only its owner renames what is in a directory.
 const STICKY: u32 = 0o1000;
 
-/// Goes to the directory above one, and makes sure on the way that nobody else can exchange what it goes through. The result
-/// is that directory, and the name of the one that was meant in it.
+/// Goes to the directory above one, and makes sure on the way that no other user can exchange what
+/// it goes through. The result is that directory, and the name of the one that was meant in it.
 ///
 /// # Errors
 ///
-/// [`StateError::Exchangeable`] where somebody could.
+/// [`StateError::Exchangeable`] if another user could.
 pub fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
     let failed = |errno| failed("open", Call::Open, path)(errno);
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -58,7 +59,7 @@ pub fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
             way.push((opened, place));
             continue;
         }
-        // In a sticky directory anybody may have put it.
+        // In a sticky directory any user may have put it.
         judge_owner(path, &place, &found)?;
         links += 1;
         if links > LINKS {
@@ -83,7 +84,7 @@ fn components(path: &Path) -> VecDeque<OsString> {
         .collect()
 }
 
-/// Whether what is in a directory stays what it is.
+/// Checks that what is in a directory stays what it is.
 fn judge_above(meant: &Path, place: &Path, found: &FileStat) -> Result<(), StateError> {
     if kind(found) != SFlag::S_IFDIR {
         return Err(failed("open", Call::Open, meant)(Errno::ENOTDIR));
@@ -106,15 +107,15 @@ fn judge_owner(meant: &Path, place: &Path, found: &FileStat) -> Result<(), State
     Err(StateError::Exchangeable { directory: meant.to_owned(), above: place.to_owned(), why })
 }
 
-/// Whether only the group may write besides the owner, and that is a group without other members: root's, or the one that
-/// many systems give each user for himself (`USERGROUPS_ENAB` of login.defs(5)).
+/// True if only the group may write besides the owner, and that is a group without other members:
+/// root's, or the one that many systems give each user (`USERGROUPS_ENAB` of login.defs(5)).
 fn is_own_group(found: &FileStat) -> bool {
     let is_private = found.st_gid == getegid().as_raw() && found.st_gid == geteuid().as_raw();
     found.st_mode & 0o002 == 0 && (found.st_gid == 0 || is_private)
 }
 
-/// Whether an owner is everybody for whom the caller's user namespace has no number (`user_namespaces(7)`): root outside is
-/// among them, and cannot be told from the others.
+/// True if an owner stands for every user that the caller's user namespace has no number for
+/// (`user_namespaces(7)`): root outside is among them, and cannot be told from the others.
 fn is_unmapped(owner: u32) -> bool {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let overflow = read("/proc/sys/kernel/overflowuid").trim().parse().unwrap_or(65534);
@@ -122,7 +123,7 @@ fn is_unmapped(owner: u32) -> bool {
     owner == overflow && !read("/proc/self/uid_map").lines().any(is_whole)
 }
 
-/// Whether a directory is one, the caller's, and nobody else's to write to.
+/// Checks that a directory is one, the caller's, and writable by no other user.
 ///
 /// # Errors
 ///

@@ -21,8 +21,8 @@ const OWN_DESCRIPTORS: u64 = 64;
 /// The number of these for programs that begin to start.
 const FEWEST_OUTCOMES: u64 = 16;
 
-/// Raises the soft limit on descriptors where not even the first few numbers of the controller are below it; the limits as they
-/// were, for programs.
+/// Raises the soft limit on descriptors where not even the first few numbers of the controller are
+/// below it; the limits as they were, for programs.
 pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, StartError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(None) };
     if hard < OWN_DESCRIPTORS {
@@ -35,7 +35,8 @@ pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, StartError> {
     Ok(Some((soft, hard)))
 }
 
-/// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured stream will find one.
+/// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured
+/// stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), StartError> {
     let failed = |cause| StartError::System { what: "raise the limit on descriptors", cause };
     let wanted = u64::from(plan.counts().captured);
@@ -50,20 +51,20 @@ pub(super) fn reserve(plan: &Plan) -> Result<(), StartError> {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)
 }
 
-/// How many descriptors the controller of a plan needs.
+/// Number of descriptors that the controller of a plan needs.
 pub(super) fn needed(plan: &Plan) -> u64 {
     u64::from(plan.counts().captured) + u64::from(plan.counts().channels) + OWN_DESCRIPTORS
 }
 
-/// The number of programs that may begin to start at once, with a pipe each: as many as the limit on descriptors leaves
-/// besides all that lasts.
+/// The number of programs that may begin to start at once, with a pipe each: as many as the limit
+/// on descriptors leaves besides all that lasts.
 pub(super) fn room_for_outcomes(plan: &Plan) -> usize {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let left = soft.saturating_sub(needed(plan)) + FEWEST_OUTCOMES;
     usize::try_from(left).unwrap_or(usize::MAX)
 }
 
-/// The controller's ends of the channels that everybody inherits.
+/// The controller's ends of the channels that every process inherits.
 pub(super) struct Channels {
     pub(super) reports: OwnedFd,
     pub(super) gate: Gate,
@@ -86,7 +87,8 @@ impl Gate {
 
 /// Opens what every process of the tree inherits, and puts it at the agreed numbers.
 pub(super) fn lay_out() -> Result<Channels, CallError> {
-    // Each is moved above the agreed numbers first: putting one down must not close another that was opened there.
+    // Each is moved above the agreed numbers first: putting one down must not close another that
+    // was opened there.
     let above = |descriptor: OwnedFd| descriptor::above(descriptor, FIRST_FREE).by(Call::Fcntl);
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
     let null = above(null.into())?;

@@ -16,7 +16,7 @@ use nestns_sys::descriptor_layout;
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// How long a PID 1 has to answer a call. One that was stopped or frozen does not.
+/// Time that a PID 1 has to answer a call. One that was stopped or frozen does not.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// A line, or the wish for one.
@@ -24,7 +24,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 enum Wire {
     /// Called, and not answered yet.
     Called { until: Moment },
-    /// Nothing is on its way.
+    /// No call is on its way.
     Idle(Line),
     /// A command is, and its answer.
     Busy(Line),
@@ -33,33 +33,34 @@ enum Wire {
 /// Readiness of a PID 1 to be told something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) enum Reach {
-    /// Now.
+    /// Reachable now.
     Ready,
-    /// When it has answered, at the latest at this moment.
+    /// Reachable when it has answered, at the latest at this moment.
     Waiting(Moment),
-    /// When it has done what it was told before.
+    /// Reachable when it has done what it was told before.
     Busy,
-    /// It has ended, or does not answer.
+    /// The PID 1 has ended, or does not answer.
     Unreachable,
 }
 
-/// All of them, by namespace.
+/// Control channels, by namespace.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct ControlChannels(BTreeMap<NamespaceIndex, Wire>);
 
 impl ControlChannels {
-    /// When a call is next given up.
+    /// Moment at which a call is next given up.
     pub(in crate::controller) fn next(&self) -> Option<Moment> {
         let deadline = |wire: &Wire| if let Wire::Called { until } = wire { Some(*until) } else { None };
         self.0.values().filter_map(deadline).min()
     }
 
-    /// To whom there are lines.
+    /// Namespaces to which there are lines.
     pub(in crate::controller) fn namespaces(&self) -> Vec<NamespaceIndex> {
         self.0.keys().copied().collect()
     }
 
-    /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not been.
+    /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not
+    /// been.
     pub(super) fn reach(&mut self, tree: &Tree, namespace: NamespaceIndex) -> Reach {
         match self.0.get(&namespace) {
             Some(Wire::Idle(_)) => Reach::Ready,
@@ -81,7 +82,7 @@ impl ControlChannels {
         }
     }
 
-    /// Takes the line by which a PID 1 has answered a call. What nobody has called for is closed.
+    /// Takes the line by which a PID 1 has answered a call. A line without a call is closed.
     pub(super) fn on_line(&mut self, namespace: NamespaceIndex, end: OwnedFd, events: &EventLoop) {
         let Some(wire @ Wire::Called { .. }) = self.0.get_mut(&namespace) else { return };
         if events.add(&end, Token::Line(namespace), EpollFlags::EPOLLIN).is_ok() {

@@ -1,4 +1,4 @@
-//! From a checked topology to open gates, or back to nothing.
+//! Creation of a tree: from a checked topology to open gates, or back to nothing.
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
@@ -51,7 +51,8 @@ const FEW: u32 = 32;
 ///
 /// # Errors
 ///
-/// [`StartError`], after everything that existed has been removed. A creation that was interrupted is no trouble.
+/// [`StartError`], after everything that existed has been removed. A creation that was interrupted
+/// is no trouble.
 pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let began = Moment::now();
     panic_hook::prepare();
@@ -59,12 +60,14 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let Channels { reports, gate } = channels::lay_out().map_err(system("open the channels of the tree"))?;
     let relay = prepared.open_relay()?;
     let saved = prepared.saved_terminal();
-    // Whatever the executable is called: a controller that has lost its directory is looked for by this.
+    // Whatever the executable is called: a controller that has lost its directory is looked for by
+    // this.
     title::set_name("nestns");
     let Prepared { plan, origin, directory, manager, rules, options, log_bytes, .. } = prepared;
     let mut ward = Ward { terminal: saved.as_ref(), directory: &directory, name: Name::Untaken };
     let state;
-    // From here on a death at any moment leaves nothing; until here there is nothing that it could leave.
+    // From here on a death at any moment leaves nothing; until here there is nothing that it could
+    // leave.
     let mut start = Start::under_guardian(&ward, event_sink)?;
     state = start.take_name(&origin, &ward)?;
     fault::point("name-taken");
@@ -196,7 +199,8 @@ impl Prepared {
         let descriptors = keep_descriptors(&mut options)?;
         let directory = StateDirectory::place(&origin.name);
         let mut environment = std::mem::take(&mut options.environment);
-        // It is for nestns itself: a program that said it is ready there would speak for the whole tree.
+        // It is for nestns itself: a program that said it is ready there would speak for the whole
+        // tree.
         let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
         if options.announce_truth {
             environment.insert(TRUTH_VARIABLE.into(), nestns_client::state_directory::truth_in(&directory).into());
@@ -227,7 +231,8 @@ impl Prepared {
         let log_bytes = topology.log_bytes;
         drop(topology);
         if plan.counts().namespaces > FEW {
-            // A command line's worth of memory is cheaper to copy than to give back and fault in again.
+            // A command line's worth of memory is cheaper to copy than to give back and fault in
+            // again.
             memory::trim();
         }
         channels::reserve(&plan)?;
@@ -248,8 +253,9 @@ impl Prepared {
     }
 }
 
-/// Closes what the caller has open besides the standard descriptors, which is of no use to anything here, and moves what is
-/// needed above the agreed numbers. Returns the limits on descriptors as they were, where they were changed.
+/// Closes what the caller has open besides the standard descriptors, which is of no use to anything
+/// here, and moves what is needed above the agreed numbers. Returns the limits on descriptors as
+/// they were, where they were changed.
 fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartError> {
     let spared = [options.report_channel.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
@@ -272,7 +278,8 @@ fn wants_terminal(topology: &nestns_topology::Topology) -> bool {
     })
 }
 
-/// In a user namespace with one id, any other user cannot be had: said before anything is built.
+/// Refuses other users in a user namespace with one id, where they cannot be had: said before
+/// anything is built.
 fn refuse_other_users(plan: Plan) -> Result<(), StartError> {
     for index in plan.indices() {
         let namespace = plan.namespace(index);

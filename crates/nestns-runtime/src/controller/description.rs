@@ -1,5 +1,5 @@
-//! What was declared of one namespace or process, for whoever inspects it: the keys of its file as they were understood, with
-//! everything filled in that the file left out.
+//! Declaration of one namespace or process, for `inspect`: the keys of its file as they were
+//! understood, with everything filled in that the file left out.
 //!
 //! Not what is going on with it: that is in its document, and in the kernel.
 
@@ -14,7 +14,7 @@ use nestns_topology::{
     format_duration,
 };
 
-/// What there is to describe things with.
+/// Sources of a description.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     /// The records.

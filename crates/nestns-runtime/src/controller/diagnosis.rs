@@ -1,4 +1,5 @@
-//! A failure of the tree in the words of an error: its place in the file, and its meaning at that place.
+//! A failure of the tree in the words of an error: its place in the file, and its meaning at that
+//! place.
 
 use super::errno_hints::{Occasion, errno_hint};
 use super::roster::Roster;
@@ -7,7 +8,8 @@ use crate::engine::failure::Failure;
 use crate::engine::plan::{Counts, ProcessKey};
 use nestns_observe::doctor::ceiling::Inside;
 
-/// Turns a failure into a sentence with a place, and finds out what it means as long as what it was about is there.
+/// Turns a failure into a sentence with a place, and finds out what it means as long as what it was
+/// about is there.
 pub(super) fn describe(roster: &Roster, failure: Failure) -> StartError {
     let plan = roster.plan();
     let namespace = plan.namespace(failure.subject.namespace);
@@ -22,8 +24,8 @@ pub(super) fn describe(roster: &Roster, failure: Failure) -> StartError {
     StartError::Failed { path, position, failure, errno_hint }
 }
 
-/// The PID namespaces of the tree in which a process needs a number, the innermost first. The new one of a PID 1 has all of
-/// them free.
+/// The PID namespaces of the tree in which a process needs a number, the innermost first. The new
+/// one of a PID 1 has all of them free.
 pub(super) fn inside(roster: &Roster, subject: ProcessKey) -> Vec<Inside> {
     let plan = roster.plan();
     let own = subject.namespace;

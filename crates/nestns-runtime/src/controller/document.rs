@@ -1,6 +1,8 @@
-//! Namespaces and processes as every JSON document has them: `ps`, `tree`, `inspect`, the truth, a snapshot.
+//! Namespaces and processes as every JSON document has them: `ps`, `tree`, `inspect`, the truth, a
+//! snapshot.
 //!
-//! The controller writes them from its roster; the command line reads them again, from the control socket or from a file.
+//! The controller writes them from its roster; the command line reads them again, from the control
+//! socket or from a file.
 
 use nestns_client::documents::{ExitDocument, NamespaceDocument, ProcessDocument, Word};
 
@@ -59,7 +61,8 @@ fn init_word(plan: &NamespacePlan) -> &'static str {
 /// Every process: the PID 1s, builtin or not, and the declared ones.
 pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
     let controller = nix::unistd::getpid().as_raw();
-    // A parent's numbers by its number on the host, for the numbers that it has on the levels below.
+    // A parent's numbers by its number on the host, for the numbers that it has on the levels
+    // below.
     let by_pid: std::collections::HashMap<i32, &[i32]> = roster
         .subjects()
         .filter_map(|subject| roster.get(subject)?.facts.as_ref())

@@ -1,7 +1,9 @@
-//! What a failed system call means where it was made, and what to do about it: one table by call, errno and stage.
+//! Explanation of a failed system call where it was made, and its remedy: one table by call, errno
+//! and stage.
 //!
-//! "No space left on device" from unshare(2) is true and useless: here it is a nesting limit. The first row that fits is the
-//! one that is told. `docs/errors.md` is this table for readers, which a test compares.
+//! "No space left on device" from unshare(2) is true and useless: here it is a nesting limit. The
+//! first row that fits is the one that is told. `docs/errors.md` is this table for readers, which a
+//! test compares.
 
 use nix::errno::Errno;
 
@@ -11,40 +13,41 @@ use nestns_observe::doctor::files::{FILE_SYSTEM_FULL, NO_MEMORY, number_not_allo
 use nestns_observe::doctor::reason::{limits_reached, masked_proc, no_permission, no_space};
 use nestns_sys::call::Call;
 
-/// What failed, as far as a meaning depends on it.
+/// Circumstances of a failure, as far as a meaning depends on them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Occasion<'a> {
-    /// What was being done; none where the controller failed on its own behalf.
+    /// Stage at which it failed; `None` if the controller failed on its own behalf.
     pub(super) stage: Option<Stage>,
     /// The call.
     pub(super) call: Call,
-    /// What it answered.
+    /// Error of the call.
     pub(super) errno: Errno,
     /// The depth of the namespace that was to be.
     pub(super) level: usize,
     /// The PID namespaces in which a number was needed, the innermost first.
     pub(super) inside: &'a [Inside],
-    /// How many processes of a tree that was being built may have ended since: with whoever fails go those inside.
+    /// Number of processes of a tree that was being built that may have ended since: with a process
+    /// that fails go those inside.
     pub(super) ended: u64,
 }
 
 impl<'a> Occasion<'a> {
-    /// That of a failure in the tree.
+    /// Occasion of a failure in the tree.
     pub(super) fn of(failure: &Failure, level: usize, inside: &'a [Inside]) -> Self {
         Self { stage: Some(failure.stage), call: failure.call, errno: failure.errno(), level, inside, ended: 0 }
     }
 
-    /// That of a call of the controller's own.
+    /// Occasion of a call of the controller's own.
     pub(super) fn of_controller(call: Call, errno: Errno) -> Self {
         Self { stage: None, call, errno, level: 0, inside: &[], ended: 0 }
     }
 }
 
-/// Where a meaning comes from.
+/// Source of a meaning.
 enum HintText {
-    /// It is always the same.
+    /// Fixed text.
     Text(&'static str),
-    /// It is found out when it is needed; the text says what, for `docs/errors.md`.
+    /// Text found out when it is needed; the string names the finding, for `docs/errors.md`.
     Measured(
         #[cfg_attr(not(test), expect(dead_code, reason = "for readers"))] &'static str,
         fn(&Occasion<'_>) -> String,
@@ -104,7 +107,7 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mount],
         errnos: &[Errno::EPERM],
         stages: &[Stage::MountProc],
-        errno_hint: HintText::Measured("what covers targets of the visible /proc, by their paths", |_| masked_proc()),
+        errno_hint: HintText::Measured("which parts of the visible /proc are masked, by path", |_| masked_proc()),
     },
     Row {
         calls: &[Call::Fork, Call::Clone3],
@@ -267,7 +270,7 @@ impl Row {
     }
 }
 
-/// What the errno means there, as far as it differs from the system's own text; then what to do about it.
+/// Explanation of the errno there, as far as it differs from the system's own text, and the remedy.
 pub(super) fn errno_hint(occasion: &Occasion<'_>) -> Option<String> {
     let row = ROWS.iter().find(|row| row.fits(occasion))?;
     Some(match row.errno_hint {
@@ -296,7 +299,7 @@ mod tests {
     use super::*;
     use crate::engine::failure::described;
 
-    /// Where the table is for readers.
+    /// Path of the table for readers.
     const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
 
     fn render() -> String {

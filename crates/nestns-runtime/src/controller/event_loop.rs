@@ -1,4 +1,4 @@
-//! What the controller waits for: epoll(7), with a name for each descriptor.
+//! Events that the controller waits for: epoll(7), with a name for each descriptor.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use nestns_sys::call::{Call, CallError, Named};
 
-/// Who is ready.
+/// Name of a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
     Signals,
@@ -83,24 +83,26 @@ impl Token {
     }
 }
 
-/// What a descriptor is ready for.
+/// A descriptor that is ready, and its readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ready {
-    /// Which.
+    /// Name of the descriptor.
     pub(super) token: Token,
-    /// For what: as in `epoll_ctl(2)`.
+    /// Readiness, as in `epoll_ctl(2)`.
     pub(super) flags: EpollFlags,
 }
 
-/// Whether what programs write is waited for.
+/// State of waiting for the output of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hearing {
     Open,
-    /// Nobody takes what has been read already: programs wait in their turn, and cost no time meanwhile.
+    /// No reader takes what has been read already: programs wait in their turn, and cost no time
+    /// meanwhile.
     Muted,
 }
 
-/// The set of descriptors. Those that programs write into are a set of their own inside it, so that one call mutes them.
+/// The set of descriptors. Those that programs write into are a set of their own inside it, so that
+/// one call mutes them.
 #[derive(Debug)]
 pub(super) struct EventLoop {
     all: Epoll,
@@ -163,7 +165,7 @@ impl EventLoop {
         let _ = self.all.modify(&self.programs.0, &mut EpollEvent::new(flags, Token::Programs.encode()));
     }
 
-    /// Which programs have written something, at this moment and whether they are heard or not.
+    /// Programs that have written something, at this moment and regardless of muting.
     pub(super) fn programs(&self) -> Vec<Ready> {
         take(&self.programs, EpollTimeout::ZERO)
     }

@@ -1,4 +1,5 @@
-//! Whom the controller tells what happens. It decides nothing about words, colours or terminals.
+//! Listener for the events that the controller reports. It decides nothing about words, colours or
+//! terminals.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,22 +20,22 @@ use nestns_client::state_directory::StateError;
 use nestns_sys::call::{Call, CallError};
 use nestns_topology::Position;
 
-/// Why a tree is stopped.
+/// Reason why a tree is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// The controller got this signal.
     Signal(i32),
     /// `--timeout` is over.
     Timeout,
-    /// Somebody has asked on the control socket.
+    /// A client has asked on the control socket.
     Asked,
     /// The process to which the topology was tied has ended.
     Untied,
-    /// Nobody reads standard output any more.
+    /// Standard output has no reader any more.
     OutputClosed,
     /// A process has ended, and by the rules of the topology the tree ends with it.
     Ended {
-        /// Which one.
+        /// Path of the process.
         path: String,
     },
 }
@@ -55,19 +56,19 @@ impl Cause {
     }
 }
 
-/// What has become of a guardian.
+/// Manner in which a guardian was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// It was killed.
+    /// Killed.
     Killed,
-    /// It did not answer, as one that was stopped; it has been killed since.
+    /// No answer, as of one that was stopped; killed since.
     Silent,
-    /// It could not be spoken to.
+    /// Communication with the guardian failed.
     Unreachable(CallError),
 }
 
 impl Loss {
-    /// What an error of talking to it means.
+    /// Classifies an error of talking to the guardian.
     pub(super) fn of(cause: CallError) -> Self {
         match cause.errno {
             Errno::EPIPE | Errno::ECONNRESET => Self::Killed,
@@ -80,11 +81,11 @@ impl Loss {
 /// A line that a process has written.
 #[derive(Debug)]
 pub struct Line<'a> {
-    /// Who.
+    /// The process.
     pub subject: ProcessKey,
-    /// His path.
+    /// Path of the process.
     pub path: &'a str,
-    /// Where.
+    /// Stream of the line.
     pub stream: Stream,
     /// The bytes, without the line feed.
     pub text: &'a [u8],
@@ -96,21 +97,24 @@ pub struct Line<'a> {
 pub enum Note<'a> {
     /// Something that had not ended in order was found under the name, and removed.
     LeftOver { cleared: &'a Cleared },
-    /// The guardian of an earlier one, whose controller had died, was still at work, and was waited for.
+    /// The guardian of an earlier one, whose controller had died, was still at work, and was waited
+    /// for.
     Awaited,
     /// The guardian was lost; another one has been started.
     GuardianLost { loss: Loss },
     /// A process could not become its program.
     Refused { path: &'a str, position: Position, refusal: &'a ExecError },
-    /// A process has failed; the last lines that it has written, where nobody has been shown them.
+    /// A process has failed; the last lines that it has written, if they have not been shown yet.
     Failed { path: &'a str, position: Position, ending: Ending, lines: &'a [String] },
     /// A process has ended well before it was ready, and the tree was to become ready.
     Unready { path: &'a str, position: Position, lines: &'a [String] },
-    /// A process has failed while the command of `run` ran, and by the rules of the topology that is a failure of the whole.
+    /// A process has failed while the command of `run` ran, and by the rules of the topology that
+    /// is a failure of the whole.
     FailedMeanwhile { path: &'a str, status: u8 },
-    /// Something has ended and is started again: after this while, so many times in a row, of so many at most.
+    /// Something has ended and is started again: after this while, so many times in a row, of so
+    /// many at most.
     Restarting { path: &'a str, ending: Ending, delay: Duration, count: u32, most: Option<u32> },
-    /// It could not be.
+    /// A restart was not possible.
     NotRestarted { path: &'a str, trouble: &'a str },
     /// A process waits for something that cannot happen any more.
     Unreachable { path: &'a str, dependency: &'a str },
@@ -126,11 +130,12 @@ pub enum Note<'a> {
     Stuck { paths: &'a [String] },
     /// The state directory was removed, or something in it, and was put back.
     HomeRestored { before: &'a Path, now: &'a Path },
-    /// It could not be put back yet.
+    /// The state directory could not be put back yet.
     HomeLost { error: &'a StateError },
     /// Something of the state could not be removed at the end.
     LeftBehind { error: &'a StateError },
-    /// Something failed after the release: the start of `run`'s command, or nestns itself in a process of the tree.
+    /// Something failed after the release: the start of `run`'s command, or nestns itself in a
+    /// process of the tree.
     LateFailure { path: &'a str, failure: &'a Failure },
     /// Output or events could not be written into the state directory, and are not kept.
     JournalLost { errno: Errno },
@@ -138,36 +143,37 @@ pub enum Note<'a> {
     TruthLost { errno: Errno },
     /// The command that asks whether a process is ready cannot be executed.
     ProbeRefused { path: &'a str, position: Position, refusal: &'a ExecError },
-    /// Nobody can find out whether a process is ready.
+    /// Finding out if a process is ready is impossible.
     ProbeLost { path: &'a str, cause: CallError },
     /// Another process has said that this one is ready, which does not count.
     NotifyRefused { path: &'a str, sender: i32 },
-    /// A process in this namespace has sent a report that was not its to send; it and those that follow are dropped.
+    /// A process in this namespace has sent a report that was not its to send; it and those that
+    /// follow are dropped.
     ReportRefused { path: &'a str, sender: i32 },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
 }
 
-/// Somebody for whom a stop waits.
+/// A process for which a stop waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// Who.
+    /// Path of the process.
     pub path: String,
-    /// How long he has been waited for, and how long at most; `None` when he has not been asked yet.
+    /// Time waited so far, and at most; `None` if the process has not been asked yet.
     pub time: Option<(Duration, Duration)>,
 }
 
 /// The listener.
 pub trait EventSink {
-    /// So many of all PID 1s and processes exist.
+    /// Reports that so many of all PID 1s and processes exist.
     fn progress(&mut self, done: usize, total: usize);
     /// Everything exists and has been verified; the gates are about to open.
     fn standing(&mut self, roster: &Roster, create: Duration);
-    /// How a line is shown, line feed included.
+    /// Form in which a line is shown, line feed included.
     fn line(&mut self, line: &Line<'_>) -> Vec<u8>;
     /// Something to say.
     fn note(&mut self, note: &Note<'_>);
-    /// For whom the stop waits; called at once and then every second.
+    /// Reports the processes for which the stop waits; called at once and then every second.
     fn waiting(&mut self, waiting: &[Waiting]);
     /// The stop is over.
     fn stopped(&mut self, timeline: &Timeline);

@@ -1,4 +1,4 @@
-//! Programs that `exec` has started in the tree: who they are, as long as they live.
+//! Programs that `exec` has started in the tree: their records, as long as they live.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,24 +12,25 @@ use nestns_client::documents::{ExitDocument, ProcessDocument};
 use nestns_client::journal::event::Caller;
 use nestns_observe::process::Process;
 
-/// One of them.
+/// A process of `exec`.
 #[derive(Debug)]
 pub(in crate::controller) struct ExecRecord {
     /// `vm/ci/exec.3`.
     pub(in crate::controller) path: String,
     pub(in crate::controller) namespace: String,
     pub(in crate::controller) argv: Vec<String>,
-    /// Who has asked for it.
+    /// Client that asked for it.
     pub(in crate::controller) by: Caller,
     /// An unreaped child, whose number is its own; none before the fork.
     pub(in crate::controller) pid: Option<Pid>,
-    /// What the kernel says of it; `None` as long as that was not asked.
+    /// Facts of the kernel about it; `None` as long as the kernel was not asked.
     pub(in crate::controller) facts: Option<Process>,
-    /// True if it has reported that it is about to become its program, or the reason why it does not.
+    /// True if it has reported that it is about to become its program, or the reason why it does
+    /// not.
     pub(in crate::controller) has_launched: bool,
     /// True if its output is kept from the start.
     pub(in crate::controller) is_logged: bool,
-    /// What it was not forked for, as the process says that was to fork it.
+    /// Reason why it was not forked, as reported by the process that was to fork it.
     pub(in crate::controller) build_error: Option<Failure>,
 }
 
@@ -71,19 +72,19 @@ impl ExecRecord {
     }
 }
 
-/// All of them.
+/// Records of the processes of `exec`.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct ExecRecords {
     living: BTreeMap<ProcessKey, ExecRecord>,
-    /// How the last of those who have left ended: nobody may have waited for them then.
+    /// Endings of the last processes that have left: no client may have waited for them then.
     ended: VecDeque<(ProcessKey, String, ExitDocument)>,
-    /// Of so many the kernel was not asked yet.
+    /// Number of records of which the kernel was not asked yet.
     unread: usize,
     /// Another number after whatever may have changed something.
     revision: u64,
 }
 
-/// Of so many it is known.
+/// Number of endings that are kept.
 const REMEMBERED: usize = 512;
 
 impl ExecRecords {
@@ -101,7 +102,7 @@ impl ExecRecords {
         self.living.get(&subject)
     }
 
-    /// He has ended, and nothing more is to be said of him but how.
+    /// Removes a process that has ended, of which nothing but its ending is kept.
     pub(in crate::controller) fn end(&mut self, subject: ProcessKey, exit: ExitDocument) {
         if let Some(exec) = self.living.remove(&subject) {
             self.revision += 1;
@@ -112,14 +113,14 @@ impl ExecRecords {
         }
     }
 
-    /// It has come as far as its program.
+    /// Notes that a process has come as far as its program.
     pub(in crate::controller) fn launched(&mut self, subject: ProcessKey) {
         if let Some(exec) = self.living.get_mut(&subject) {
             exec.has_launched = true;
         }
     }
 
-    /// Why it is not forked, as long as it is not.
+    /// Notes why a process is not forked, as long as it is not.
     pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
         if let Some(exec) = self.living.get_mut(&failure.subject).filter(|exec| exec.pid.is_none()) {
             exec.build_error.get_or_insert(failure);
@@ -131,12 +132,12 @@ impl ExecRecords {
         self.revision
     }
 
-    /// Who had this path when he was there.
+    /// The ended process that had this path.
     pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<ProcessKey> {
         self.ended.iter().find(|(_, other, _)| other == path).map(|(subject, ..)| *subject)
     }
 
-    /// The path of one who has ended, and how he did.
+    /// The path of a process that has ended, and its ending.
     pub(in crate::controller) fn exit_of(&self, subject: ProcessKey) -> Option<(&str, ExitDocument)> {
         self.ended.iter().find(|(other, ..)| *other == subject).map(|(_, path, exit)| (&**path, *exit))
     }
@@ -146,7 +147,8 @@ impl ExecRecords {
         self.living.iter().find(|(_, exec)| exec.path == path).map(|(&subject, _)| subject)
     }
 
-    /// It was forked. What /proc says of it is not read before it is on its way: on a single processor it would wait for that.
+    /// Notes the fork of a process. What /proc says of it is not read before it is on its way: on a
+    /// single processor it would wait for that.
     pub(in crate::controller) fn forked(&mut self, subject: ProcessKey, pid: Pid) {
         if let Some(exec) = self.living.get_mut(&subject) {
             exec.pid = Some(pid);
@@ -159,7 +161,7 @@ impl ExecRecords {
         self.unread > 0
     }
 
-    /// Asks the kernel of those of whom it was not asked; before they are reaped.
+    /// Asks the kernel about those processes that it was not asked about; before they are reaped.
     pub(in crate::controller) fn read(&mut self) {
         if std::mem::take(&mut self.unread) == 0 {
             return;
@@ -170,24 +172,24 @@ impl ExecRecords {
         }
     }
 
-    /// The numbers of those who are there, whether the kernel was asked of them or not.
+    /// The numbers of those that are there, regardless of whether the kernel was asked of them.
     pub(in crate::controller) fn pids(&self) -> impl Iterator<Item = Pid> {
         self.living.values().filter_map(|exec| exec.pid)
     }
 
-    /// What the kernel said of those who are there.
+    /// Facts of the kernel about the processes that have not ended.
     pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
         self.living.values().filter_map(|exec| exec.facts.as_ref())
     }
 
-    /// What is known of one of them besides its document.
+    /// Description of one of them, beside its document.
     pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
         let exec = self.living.values().find(|exec| exec.path == path)?;
         let by = format!("process {} of user {}, by `nestns exec`", exec.by.pid, exec.by.uid);
         Some(Description { started_by: Some(by), ..Description::default() })
     }
 
-    /// Their documents, in the order in which they came within each namespace.
+    /// Documents of the processes, in the order in which they came within each namespace.
     pub(in crate::controller) fn documents<'a>(
         &'a self,
         roster: &'a Roster,

@@ -21,7 +21,7 @@ pub(super) struct TreeFreezer<'a> {
 }
 
 impl<'a> TreeFreezer<'a> {
-    /// Nothing is frozen.
+    /// Creates the state in which nothing is frozen.
     pub(super) fn new(remains: &'a Remains) -> Self {
         Self { freezer: Freezer::default(), remains }
     }
@@ -52,7 +52,8 @@ impl Freeze for TreeFreezer<'_> {
     }
 }
 
-/// The members of a namespace, by the namespace of its PID 1, which must still be the one that the roster knows.
+/// The members of a namespace, by the namespace of its PID 1, which must still be the one that the
+/// roster knows.
 fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, RequestError> {
     let path = tree.plan.namespace(index).path.clone();
     let gone = || RequestError::InitEnded { path: path.clone() };

@@ -1,9 +1,10 @@
 //! The process that outlives the controller by a moment, whatever becomes of it.
 //!
-//! Nothing else survives every case: a root PID 1 that changes its user loses `PR_SET_PDEATHSIG`, and a program watches no
-//! lifeline. The guardian is forked first, outside all namespaces and before anything is made, and does one thing: it holds
-//! the other end of a channel to the controller, a pidfd of every root, the terminal's settings and the lock of the state
-//! directory. At end of file it kills the roots, restores the terminal, removes the directory, and ends.
+//! Nothing else survives every case: a root PID 1 that changes its user loses `PR_SET_PDEATHSIG`,
+//! and a program watches no lifeline. The guardian is forked first, outside all namespaces and
+//! before anything is made, and does one thing: it holds the other end of a channel to the
+//! controller, a pidfd of every root, the terminal's settings and the lock of the state directory.
+//! At end of file it kills the roots, restores the terminal, removes the directory, and ends.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -30,17 +31,17 @@ use nestns_sys::title;
 /// The number of guardians that are started before it is taken for a fact that none can live here.
 pub(super) const GUARDIANS: u32 = 4;
 
-/// How long the guardian waits for the roots that it has killed. Where one is not gone by then the state stays, so that
-/// whoever comes next knows of it.
+/// Time that the guardian waits for the roots that it has killed. Where one is not gone by then the
+/// state stays, so that the next start knows of it.
 const COLLAPSE: Duration = Duration::from_secs(5);
 
-/// How long the guardian has to answer.
+/// Time that the guardian has to answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// What is handed over: a root.
+/// Tag of a message that hands over a root.
 const ROOT: u8 = b'r';
-/// What is handed over: the lock of the state directory.
+/// Tag of a message that hands over the lock of the state directory.
 const LOCK: u8 = b'l';
-/// Nothing is handed over: roots that have ended are to be forgotten.
+/// Tag of a message that hands over nothing: roots that have ended are to be forgotten.
 const FORGET: u8 = b'f';
 
 /// A terminal and how its owner had it.
@@ -55,15 +56,16 @@ pub(super) struct SavedTerminal {
 impl SavedTerminal {
     /// Puts the settings back.
     ///
-    /// From outside the terminal's session the call is not refused (tcsetattr(3) stops only members of a background group
-    /// of the *same* session), which is why the guardian, with a session of its own, may do it.
+    /// From outside the terminal's session the call is not refused (tcsetattr(3) stops only members
+    /// of a background group of the *same* session), which is why the guardian, with a session of
+    /// its own, may do it.
     pub(super) fn restore(&self) {
         // A terminal that is gone needs no settings.
         let _ = tcsetattr(&self.terminal, SetArg::TCSADRAIN, &self.settings);
     }
 }
 
-/// What the guardian looks after.
+/// Things that the guardian looks after.
 #[derive(Debug)]
 pub(super) struct Ward<'a> {
     /// The terminal, where the tree uses one.
@@ -73,19 +75,20 @@ pub(super) struct Ward<'a> {
     pub(super) name: Name,
 }
 
-/// Whose the name of the topology is, as long as its lock has not been handed over.
+/// Owner of the topology's name, as long as its lock has not been handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
-    /// Nobody's yet: what is in the directory may be somebody else's.
+    /// No owner yet: what is in the directory may belong to others.
     Untaken,
-    /// The controller's, who has had another guardian before: whatever is in the directory is this topology's.
+    /// The controller's, which has had another guardian before: whatever is in the directory is
+    /// this topology's.
     Taken,
 }
 
 /// The controller's view of its guardian.
 #[derive(Debug)]
 pub(super) struct Guardian {
-    /// Its number, a child of the controller.
+    /// PID of the guardian, a child of the controller.
     pub(super) pid: Pid,
     process: Pidfd,
     channel: Channel,
@@ -99,7 +102,7 @@ impl Guardian {
     /// Those of socketpair(2), setsockopt(2), fork(2) and `pidfd_open(2)`.
     pub(super) fn start(ward: &Ward<'_>) -> Result<Self, CallError> {
         let (mine, theirs) = Channel::pair()?;
-        // One that does not answer, because somebody has stopped it, is as good as dead.
+        // One that does not answer, because it was stopped, is as good as dead.
         mine.limit_waiting(ANSWER)?;
         match fork().by(Call::Fork)? {
             ForkResult::Parent { child } => match Pidfd::open(child).by(Call::PidfdOpen) {
@@ -127,8 +130,9 @@ impl Guardian {
         self.hand_over(ROOT, &[root.as_fd()])
     }
 
-    /// Hands the state directory and its lock over: the name stays taken until the guardian has removed what is left. One
-    /// that takes the place of another has been told of all roots before: it removes what tells of them.
+    /// Hands the state directory and its lock over: the name stays taken until the guardian has
+    /// removed what is left. One that takes the place of another has been told of all roots before:
+    /// it removes what tells of them.
     ///
     /// # Errors
     ///
@@ -138,7 +142,8 @@ impl Guardian {
         self.hand_over(LOCK, &[descriptors[0].as_fd(), descriptors[1].as_fd(), descriptors[2].as_fd()])
     }
 
-    /// Has it let go of the roots that have ended, so that those who come again and again do not pile up.
+    /// Has it let go of the roots that have ended, so that roots that come again and again do not
+    /// pile up.
     ///
     /// # Errors
     ///
@@ -155,18 +160,19 @@ impl Guardian {
         }
     }
 
-    /// Makes sure that it is dead before its channel is closed, which it would take for the controller's death.
+    /// Makes sure that it is dead before its channel is closed, which it would take for the
+    /// controller's death.
     pub(super) fn bury(&self) {
         // It may be dead, or even reaped: the descriptor is of no other process.
         let _ = self.process.signal(libc::SIGKILL);
         reap(self.pid);
     }
 
-    /// Lets the guardian finish, as it would if the controller had died, and reaps it. It may have removed the state directory
-    /// then, or not: the caller looks.
+    /// Lets the guardian finish, as it would if the controller had died, and reaps it. It may have
+    /// removed the state directory then, or not: the caller looks.
     pub(super) fn dismiss(self) {
         drop(self.channel);
-        // Somebody may have stopped it.
+        // The guardian may have been stopped.
         let _ = self.process.signal(libc::SIGCONT);
         let mut ended = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
         let limit = COLLAPSE + ANSWER;
@@ -182,7 +188,8 @@ fn reap(guardian: Pid) {
     let _ = await_child(guardian);
 }
 
-/// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends it.
+/// The guardian's whole life. Every signal is blocked, as it was in the controller; only KILL ends
+/// it.
 fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     let _ = nix::unistd::setsid();
     title::set_name("nestns-guardian");
@@ -217,9 +224,10 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     program::leave(u8::from(!is_removed))
 }
 
-/// Removes what a dead controller has left: everything where it has handed the directory over. Where it has died before it
-/// could, no more than what it can have made until then; or, for one who was to take another guardian's place, what a left-over
-/// consists of: the roots that the state tells of, and then the state.
+/// Removes what a dead controller has left: everything where it has handed the directory over.
+/// Where it has died before it could, no more than what it can have made until then; or, for one
+/// that was to take another guardian's place, what a left-over consists of: the roots that the
+/// state tells of, and then the state.
 fn remove(remains: Option<&Remains>, ward: &Ward<'_>) -> bool {
     if let Some(remains) = remains {
         return remains.remove().is_ok();

@@ -9,16 +9,17 @@
 //! | **killing** | – | – | – | – | – | gone, finish |
 //! | **gone** | – | – | – | – | – | – |
 //!
-//! "Stop" is the first request (a signal, a time-out, a closed standard output, an essential failure decided by the verdict);
-//! "stop again" is the second Ctrl-C. Before the gates open nothing of the user's runs, so that a stop is a roll-back: there
-//! is nobody to ask. A tree that is being killed cannot be asked to hurry.
+//! "Stop" is the first request (a signal, a time-out, a closed standard output, an essential
+//! failure decided by the verdict); "stop again" is the second Ctrl-C. Before the gates open
+//! nothing of the user's runs, so that a stop is a roll-back: there is no process to ask. A tree
+//! that is being killed cannot be asked to hurry.
 
 use std::time::Duration;
 
 /// The time in which a tree that was killed is expected to be gone.
 pub(super) const COLLAPSE: Duration = Duration::from_secs(10);
 
-/// Where a tree is in its life.
+/// Life-cycle state of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the table above")]
 pub enum Life {
@@ -31,7 +32,7 @@ pub enum Life {
     Gone,
 }
 
-/// What happens to it.
+/// Event in the life of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table above")]
 pub enum Event {
@@ -43,7 +44,7 @@ pub enum Event {
     AllGone,
 }
 
-/// What is to be done then.
+/// Reaction to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table above")]
 pub enum Reaction {

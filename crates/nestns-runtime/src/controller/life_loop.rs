@@ -1,5 +1,5 @@
-//! The loop of a tree that stands: one wait, one turn. Each turn takes in what has happened, decides, acts, and waits for the
-//! next thing or deadline.
+//! The loop of a tree that stands: one wait, one turn. Each turn takes in what has happened,
+//! decides, acts, and waits for the next thing or deadline.
 
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::fault;
 use nestns_sys::moment::Moment;
 
-/// How long the last output of all programs may be read; a program outside the tree may hold a pipe and go on writing.
+/// Time that the last output of all programs may be read; a program outside the tree may hold a
+/// pipe and go on writing.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long what was said last may still come.
+/// Time that the last messages may take to come.
 const LAST: Duration = Duration::from_secs(1);
 
 /// Stays until everything has ended.
@@ -79,7 +80,8 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
             Reaped::Orphan(pid, ending) => {
                 reactor.drain_inherited();
                 if pid == reactor.guarding.guardian.pid {
-                    // Without a guardian the roots still end with the controller, by their parent-death signal.
+                    // Without a guardian the roots still end with the controller, by their
+                    // parent-death signal.
                     let _ = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed);
                 } else if !supervisor.on_helper_ended(pid, ending) {
                     let exit = Some(ending.into());
@@ -116,7 +118,8 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let reactor = &mut supervisor.edge.reactor;
     reactor.drain_reports();
     reactor.drain_programs(end.plus(DRAIN));
-    // With all writers dead the pipes are at their end, but for one that was passed out of the tree.
+    // With all writers dead the pipes are at their end, but for one that was passed out of the
+    // tree.
     while reactor.streams.open() > 0 && Moment::now() < last {
         reactor.pump(Some(last.since(Moment::now())));
     }

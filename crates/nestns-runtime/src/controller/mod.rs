@@ -1,11 +1,13 @@
 //! The life of a tree: one process, outside all its namespaces, with one thread.
 //!
-//! It claims the name, forks the guardian, has the roots created, makes sure that the kernel agrees, opens the gates,
-//! collects output, decides by the rules of the topology, and takes everything down. What it tells people goes through an
-//! [`EventSink`](event_sink::EventSink). Reading order: [`run`], then [`life`], `reactor`, `supervisor`.
+//! It claims the name, forks the guardian, has the roots created, makes sure that the kernel
+//! agrees, opens the gates, collects output, decides by the rules of the topology, and takes
+//! everything down. What it tells people goes through an [`EventSink`](event_sink::EventSink).
+//! Reading order: [`run`], then [`life`], `reactor`, `supervisor`.
 //!
-//! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for one unreaped member
-//! keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an unreaped child.
+//! Kernel rules: everything that forks has one thread and few descriptors; reap whatever ends, for
+//! one unreaped member keeps a dying PID 1 in the kernel (R3); signals go through a pidfd of an
+//! unreaped child.
 
 mod asker;
 mod channels;
@@ -68,7 +70,7 @@ use truth::Origin;
 pub use creation::run;
 pub use left_behind::Left;
 
-/// Where the lines of programs go.
+/// Destination of the lines of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as everywhere")]
 pub enum LinesTo {
@@ -77,16 +79,16 @@ pub enum LinesTo {
     Nowhere,
 }
 
-/// Whether the gates open when the tree stands.
+/// Time at which the gates open once the tree stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gates {
-    /// They do.
+    /// Open at once.
     Open,
-    /// When somebody asks for it.
+    /// Opened on request of a client.
     Held,
 }
 
-/// Whose the signals are that are sent to nestns.
+/// Recipient of the signals that are sent to nestns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalsFor {
     /// The tree's: a request to end stops it.
@@ -98,7 +100,7 @@ pub enum SignalsFor {
 /// The command of `run`, started when everything has.
 #[derive(Debug)]
 pub struct Command {
-    /// What to run.
+    /// Plan of the process to run.
     pub process: ProcessPlan,
     /// The path of the namespace to run it in; `None` for the host.
     pub namespace: Option<String>,
@@ -107,52 +109,55 @@ pub struct Command {
 /// A tree that is there for a command or a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixture {
-    /// The status where it does not become ready; and where the command ends well although the tree has failed meanwhile.
+    /// The status where it does not become ready; and where the command ends well although the tree
+    /// has failed meanwhile.
     pub status: u8,
-    /// By which rule of the topology an end is its failure, while whoever uses it decides when it ends.
+    /// Rule of the topology by which an end is its failure, while the user of the fixture decides
+    /// when it ends.
     pub on_exit: OnExit,
 }
 
-/// What is to be brought to life.
+/// A topology to bring to life.
 #[derive(Debug)]
 pub struct Request {
     /// The checked tree.
     pub topology: Topology,
-    /// Which file it is from.
+    /// File that it is from.
     pub origin: Origin,
     /// The directory that its relative files are meant from.
     pub base: PathBuf,
-    /// How it is to be run.
+    /// Options of the run.
     pub options: Options,
 }
 
-/// How a tree is to be run.
+/// Options of a run.
 #[derive(Debug)]
 pub struct Options {
-    /// In which order siblings are created.
+    /// Order in which siblings are created.
     pub order: Order,
-    /// How long the whole life may take.
+    /// Time that the whole life may take.
     pub timeout: Option<Duration>,
-    /// Whose status is that of `up`; when it ends, the tree is stopped.
+    /// Path of the process whose status is that of `up`; when it ends, the tree is stopped.
     pub status_from: Option<String>,
     /// The command of `run FILE`.
     pub command: Option<Command>,
     /// Programs are told in `NESTNS_TRUTH` where the truth lies.
     pub announce_truth: bool,
-    /// The tree is a fixture for somebody else, who is not to begin before it is ready.
+    /// The tree is a fixture for a command or a test, which is not to begin before it is ready.
     pub fixture: Option<Fixture>,
-    /// Whether it stays until it is asked to stop, also when nothing of the tree lives any more: who wants to know how
-    /// everything has ended can still ask.
+    /// True if it stays until it is asked to stop, also when nothing of the tree lives any more: a
+    /// client that wants to know how everything has ended can still ask.
     pub stays: bool,
-    /// Where lines go.
+    /// Destination of the lines of programs.
     pub lines_to: LinesTo,
-    /// Whether the gates open when the tree stands.
+    /// Time at which the gates open once the tree stands.
     pub gates: Gates,
-    /// Whoever has asked for a topology that lives without him, and waits until it does.
+    /// Channel to the caller that has asked for a topology in the background, and waits until it
+    /// stands.
     pub report_channel: Option<ReportChannel>,
-    /// The expanded topology as a file, for those who want to know later what was built.
+    /// The expanded topology as a file, for users that want to know later what was built.
     pub text: Option<String>,
-    /// Whose signals are.
+    /// Recipient of the signals that are sent to nestns.
     pub signals_for: SignalsFor,
     /// A process that the topology does not outlive.
     pub tied_to: Option<Pidfd>,
@@ -160,24 +165,24 @@ pub struct Options {
     pub environment: BTreeMap<OsString, OsString>,
 }
 
-/// What has become of a tree that stood.
+/// Outcome of a tree that stood.
 #[derive(Debug)]
 pub struct Summary {
     /// The topology's name.
     pub name: String,
-    /// Where its truth was.
+    /// Path at which its truth was.
     pub truth: PathBuf,
-    /// How many things there were.
+    /// Numbers of things in the tree.
     pub counts: Counts,
-    /// How long the creation took; `None` when it was interrupted.
+    /// Time that the creation took; `None` when it was interrupted.
     pub create: Option<Duration>,
-    /// How long it took until the last gate was open.
+    /// Time until the last gate was open.
     pub release: Option<Duration>,
-    /// How the stop went; `None` when the tree ended by itself.
+    /// Timeline of the stop; `None` when the tree ended by itself.
     pub timeline: Option<Timeline>,
     /// The exit status.
     pub status: u8,
-    /// Whether something could not be removed.
+    /// Tells if something could not be removed.
     pub left: Left,
 }
 

@@ -1,8 +1,9 @@
-//! Taking a name that somebody may just be leaving.
+//! Taking a name that another process may just be leaving.
 //!
-//! After a controller was killed its guardian holds the name until everything is gone, which takes milliseconds to seconds:
-//! whoever starts the topology again at once waits for that. A lock whose holder answers on the control socket is one of a
-//! topology that runs, or that will in a moment.
+//! After a controller was killed its guardian holds the name until everything is gone, which takes
+//! milliseconds to seconds: a caller that starts the topology again at once waits for that. A lock
+//! whose holder answers on the control socket is one of a topology that runs, or that will in a
+//! moment.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use nestns_client::protocol::client::Client;
 use nestns_client::state_directory::StateError;
 use nestns_sys::moment::Moment;
 
-/// How long a guardian may take: it gives the roots 5 s.
+/// Time that a guardian may take: it gives the roots 5 s.
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// How often it is looked.
+/// Interval between looks.
 const NAP: Duration = Duration::from_millis(5);
 
 /// Takes the name, and says what was found there.
@@ -31,7 +32,7 @@ pub(super) fn claim(
     let end = Moment::now().plus(TIMEOUT);
     let mut has_waited = false;
     let state = loop {
-        // A controller whose lock somebody has removed is one all the same.
+        // A controller whose lock was removed is one all the same.
         let is_answered = Client::connect(directory).is_ok();
         if is_answered {
             return Err(StateError::NameInUse { name: name.to_owned(), directory: directory.to_owned() });

@@ -1,4 +1,4 @@
-//! What a topology would need of this machine, without anything being made of it.
+//! Needs of a topology on this machine, without anything being made of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,16 +8,17 @@ use crate::engine::plan::{Common, Order, Plan, PlanError};
 use nestns_sys::caller::Dispositions;
 use nestns_topology::Topology;
 
-/// What it needs.
+/// Needs of a topology.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// How many descriptors of the controller.
+    /// Number of descriptors of the controller.
     pub descriptors: u64,
     /// The first process that is to run as another user, and as which.
     pub other_user: Option<(String, u32)>,
 }
 
-/// Plans a topology as if it were to be started. `base` is the directory that its relative files are meant from.
+/// Plans a topology as if it were to be started. `base` is the directory that its relative files
+/// are meant from.
 ///
 /// # Errors
 ///

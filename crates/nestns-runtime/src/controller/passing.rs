@@ -1,19 +1,20 @@
-//! Signals that are the command's of `run`, as they are with the inits that stand between a caller and one command: kept until
-//! the command runs, then passed on as they are.
+//! Signals that are the command's of `run`, as they are with the inits that stand between a caller
+//! and one command: kept until the command runs, then passed on as they are.
 
 use nix::libc;
 
 use crate::controller::SignalsFor;
 use crate::engine::gate::Delivered;
 
-/// How many signals may wait. Real-time signals queue, and whoever sends more than that before anything runs has lost them.
+/// Number of signals that may wait. Real-time signals queue, and any beyond that, sent before
+/// anything runs, are lost.
 const WAITING: usize = 64;
 
 /// A signal that was sent to nestns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) struct Passed {
     pub(in crate::controller) signal: i32,
-    /// From the terminal: Ctrl-C.
+    /// True for a signal of the terminal: Ctrl-C.
     pub(in crate::controller) by_kernel: bool,
 }
 
@@ -22,11 +23,11 @@ pub(in crate::controller) struct Passed {
 pub(super) enum CommandTerminal {
     /// The caller's, or none.
     Callers,
-    /// One of its own, which tells it of changes.
+    /// A terminal of the command's own, which tells it of changes.
     Own,
 }
 
-/// What a request to end would be.
+/// Rank of a request to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
     First,
@@ -34,7 +35,7 @@ pub(super) enum Request {
     Second,
 }
 
-/// What is on its way to the command.
+/// Signals on their way to the command.
 #[derive(Debug)]
 pub(in crate::controller) struct Passing {
     meant_for: SignalsFor,
@@ -54,8 +55,8 @@ impl Passing {
 
     /// Keeps a signal for the command; says whether it is the command's.
     ///
-    /// Before the command runs, whatever would end or stop it is about the tree, which is all that there is. When a stop has
-    /// begun, another request is a second one.
+    /// Before the command runs, whatever would end or stop it is about the tree, which is all that
+    /// there is. When a stop has begun, another request is a second one.
     pub(super) fn keep(&mut self, delivered: Delivered, terminal: CommandTerminal, request: Request) -> bool {
         let Delivered { signal, sender, by_kernel, .. } = delivered;
         if !self.is_asked_for() || signal == libc::SIGCHLD {
@@ -67,8 +68,8 @@ impl Passing {
             return false;
         }
         let is_own = sender == nix::unistd::getpid().as_raw();
-        // A terminal that is written to or read by a job in the background says so to the job alone; and a pipe without a
-        // reader to whoever has written.
+        // A terminal that is written to or read by a job in the background says so to the job
+        // alone; and a pipe without a reader to its writer.
         let is_ours = by_kernel && (signal == libc::SIGTTIN || signal == libc::SIGTTOU) || is_own;
         // With a terminal of its own the command is told by that one.
         let is_its_terminals = signal == libc::SIGWINCH && terminal == CommandTerminal::Own;
@@ -90,7 +91,7 @@ mod tests {
     use crate::controller::SignalsFor;
     use crate::engine::gate::Delivered;
 
-    /// From another process than the terminal.
+    /// A signal from another process than the terminal.
     fn signal(signal: i32) -> Delivered {
         Delivered { signal, sender: 1, by_kernel: false, word: None }
     }

@@ -1,8 +1,10 @@
-//! The terminal of the one program that has one: a pseudo-terminal, carried to and from the caller's.
+//! The terminal of the one program that has one: a pseudo-terminal, carried to and from the
+//! caller's.
 //!
-//! After setsid(2) the caller's own terminal cannot be taken without robbing his shell, so that the program gets another one,
-//! in whose line discipline Ctrl-C and Ctrl-Z act on *its* foreground group. The caller's is in raw mode meanwhile; its
-//! settings are the guardian's to restore when the controller is killed.
+//! After setsid(2) the caller's own terminal cannot be taken without robbing the caller's shell, so
+//! that the program gets another one, in whose line discipline Ctrl-C and Ctrl-Z act on *its*
+//! foreground group. The caller's is in raw mode meanwhile; its settings are the guardian's to
+//! restore when the controller is killed.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -25,22 +27,22 @@ use nestns_sys::terminal;
 
 /// End of transmission: what a terminal sends for Ctrl-D.
 const END: u8 = 4;
-/// How long after the first one the next is sent, and how long it becomes.
+/// Time until the second reminder, and the longest one between two.
 const REMINDER: Duration = Duration::from_millis(50);
 const SLOWEST_REMINDER: Duration = Duration::from_secs(2);
 
-/// Where the caller's input stands.
+/// State of the caller's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
-    /// Not to be read: no program yet, or nestns is in the background.
+    /// Unread: no program yet, or nestns is in the background.
     Idle,
     /// Watched.
     Watched,
-    /// Not watched until the program has taken what was read.
+    /// Unwatched until the program has taken what was read.
     Held,
     /// A regular file, which epoll does not take: always ready.
     AlwaysReady,
-    /// At its end.
+    /// Ended.
     Ended,
 }
 
@@ -52,21 +54,23 @@ pub(super) struct Relay {
     raw: bool,
     /// Read from the caller, not yet taken by the program.
     pending: Vec<u8>,
-    /// When the program is told again that there is no more input, and how long to wait after that.
+    /// Moment at which the program is told again that there is no more input, and the time to wait
+    /// after that.
     reminder: Option<(Moment, Duration)>,
     keyboard: Keyboard,
 }
 
-/// Who types.
+/// Owner of the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keyboard {
     /// The caller.
     Caller,
-    /// Whoever attaches: the controller is on its own.
+    /// Attached clients: the controller is on its own.
     Lent,
 }
 
-/// Takes note of the caller's terminal, for whoever has to restore it; `None` where standard input is none.
+/// Takes note of the caller's terminal, for the process that has to restore it; `None` if standard
+/// input is none.
 pub(super) fn saved_terminal() -> Option<SavedTerminal> {
     let stdin = descriptor::inherited(libc::STDIN_FILENO);
     let settings = tcgetattr(stdin).ok()?;
@@ -97,7 +101,8 @@ impl Relay {
         })
     }
 
-    /// Makes another pseudo-terminal for a program that comes again; the caller's end stays what it was.
+    /// Makes another pseudo-terminal for a program that comes again; the caller's end stays what it
+    /// was.
     ///
     /// # Errors
     ///
@@ -111,20 +116,20 @@ impl Relay {
     /// The program runs: from here on the caller's keys are its own.
     pub(super) fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         let Some(master) = &self.master else { return };
-        // As long as anybody else holds the program's side, its end could not be seen.
+        // As long as another process holds the program's side, its end could not be seen.
         let _ = descriptor::settle(descriptor_layout::fd(NULL), TERMINAL);
         let _ = events.add(master, Token::Terminal, EpollFlags::EPOLLIN);
         self.listen(saved, events);
     }
 
-    /// The terminal for somebody who attaches and types into it; none where the caller does.
+    /// The terminal for a client that attaches and types into it; `None` where the caller does.
     pub(super) fn lend(&self) -> Option<OwnedFd> {
         self.master.as_ref().filter(|_| self.keyboard == Keyboard::Lent)?.try_clone().ok()
     }
 
     /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
     pub(super) fn listen(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
-        // Without a caller there is nobody whose end of input would be the program's.
+        // Without a caller there is no end of input that would be the program's.
         if self.master.is_none()
             || self.keyboard == Keyboard::Lent
             || matches!(self.input, Input::Watched | Input::Held | Input::AlwaysReady | Input::Ended)
@@ -166,12 +171,13 @@ impl Relay {
         }
     }
 
-    /// Whether the caller's terminal is in raw mode, so that a line feed alone does not return the carriage.
+    /// True if the caller's terminal is in raw mode, so that a line feed alone does not return the
+    /// carriage.
     pub(super) fn is_raw(&self) -> bool {
         self.raw
     }
 
-    /// Whether there is something to read that epoll does not tell of.
+    /// True if there is something to read that epoll does not tell of.
     pub(super) fn is_always_ready(&self) -> bool {
         self.input == Input::AlwaysReady && self.pending.is_empty() && self.master.is_some()
     }
@@ -195,7 +201,8 @@ impl Relay {
             Ok(0) | Err(Errno::EIO) => {
                 events.remove(stdin(), Token::StandardInput);
                 self.input = Input::Ended;
-                // A program that reads a terminal waits for more until it is told that there is none.
+                // A program that reads a terminal waits for more until it is told that there is
+                // none.
                 self.pending.push(END);
                 self.reminder = Some((Moment::now().plus(REMINDER), REMINDER));
             }
@@ -210,15 +217,15 @@ impl Relay {
         self.flush(events);
     }
 
-    /// How long until [`remind`](Self::remind) has something to do.
+    /// Time until [`remind`](Self::remind) has something to do.
     pub(super) fn until_reminder(&self) -> Option<Duration> {
         self.reminder.map(|(due, _)| due.since(Moment::now()))
     }
 
     /// Says once more, and ever more rarely, that there is no more input.
     ///
-    /// The line discipline takes Ctrl-D for an end only in the mode in which it arrives: one from before a shell sets its
-    /// own mode becomes a zero byte, and the shell would wait for ever.
+    /// The line discipline takes Ctrl-D for an end only in the mode in which it arrives: one from
+    /// before a shell sets its own mode becomes a zero byte, and the shell would wait for ever.
     pub(super) fn remind(&mut self, events: &EventLoop) {
         let Some((due, pause)) = self.reminder else { return };
         let now = Moment::now();
@@ -248,8 +255,8 @@ impl Relay {
             }
         }
         self.watch(events);
-        // What the program does not take is not read either. Watched for nothing a descriptor would still tell of a hang-up,
-        // again and again: it is taken out.
+        // What the program does not take is not read either. Watched for nothing a descriptor would
+        // still tell of a hang-up, again and again: it is taken out.
         match (self.input, self.pending.is_empty()) {
             (Input::Watched, false) => {
                 events.remove(stdin(), Token::StandardInput);
@@ -276,13 +283,14 @@ impl Relay {
         match read(self.master.as_ref()?, &mut buffer) {
             Ok(count) if count > 0 => Some(buffer[..count].to_vec()),
             Err(Errno::EAGAIN | Errno::EINTR) => Some(Vec::new()),
-            // EIO: nobody has the other side open any more.
+            // EIO: no process has the other side open any more.
             _ => None,
         }
     }
 
-    /// Nobody has the program's side open any more. Ours stays open: a program closes its descriptors a moment before it
-    /// ends, and in that moment it would get a HUP and end by it instead.
+    /// Hangs up: the program's side has no holder any more. Ours stays open: a program closes its
+    /// descriptors a moment before it ends, and in that moment it would get a HUP and end by it
+    /// instead.
     pub(super) fn close(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         self.release(saved, events);
         self.input = Input::Ended;
@@ -302,7 +310,7 @@ impl Relay {
         }
     }
 
-    /// Whether the program's side may still say something.
+    /// True if the program's side may still say something.
     pub(super) fn is_open(&self) -> bool {
         self.master.is_some()
     }

@@ -1,4 +1,5 @@
-//! Who is who in a tree that stands: a record of each PID 1 and each process, filled by what the kernel says.
+//! Roster of a tree that stands: a record of each PID 1 and each process, filled by what the kernel
+//! says.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +14,12 @@ use nestns_observe::process::Process;
 use nestns_sys::moment::Moment;
 pub use nestns_topology::State;
 
-/// What a stop did to a process.
+/// Effect of a stop on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopRecord {
-    /// With which signal it was asked, and when.
+    /// Signal with which it was asked, and the moment.
     pub asked: Option<(i32, Moment)>,
-    /// When its time was over.
+    /// Moment at which its time was over.
     pub killed: Option<Moment>,
     /// True if it would have acted on the request; unknown where it could not be read.
     pub handled: Option<bool>,
@@ -27,19 +28,19 @@ pub struct StopRecord {
 /// One process.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Where it is in its life. That it is paused is its namespace's ([`Roster::word`]).
+    /// Life-cycle state. That it is paused is its namespace's ([`Roster::word`]).
     pub state: State,
-    /// What the kernel said when it was created.
+    /// Facts of the kernel at its creation.
     pub facts: Option<Process>,
-    /// Why it did not become its program.
+    /// Reason why it did not become its program.
     pub refusal: Option<ExecError>,
-    /// How it ended, and when.
+    /// Ending, and its moment.
     pub ending: Option<(Ending, Moment)>,
-    /// Its part in the stop.
+    /// Effect of the stop on it.
     pub stop_record: StopRecord,
     /// The last signal that a user has sent it by `nestns kill`.
     pub sent: Option<i32>,
-    /// How often it has been started again.
+    /// Number of restarts.
     pub restarts: u32,
     /// True if it has sent what it is to be heard through: once in a life.
     pub has_launched: bool,
@@ -50,15 +51,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// True if an end is what a user has asked for by `nestns kill`: what a signal says that asks for an end, or that very
-    /// signal.
+    /// True if an end is what a user has asked for by `nestns kill`: what a signal says that asks
+    /// for an end, or that very signal.
     pub fn was_sent_away(&self, ending: Ending) -> bool {
         let Some(sent) = self.sent else { return false };
         let asks_for_an_end = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&sent);
         asks_for_an_end || ending.status() == Ending::Signalled(sent).status()
     }
 
-    /// Its number on the host.
+    /// PID on the host.
     pub fn pid(&self) -> Option<Pid> {
         self.facts.as_ref().and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw)
     }
@@ -67,11 +68,12 @@ impl Record {
 /// One namespace.
 #[derive(Debug, Clone)]
 pub struct NamespaceRecord {
-    /// What the kernel says of it.
+    /// Facts of the kernel.
     pub facts: Option<PidNamespace>,
     /// The inodes of its PID 1's user and mount namespaces.
     pub other: Option<(u64, u64)>,
-    /// When its PID 1 was told to stop, and by whom: 0 for an ancestor, else a number inside.
+    /// Sender and moment of the first request to its PID 1 to stop: 0 for an ancestor, else a
+    /// number inside.
     pub stopped_by: Option<(i32, Moment)>,
     /// True if everything in it is ready.
     pub is_ready: bool,
@@ -80,7 +82,7 @@ pub struct NamespaceRecord {
 }
 
 impl NamespaceRecord {
-    /// Where it is in its life: that of its PID 1, but for being ready.
+    /// Life-cycle state: that of its PID 1, but for being ready.
     pub fn state(&self) -> State {
         match self.members[0].state {
             State::Running | State::Ready if self.is_ready => State::Ready,
@@ -90,10 +92,11 @@ impl NamespaceRecord {
     }
 }
 
-/// All of them.
+/// Records of a tree.
 ///
-/// It grows as they report. A record of each in advance would be memory of the controller from before the first fork, and
-/// every process of the tree would copy its page tables: a third of the cost of a fork with ten thousand namespaces.
+/// It grows as they report. A record of each in advance would be memory of the controller from
+/// before the first fork, and every process of the tree would copy its page tables: a third of the
+/// cost of a fork with ten thousand namespaces.
 #[derive(Debug)]
 pub struct Roster {
     plan: Plan,
@@ -124,17 +127,19 @@ impl Roster {
         self.revision
     }
 
-    /// How many of the declared processes and PID 1s do not exist yet.
+    /// Number of the declared processes and PID 1s that do not exist yet.
     pub fn outstanding(&self) -> usize {
         self.outstanding
     }
 
-    /// A namespace's record; `None` as long as nothing of it, nor of one after it in the file, has reported.
+    /// A namespace's record; `None` as long as nothing of it, nor of one after it in the file, has
+    /// reported.
     pub fn namespace(&self, index: NamespaceIndex) -> Option<&NamespaceRecord> {
         self.namespaces.get(index as usize)
     }
 
-    /// The same, made where there is none, to be changed; `None` for a namespace that the plan does not have.
+    /// The same, made where there is none, to be changed; `None` for a namespace that the plan does
+    /// not have.
     pub fn namespace_mut(&mut self, index: NamespaceIndex) -> Option<&mut NamespaceRecord> {
         if index >= self.plan.counts().namespaces {
             return None;
@@ -248,7 +253,8 @@ impl Roster {
         self.is_released
     }
 
-    /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then on.
+    /// Notes that the gates are open: a PID 1 of ours has no program to start, and runs from then
+    /// on.
     pub fn release(&mut self) {
         self.is_released = true;
         for index in self.plan.indices() {
@@ -270,12 +276,13 @@ impl Roster {
         })
     }
 
-    /// Its path: `vm/ci/init`, `vm/ci/runner`.
+    /// Path of a process: `vm/ci/init`, `vm/ci/runner`.
     pub fn path(&self, subject: ProcessKey) -> String {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
     }
 
-    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and says what that was.
+    /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and
+    /// says what that was.
     pub fn collapse(&mut self, index: NamespaceIndex, at: Moment) -> Vec<ProcessKey> {
         let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
@@ -285,8 +292,8 @@ impl Roster {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
                     taken.push(ProcessKey { namespace: inner, slot });
-                    // One that was killed at its own deadline died of that: his reaper, where PID 1 is none, has only not come to
-                    // say so.
+                    // One that was killed at its own deadline died of that: its reaper, where PID 1
+                    // is none, has only not reported it yet.
                     record.state = if record.stop_record.killed.is_some() { State::Killed } else { State::Gone };
                     record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }

@@ -1,8 +1,9 @@
 //! The caller's standard output (or error), written without ever waiting for its reader.
 //!
-//! A pager that does not read must not keep the controller from seeing a Ctrl-C. The descriptor is shared with the caller's
-//! shell, so that it cannot be made non-blocking; a pipe or terminal is opened once more through `/proc/self/fd`, which
-//! gives a description of our own. A regular file never blocks and is written as it is.
+//! A pager that does not read must not keep the controller from seeing a Ctrl-C. The descriptor is
+//! shared with the caller's shell, so that it cannot be made non-blocking; a pipe or terminal is
+//! opened once more through `/proc/self/fd`, which gives a description of our own. A regular file
+//! never blocks and is written as it is.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,9 +20,10 @@ use super::event_loop::{EventLoop, Token};
 use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout;
 
-/// From here on programs are made to wait: their output is not read until the buffer is empty again.
+/// Size of the buffer from which on programs are made to wait: their output is not read until it is
+/// empty again.
 const ENOUGH: usize = 1 << 20;
-/// How long the last lines may take, when the reader is slow.
+/// Time that the last lines may take, when the reader is slow.
 const LAST_LINES_MS: u16 = 2000;
 
 /// A buffered, patient descriptor.
@@ -54,7 +56,7 @@ impl StandardOutput {
             _ => None,
         };
         let output = Self { number, own, buffer: Vec::new(), closed: false };
-        // A regular file is refused: nobody leaves it.
+        // A regular file is refused: it has no reader that leaves.
         let _ = events.add(output.fd(), Token::StandardOutput, EpollFlags::empty());
         output
     }
@@ -63,17 +65,17 @@ impl StandardOutput {
         self.own.as_ref().map_or_else(|| descriptor::inherited(self.number), AsFd::as_fd)
     }
 
-    /// Whether the reader has left.
+    /// True if the reader has left.
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether there was a reader, and he has left.
+    /// True if there was a reader, and it has left.
     pub(super) fn is_lost(&self) -> bool {
         self.closed && self.number != descriptor_layout::NULL
     }
 
-    /// Whether more should wait until this much has been taken.
+    /// True if more should wait until this much has been taken.
     pub(super) fn is_full(&self) -> bool {
         self.buffer.len() >= ENOUGH
     }

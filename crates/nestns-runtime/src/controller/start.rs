@@ -1,4 +1,5 @@
-//! A start: everything that exists of a topology until it stands, as one value. Dropping it rolls back.
+//! A start: everything that exists of a topology until it stands, as one value. Dropping it rolls
+//! back.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use nestns_observe::doctor::required::RefusedCall;
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// Why a start has not come to its end.
+/// Reason why a start has not come to its end.
 #[derive(Debug)]
 pub(super) enum Interruption {
     /// A stop was asked for.
@@ -39,19 +40,19 @@ impl From<StartError> for Interruption {
     }
 }
 
-/// How far a start is, with what it owns.
+/// Phase of a start, with what it owns.
 enum Phase<'a> {
-    /// There is a guardian, and the state directory may have been made.
+    /// A guardian exists, and the state directory may have been made.
     Guarded { guardian: Guardian, event_sink: &'a mut dyn EventSink },
     /// The state directory is the guardian's to remove.
     Entrusted { guardian: Guardian, event_sink: &'a mut dyn EventSink },
     /// Namespaces may exist.
     Building(Box<Building<'a>>),
-    /// It stands, or nothing of it is left.
+    /// The tree stands, or nothing of it is left.
     Over,
 }
 
-/// What is built, and what builds it.
+/// The tree being built, and its builder.
 struct Building<'a> {
     reactor: Reactor<'a>,
     children: Children,
@@ -102,7 +103,8 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the event sink.
+    /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the
+    /// event sink.
     pub(super) fn begin_to_build(
         &mut self,
         make: impl FnOnce(Guardian, &'a mut dyn EventSink) -> Result<(Reactor<'a>, Children), StartError>,
@@ -115,7 +117,7 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// What is being built.
+    /// The reactor of the tree being built.
     pub(super) fn reactor(&mut self) -> Result<&mut Reactor<'a>, StartError> {
         match &mut self.phase {
             Phase::Building(building) => Ok(&mut building.reactor),
@@ -165,7 +167,8 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Rolls back what was interrupted. Returns the status of that, which is not 0: the tree was to stand.
+    /// Rolls back what was interrupted. Returns the status of that, which is not 0: the tree was to
+    /// stand.
     pub(super) fn roll_back(mut self) -> (u8, Left) {
         let status = match &self.phase {
             Phase::Building(building) => match &building.reactor.tree.stop {

@@ -1,4 +1,4 @@
-//! Why a topology did not come to stand, and with which status `up` then ends.
+//! Failures of a start, and the status with which `up` then ends.
 
 use nix::errno::Errno;
 
@@ -15,7 +15,7 @@ use super::errno_hints::{Occasion, check_of, errno_hint};
 use super::verification::Mismatch;
 use nestns_client::state_directory::StateError;
 
-/// What went wrong. Whatever existed has been removed.
+/// Failure of a start. Whatever existed has been removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -54,12 +54,13 @@ fn with_call(what: &str, call: Call) -> String {
     call.name().map_or_else(|| what.to_owned(), |name| format!("{what} ({name})"))
 }
 
-/// "cannot make a PID namespace (unshare): a limit is reached (ENOSPC)": what failed, as it is told everywhere.
+/// "cannot make a PID namespace (unshare): a limit is reached (ENOSPC)": what failed, as it is told
+/// everywhere.
 pub fn sentence(failure: &Failure) -> String {
     format!("cannot {}{}: {}", described(failure.stage, failure.call), detail(failure), errno_text(failure))
 }
 
-/// Why a program did not run; told apart from a program that ran and failed.
+/// Sentence about a program that did not run; told apart from a program that ran and failed.
 pub fn exec_error_sentence(refusal: &ExecError) -> String {
     let ExecError { stage, call, errno, detail } = refusal;
     let detail = if detail.is_empty() { String::new() } else { format!(" {detail}") };
@@ -77,7 +78,7 @@ pub fn exec_error_sentence(refusal: &ExecError) -> String {
     }
 }
 
-/// What to do about a program that did not run, where its errno alone does not say so.
+/// Suggested remedy for a program that did not run, if its errno alone does not suggest one.
 pub fn exec_error_help(refusal: &ExecError) -> Option<String> {
     let ExecError { stage, call, errno, .. } = *refusal;
     let errno = Errno::from_raw(errno);
@@ -89,8 +90,8 @@ fn detail(failure: &Failure) -> String {
     failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default()
 }
 
-/// The system's own text and the errno's name, which is what people search for. "No space left on device" would send them to
-/// their disks where it is namespaces that there may be no more of.
+/// The system's own text and the errno's name, which is what people search for. "No space left on
+/// device" would send them to their disks where it is namespaces that there may be no more of.
 pub fn errno_text(failure: &Failure) -> String {
     let is_namespace =
         matches!(failure.stage, Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate | Stage::UnshareUser);
@@ -102,7 +103,8 @@ pub fn errno_text(failure: &Failure) -> String {
 }
 
 impl StartError {
-    /// The exit status: 1 for a name in use, 4 for what this machine cannot do, 5 for a start that could not be finished.
+    /// The exit status: 1 for a name in use, 4 for what this machine cannot do, 5 for a start that
+    /// could not be finished.
     pub fn status(&self) -> u8 {
         match self {
             Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => 1,
@@ -112,7 +114,7 @@ impl StartError {
         }
     }
 
-    /// Its code: 4xx is this machine's, 5xx happened at run time.
+    /// Code of the error: 4xx is this machine's, 5xx happened at run time.
     pub fn code(&self) -> Code {
         match self {
             Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => Code::NameInUse,
@@ -127,7 +129,7 @@ impl StartError {
         }
     }
 
-    /// What to do about it.
+    /// Suggested remedy.
     pub fn help(&self) -> Option<String> {
         match self {
             Self::State(error) => Some(error.help()),
@@ -164,7 +166,7 @@ impl StartError {
         }
     }
 
-    /// Where in the file it was asked for.
+    /// Position in the file at which it was asked for.
     pub fn position(&self) -> Option<Position> {
         match self {
             Self::Plan(PlanError::UnknownUser { position, .. } | PlanError::UnknownGroup { position, .. })

@@ -1,7 +1,9 @@
-//! Whoever has asked for a topology that lives without him: he waits until it is ready, and is told so here.
+//! Report to the caller that has asked for a topology in the background: it waits until the
+//! topology is ready, and is told so here.
 //!
-//! Until then the story goes to his standard error, so that a start that fails reads as in the foreground. From then on the
-//! controller's own words go into a file of the state directory, and his terminal may be closed.
+//! Until then the story goes to the caller's standard error, so that a start that fails reads as in
+//! the foreground. From then on the controller's own words go into a file of the state directory,
+//! and the caller's terminal may be closed.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,7 +20,7 @@ use nestns_client::state_directory::{CONTROLLER_LOG, Directory};
 use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout::{FIRST_FREE, NULL};
 
-/// What the caller is told.
+/// Report to the caller of a topology that is ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct StartupReport {
@@ -35,7 +37,7 @@ pub struct StartupReport {
     pub failed: Vec<String>,
 }
 
-/// What the caller is told where there is nothing to wait for any more.
+/// Report to the caller if there is nothing to wait for any more.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct NotReady {
@@ -50,22 +52,22 @@ pub struct NotReady {
 pub struct FailedProcess {
     pub path: String,
     pub exit: Option<ExitDocument>,
-    /// What it has written last.
+    /// Last lines of its output.
     pub lines: Vec<String>,
 }
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Debug)]
 pub enum Heard {
-    /// It stands.
+    /// The topology stands.
     StartupReport(Box<StartupReport>),
-    /// It does not, and will not.
+    /// The topology does not stand, and will not.
     NotReady(NotReady),
     /// The controller has ended without a word.
     Nothing,
 }
 
-/// One of the two, on its way.
+/// Message to the caller.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Message {
@@ -80,22 +82,22 @@ pub struct ReportChannel {
     wait_until: WaitUntil,
 }
 
-/// How long the caller waits.
+/// State that the caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitUntil {
-    /// Until everything is ready.
+    /// Waits until everything is ready.
     UntilReady,
-    /// Until the gates are open.
+    /// Waits until the gates are open.
     UntilReleased,
 }
 
 impl ReportChannel {
-    /// Takes one end of a socket pair; whoever forked the controller has the other one.
+    /// Takes one end of a socket pair; the process that forked the controller has the other one.
     pub fn new(channel: OwnedFd, wait_until: WaitUntil) -> Self {
         Self { channel, wait_until }
     }
 
-    /// How long the caller waits.
+    /// State that the caller waits for.
     pub fn wait_until(&self) -> WaitUntil {
         self.wait_until
     }
@@ -109,7 +111,8 @@ impl ReportChannel {
         Ok(Self { channel: descriptor::above(self.channel, FIRST_FREE)?, ..self })
     }
 
-    /// Tells the caller, and lets go of his terminal: what the controller says from now on goes into this file.
+    /// Tells the caller, and lets go of its terminal: what the controller says from now on goes
+    /// into this file.
     pub(super) fn announce(self, news: &StartupReport, directory: &Directory) {
         log_into(directory);
         self.write(&Message::StartupReport(Box::new(news.clone())));
@@ -134,11 +137,12 @@ impl ReportChannel {
     }
 }
 
-/// What the controller says from now on goes into a file of this directory.
+/// Redirects what the controller says from now on into a file of this directory.
 pub(super) fn log_into(directory: &Directory) {
     let log = match directory.file(CONTROLLER_LOG, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND) {
         Ok(log) => log,
-        // Without a place for it what it says is lost, which is better than a terminal that is kept.
+        // Without a place for it what it says is lost, which is better than a terminal that is
+        // kept.
         Err(_) => match descriptor::above(nestns_sys::descriptor_layout::fd(NULL), FIRST_FREE) {
             Ok(null) => File::from(null),
             Err(_) => return,

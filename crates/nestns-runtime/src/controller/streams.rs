@@ -1,4 +1,5 @@
-//! What programs write, and how their exec went: the pipes that each process sends when it is released.
+//! Output of programs, and the outcome of their exec: the pipes that each process sends when it is
+//! released.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,7 +20,7 @@ use nestns_sys::descriptor;
 const LONGEST_LINE: usize = 64 * 1024;
 /// The most bytes of a refusal.
 const LONGEST_REFUSAL: usize = 16 * 1024;
-/// How much is read at a time: all that a pipe holds.
+/// Size of a read: all that a pipe holds.
 const TURN: usize = 64 * 1024;
 
 /// One pipe.
@@ -39,19 +40,19 @@ impl Pipe {
     }
 }
 
-/// Whether more can come.
+/// Tells if more can come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     GoesOn,
     Ended,
 }
 
-/// What came out of a pipe.
+/// Something that came out of a pipe.
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// The program runs.
     Started(ProcessKey),
-    /// It does not.
+    /// The program does not run.
     Refused(ProcessKey, ExecError),
     /// Whole lines; what comes after the last line feed is a partial one.
     Output { subject: ProcessKey, path: String, kind: Kind, output: Vec<u8> },
@@ -65,14 +66,14 @@ pub(super) struct Streams {
     pipes: Vec<Option<Pipe>>,
     free: Vec<u32>,
     open: usize,
-    /// Where the pipes are that tell how exec went.
+    /// Places of the pipes that tell how exec went.
     outcomes: BTreeMap<ProcessKey, u32>,
-    /// Where output is read into, from the first time on: nothing of it is there while the tree is built.
+    /// Buffer for output, from the first read on: nothing of it is there while the tree is built.
     buffer: Vec<u8>,
 }
 
 impl Streams {
-    /// How many are open.
+    /// Number of open pipes.
     pub(super) fn open(&self) -> usize {
         self.open
     }
@@ -99,7 +100,7 @@ impl Streams {
         self.outcomes.insert(subject, place);
     }
 
-    /// Does not wait any more for how somebody's exec went: he is about to come again.
+    /// Stops waiting for the outcome of a process's exec: the process is about to come again.
     pub(super) fn forget_outcome(&mut self, subject: ProcessKey, events: &EventLoop) {
         if let Some(place) = self.outcomes.get(&subject).copied() {
             self.close(place, events);
@@ -135,14 +136,15 @@ impl Streams {
             self.pipes.push(None);
             u32::try_from(self.pipes.len() - 1).unwrap_or(u32::MAX)
         });
-        // A pipe can always be watched; for want of memory its program would go unheard, not the tree down.
+        // A pipe can always be watched; for want of memory its program would go unheard, not the
+        // tree down.
         let _ = events.add(pipe.fd(), Token::Stream(place), EpollFlags::EPOLLIN);
         self.pipes[place as usize] = Some(pipe);
         self.open += 1;
         place
     }
 
-    /// Whether a read of a pipe would not wait.
+    /// True if a read of a pipe would not wait.
     pub(super) fn is_readable(&self, place: u32) -> bool {
         let Some(Some(pipe)) = self.pipes.get(place as usize) else { return false };
         let mut ready = [PollFd::new(pipe.fd().as_fd(), PollFlags::POLLIN)];
@@ -185,8 +187,8 @@ impl Streams {
     }
 }
 
-/// Adds what was read to what has not come to the end of its line, and takes the whole lines out; at the end also the last
-/// one, which may lack its line feed, and one that is too long.
+/// Adds what was read to what has not come to the end of its line, and takes the whole lines out;
+/// at the end also the last one, which may lack its line feed, and one that is too long.
 pub(super) fn take_lines(partial: &mut Vec<u8>, read: &[u8], reading: Reading) -> Vec<u8> {
     let end = read.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     let (lines, rest) = read.split_at(end);

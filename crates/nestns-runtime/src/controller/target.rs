@@ -1,4 +1,5 @@
-//! A part of a tree that is taken down or brought back as a whole: one process, or a namespace with all that is in it.
+//! A part of a tree that is taken down or brought back as a whole: one process, or a namespace with
+//! all that is in it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -35,7 +36,8 @@ impl Target {
         self.namespaces(plan).flat_map(members).collect()
     }
 
-    /// Whom the controller asks when it is to leave: where nestns is PID 1, that asks everybody inside.
+    /// Processes that the controller asks to leave: a PID 1 that is nestns asks every process
+    /// inside.
     pub(super) fn asked(self, plan: &Plan) -> Vec<ProcessKey> {
         if !self.0.is_init() {
             return vec![self.0];
@@ -56,7 +58,8 @@ impl Target {
         asked
     }
 
-    /// The namespace whose PID 1 has to stay, so that it has somewhere to come back to; `None` where nothing would leave.
+    /// The namespace whose PID 1 has to stay, so that it has somewhere to come back to; `None`
+    /// where nothing would leave.
     pub(super) fn holder(self, plan: &Plan) -> Option<NamespaceIndex> {
         let namespace = plan.namespace(self.0.namespace);
         if self.0.is_init() {
@@ -66,14 +69,15 @@ impl Target {
         }
     }
 
-    /// As people call it.
+    /// Path as people write it.
     pub(super) fn path(self, plan: &Plan) -> String {
         let namespace = plan.namespace(self.0.namespace);
         if self.0.is_init() { namespace.path.clone() } else { namespace.path_of(self.0.slot) }
     }
 }
 
-/// The targets that paths name, each once and none inside another; or the first path that names nothing.
+/// The targets that paths name, each once and none inside another; or the first path that names
+/// nothing.
 pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String> {
     let namespaces: HashMap<String, NamespaceIndex> =
         plan.indices().map(|index| (plan.namespace(index).path.clone(), index)).collect();
@@ -116,7 +120,8 @@ mod tests {
     use crate::controller::supervisor::plan_of;
     use crate::engine::plan::{Plan, ProcessKey, Slot};
 
-    /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and `a/b/c`.
+    /// `a` holds a process and `a/b`, whose PID 1 is a program; that holds a joined process and
+    /// `a/b/c`.
     const DEEP: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n\
                         [ns.'a/b']\ninit = { actor = 'idle' }\nproc.two = { actor = 'idle', enter = 'join' }\n\
                         [ns.'a/b/c']\n[ns.d]\n";

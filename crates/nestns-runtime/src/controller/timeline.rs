@@ -1,4 +1,4 @@
-//! `nestns.stop/1`: who was asked when, who ended when, and how.
+//! `nestns.stop/1`: the moments of the requests and of the endings, and their manner.
 
 use std::time::Duration;
 

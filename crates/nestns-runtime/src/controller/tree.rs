@@ -1,7 +1,8 @@
-//! The tree as the controller knows it: its plan, a record of each process, and what is still to be decided.
+//! The tree as the controller knows it: its plan, a record of each process, and what is still to be
+//! decided.
 //!
-//! Data alone, without a descriptor: the reactor writes down here what the kernel, processes and clients say, also in the middle
-//! of a creation; the supervisor reads it and decides.
+//! Data alone, without a descriptor: the reactor writes down here what the kernel, processes and
+//! clients say, also in the middle of a creation; the supervisor reads it and decides.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -32,14 +33,14 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Notifier, Probe};
 
-/// How many failures of what comes again are kept: the first of each counts.
+/// Number of failures of what comes again that are kept: the first of each counts.
 const SETBACKS: usize = 1024;
 
 /// Something that the supervisor has to weigh.
 #[derive(Debug)]
 pub(super) enum Incident {
     Started(ProcessKey),
-    /// Its probe says that it is ready.
+    /// The probe of a process says that it is ready.
     Hint(ProcessKey),
     /// The command that asks could not become itself.
     ProbeRefused(ProcessKey, ExecError),
@@ -64,7 +65,7 @@ pub(super) enum Incident {
 pub(super) enum Orphan {
     /// One, by its number in the namespace.
     One { number: i32, ending: Ending },
-    /// So many more, too many at once to be told one by one.
+    /// Number of further incidents, too many at once to be told one by one.
     More(u32),
 }
 
@@ -84,7 +85,7 @@ pub(super) enum Arrival {
     Told,
 }
 
-/// All of it.
+/// State of a tree.
 #[derive(Debug)]
 pub(super) struct Tree {
     /// The topology's name.
@@ -100,23 +101,24 @@ pub(super) struct Tree {
     pub(super) run_command: Option<RunRecord>,
     /// The first failure of the creation: the others follow from it.
     pub(super) failure: Option<Failure>,
-    /// Why the tree is to be stopped, and whether that was asked again.
+    /// Reason why the tree is to be stopped; `stop_again` is true if that was asked again.
     pub(super) stop: Option<Cause>,
     pub(super) stop_again: bool,
-    /// When the client that has asked for the stop will have everything killed, where that was said.
+    /// Moment at which the client that has asked for the stop will have everything killed, if it
+    /// was given.
     pub(super) stop_end: Option<Moment>,
     /// Clients that wait for the end of the stop.
     pub(super) stop_waiters: Vec<Asker>,
-    /// What is still to be decided about.
+    /// Incidents that are still to be decided about.
     pub(super) incidents: VecDeque<Incident>,
-    /// What clients have asked that is still to be served.
+    /// Requests of clients that are still to be served.
     pub(super) pending: VecDeque<Heard>,
     /// Signals on their way to the command.
     pub(super) passing: Passing,
     pub(super) undeclared: UndeclaredWatch,
     /// Failures of what is being created again, which are not those of the tree.
     pub(super) setbacks: Vec<Failure>,
-    /// What the controller itself creates at this moment.
+    /// Target that the controller itself creates at this moment.
     pub(super) raising: Option<Target>,
 }
 
@@ -129,7 +131,8 @@ impl Tree {
             roster: Roster::new(plan),
             life: Life::default(),
             arrival: Arrival::Awaited,
-            // Made when the tree stands: before the first fork it would be memory that every process copies.
+            // Made when the tree stands: before the first fork it would be memory that every
+            // process copies.
             readiness: Readiness::default(),
             started: HashSet::new(),
             exec_records: ExecRecords::default(),
@@ -153,7 +156,7 @@ impl Tree {
         if self.stop.is_none() {
             self.stop = Some(cause);
         } else if matches!(cause, Cause::Signal(_)) {
-            // Only a person asks twice: a time-out or a closed pipe changes nothing any more.
+            // Only a user asks twice: a time-out or a closed pipe changes nothing any more.
             self.stop_again = true;
         }
     }
@@ -162,7 +165,8 @@ impl Tree {
         self.failure.get_or_insert(failure);
     }
 
-    /// Takes note of a failure of something that has come again, for the client that has asked for it.
+    /// Takes note of a failure of something that has come again, for the client that has asked for
+    /// it.
     pub(super) fn set_back(&mut self, failure: Failure) {
         if self.setbacks.len() < SETBACKS {
             self.setbacks.push(failure);
@@ -212,10 +216,12 @@ impl Tree {
         Some((Pid::from_raw(*facts.numbers.first()?), facts.start_time))
     }
 
-    /// A descriptor of a process that need not be the controller's child, after its identity is confirmed.
+    /// A descriptor of a process that need not be the controller's child, after its identity is
+    /// confirmed.
     pub(super) fn open_member(&self, subject: ProcessKey) -> nix::Result<Pidfd> {
         let (pid, start_time) = self.identity(subject).ok_or(Errno::ESRCH)?;
-        // The descriptor first, then the start time: what the number means cannot change in between any more.
+        // The descriptor first, then the start time: what the number means cannot change in between
+        // any more.
         let pidfd = Pidfd::open(pid)?;
         if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
     }
@@ -243,12 +249,13 @@ impl Tree {
         }
     }
 
-    /// True if the sender of a message may speak for a process: it is the process itself, or, where the file says so, one of
-    /// the same PID namespace, as the children of a script are. Of one that has ended before it was looked at nothing is known
-    /// but a number.
+    /// True if the sender of a message may speak for a process: it is the process itself, or, where
+    /// the file says so, one of the same PID namespace, as the children of a script are. Of one
+    /// that has ended before it was looked at nothing is known but a number.
     pub(super) fn speaks_for(&self, subject: ProcessKey, sender: Sender) -> bool {
         let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
-        // One that has ended in the meantime has not been followed by another with its number, or that would be read.
+        // One that has ended in the meantime has not been followed by another with its number, or
+        // that would be read.
         let is_itself = own.is_some_and(|own| {
             own.numbers.first() == Some(&sender.pid.as_raw())
                 && sender.start_time.is_none_or(|start_time| start_time == own.start_time)
@@ -264,7 +271,8 @@ impl Tree {
         }
     }
 
-    /// A process that was deaf when the stop began, and is not when it has been asked, may have heard it or not.
+    /// A process that was deaf when the stop began, and is not when it has been asked, may have
+    /// heard it or not.
     pub(super) fn doubt_deafness(&mut self, subject: ProcessKey, signal: i32) {
         let role = if subject.is_init() { Role::First } else { Role::Member };
         let Some(record) = self.roster.get_mut(subject).filter(|record| record.stop_record.handled == Some(false))

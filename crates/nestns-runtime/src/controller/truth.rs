@@ -13,25 +13,26 @@ use nestns_client::documents::{NamespaceDocument, ProcessDocument};
 use nestns_client::protocol::message::Snapshot;
 use nestns_observe::{boot, namespaces};
 
-/// What the document is called in itself.
+/// Schema that the document names.
 const SCHEMA: &str = "nestns.truth/1";
 
-/// Which file a tree was built from.
+/// File that a tree was built from.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The topology's name.
     pub name: String,
-    /// Its file; `None` for one that was made from a command line.
+    /// Path of the file; `None` for a topology that was made from a command line.
     pub file: Option<String>,
     /// SHA-256 of the file's text.
     pub hash: Option<String>,
-    /// Whether the name was made up for it: nobody has chosen one to call it by.
+    /// True if the name was made up: none was chosen to call it by.
     pub anonymous: bool,
     /// The names of all the texts that it was read from: positions are in one of them.
     pub files: Vec<String>,
 }
 
-/// The name of a file as it is found from everywhere, `directory` being where it was given; that of what is no file stays.
+/// The name of a file as it is found from everywhere, `directory` being where it was given; that of
+/// what is no file stays.
 pub(super) fn absolute(directory: &Path, file: &str) -> String {
     if file.starts_with('<') {
         return file.to_owned();
@@ -53,7 +54,8 @@ pub struct TruthDocument<'a> {
     namespaces: Cow<'a, [NamespaceDocument]>,
     /// The last field that a draft has: more may follow.
     processes: Cow<'a, [ProcessDocument]>,
-    /// What the file does not declare: children of programs, namespaces that they have made.
+    /// Everything that the file does not declare: children of programs, namespaces that they have
+    /// made.
     #[serde(skip_serializing_if = "Option::is_none")]
     undeclared: Option<&'a Undeclared>,
 }
@@ -87,19 +89,19 @@ struct Host {
 
 /// The document as it was made last.
 ///
-/// What the topology declares comes first, the programs of `exec` and what is undeclared last, so that one that comes or goes
-/// costs no more than its own lines, however large the tree is.
+/// What the topology declares comes first, the programs of `exec` and what is undeclared last, so
+/// that one that comes or goes costs no more than its own lines, however large the tree is.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     text: Vec<u8>,
-    /// How much of it is about what is declared.
+    /// Length of the part about what is declared.
     declared: usize,
-    /// Of which roster that tells.
+    /// Revision of the roster that it tells of.
     revision: Option<u64>,
 }
 
 impl Draft {
-    /// Has everything made anew: threads come and go without anybody being told.
+    /// Has everything made anew: threads come and go without any notice.
     pub(super) fn forget(&mut self) {
         self.revision = None;
     }
@@ -108,7 +110,7 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// Where /proc cannot be read.
+    /// An error if /proc cannot be read.
     pub(super) fn document(
         &mut self,
         roster: &Roster,

@@ -1,9 +1,10 @@
-//! When `truth.json` is written again.
+//! Schedule of the writing of `truth.json`.
 //!
-//! What changes is noticed between two waits, and written a moment later, with what has changed in that moment. A burst of a
-//! thousand ends is written a few times and not a thousand: between two writings there is a rest, which grows with what a
-//! writing takes, so that a large tree does not spend its time on telling how it is. Whoever is answered does not wait for
-//! that: what he has waited for is written before.
+//! What changes is noticed between two waits, and written a moment later, with what has changed in
+//! that moment. A burst of a thousand ends is written a few times and not a thousand: between two
+//! writings there is a rest, which grows with what a writing takes, so that a large tree does not
+//! spend its time on telling how it is. A client that is answered does not wait for that: what it
+//! has waited for is written before.
 
 use std::time::Duration;
 
@@ -11,62 +12,64 @@ use nix::errno::Errno;
 
 use nestns_sys::moment::Moment;
 
-/// How long a change waits for others: what comes and goes at once, as a short command of `exec`, is written once.
+/// Time that a change waits for others: what comes and goes at once, as a short command of `exec`,
+/// is written once.
 const MOMENT: Duration = Duration::from_millis(5);
 /// The shortest rest between two writings.
 const REST: Duration = Duration::from_millis(50);
 /// A rest is so many times as long as the writing before it.
 const SHARE: u32 = 10;
 
-/// Which tree it is: another number after every change.
+/// Number of a tree's state: another one after every change.
 pub(super) type Revision = u64;
 
-/// What is known of the file.
+/// State of the file, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct TruthFile {
-    /// Whether it is written at all: not before the tree stands, nor after its end.
+    /// True if it is written at all: not before the tree stands, nor after its end.
     is_kept: bool,
-    /// Which tree is in the file.
+    /// Revision of the tree in the file.
     written: Revision,
-    /// Which one was last to be written, successfully or not.
+    /// Revision that was last to be written, successfully or not.
     tried: Revision,
-    /// When it was noticed that there is another one since.
+    /// Moment at which it was noticed that there is another one since.
     noticed: Option<Moment>,
-    /// Until when it rests.
+    /// Moment until which it rests.
     rest: Moment,
     trouble: Option<Errno>,
     has_told: bool,
-    /// What was in the way the last time.
+    /// Error of the last write.
     failed: Option<Errno>,
 }
 
 impl TruthFile {
-    /// Whether what was written last is the tree of this revision, or why it is not.
+    /// Error of the last write; `None` if it succeeded.
     pub(super) fn problem(&self) -> Option<Errno> {
         self.failed
     }
 
-    /// From now on, or no more.
+    /// Starts or stops the keeping of the file.
     pub(super) fn keep(&mut self, is_kept: bool) {
         self.is_kept = is_kept;
     }
 
-    /// Whether it is written at all.
+    /// True if the file is written at all.
     pub(super) fn is_kept(&self) -> bool {
         self.is_kept
     }
 
-    /// Whether the file tells of another tree than this.
+    /// True if the file tells of another tree than this.
     pub(super) fn is_stale(&self, revision: Revision) -> bool {
         self.is_kept && self.written != revision
     }
 
-    /// Whether the file may tell of what was there first with this revision.
+    /// True if the file may tell of what was there first with this revision.
     pub(super) fn tells_of(&self, revision: Revision) -> bool {
         self.written >= revision
     }
 
-    /// When this tree is to be written by itself; one that could not be, when there is a next one.
+    /// Moment at which this tree is to be written by itself; one that could not be, when there is a
+    /// next one.
     pub(super) fn due(&mut self, revision: Revision) -> Option<Moment> {
         if !self.is_kept || self.tried == revision {
             return None;
@@ -75,7 +78,7 @@ impl TruthFile {
         Some(self.rest.max(noticed.plus(MOMENT)))
     }
 
-    /// It was written, or could not be.
+    /// Notes the result of a write.
     pub(super) fn note(&mut self, revision: Revision, began: Moment, result: Result<(), Errno>) {
         let end = Moment::now();
         self.tried = revision;
@@ -96,7 +99,7 @@ impl TruthFile {
         }
     }
 
-    /// What was in the way, once.
+    /// The write error, once.
     pub(super) fn take_trouble(&mut self) -> Option<Errno> {
         self.trouble.take()
     }

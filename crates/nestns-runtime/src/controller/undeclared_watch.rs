@@ -1,9 +1,10 @@
-//! When the controller looks for what is undeclared, so that `truth.json` has it.
+//! Schedule of the search for what is undeclared, so that `truth.json` has it.
 //!
-//! Nobody tells it that a program has forked. It looks a moment after whatever has changed in the tree, because a program that
-//! has started is about to fork; then at growing distances, and again at short ones as soon as something was found to be
-//! other than before. A look takes 0.5 ms on a machine of a thousand processes (measured); at rest it costs less than a
-//! thousandth of a processor, and the file is at most ten seconds behind.
+//! No event tells it that a program has forked. It looks a moment after whatever has changed in the
+//! tree, because a program that has started is about to fork; then at growing distances, and again
+//! at short ones as soon as something was found to be other than before. A look takes 0.5 ms on a
+//! machine of a thousand processes (measured); at rest it costs less than a thousandth of a
+//! processor, and the file is at most ten seconds behind.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const LATE: Duration = Duration::from_secs(10);
 /// Between two looks there is so many times what a look takes.
 const SHARE: u32 = 1000;
 
-/// What was found, and when to look again.
+/// Findings of the last look, and the time of the next.
 #[derive(Debug, Default)]
 pub(super) struct UndeclaredWatch {
     found: Undeclared,
@@ -30,7 +31,7 @@ pub(super) struct UndeclaredWatch {
 }
 
 impl UndeclaredWatch {
-    /// What was found.
+    /// Findings of the last look.
     pub(super) fn found(&self) -> &Undeclared {
         &self.found
     }
@@ -40,7 +41,7 @@ impl UndeclaredWatch {
         self.revision
     }
 
-    /// When to look. `tree` is the revision of what is declared.
+    /// Moment of the next look. `tree` is the revision of what is declared.
     pub(super) fn due(&mut self, tree: u64) -> Moment {
         let soon = Moment::now().plus(SOON);
         if self.tree != tree {
@@ -51,7 +52,7 @@ impl UndeclaredWatch {
         *self.next.get_or_insert(soon)
     }
 
-    /// What a look that began then has found; `None` where it was not possible.
+    /// Notes the findings of a look that began then; `None` if it was not possible.
     pub(super) fn note(&mut self, began: Moment, found: Option<Undeclared>) {
         let now = Moment::now();
         match found {

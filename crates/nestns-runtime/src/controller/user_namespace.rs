@@ -1,7 +1,7 @@
-//! Whether the caller may make PID namespaces as he is, or needs a user namespace around them.
+//! User namespace around the tree, for a caller that may not make PID namespaces without one.
 //!
-//! Behaviour is probed, not the user id: root of a container may lack the rights, and root of a user namespace has them
-//! inside while its PID namespace belongs to somebody else.
+//! Behaviour is probed, not the user id: root of a container may lack the rights, and root of a
+//! user namespace has them inside while its PID namespace belongs to another user.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -26,11 +26,12 @@ use nestns_sys::reap::await_child;
 ///
 /// # Errors
 ///
-/// What the kernel refused, in the name of the first root.
+/// The kernel's refusal, in the name of the first root.
 pub(super) fn cross() -> Result<Crossing, Failure> {
     let root = ProcessKey::init(0);
     let myself = Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
-    // Going where one is already changes nothing, and is refused exactly to those who could not come back (R16).
+    // Going where one is already changes nothing, and is refused exactly to callers that could not
+    // come back (R16).
     if setns(&myself, CloneFlags::CLONE_NEWPID).is_ok() {
         return Ok(Crossing::Direct(myself));
     }
@@ -44,7 +45,7 @@ pub(super) fn cross() -> Result<Crossing, Failure> {
     make_user_namespace(root).map(Some).map(Crossing::Helped)
 }
 
-/// Whether the tree gets a user namespace with the caller as its only user.
+/// True if the tree gets a user namespace with the caller as its only user.
 pub(super) fn is_single_user(crossing: &Crossing) -> bool {
     matches!(crossing, Crossing::Helped(Some(_)))
 }
@@ -80,7 +81,8 @@ fn make_user_namespace(subject: ProcessKey) -> Result<OwnedFd, Failure> {
     result
 }
 
-/// The maps are written from outside: the decision on setgroups first, then groups, then users (`user_namespaces(7)`).
+/// The maps are written from outside: the decision on setgroups first, then groups, then users
+/// (`user_namespaces(7)`).
 fn write_maps(subject: ProcessKey, helper: Pid) -> Result<OwnedFd, Failure> {
     let put = |file: &str, content: String| {
         let path = format!("/proc/{helper}/{file}");

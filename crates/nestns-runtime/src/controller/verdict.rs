@@ -1,17 +1,19 @@
-//! What the end of a process means: `ok`, `oneshot`, `essential`, `on_exit`, and the status that comes of it.
+//! Judgement of the end of a process: `ok`, `oneshot`, `essential`, `on_exit`, and the status that
+//! comes of it.
 //!
-//! Pure: processes end, and the verdict says whether the tree is to stop and with which status `up` ends.
+//! Pure: processes end, and the verdict says whether the tree is to stop and with which status `up`
+//! ends.
 
 use crate::engine::plan::ProcessPlan;
 use crate::engine::report::Ending;
 use nestns_topology::{OnExit, Weight};
 
-/// Whether the tree goes on.
+/// Course of the tree after an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
-    /// It does.
+    /// The tree goes on.
     On,
-    /// It is to be stopped.
+    /// The tree is to be stopped.
     Stop,
 }
 
@@ -23,13 +25,13 @@ pub struct Verdict {
     decided: bool,
 }
 
-/// Whether an ending counts as success.
+/// True if an ending counts as success.
 pub fn is_success(process: &ProcessPlan, ending: Ending) -> bool {
     matches!(ending, Ending::Exited(code) if process.ok.contains(&code))
 }
 
 impl Verdict {
-    /// Nothing has ended yet.
+    /// Creates the verdict of a tree in which nothing has ended yet.
     pub fn new(on_exit: OnExit) -> Self {
         Self { on_exit, status: 0, decided: false }
     }
@@ -62,7 +64,8 @@ impl Verdict {
         }
     }
 
-    /// A process has ended because a user has sent it a signal for that: no failure, whatever its status.
+    /// A process has ended because a user has sent it a signal for that: no failure, whatever its
+    /// status.
     pub fn sent_away(&mut self, process: &ProcessPlan) -> Course {
         if self.decided || self.on_exit != OnExit::Any || process.oneshot {
             return Course::On;

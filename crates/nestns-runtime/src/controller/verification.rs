@@ -1,7 +1,8 @@
-//! Whether the kernel agrees with the plan, before anything of the user's runs.
+//! Comparison of the kernel with the plan, before anything of the user's runs.
 //!
-//! Facts are read as the reports of creation come in, while the engine still builds; the comparison is made once, when
-//! everything exists. A difference is a bug of ours, and is reported as such: it never opens a gate.
+//! Facts are read as the reports of creation come in, while the engine still builds; the comparison
+//! is made once, when everything exists. A difference is a bug of ours, and is reported as such: it
+//! never opens a gate.
 
 use std::fmt;
 
@@ -18,13 +19,13 @@ use nestns_topology::Entry;
 /// A difference between plan and kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Whose.
+    /// Path of the namespace or process.
     pub path: String,
-    /// Of what kind.
+    /// Kind of the difference.
     pub what: &'static str,
-    /// What the plan asks for.
+    /// Value in the plan.
     pub planned: String,
-    /// What the kernel says.
+    /// Value in the kernel.
     pub found: String,
 }
 
@@ -48,7 +49,8 @@ pub fn take_down(roster: &mut Roster, subject: ProcessKey, pid: Pid) -> Result<(
     if subject.is_init() {
         let member = Member::open(pid).by(Call::PidfdOpen)?;
         let namespace = member.pid_namespace().by(Call::Unnamed)?;
-        // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside it.
+        // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside
+        // it.
         let around = roster.plan().namespace(subject.namespace).parent;
         let user = match around.and_then(|around| roster.namespace(around)).and_then(|record| record.other) {
             Some((user, _)) => user,

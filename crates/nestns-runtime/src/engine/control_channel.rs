@@ -1,10 +1,12 @@
 //! Control channel between the controller and the PID 1 of a namespace, made on demand.
 //!
-//! It does not exist while a tree is built and idle: ten thousand namespaces would be ten thousand descriptors. The
-//! controller sends [`OPEN`]; the init makes a socket pair and sends one end up the report channel ([`Report::Line`]).
-//! From then on commands arrive on it, one at a time, each with one answer. The init never waits for it: it reads a
-//! bounded number of pending messages a turn, and an answer that does not fit means that the other end is not reading.
-//! As long as its channel is open the init does not end by itself; end of file means that the controller has closed it.
+//! It does not exist while a tree is built and idle: ten thousand namespaces would be ten thousand
+//! descriptors. The controller sends [`OPEN`]; the init makes a socket pair and sends one end up
+//! the report channel ([`Report::Line`]). From then on commands arrive on it, one at a time, each
+//! with one answer. The init never waits for it: it reads a bounded number of pending messages a
+//! turn, and an answer that does not fit means that the other end is not reading. As long as its
+//! channel is open the init does not end by itself; end of file means that the controller has
+//! closed it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -23,14 +25,15 @@ use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout::{FIRST_FREE, TERMINAL};
 use nestns_sys::pidfd::Pidfd;
 
-/// Signal by which the controller requests a channel. It means something only from an ancestor, is ignored by default,
-/// and is never forwarded.
+/// Signal by which the controller requests a channel. It means something only from an ancestor, is
+/// ignored by default, and is never forwarded.
 pub const OPEN: Signal = Signal::SIGURG;
 
 /// Greatest size of a message in bytes: a failure names a path.
 const LARGEST: usize = 16 * 1024;
 
-/// The descriptors that programs may inherit, as the controller has them: standard input, output, error, the terminal.
+/// The descriptors that programs may inherit, as the controller has them: standard input, output,
+/// error, the terminal.
 pub const STREAMS: [RawFd; 4] = [0, 1, 2, TERMINAL];
 
 /// Command for a PID 1.
@@ -38,11 +41,11 @@ pub const STREAMS: [RawFd; 4] = [0, 1, 2, TERMINAL];
 pub enum Command {
     /// Fork one of its own processes again. [`STREAMS`] are sent along.
     Fork {
-        /// Its slot.
+        /// Slot of the process.
         slot: Slot,
     },
-    /// Fork a process and move it into a namespace whose processes this PID 1 reaps. [`STREAMS`] are sent along; a
-    /// pidfd comes back.
+    /// Fork a process and move it into a namespace whose processes this PID 1 reaps. [`STREAMS`]
+    /// are sent along; a pidfd comes back.
     Join {
         /// The namespace.
         namespace: NamespaceIndex,
@@ -51,7 +54,7 @@ pub enum Command {
     },
     /// Adopt this process, which has joined again from outside; its pidfd is sent along.
     Member {
-        /// Its slot.
+        /// Slot of the process.
         slot: Slot,
     },
     /// Create a namespace again with everything in it. [`STREAMS`] are sent along.
@@ -150,9 +153,9 @@ pub struct ControlChannel {
 }
 
 impl ControlChannel {
-    /// Makes a channel, unless there is one that the controller holds: signals of other senders outside, as of
-    /// `kill -URG -1`, change nothing. Without a free descriptor there is none, and the controller, which waits for it
-    /// a bounded time, says so.
+    /// Makes a channel, unless there is one that the controller holds: signals of other senders
+    /// outside, as of `kill -URG -1`, change nothing. Without a free descriptor there is none, and
+    /// the controller, which waits for it a bounded time, says so.
     pub fn open(&mut self) {
         if self.is_held() {
             return;
@@ -188,7 +191,7 @@ impl ControlChannel {
         let Some(offer) = &self.offer else { return };
         match report::try_send(&[Report::Line { namespace }], &[offer.as_fd()]) {
             Err(Errno::EAGAIN) => {}
-            // Taken, or there is nobody to take it: then end of file follows on the line.
+            // Taken, or there is no taker: then end of file follows on the line.
             _ => self.offer = None,
         }
     }

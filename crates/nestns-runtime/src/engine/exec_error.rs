@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::failure::Stage;
 use nestns_sys::call::Call;
 
-/// The reason why a process did not become its program, as it is written into the pipe that exec closes.
+/// The reason why a process did not become its program, as it is written into the pipe that exec
+/// closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecError {
     /// The step.
@@ -20,8 +21,8 @@ pub struct ExecError {
 }
 
 impl ExecError {
-    /// Status that a shell gives: 127 for a program that does not exist, 126 for one that cannot be executed, 125 for a
-    /// failure of nestns before it.
+    /// Status that a shell gives: 127 for a program that does not exist, 126 for one that cannot be
+    /// executed, 125 for a failure of nestns before it.
     pub fn status(&self) -> u8 {
         match (self.stage, Errno::from_raw(self.errno)) {
             (Stage::Execute, Errno::ENOENT | Errno::ENOTDIR) => 127,

@@ -1,5 +1,5 @@
-//! Failures of a namespace or a process: the bare facts (stage, errno, the object), as a failing process sends them.
-//! The receiver, which has time, makes the sentence.
+//! Failures of a namespace or a process: the bare facts (stage, errno, the object), as a failing
+//! process sends them. The receiver, which has time, makes the sentence.
 
 use std::fmt;
 
@@ -213,8 +213,8 @@ impl Failure {
         Errno::from_raw(self.errno)
     }
 
-    /// True if this machine refuses the request, rather than one request having gone wrong: such a failure is the
-    /// machine's (exit 4), any other an unfinished start (exit 5).
+    /// True if this machine refuses the request, rather than one request having gone wrong: such a
+    /// failure is the machine's (exit 4), any other an unfinished start (exit 5).
     pub fn is_refusal(&self) -> bool {
         let creates = matches!(
             self.stage,

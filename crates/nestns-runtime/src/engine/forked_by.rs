@@ -13,6 +13,6 @@ pub enum ForkedBy {
     Helper,
 }
 
-/// The whole life of a PID 1 from the fork on, [`run_pid_one`](super::pid_one::run_pid_one). A parameter, because a PID
-/// 1 itself creates namespaces in the same way.
+/// The whole life of a PID 1 from the fork on, [`run_pid_one`](super::pid_one::run_pid_one). A
+/// parameter, because a PID 1 itself creates namespaces in the same way.
 pub type RunPidOne = fn(Plan, NamespaceIndex, Option<OwnedFd>, ForkedBy) -> !;

@@ -1,13 +1,15 @@
 //! The gate: a process waits at it between its creation and its release.
 //!
-//! By then its PID is allocated, everything that can fail before exec has been done, and nothing of the user's has run.
-//! Two ways of release: the latch that opens for all at once, for processes that wait for nothing else; and a signal
-//! from the controller, sent through a pidfd, for those with `after` and those created after the latch was opened (one
-//! descriptor for all of them, as a pipe each would be copied into every later fork). End of file on the gate means
+//! By then its PID is allocated, everything that can fail before exec has been done, and nothing of
+//! the user's has run. Two ways of release: the latch that opens for all at once, for processes
+//! that wait for nothing else; and a signal from the controller, sent through a pidfd, for those
+//! with `after` and those created after the latch was opened (one descriptor for all of them, as a
+//! pipe each would be copied into every later fork). End of file on the gate means
 //! *abort* to the latter; the former are killed with the roots, by the controller or its guardian.
 //!
-//! Only the controller can open, close or use up the latch. A pipe with a byte for each would be at the mercy of the
-//! first programs that run: they could take it from a neighbour that still waits, or open its other end in /proc.
+//! Only the controller can open, close or use up the latch. A pipe with a byte for each would be at
+//! the mercy of the first programs that run: they could take it from a neighbour that still waits,
+//! or open its other end in /proc.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -25,7 +27,7 @@ pub const RELEASE: Signal = Signal::SIGUSR1;
 /// The size of a `struct signalfd_siginfo`.
 const INFO: usize = 128;
 
-/// What ends a process by default, and is asked of one.
+/// Signals that end a process by default, and that ask a process to end.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP];
 
 /// Outcome of the wait.
@@ -95,9 +97,10 @@ impl Delivered {
         }
     }
 
-    /// What it means to a process that waits at its gate; `None` where it goes on waiting.
+    /// Verdict for a process that waits at its gate; `None` if it goes on waiting.
     fn verdict(self, stop: Stop) -> Option<Verdict> {
-        // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already runs.
+        // Sender 0 is an ancestor of the namespace; a number would be a neighbour that already
+        // runs.
         if self.signal == RELEASE as i32 && self.sender == 0 {
             return Some(Verdict::Released);
         }

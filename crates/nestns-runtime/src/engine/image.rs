@@ -29,7 +29,8 @@ impl Image {
         Self { arguments, environment }
     }
 
-    /// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script without `#!` to the shell.
+    /// execvpe(3): looks the program up in the PATH of *its* environment, and gives a script
+    /// without `#!` to the shell.
     pub(super) fn execute(&self) -> Errno {
         let Self { arguments, environment } = self;
         let Some(program) = arguments.first() else { return Errno::ENOENT };
@@ -44,9 +45,9 @@ impl Image {
                     words.extend_from_slice(&arguments[1..]);
                     return execve(c"/bin/sh", &words, environment).err().unwrap_or(Errno::EIO);
                 }
-                // A file that may not be executed is remembered, but a later directory may have another. A file in a
-                // directory that may not even be searched does not exist, as for a shell; execvp(3) would report it as
-                // the reason.
+                // A file that may not be executed is remembered, but a later directory may have
+                // another. A file in a directory that may not even be searched does not exist, as
+                // for a shell; execvp(3) would report it as the reason.
                 Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => result = Errno::EACCES,
                 Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
                 errno => return errno,
@@ -61,7 +62,8 @@ fn is_of(entry: &CStr, name: &str) -> bool {
     entry.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
-/// Possible paths of a program: its own path, or in each directory of the PATH, one after the other.
+/// Possible paths of a program: its own path, or in each directory of the PATH, one after the
+/// other.
 fn candidates(program: &CStr, environment: &[CString]) -> impl Iterator<Item = CString> {
     let program = program.to_bytes();
     let is_path = program.contains(&b'/');

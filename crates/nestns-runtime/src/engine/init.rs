@@ -1,9 +1,9 @@
 //! PID 1 of a namespace: creates everything inside, reaps, forwards, stops, and is the last to end.
 //!
-//! It is a forked copy of nestns, with one thread. Signals have been blocked since before it was forked, and arrive
-//! through a signalfd: a blocked signal does reach a PID 1 (R6), an unhandled one would be dropped (R5). Its loop is
-//! one wait and one step for each event. It never waits for any process, only for the kernel: reports that the
-//! controller does not take are kept.
+//! It is a forked copy of nestns, with one thread. Signals have been blocked since before it was
+//! forked, and arrive through a signalfd: a blocked signal does reach a PID 1 (R6), an unhandled
+//! one would be dropped (R5). Its loop is one wait and one step for each event. It never waits for
+//! any process, only for the kernel: reports that the controller does not take are kept.
 
 mod orders;
 
@@ -30,11 +30,12 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Entry, Signal, Stop};
 
-/// Time for which an ending init tries to send its last reports, if the controller does not take them.
+/// Time for which an ending init tries to send its last reports, if the controller does not take
+/// them.
 const PANIC_MS: u8 = 200;
 
-/// Time after its deadline for which an init waits for the processes that it has killed: less than its parent waits for
-/// it.
+/// Time after its deadline for which an init waits for the processes that it has killed: less than
+/// its parent waits for it.
 const REAPING_MS: u64 = 300;
 
 /// A process that has joined from outside. It is no child, so that its end is seen through a pidfd.
@@ -84,7 +85,8 @@ impl Init {
             _ if awaits_run_command.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
                 ExitCondition::UntilTold
             }
-            // An empty namespace stays for a process that may be restarted, until the controller says that none will.
+            // An empty namespace stays for a process that may be restarted, until the controller
+            // says that none will.
             InitPlan::Builtin if namespace.restart_need == RestartNeed::Possible => ExitCondition::UntilTold,
             // A namespace that never held anything was declared for its own sake, and stays.
             InitPlan::Builtin if plan.numbers_below(index) > 0 => ExitCondition::UntilEmpty,
@@ -207,7 +209,8 @@ impl Init {
 
     fn may_leave(&self, empty: bool) -> bool {
         match &self.stopping {
-            // Processes that were not created here are not waited for: the end of this one has the kernel kill them.
+            // Processes that were not created here are not waited for: the end of this one has the
+            // kernel kill them.
             Some(stopping) => {
                 let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
                 let living = self.children.as_ref().map_or(0, Children::living);
@@ -222,7 +225,8 @@ impl Init {
         let Delivered { signal, sender, .. } = delivered;
         match signal {
             libc::SIGCHLD => {}
-            // From inside it is no call of the controller, and a namespace that is ending does not answer.
+            // From inside it is no call of the controller, and a namespace that is ending does not
+            // answer.
             _ if signal == control_channel::OPEN as i32 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(delivered),
@@ -242,7 +246,8 @@ impl Init {
         let end = around.map_or(deadline, |around| around.min(deadline));
         self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
         let list = self.children.iter().flat_map(Children::list).filter(|child| !child.gone);
-        // A process that joined a namespace with a builtin init is asked by that init; its parent only reaps it.
+        // A process that joined a namespace with a builtin init is asked by that init; its parent
+        // only reaps it.
         let asked_here = list.map(|child| child.subject).filter(|subject| {
             subject.is_init()
                 || subject.namespace == self.index
@@ -282,9 +287,10 @@ impl Init {
         }
     }
 
-    /// Forwards a signal to the processes that this init has started: a builtin one to those of its own namespace that
-    /// it has forked. Joined processes have a parent outside, and are signalled directly; the namespaces inside have
-    /// PID 1s of their own. A pause init only reaps and waits, and forwards nothing.
+    /// Forwards a signal to the processes that this init has started: a builtin one to those of its
+    /// own namespace that it has forked. Joined processes have a parent outside, and are signalled
+    /// directly; the namespaces inside have PID 1s of their own. A pause init only reaps and waits,
+    /// and forwards nothing.
     fn forward(&self, signal: i32) {
         let namespace = self.plan.namespace(self.index);
         if !matches!(namespace.init, InitPlan::Builtin) {
@@ -310,8 +316,8 @@ impl Init {
         self.send(subject, |pidfd| pidfd.signal(signal.number()));
     }
 
-    /// Signals a process in the namespace: a child by a pidfd opened while it is unreaped, a joined process by its kept
-    /// pidfd.
+    /// Signals a process in the namespace: a child by a pidfd opened while it is unreaped, a joined
+    /// process by its kept pidfd.
     fn send(&self, subject: ProcessKey, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
         let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
         // The process may have ended a moment ago.
@@ -324,8 +330,8 @@ impl Init {
         };
     }
 
-    /// The one place where this process waits: for a signal, a joined process's end, room in the channel, or the next
-    /// deadline.
+    /// The one place where this process waits: for a signal, a joined process's end, room in the
+    /// channel, or the next deadline.
     fn wait(&self) {
         let mut ready = vec![PollFd::new(descriptor_layout::fd(SIGNALS), PollFlags::POLLIN)];
         if !self.outbox.is_empty() || self.control_channel.offers() {
@@ -360,8 +366,9 @@ impl Init {
     }
 }
 
-/// True if a builtin init forwards a signal: those that may mean something to a program, real-time signals included.
-/// The others stop the namespace, are the init's own, or report a fault of the very process that gets them.
+/// True if a builtin init forwards a signal: those that may mean something to a program, real-time
+/// signals included. The others stop the namespace, are the init's own, or report a fault of the
+/// very process that gets them.
 fn is_passed_on(signal: i32) -> bool {
     const PASSED_ON: [i32; 6] =
         [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];

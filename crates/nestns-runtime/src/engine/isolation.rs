@@ -1,7 +1,7 @@
 //! Environment of a PID 1 besides its number: mounts, /proc, host name, loopback.
 //!
-//! A process can only mount a /proc of the PID namespace that it is a member of, so the new PID 1 does it, and not its
-//! creator.
+//! A process can only mount a /proc of the PID namespace that it is a member of, so the new PID 1
+//! does it, and not its creator.
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};

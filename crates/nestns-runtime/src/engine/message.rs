@@ -1,9 +1,9 @@
-//! Messages that are one value each: [`Command`](super::control_channel::Command) and [`Answer`](super::control_channel::Answer) on a control
-//! channel, [`SyncMessage`](super::sync_channel::SyncMessage) during a creation, [`ExecError`](super::exec_error::ExecError) of a process on its
-//! way to its program.
+//! Messages that are one value each: [`Command`](super::control_channel::Command) and
+//! [`Answer`](super::control_channel::Answer) on a control channel, [`SyncMessage`](super::sync_channel::SyncMessage) during a
+//! creation, [`ExecError`](super::exec_error::ExecError) of a process on its way to its program.
 //!
-//! Both ends are copies of one program, but a program of the tree may have taken the sender's descriptor: the bytes are
-//! untrusted.
+//! Both ends are copies of one program, but a program of the tree may have taken the sender's
+//! descriptor: the bytes are untrusted.
 
 use serde::de::DeserializeOwned;
 

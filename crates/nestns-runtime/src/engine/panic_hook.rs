@@ -1,7 +1,8 @@
 //! Panic hook of the processes of a tree.
 //!
-//! A panic in a PID 1 is the end of its namespace, and with `panic = "abort"` the kernel reports it as SIGSEGV (R19),
-//! which is misleading. The hook reports first, and ends the process with a status of its own.
+//! A panic in a PID 1 is the end of its namespace, and with `panic = "abort"` the kernel reports it
+//! as SIGSEGV (R19), which is misleading. The hook reports first, and ends the process with a
+//! status of its own.
 
 use std::cell::Cell;
 
@@ -15,7 +16,7 @@ use nix::errno::Errno;
 const FAILED: u8 = 125;
 
 thread_local! {
-    /// Which process of the tree this is; none of it are the controller and its helpers.
+    /// Identity of this process in the tree; `None` in the controller and its helpers.
     static SUBJECT: Cell<Option<ProcessKey>> = const { Cell::new(None) };
 }
 
@@ -24,7 +25,8 @@ pub fn belong_to(subject: ProcessKey) {
     SUBJECT.set(Some(subject));
 }
 
-/// Installs the hook: every copy that is forked afterwards reports a panic; elsewhere it is printed as usual.
+/// Installs the hook: every copy that is forked afterwards reports a panic; elsewhere it is printed
+/// as usual.
 pub fn prepare() {
     let told_as_always = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,7 +1,7 @@
 //! The new PID 1 of a namespace, from the fork until it is set up.
 //!
-//! Everything here may still fail: the failure is reported, the process ends, and the controller rolls the tree back. It
-//! runs with all signals blocked, so that nothing but KILL interrupts it.
+//! Everything here may still fail: the failure is reported, the process ends, and the controller
+//! rolls the tree back. It runs with all signals blocked, so that nothing but KILL interrupts it.
 
 use std::os::fd::OwnedFd;
 
@@ -92,11 +92,12 @@ fn settle(subject: ProcessKey, channel: Option<OwnedFd>, forked_by: ForkedBy) ->
     Ok(())
 }
 
-/// Waits, in a root, until the controller is its parent and the guardian knows it; then binds its life to the
-/// controller's.
+/// Waits, in a root, until the controller is its parent and the guardian knows it; then binds its
+/// life to the controller's.
 ///
-/// Until then end of file on the channel reports the controller's death. Only from then on may `PR_SET_PDEATHSIG` be
-/// armed: before, it would fire when a helper ends. getppid(2) is of no use, it is 0 in every PID 1 (R23).
+/// Until then end of file on the channel reports the controller's death. Only from then on may
+/// `PR_SET_PDEATHSIG` be armed: before, it would fire when a helper ends. getppid(2) is of no use,
+/// it is 0 in every PID 1 (R23).
 fn await_parent(subject: ProcessKey) -> Result<(), Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
     let channel = descriptor_layout::fd(SYNC_CHANNEL);

@@ -1,9 +1,10 @@
 //! Steps of a forked copy of nestns to the exec of the user's program.
 //!
-//! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits at the [gate].
-//! Then, as late as possible: terminal, captured output, identity, the caller's signal state, exec. A failure after the
-//! gate is written into a close-on-exec pipe, whose end of file without a message means that exec has succeeded: so a
-//! missing program can never be mistaken for one that exits with 127.
+//! First, while a failure still rolls the tree back: session, name, directory, files. Then it waits
+//! at the [gate]. Then, as late as possible: terminal, captured output, identity, the caller's
+//! signal state, exec. A failure after the gate is written into a close-on-exec pipe, whose end of
+//! file without a message means that exec has succeeded: so a missing program can never be mistaken
+//! for one that exits with 127.
 
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,17 +39,19 @@ struct Files {
 
 /// Gives a process that is to become a program a session of its own.
 ///
-/// Without one a member's `kill(0)` would reach its process group in the *ancestor* namespace (R17), and job control would
-/// be its creator's.
+/// Without one a member's `kill(0)` would reach its process group in the *ancestor* namespace
+/// (R17), and job control would be its creator's.
 pub fn begin_session() {
     // Refused only to a leader of a group, which a fresh fork is not.
     let _ = nix::unistd::setsid();
 }
 
-/// Gives a PID 1 of nestns a process group of its own, enough to keep `kill(0)` and a typed Ctrl-C apart.
+/// Gives a PID 1 of nestns a process group of its own, enough to keep `kill(0)` and a typed Ctrl-C
+/// apart.
 ///
-/// Not a session: each makes the scheduler a group (`sched_autogroup`, see sched(7)), and with ten thousand of them the kill
-/// of the tree takes twice the time (measured: 2.1 against 1.2 times bare system calls).
+/// Not a session: each makes the scheduler a group (`sched_autogroup`, see sched(7)), and with ten
+/// thousand of them the kill of the tree takes twice the time (measured: 2.1 against 1.2 times bare
+/// system calls).
 pub fn begin_group() {
     let itself = nix::unistd::Pid::from_raw(0);
     // Refused to a session leader only.
@@ -72,8 +75,9 @@ pub fn kind(process: &ProcessPlan) -> &'static str {
     }
 }
 
-/// Runs a process to its end: waits, and becomes its program. The title is set already; its image may have been made
-/// before the fork, so that it need not be made in shared memory, of which every page that is written to is copied.
+/// Runs a process to its end: waits, and becomes its program. The title is set already; its image
+/// may have been made before the fork, so that it need not be made in shared memory, of which every
+/// page that is written to is copied.
 pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>) -> ! {
     let files = match prepare(plan, subject, process) {
         Ok(files) => files,
@@ -97,13 +101,14 @@ pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &Process
     }
 }
 
-/// Closes those of the caller's streams that the program does not get: a reader that reads them to their end, as a
-/// script does with the standard error of `up -d`, need not wait for a gate.
+/// Closes those of the caller's streams that the program does not get: a reader that reads them to
+/// their end, as a script does with the standard error of `up -d`, need not wait for a gate.
 fn drop_streams(process: &ProcessPlan) {
     let is_inherited =
         [process.stdin == Stdin::Inherit, process.stdout == Output::Inherit, process.stderr == Output::Inherit];
     for (number, _) in (0..).zip(is_inherited).filter(|(_, is_inherited)| !is_inherited) {
-        // On /dev/null nothing fails; if it did, the old descriptor would stay until the program has its own.
+        // On /dev/null nothing fails; if it did, the old descriptor would stay until the program
+        // has its own.
         let _ = descriptor::make_standard(descriptor_layout::fd(NULL), number);
     }
 }
@@ -115,7 +120,8 @@ pub fn fail(failure: Failure) -> ! {
     leave(1)
 }
 
-/// _exit(2): a forked copy must run none of the caller's exit handlers and flush none of its buffers.
+/// _exit(2): a forked copy must run none of the caller's exit handlers and flush none of its
+/// buffers.
 pub fn leave(status: u8) -> ! {
     nestns_sys::fork::exit_now(i32::from(status))
 }
@@ -151,7 +157,7 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
     Ok(files)
 }
 
-/// From the gate to the program.
+/// Takes the process from the gate to its program.
 fn launch(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>, files: &Files) -> ! {
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
@@ -183,7 +189,8 @@ fn launch(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option
     tell(&refusal, &outcome)
 }
 
-/// Reports the reason why a process does not become its program, if the controller has not been sent the pipe for it.
+/// Reports the reason why a process does not become its program, if the controller has not been
+/// sent the pipe for it.
 #[cold]
 #[inline(never)]
 fn report_refusal(subject: ProcessKey, refusal: ExecError) -> ! {
@@ -192,8 +199,8 @@ fn report_refusal(subject: ProcessKey, refusal: ExecError) -> ! {
     leave(status)
 }
 
-/// Writes the reason why the process did not become its program, and ends. Not a part of [`launch`], whose stack would
-/// have the buffer's pages.
+/// Writes the reason why the process did not become its program, and ends. Not a part of
+/// [`launch`], whose stack would have the buffer's pages.
 #[cold]
 #[inline(never)]
 fn tell(refusal: &ExecError, outcome: &OwnedFd) -> ! {
@@ -204,7 +211,8 @@ fn tell(refusal: &ExecError, outcome: &OwnedFd) -> ! {
     leave(refusal.status())
 }
 
-/// The longest command line in a refusal, which must fit into the buffer that it is written from, with a path beside it.
+/// The longest command line in a refusal, which must fit into the buffer that it is written from,
+/// with a path beside it.
 const LONGEST_DETAIL: usize = 400;
 
 /// Command line as a refusal names it.
@@ -240,7 +248,8 @@ fn connect(
     if owns_terminal {
         let slave = descriptor_layout::fd(TERMINAL);
         if let Some(identity) = &process.identity {
-            // Else /dev/tty could not be opened by the user that the program becomes; not worth failing for.
+            // Else /dev/tty could not be opened by the user that the program becomes; not worth
+            // failing for.
             let _ = nix::unistd::fchown(slave, Some(Uid::from_raw(identity.uid)), None);
         }
         terminal::take_as_controlling(slave).map_err(refuse(Stage::ControllingTerminal, ""))?;
@@ -277,12 +286,14 @@ fn connect(
     Ok(())
 }
 
-/// Takes over the groups first, then the group, then the user: in another order the right to do so would be gone.
+/// Takes over the groups first, then the group, then the user: in another order the right to do so
+/// would be gone.
 fn become_user(identity: Option<&Identity>) -> Result<(), ExecError> {
     let Some(identity) = identity else { return Ok(()) };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
     match setgroups(&groups) {
-        // A user namespace of an ordinary user denies setgroups for good; its root has no other groups to drop.
+        // A user namespace of an ordinary user denies setgroups for good; its root has no other
+        // groups to drop.
         Err(Errno::EPERM) if identity.uid == 0 => {}
         result => result.map_err(refuse(Stage::Groups, ""))?,
     }
@@ -296,8 +307,9 @@ fn become_user(identity: Option<&Identity>) -> Result<(), ExecError> {
 fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> ExecError {
     match &process.program {
         Program::Actor(actor) => {
-            // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it would else lose one.
-            // Closing the pipe says that it runs. All the rest goes with it: an actor sees 0, 1 and 2 like any program.
+            // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it
+            // would else lose one. Closing the pipe says that it runs. All the rest goes with it:
+            // an actor sees 0, 1 and 2 like any program.
             let _ = descriptor::close_from(3);
             leave(u8::try_from(actor::perform(actor)).unwrap_or(1))
         }
@@ -326,8 +338,8 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
     }
 }
 
-/// Closes the caller's standard descriptors and the terminal: for a PID 1 that has created everything that may inherit
-/// them.
+/// Closes the caller's standard descriptors and the terminal: for a PID 1 that has created
+/// everything that may inherit them.
 pub fn drop_standard_descriptors() {
     for number in 0..=2 {
         // On /dev/null nothing fails; if it did, the old descriptor would stay, which does no harm.

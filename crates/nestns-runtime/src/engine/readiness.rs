@@ -1,8 +1,10 @@
-//! Means by which a process reports its readiness: a pipe at a number of its choice, or the socket of `sd_notify(3)`.
+//! Means by which a process reports its readiness: a pipe at a number of its choice, or the socket
+//! of `sd_notify(3)`.
 //!
-//! Both are made by the process itself, on its way to its program, and their reading ends go up to the controller. That is
-//! what makes the socket work everywhere: an abstract one (unix(7)) belongs to the network namespace in which it was made,
-//! which is that of the program, and needs no path that the program's mount namespace would have to show.
+//! Both are made by the process itself, on its way to its program, and their reading ends go up to
+//! the controller. That is what makes the socket work everywhere: an abstract one (unix(7)) belongs
+//! to the network namespace in which it was made, which is that of the program, and needs no path
+//! that the program's mount namespace would have to show.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -49,7 +51,8 @@ impl Means {
             Some(Probe::Notify(_)) => {
                 let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
                 let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None).by(Call::Socket)?;
-                // Before anybody can send: the kernel adds the sender to a message when it is sent.
+                // Before any process can send: the kernel adds the sender to a message when it is
+                // sent.
                 Channel::from(&listener).pass_credentials()?;
                 // Without a name the kernel gives it a free one.
                 bind(listener.as_raw_fd(), &UnixAddr::new_unnamed()).by(Call::Bind)?;
@@ -75,8 +78,8 @@ impl Means {
         }
     }
 
-    /// Puts the process's end at the number that its program expects. Anything open at that number is lost, so nothing
-    /// that is still needed may be there ([`Means::clear`]).
+    /// Puts the process's end at the number that its program expects. Anything open at that number
+    /// is lost, so nothing that is still needed may be there ([`Means::clear`]).
     ///
     /// # Errors
     ///

@@ -1,14 +1,14 @@
 //! Reports of the processes of a tree to the controller, and the channel that carries them.
 //!
-//! `SOCK_SEQPACKET` pairs. The kernel writes the sender's PID *as the controller sees it* beside each message
-//! (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside. Messages are batches of small
-//! typed reports behind a version byte.
+//! `SOCK_SEQPACKET` pairs. The kernel writes the sender's PID *as the controller sees it* beside
+//! each message (`SCM_CREDENTIALS`, unix(7)), so that no process needs to know its number outside.
+//! Messages are batches of small typed reports behind a version byte.
 //!
-//! A program can take the descriptors of every process of its own user that it sees (`pidfd_getfd(2)`), its PID 1
-//! included. So each namespace in which programs run has a channel of its own, opened by its PID 1 before anything
-//! exists in it ([`open_own`]), and so has each process that joins from outside. The channel determines the subjects
-//! that a report may be about; a report on the first channel, which is inherited until then, is checked by the sender's
-//! number.
+//! A program can take the descriptors of every process of its own user that it sees
+//! (`pidfd_getfd(2)`), its PID 1 included. So each namespace in which programs run has a channel of
+//! its own, opened by its PID 1 before anything exists in it ([`open_own`]), and so has each
+//! process that joins from outside. The channel determines the subjects that a report may be about;
+//! a report on the first channel, which is inherited until then, is checked by the sender's number.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -30,7 +30,8 @@ use nestns_sys::moment::Moment;
 const VERSION: u8 = 1;
 /// The most reports in one message, and thereby the size of the receiver's buffer.
 const BATCH: usize = 64;
-/// More bytes than any message has, so that one which fills the buffer is none; a report without text takes less than
+/// More bytes than any message has, so that one which fills the buffer is none; a report without
+/// text takes less than
 /// 32.
 const LARGEST: usize = 16 * 1024;
 /// Size of the send buffer: room for thousands of messages before a sender has to keep its reports.
@@ -71,19 +72,21 @@ impl Ending {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Report {
-    /// The reports of the sender, and of everything in its namespace if it is a PID 1, come through a channel of its
-    /// own from now on, whose receiving end is sent along.
+    /// The reports of the sender, and of everything in its namespace if it is a PID 1, come through
+    /// a channel of its own from now on, whose receiving end is sent along.
     Channel { subject: ProcessKey },
     /// The sender is PID 1 of a namespace, which is set up.
     Created { namespace: NamespaceIndex },
     /// The sender is this process, complete but for its program, and waits.
     AtGate { subject: ProcessKey },
-    /// The sender is about to become its program. Descriptors are sent along: first the one that reports the outcome of
-    /// exec, then standard output and standard error if they are captured, then the one for its readiness.
+    /// The sender is about to become its program. Descriptors are sent along: first the one that
+    /// reports the outcome of exec, then standard output and standard error if they are captured,
+    /// then the one for its readiness.
     Starting { subject: ProcessKey, stdout: bool, stderr: bool, ready: bool },
     /// The creation has failed.
     Failed(Failure),
-    /// The sender, this process, does not become its program, and could not send the pipe that reports it.
+    /// The sender, this process, does not become its program, and could not send the pipe that
+    /// reports it.
     Refused { subject: ProcessKey, refusal: ExecError },
     /// The subject was asked to stop.
     Asked { subject: ProcessKey, signal: i32, at: Moment },
@@ -91,13 +94,15 @@ pub enum Report {
     Killed { subject: ProcessKey, at: Moment },
     /// The subject has ended and was reaped.
     Ended { subject: ProcessKey, ending: Ending, at: Moment },
-    /// The sender, PID 1 of a namespace, has been called: the controller's end of the control channel is sent along.
+    /// The sender, PID 1 of a namespace, has been called: the controller's end of the control
+    /// channel is sent along.
     Line { namespace: NamespaceIndex },
     /// A process that this PID 1 has inherited has ended: its number there, and its end.
     Orphan { namespace: NamespaceIndex, number: i32, ending: Ending },
     /// More orphans have ended, too many at once to be reported one by one.
     Orphans { namespace: NamespaceIndex, count: u32 },
-    /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside, under its number there.
+    /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside,
+    /// under its number there.
     Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
 }
 
@@ -126,15 +131,15 @@ pub fn channel() -> Result<(OwnedFd, OwnedFd), CallError> {
     Ok((receiver.into_fd(), sender.into_fd()))
 }
 
-/// A pair, whose first end is told who sends.
+/// A pair, whose first end is told the sender.
 fn pair() -> Result<(Channel, Channel), CallError> {
     let (receiver, sender) = Channel::pair()?;
     receiver.pass_credentials()?;
     Ok((receiver, sender))
 }
 
-/// Opens a channel of its own for a process that has just been forked, and for all that it will fork: the receiving end
-/// is sent up the inherited one, which is then closed.
+/// Opens a channel of its own for a process that has just been forked, and for all that it will
+/// fork: the receiving end is sent up the inherited one, which is then closed.
 ///
 /// # Errors
 ///
@@ -179,7 +184,8 @@ pub fn receive(channel: BorrowedFd<'_>) -> Look {
     };
     // The kernel adds the sender to every message, an empty one included, and to nothing else.
     let Some(sender) = received.sender else { return Look::Closed };
-    // Descriptors may be missing: the kernel drops what exceeds the limit on them, whoever has sent the message.
+    // Descriptors may be missing: the kernel drops what exceeds the limit on them, regardless of
+    // the sender.
     match read(&buffer[..received.bytes]) {
         Some(reports) => Look::Received(Received { sender, reports, descriptors: received.descriptors }),
         None => Look::Malformed { sender },
@@ -195,8 +201,8 @@ pub fn write(reports: &[Report]) -> nix::Result<Vec<u8>> {
     postcard::to_extend(reports, vec![VERSION]).map_err(|_| Errno::EMSGSIZE)
 }
 
-/// The reports of a message of this version: as many as one may have, and nothing behind them. `None` for anything else,
-/// which no copy of this program has sent.
+/// The reports of a message of this version: as many as one may have, and nothing behind them.
+/// `None` for anything else, which no copy of this program has sent.
 pub fn read(message: &[u8]) -> Option<Vec<Report>> {
     let (&VERSION, body) = message.split_first().filter(|_| message.len() < LARGEST)? else { return None };
     let (count, mut rest) = postcard::take_from_bytes::<usize>(body).ok()?;
@@ -226,7 +232,8 @@ pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Resu
     upward().send(&write(reports)?, descriptors, Wait::Never).map(drop)
 }
 
-/// Sends one report, and waits while the channel is full: for processes on which nothing depends yet.
+/// Sends one report, and waits while the channel is full: for processes on which nothing depends
+/// yet.
 ///
 /// # Errors
 ///
@@ -247,9 +254,10 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
 
 /// Reports to be sent by a process that must not wait.
 ///
-/// Unsent reports are kept and go out in batches. Their number is bounded: each subject of a parent is asked, killed
-/// and reaped at most once, and is created again only when a controller that reads has commanded it; of orphans, of
-/// which there may be any number, only so many are reported one by one.
+/// Unsent reports are kept and go out in batches. Their number is bounded: each subject of a parent
+/// is asked, killed and reaped at most once, and is created again only when a controller that reads
+/// has commanded it; of orphans, of which there may be any number, only so many are reported one by
+/// one.
 #[derive(Debug, Default)]
 pub struct Outbox(Vec<Report>);
 

@@ -1,10 +1,12 @@
-//! Stop plan of one parent: the order in which processes are asked to end, and the times at which they are killed.
+//! Stop plan of one parent: the order in which processes are asked to end, and the times at which
+//! they are killed.
 //!
-//! Pure: its input is the time and the processes that have ended, its output the actions to take. The request goes to
-//! child namespaces and to the parent's own processes at once, with two exceptions: a process on which others depend
-//! (`after`) is asked when they have ended, and a program that is PID 1 when everything inside it has ended, because
-//! its end is theirs. Both wait no longer than half of the time that their namespace really has: its grace, or less if
-//! something around it ends sooner. So every process is asked before it is killed.
+//! Pure: its input is the time and the processes that have ended, its output the actions to take.
+//! The request goes to child namespaces and to the parent's own processes at once, with two
+//! exceptions: a process on which others depend (`after`) is asked when they have ended, and a
+//! program that is PID 1 when everything inside it has ended, because its end is theirs. Both wait
+//! no longer than half of the time that their namespace really has: its grace, or less if something
+//! around it ends sooner. So every process is asked before it is killed.
 
 use std::time::Duration;
 
@@ -85,8 +87,8 @@ struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// Moment at which the surroundings of a namespace end, or may end: a program that is PID 1 does as soon as it is
-    /// asked.
+    /// Moment at which the surroundings of a namespace end, or may end: a program that is PID 1
+    /// does as soon as it is asked.
     fn around(&self, index: NamespaceIndex) -> Option<Moment> {
         let parent = self.plan.namespace(index).parent;
         match parent.filter(|&parent| !self.plan.namespace(parent).forks_its_members()) {
@@ -117,8 +119,8 @@ pub struct StopPlan {
 }
 
 impl StopPlan {
-    /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at which it is killed
-    /// itself, if known.
+    /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at
+    /// which it is killed itself, if known.
     pub fn begin(plan: &Plan, subjects: &[ProcessKey], now: Moment, end: Option<Moment>) -> Self {
         let times = Times { plan, now, end };
         let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
@@ -223,7 +225,8 @@ impl Entry {
                 Self { subject, stop: program.stop, behind, deadline, until: around, phase }
             }
             (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
-                // It keeps its own deadline; its keeper only makes sure. A call is no request to stop, whatever the file says.
+                // It keeps its own deadline; its keeper only makes sure. A call is no request to
+                // stop, whatever the file says.
                 let signal =
                     if namespace.stop.signal.number() == OPEN as i32 { Signal::TERM } else { namespace.stop.signal };
                 let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
@@ -275,7 +278,7 @@ mod tests {
         StopPlan::begin(plan, subjects, at(0.0), None)
     }
 
-    /// What is due at a moment: `+` and the slot's number for a request, `-` for a kill.
+    /// Orders due at a moment: `+` and the slot's number for a request, `-` for a kill.
     fn due(stop_plan: &mut StopPlan, seconds: f64) -> Vec<String> {
         words(stop_plan.due(at(seconds)))
     }

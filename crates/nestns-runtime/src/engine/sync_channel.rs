@@ -1,8 +1,9 @@
 //! The channel between a namespace in creation and its parent.
 //!
-//! It exists from the fork until the namespace has taken all its numbers, and only if there are numbers to take or a
-//! helper is in between. Messages: "my numbers are taken" (the parent may go on to the next sibling), and "it is this
-//! joined process's turn" (the parent forks it and sends a pidfd). End of file is the other side's death.
+//! It exists from the fork until the namespace has taken all its numbers, and only if there are
+//! numbers to take or a helper is in between. Messages: "my numbers are taken" (the parent may go
+//! on to the next sibling), and "it is this joined process's turn" (the parent forks it and sends a
+//! pidfd). End of file is the other side's death.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -25,7 +26,7 @@ pub enum SyncMessage {
     Continue,
     /// Child: fork this joined process now.
     Fork {
-        /// Its slot.
+        /// Slot of the process.
         slot: Slot,
     },
     /// Parent: the process exists; a pidfd is sent along.

@@ -1,8 +1,9 @@
 //! Users and groups by name: `/etc/passwd` and `/etc/group`, read as text.
 //!
-//! Not getpwnam(3): in a statically linked program the C library loads whatever module nsswitch.conf(5) names into a process
-//! that was not made for it, and crashes (measured with `libnss_systemd`). The two files are what container runtimes read as
-//! well; a user from another source is given by number.
+//! Not getpwnam(3): in a statically linked program the C library loads whatever module
+//! nsswitch.conf(5) names into a process that was not made for it, and crashes (measured with
+//! `libnss_systemd`). The two files are what container runtimes read as well; a user from another
+//! source is given by number.
 
 use std::fs;
 

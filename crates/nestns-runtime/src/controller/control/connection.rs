@@ -1,4 +1,5 @@
-//! One client as the controller has him: what he has said and is not looked at yet, what he is still to be told.
+//! One client as the controller sees it: requests that are not looked at yet, and answers that are
+//! still to be sent.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -7,33 +8,35 @@ use super::standing::Standing;
 use nestns_client::journal::event::Caller;
 use nestns_client::protocol::lines::{Line, Lines};
 
-/// How many requests of one client may be under way; the rest waits in his socket.
+/// Number of requests of one client that may be under way; the rest waits in its socket.
 const UNDER_WAY: usize = 256;
 
-/// One of those who are connected.
+/// A connected client.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) socket: OwnedFd,
-    /// Who connected, as the kernel says.
+    /// The caller, as the kernel reports it.
     pub(super) caller: Caller,
-    /// From where, as the kernel says.
+    /// Origin of the connection, as the kernel reports it.
     pub(super) standing: Standing,
-    /// What has been read of requests that are not looked at yet.
+    /// Bytes of requests that have been read and are not looked at yet.
     pub(super) unread: Lines,
     pub(super) descriptors: Vec<OwnedFd>,
     pub(super) outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
-    /// How much of the first entry has been sent.
+    /// Number of bytes of the first entry that have been sent.
     pub(super) sent: usize,
-    /// When it said something last, in a count of its own.
+    /// Time of its last request, in a count of its own.
     pub(super) heard: u64,
     /// Requests that have no final reply yet.
     pub(super) open: usize,
-    /// Whether one of them is not taken up yet. The next one is looked at after that: its answer may be a large one.
+    /// True if a request is not taken up yet. The next one is looked at after that: its answer may
+    /// be a large one.
     pub(super) queued: bool,
 }
 
 impl Client {
-    /// Whether he is listened to: he takes his answers, and has not asked too much at a time.
+    /// True if the client is listened to: it takes its answers, and has not asked too much at a
+    /// time.
     pub(super) fn is_attended_to(&self) -> bool {
         self.outbox.is_empty() && !self.queued && self.open < UNDER_WAY
     }

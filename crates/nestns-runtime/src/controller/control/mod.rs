@@ -1,5 +1,5 @@
-//! The controller's side of the control socket, whose protocol is [`nestns_client::protocol`]: connections, and the rights of
-//! those who connect.
+//! The controller's side of the control socket, whose protocol is [`nestns_client::protocol`]:
+//! connections, and the rights of clients.
 //!
 //! Reading order: `server`, `correspondent`, `standing`.
 

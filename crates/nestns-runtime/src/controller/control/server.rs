@@ -1,8 +1,10 @@
-//! The controller's side of the control socket: who is connected, what they have asked, what they are still to be told.
+//! The controller's side of the control socket: connected clients, their requests, and the answers
+//! still owed to them.
 //!
-//! Nothing here waits, and nothing grows without a bound: a client who does not take his answers, or has enough under way, is
-//! not listened to; one line has a longest length, all that is half read together another one, and where there are too many
-//! clients the one that has been silent longest has to go.
+//! Nothing here waits, and nothing grows without a bound: a client that does not take its answers,
+//! or has enough under way, is not listened to; one line has a longest length, all that is half
+//! read together another one, and where there are too many clients the one that has been silent
+//! longest has to go.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -28,15 +30,15 @@ use nestns_sys::channel::{Channel, Wait};
 use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout::FIRST_FREE;
 
-/// So many clients at a time.
+/// Maximum number of clients.
 const CLIENTS: usize = 128;
 /// All lines that have not come to their end.
 const HALF_READ: usize = 4 * LONGEST;
-/// How much is read of one client before others have their turn.
+/// Number of bytes read of one client before others have their turn.
 const TURN: usize = 64 * 1024;
-/// How long it takes until a connection is tried again for which there was no descriptor.
+/// Time until a connection is tried again for which there was no descriptor.
 const PULSE: Duration = Duration::from_millis(10);
-/// How many connections are taken in one turn.
+/// Number of connections taken in one turn.
 const ACCEPTED: usize = 32;
 
 /// A client, for as long as it is connected; never used again.
@@ -62,24 +64,24 @@ pub(in crate::controller) struct Asked {
     pub(in crate::controller) descriptors: Vec<OwnedFd>,
 }
 
-/// What happened on the socket.
+/// Events on the socket.
 #[derive(Debug)]
 pub(in crate::controller) enum Heard {
     Asked(Asked),
     Closed(ClientId),
 }
 
-/// The socket and everybody on it.
+/// The socket and its clients.
 #[derive(Debug)]
 pub(in crate::controller) struct Server {
     listener: OwnedFd,
-    /// Whether nobody is let in for want of descriptors.
+    /// True if no client is accepted for want of descriptors.
     is_shut: bool,
     clients: BTreeMap<ClientId, Client>,
     next: u32,
     clock: u64,
     heard: Vec<Heard>,
-    /// Where is read to what is heard, from the first time on: one that were made anew would have to be cleared each time, and
+    /// Buffer for reads, from the first read on: a new one would have to be cleared each time, and
     /// after a fork be copied.
     buffer: Vec<u8>,
 }
@@ -97,7 +99,7 @@ impl Server {
         Ok(Self { listener, is_shut: false, clients, next: 0, clock: 0, heard, buffer })
     }
 
-    /// Opens the socket again, in another directory. Who is connected stays so.
+    /// Opens the socket again, in another directory. Connected clients stay connected.
     ///
     /// # Errors
     ///
@@ -111,7 +113,7 @@ impl Server {
         Ok(())
     }
 
-    /// Takes those in who want to connect.
+    /// Takes in the clients that want to connect.
     pub(in crate::controller) fn accept(&mut self, events: &EventLoop) {
         for _ in 0..ACCEPTED {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -119,16 +121,18 @@ impl Server {
                 Ok(number) => descriptor::received(number),
                 Err(Errno::EMFILE | Errno::ENFILE) if self.dismiss_idlest(events) => continue,
                 Err(Errno::EMFILE | Errno::ENFILE) if self.clients.is_empty() => {
-                    // Nobody is there whose leaving would open it again: it is tried anew after a moment.
+                    // There is no client whose leaving would open it again: it is tried anew after
+                    // a moment.
                     std::thread::sleep(PULSE);
                     return;
                 }
                 Err(Errno::EMFILE | Errno::ENFILE) => {
-                    // Until somebody leaves; the socket stays readable, and would be asked again and again.
+                    // Until a client leaves; the socket stays readable, and would be asked again
+                    // and again.
                     self.is_shut = events.change(&self.listener, Token::Control, EpollFlags::empty()).is_ok();
                     return;
                 }
-                // Nobody, or somebody who has left before he was let in.
+                // No client, or one that left before it was accepted.
                 Err(_) => return,
             };
             let Some((caller, standing)) = welcome(&socket) else { continue };
@@ -157,7 +161,7 @@ impl Server {
         }
     }
 
-    /// Hears a client who is ready, or goes on telling him.
+    /// Hears a client that is ready, or goes on sending to it.
     pub(in crate::controller) fn serve(&mut self, number: u32, flags: EpollFlags, events: &EventLoop) {
         let id = ClientId(number);
         if flags.contains(EpollFlags::EPOLLOUT) {
@@ -169,7 +173,7 @@ impl Server {
         }
     }
 
-    /// What has been heard since the last time.
+    /// Takes the events since the last time.
     pub(in crate::controller) fn take_heard(&mut self) -> Vec<Heard> {
         std::mem::take(&mut self.heard)
     }
@@ -191,7 +195,7 @@ impl Server {
         self.push(client, id, reply, descriptors, events);
     }
 
-    /// What a client has asked is taken up: he may go on.
+    /// Marks a request of a client as taken up: the client may go on.
     pub(in crate::controller) fn take_up(&mut self, client: ClientId, events: &EventLoop) {
         if let Some(known) = self.clients.get_mut(&client) {
             known.queued = false;
@@ -209,7 +213,7 @@ impl Server {
         self.flush(client, events);
     }
 
-    /// Tells everybody that this is the end.
+    /// Tells every client that this is the end.
     pub(in crate::controller) fn announce_end(&mut self, events: &EventLoop) {
         let everybody: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in everybody {
@@ -217,14 +221,15 @@ impl Server {
         }
     }
 
-    /// Whether a client has not hung up: what he has asked may have waited for long, while the controller was stopped.
+    /// True if a client has not hung up: its request may have waited for long, while the controller
+    /// was stopped.
     pub(in crate::controller) fn is_there(&self, client: ClientId) -> bool {
         let Some(known) = self.clients.get(&client) else { return false };
         let mut byte = [0];
         recv(known.socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK) != Ok(0)
     }
 
-    /// Whether anybody is connected.
+    /// True if any client is connected.
     pub(in crate::controller) fn is_visited(&self) -> bool {
         !self.clients.is_empty()
     }
@@ -260,7 +265,7 @@ impl Server {
         self.look(id, events);
     }
 
-    /// Looks at what a client has said, as far as he is owed little enough.
+    /// Looks at the requests of a client, as long as few enough answers are owed to it.
     fn look(&mut self, id: ClientId, events: &EventLoop) {
         while let Some(client) = self.clients.get_mut(&id)
             && client.is_attended_to()
@@ -292,7 +297,7 @@ impl Server {
         self.attend(id, events);
     }
 
-    /// Waits for what a client may do next: say more, or take what he is owed.
+    /// Waits for what a client may do next: send more, or take what is owed to it.
     fn attend(&self, id: ClientId, events: &EventLoop) {
         let Some(client) = self.clients.get(&id) else { return };
         let mut flags = EpollFlags::empty();
@@ -325,7 +330,7 @@ impl Server {
         self.attend(id, events);
     }
 
-    /// Hangs up on the client who has nothing under way and has been silent longest.
+    /// Hangs up on the client that has nothing under way and has been silent longest.
     fn dismiss_idlest(&mut self, events: &EventLoop) -> bool {
         let idle = self.clients.iter().filter(|(_, client)| client.open == 0);
         let Some((&id, _)) = idle.min_by_key(|(_, client)| client.heard) else { return false };
@@ -344,7 +349,8 @@ impl Server {
     }
 }
 
-/// A socket in a state directory that can be connected to from the moment on in which it appears there.
+/// A socket in a state directory that can be connected to from the moment on in which it appears
+/// there.
 fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).by(Call::Socket)?;
@@ -356,7 +362,7 @@ fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
     Ok(listener)
 }
 
-/// Who a client is and from where it comes, if it is the controller's own user's, or root's.
+/// The identity and standing of a client, if it is the controller's own user's, or root's.
 fn welcome(socket: &OwnedFd) -> Option<(Caller, Standing)> {
     let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
     let is_welcome = peer.uid() == geteuid().as_raw() || peer.uid() == 0;

@@ -1,5 +1,5 @@
-//! One cgroup of nestns: made, frozen, filled, emptied, removed; and the list of them in the state directory, so that
-//! whoever cleans up after a dead controller finds them.
+//! One cgroup of nestns: made, frozen, filled, emptied, removed; and the list of them in the state
+//! directory, so that a clean-up after a dead controller finds them.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, OpenOptions};
@@ -21,36 +21,36 @@ use nestns_sys::errno::number_of;
 use nestns_sys::fault;
 use nestns_sys::moment::Moment;
 
-/// What the names of all groups begin with.
+/// Prefix of the names of all groups.
 pub(super) const PREFIX: &str = "nestns-";
 /// The list in the state directory.
 const GROUPS: &str = "cgroups";
-/// What stands for the inode of a group that is about to be made.
+/// Placeholder for the inode of a group that is about to be made.
 const UNKNOWN: &str = "?";
-/// How long the last of those who were killed may stay in a group.
+/// Time that the last killed members may stay in a group.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How often it is looked.
+/// Interval between looks.
 const NAP: Duration = Duration::from_millis(2);
 
 /// A cgroup that was made by nestns.
 #[derive(Debug)]
 pub(in crate::controller) struct Group {
     directory: PathBuf,
-    /// Never used again for another group, so that only this one is removed. Where it is not known, nobody has been moved
-    /// into the group yet, and the kernel removes none that has a member.
+    /// Never used again for another group, so that only this one is removed. Where it is not known,
+    /// no process has been moved into the group yet, and the kernel removes none that has a member.
     inode: Option<u64>,
 }
 
 impl Group {
-    /// Makes a group below another one. It is noted in the state directory before it is made, and with its inode after:
-    /// whatever happens in between, whoever cleans up finds it.
+    /// Makes a group below another one. It is noted in the state directory before it is made, and
+    /// with its inode after: whatever happens in between, a clean-up finds it.
     ///
     /// # Errors
     ///
     /// `EEXIST` when there is one of that name, `EACCES` or `EROFS` where none can be made.
     pub(in crate::controller) fn make(above: &Path, name: &str, state: &Directory) -> io::Result<Self> {
         let directory = above.join(format!("{PREFIX}{name}"));
-        // One that is there already is somebody else's, and is not to be noted.
+        // One that is there already is not nestns's, and is not to be noted.
         if std::fs::symlink_metadata(&directory).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -65,7 +65,7 @@ impl Group {
         noted.inspect_err(|_| drop(std::fs::remove_dir(&directory)))
     }
 
-    /// One of which nothing is known but its place.
+    /// A group of which nothing is known but its place.
     pub(super) fn left(directory: PathBuf) -> Self {
         Self { directory, inode: None }
     }
@@ -79,7 +79,7 @@ impl Group {
         note(state, self.inode, &self.directory)
     }
 
-    /// Where it is.
+    /// Directory of the group.
     pub(in crate::controller) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -98,7 +98,7 @@ impl Group {
         })
     }
 
-    /// Whether everything in it is frozen.
+    /// True if everything in the group is frozen.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Group {
         cgroup::is_frozen(&self.directory)
     }
 
-    /// Who is in it.
+    /// Members of the group.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// `EBUSY` when somebody stays.
+    /// `EBUSY` when a process stays.
     pub(in crate::controller) fn dissolve(&self) -> io::Result<()> {
         match std::fs::symlink_metadata(&self.directory) {
             Ok(found) if self.inode.is_none_or(|inode| inode == found.ino()) => {}
@@ -128,7 +128,7 @@ impl Group {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         }
-        // Whoever is still in there shall not be so for ever.
+        // A process that is still in there shall not be frozen for ever.
         let _ = self.freeze(false);
         let end = Moment::now().plus(TIMEOUT);
         loop {
@@ -147,7 +147,8 @@ impl Group {
 ///
 /// # Errors
 ///
-/// `ESRCH` when it has ended, `EACCES` where the caller may not write to a group that is above both.
+/// `ESRCH` when it has ended, `EACCES` where the caller may not write to a group that is above
+/// both.
 pub(in crate::controller) fn admit(group: &Path, pid: Pid) -> io::Result<()> {
     OpenOptions::new().write(true).open(group.join("cgroup.procs"))?.write_all(pid.to_string().as_bytes())
 }
@@ -181,8 +182,8 @@ pub(in crate::controller) fn dissolve_recorded(state: &Directory) -> Result<(), 
     result
 }
 
-/// The groups that the list in a state directory names, each with its inode where that is known: lines of an inode, or `?`,
-/// and a path. What nestns cannot have written names none.
+/// The groups that the list in a state directory names, each with its inode where that is known:
+/// lines of an inode, or `?`, and a path. What nestns cannot have written names none.
 pub fn recorded(list: &[u8]) -> impl DoubleEndedIterator<Item = (Option<u64>, PathBuf)> {
     list.split(|&byte| byte == b'\n').filter_map(|line| {
         let space = line.iter().position(|&byte| byte == b' ')?;
@@ -195,7 +196,7 @@ pub fn recorded(list: &[u8]) -> impl DoubleEndedIterator<Item = (Option<u64>, Pa
     })
 }
 
-/// Whether a name is one that nestns gives.
+/// True if a name is one that nestns gives.
 fn is_ours(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(PREFIX)
 }

@@ -1,10 +1,12 @@
-//! Pausing namespaces: cgroups of version 2, into which everything of a namespace is moved for as long as it is paused.
+//! Pausing namespaces: cgroups of version 2, into which everything of a namespace is moved for as
+//! long as it is paused.
 //!
-//! Not SIGSTOP: a stopped PID 1 leaves the others running (R8). Not the freezer of version 1 either, whose members cannot be
-//! killed: what is frozen here dies by KILL like anything else.
+//! Not SIGSTOP: a stopped PID 1 leaves the others running (R8). Not the freezer of version 1
+//! either, whose members cannot be killed: what is frozen here dies by KILL like anything else.
 //!
-//! A group is frozen before the first member comes, so that each stops as it arrives; who has not come yet may still fork,
-//! and it is looked again until nobody is found outside. The way back is taken while all are frozen, when nobody can fork.
+//! A group is frozen before the first member comes, so that each stops as it arrives; a process
+//! that has not come yet may still fork, and the search is repeated until none is found outside.
+//! The way back is taken while all are frozen, when none can fork.
 
 pub(in crate::controller) mod group;
 pub mod orphans;
@@ -29,12 +31,12 @@ use nestns_sys::pidfd::Pidfd;
 
 pub use group::recorded;
 
-/// How long it is looked for those who are still outside.
+/// Time that is spent on the search for processes that are still outside.
 const GATHERING: Duration = Duration::from_secs(2);
-/// How many groups of one name may be somebody else's.
+/// Number of groups of one name that may belong to others.
 const ATTEMPTS: u32 = 100;
 
-/// What is in the way of a pause.
+/// Obstacle to a pause.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::controller) enum Hindrance {
     #[error("no cgroup v2 is mounted, and only cgroup v2 can freeze processes so that they can still be killed")]
@@ -52,7 +54,7 @@ pub(in crate::controller) enum Hindrance {
 }
 
 impl Hindrance {
-    /// Whether it is this machine that does not allow it.
+    /// True if it is this machine that does not allow it.
     pub(in crate::controller) fn is_machine(&self) -> bool {
         let refused = |source: &io::Error| {
             matches!(number_of(source), Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ENOENT | Errno::EAGAIN)
@@ -71,7 +73,8 @@ struct Paused {
     group: Group,
     tree: Tree,
     subtree: Subtree,
-    /// Where they came from; for everybody else, and where that is gone, the controller's own group.
+    /// Original groups of the members; for the others, and where that group is gone, the
+    /// controller's own.
     origins: HashMap<Pid, PathBuf>,
     home: PathBuf,
 }
@@ -84,7 +87,8 @@ pub(in crate::controller) struct Freezer {
 }
 
 impl Freezer {
-    /// Freezes a namespace with all that is in it; when everything is, [`Freezer::is_frozen`] says so.
+    /// Freezes a namespace with all that is in it; when everything is, [`Freezer::is_frozen`] says
+    /// so.
     ///
     /// # Errors
     ///
@@ -128,11 +132,12 @@ impl Freezer {
         }
     }
 
-    /// Whether everything of a namespace is frozen: those who have come meanwhile, from outside, are fetched first.
+    /// True if everything of a namespace is frozen: those that have come meanwhile, from outside,
+    /// are fetched first.
     ///
     /// # Errors
     ///
-    /// [`Hindrance`] when somebody cannot be fetched.
+    /// [`Hindrance`] when a process cannot be fetched.
     pub(in crate::controller) fn is_frozen(&mut self, index: NamespaceIndex) -> Result<bool, Hindrance> {
         let Some(paused) = self.paused.get_mut(&index) else { return Ok(false) };
         if !paused.group.is_frozen().map_err(Hindrance::Look)? {
@@ -141,7 +146,8 @@ impl Freezer {
         Ok(paused.gather()? == 0)
     }
 
-    /// The first member that is not frozen: one that waits in the kernel for what cannot be interrupted.
+    /// The first member that is not frozen: one that waits in the kernel for what cannot be
+    /// interrupted.
     pub(in crate::controller) fn laggard(&self, index: NamespaceIndex) -> Option<Pid> {
         let members = self.paused.get(&index)?.group.members().ok()?;
         members.iter().find(|&&pid| stat::state(pid) == Some('D')).copied()
@@ -156,7 +162,7 @@ impl Freezer {
         self.paused.values().try_for_each(|paused| paused.group.note(state))
     }
 
-    /// Lets a namespace go on, and everybody return to where he came from.
+    /// Lets a namespace go on, and returns every process to the group that it came from.
     pub(in crate::controller) fn thaw(&mut self, index: NamespaceIndex) {
         if let Some(paused) = self.paused.remove(&index) {
             paused.release();
@@ -165,7 +171,7 @@ impl Freezer {
 }
 
 impl Paused {
-    /// Moves everybody in who is still outside; says how many that were.
+    /// Moves every process in that is still outside; says how many those were.
     fn gather(&mut self) -> Result<usize, Hindrance> {
         let end = Moment::now().plus(GATHERING);
         let mut moved = 0;
@@ -205,7 +211,8 @@ impl Paused {
                 return Err(Hindrance::Move { pid, group: self.group.directory().to_owned(), source });
             }
         }
-        // It may have ended in between, and its number be a stranger's, who has been moved in its place.
+        // It may have ended in between, and its number belong to another process that was moved
+        // instead.
         if pidfd.has_ended() && !self.subtree.holds(pid) {
             let _ = admit(&self.home, pid);
             return Ok(false);
@@ -214,7 +221,7 @@ impl Paused {
         Ok(true)
     }
 
-    /// Moves everybody back and removes the group.
+    /// Moves every process back and removes the group.
     fn release(self) {
         for pid in self.group.members().unwrap_or_default() {
             let origin = self.origins.get(&pid).unwrap_or(&self.home);

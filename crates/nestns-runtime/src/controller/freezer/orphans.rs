@@ -1,8 +1,10 @@
-//! Cgroups of pauses of which no state directory tells any more: found by their names, anywhere in the tree.
+//! Cgroups of pauses of which no state directory tells any more: found by their names, anywhere in
+//! the tree.
 //!
-//! A name is `nestns-NAME-PLACE-PID.NUMBER`, with the controller's PID and a mark of the place of its state, so that what is
-//! of another state root is left to those who use that. One whose controller lives is its to remove; another without a process
-//! in it is nobody's. The kernel removes none that has a member (`cgroups(7)`), so that a mistake costs nothing.
+//! A name is `nestns-NAME-PLACE-PID.NUMBER`, with the controller's PID and a mark of the place of
+//! its state, so that what is of another state root is left to its users. One whose controller
+//! lives is its to remove; another without a process in it has no owner. The kernel removes none
+//! that has a member (`cgroups(7)`), so that a mistake costs nothing.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +18,7 @@ use nestns_observe::cgroup::{self, Tree};
 use nestns_sys::directory;
 use nestns_sys::pidfd::Pidfd;
 
-/// How deep it is looked: cgroups are rarely nested deeper than ten levels.
+/// Depth of the search: cgroups are rarely nested deeper than ten levels.
 const DEEPEST: u32 = 64;
 
 /// A cgroup without a controller.
@@ -24,9 +26,9 @@ const DEEPEST: u32 = 64;
 pub struct Orphan {
     /// The name of the topology that it was made for.
     pub name: String,
-    /// Where it is.
+    /// Directory of the group.
     pub directory: PathBuf,
-    /// How many processes are in it.
+    /// Number of processes in it.
     pub members: usize,
 }
 
@@ -46,7 +48,7 @@ pub(super) fn name(topology: &str, place: &Path, controller: Pid, number: u32) -
     format!("{topology}-{}-{controller}.{number}", mark(place))
 }
 
-/// All of those whose state is, or was, where the caller has his.
+/// All orphans whose state is, or was, in the caller's state root.
 pub fn orphans() -> Vec<Orphan> {
     let mut orphans = Vec::new();
     if let Some(tree) = Tree::find() {
@@ -57,7 +59,7 @@ pub fn orphans() -> Vec<Orphan> {
 }
 
 fn look(directory: &Path, marks: &[String], depth: u32, orphans: &mut Vec<Orphan>) {
-    // What may not be looked into is somebody else's.
+    // A directory that may not be looked into is another user's.
     let names = File::open(directory).map(directory::names);
     for name in names.ok().and_then(Result::ok).unwrap_or_default() {
         let path = directory.join(&name);

@@ -1,8 +1,9 @@
 //! `events.jsonl`: one object a line, written in batches.
 //!
-//! Events are noted in memory and written before the controller waits for the next thing, so that ten thousand namespaces
-//! cost ten thousand lines of text and not as many system calls. Each line has a number, one more than the last: a reader
-//! who has seen a snapshot goes on behind it, and notices when something was rotated away before he came to it.
+//! Events are noted in memory and written before the controller waits for the next thing, so that
+//! ten thousand namespaces cost ten thousand lines of text and not as many system calls. Each line
+//! has a number, one more than the last: a reader that has seen a snapshot goes on behind it, and
+//! notices when something was rotated away before it was read.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -20,11 +21,11 @@ use nestns_client::state_directory::Directory;
 use nestns_sys::errno::number_of;
 use nestns_sys::moment::Moment;
 
-/// From this size on the file is rotated.
+/// Size at which the file is rotated.
 const LARGE: u64 = 8 << 20;
-/// So many bytes are not kept in memory longer than until the next wake-up.
+/// Number of bytes that are not kept in memory longer than until the next wake-up.
 const MANY: usize = 16 * 1024;
-/// How long an event may wait for others while a tree is built.
+/// Time that an event may wait for others while a tree is built.
 const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The writer.
@@ -35,11 +36,11 @@ pub(super) struct EventLog {
     size: u64,
     next: u64,
     buffer: Vec<u8>,
-    /// When the first event of the buffer was noted.
+    /// Time of the first event of the buffer.
     since: Moment,
     trouble: Option<Errno>,
     has_told: bool,
-    /// How many of the next flush, of the files, and nowhere.
+    /// Numbers of events: of the next flush, of the files, and nowhere.
     noted: u64,
     kept: u64,
     lost: u64,
@@ -118,7 +119,8 @@ impl EventLog {
                 self.kept += noted;
             }
             Some(Err(error)) => {
-                // Of what does not fit any more nothing stays, so that no line is torn; the numbers tell of it.
+                // Of what does not fit any more nothing stays, so that no line is torn; the numbers
+                // tell of it.
                 let _ = self.file.as_mut().map(|file| file.set_len(self.size));
                 self.lost += noted;
                 self.fail(&error);
@@ -150,7 +152,7 @@ impl EventLog {
         was_there
     }
 
-    /// What could not be written, in a sentence.
+    /// The write error, in a sentence.
     pub(super) fn problem(&self) -> Option<String> {
         let why = self.why.filter(|_| self.lost > 0)?;
         Some(format!("{} events were lost: {}", self.lost, Why::Unwritten(why)))

@@ -1,4 +1,4 @@
-//! What the controller writes as events, as a client reads it.
+//! Events written by the controller, as a client reads them.
 
 use std::time::SystemTime;
 

@@ -1,11 +1,14 @@
-//! What programs have written, kept: a file a process in `logs/`, bounded, and never in the way of the tree.
+//! Output of programs, kept: a file a process in `logs/`, bounded, and never in the way of the
+//! tree.
 //!
-//! Each arrival of output is one write(2) of whole records to one file; nothing is held back here. A file that has half the
-//! share of a process is renamed to `.1`, in place of the one before, and begun anew. Should all files together still
-//! become larger than the limit, because there are more processes than shares, then what was rotated first goes first.
+//! Each arrival of output is one write(2) of whole records to one file; nothing is held back here.
+//! A file that has half the share of a process is renamed to `.1`, in place of the one before, and
+//! begun anew. Should all files together still become larger than the limit, because there are more
+//! processes than shares, then what was rotated first goes first.
 //!
-//! A log is an aid and no part of the tree: what cannot be written is lost, said once, and stops nothing. Few files are
-//! open at a time, because the controller still forks, and a fork copies every descriptor.
+//! A log is an aid and no part of the tree: what cannot be written is lost, said once, and stops
+//! nothing. Few files are open at a time, because the controller still forks, and a fork copies
+//! every descriptor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -21,31 +24,34 @@ use nestns_client::journal::{LOGS, LogName, ROTATED};
 use nestns_client::state_directory::Directory;
 use nestns_sys::errno::number_of;
 
-/// So many files are open at a time.
+/// Number of files that are open at a time.
 const OPEN: usize = 16;
 /// The smallest share of a process: two files of a record of the longest kind each.
 const SMALLEST_SHARE: u64 = 64 << 10;
-/// So many logs of programs of `exec` are kept; there may be any number of those in a long life.
+/// Number of logs of programs of `exec` that are kept; there may be any number of those in a long
+/// life.
 const EXEC_LOGS: usize = 512;
 
 /// One log.
 #[derive(Debug, Default)]
 struct Log {
-    /// How large the file is, and the one before it.
+    /// Sizes of the file and of the one before it.
     size: u64,
     rotated: u64,
-    /// How many bytes of output are in the two files, and how many came before them.
+    /// Number of bytes of output in the two files, and of those that came before them.
     output: u64,
     output_rotated: u64,
     gone: u64,
-    /// How many bytes could not be written since the last time that it was told in the file, and in all.
+    /// Number of bytes that could not be written since the last time that it was told in the file,
+    /// and in all.
     lost: u64,
     lost_ever: u64,
     why: Option<Errno>,
 }
 
 impl Log {
-    /// What is to be told where the next record goes: what came before this file, and what could not be written.
+    /// Gaps to be told where the next record goes: what came before this file, and what could not
+    /// be written.
     fn gaps(&self) -> impl Iterator<Item = Gap> + use<> {
         let before = self.gone + self.output_rotated;
         let rotated = (self.size == 0 && before > 0).then_some(Gap { bytes: before, why: Why::Rotated });
@@ -53,7 +59,7 @@ impl Log {
         rotated.into_iter().chain(lost)
     }
 
-    /// What could not be written, and is not told in the file.
+    /// Output that could not be written, and is not told in the file.
     fn unmarked(&self) -> Option<Gap> {
         let why = self.why.filter(|_| self.lost > 0)?;
         Some(Gap { bytes: self.lost, why: Why::Unwritten(why) })
@@ -72,18 +78,19 @@ pub(in crate::controller) struct LogStore {
     /// None where it could not be made.
     directory: Option<Directory>,
     logs: BTreeMap<LogName, Log>,
-    /// From this size on a file is rotated.
+    /// Size at which a file is rotated.
     half: u64,
     limit: u64,
     /// The sizes of all files.
     total: u64,
-    /// Whose files were rotated, the first first; one may be there that has been removed since.
+    /// Logs with rotated files, the oldest rotation first; one may be there that has been removed
+    /// since.
     rotated: VecDeque<LogName>,
     exec_records: VecDeque<LogName>,
     /// Files that are open, the last used last.
     open: Vec<(LogName, File)>,
     buffer: Vec<u8>,
-    /// What could not be written, where nobody has been told yet, and whether somebody has.
+    /// The write error, if it has not been told yet; `has_told` is true once one was.
     trouble: Option<Errno>,
     has_told: bool,
 }
@@ -142,12 +149,13 @@ impl LogStore {
         self.evict();
     }
 
-    /// What could not be written, once.
+    /// The write error, once.
     pub(in crate::controller) fn take_trouble(&mut self) -> Option<Errno> {
         self.trouble.take()
     }
 
-    /// Writes and empties the buffer. A record that does not fit any more is taken back, so that none is torn.
+    /// Writes and empties the buffer. A record that does not fit any more is taken back, so that
+    /// none is torn.
     fn write(&mut self, name: LogName, log: &mut Log, buffer: &mut Vec<u8>) {
         if buffer.is_empty() {
             return;
@@ -285,7 +293,7 @@ impl LogStore {
         }
     }
 
-    /// What could not be written, in a sentence.
+    /// The write error, in a sentence.
     pub(in crate::controller) fn problem(&self) -> Option<String> {
         let losing: Vec<&Log> = self.logs.values().filter(|log| log.lost_ever > 0).collect();
         let bytes: u64 = losing.iter().map(|log| log.lost_ever).sum();
@@ -294,12 +302,14 @@ impl LogStore {
         Some(format!("{bytes} bytes of output of {of} were lost: {}", Why::Unwritten(why)))
     }
 
-    /// What could not be written and is not told in a file, because that could not be written either.
+    /// Output that could not be written and is not told in a file, because that could not be
+    /// written either.
     pub(in crate::controller) fn unmarked(&self) -> Vec<(LogName, Gap)> {
         self.logs.iter().filter_map(|(&name, log)| Some((name, log.unmarked()?))).collect()
     }
 
-    /// How many bytes of the output of a process are not kept because they could not be written.
+    /// Number of bytes of the output of a process that are not kept because they could not be
+    /// written.
     pub(in crate::controller) fn lost(&self, name: LogName) -> u64 {
         self.logs.get(&name).map_or(0, |log| log.lost_ever)
     }
@@ -323,7 +333,7 @@ impl LogStore {
         }
     }
 
-    /// What stays takes the room of others, which is told when they do not fit any more.
+    /// A file that stays takes the room of others, which is told when they do not fit any more.
     fn remove(&self, file: &str) {
         let _ = self.directory.as_ref().map(|directory| directory.remove(file));
     }

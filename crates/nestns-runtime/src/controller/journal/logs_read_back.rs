@@ -1,4 +1,4 @@
-//! What the controller writes as logs, as a client reads it.
+//! Logs written by the controller, as a client reads them.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ fn append(store: &mut LogStore, text: &[u8]) {
     store.append(NAME, Stream::Stdout, text, SystemTime::now().into());
 }
 
-/// What was read, and how often something was missing.
+/// The bytes that were read, and how often something was missing.
 fn drain(reader: &mut LogReader) -> (Vec<u8>, u32) {
     let (mut text, mut torn) = (Vec::new(), 0);
     loop {

@@ -1,10 +1,11 @@
-//! What a running topology leaves for others to read: the output of its programs (`logs/`) and what has happened to it
-//! (`events.jsonl`), in its state directory.
+//! Journal of a running topology, for others to read: the output of its programs (`logs/`) and its
+//! events (`events.jsonl`), in its state directory.
 //!
-//! The controller only writes; clients read the files themselves and are told of more by inotify(7), so that none of them
-//! can hold the tree up. Whatever is recorded goes through `Reactor::record`, and a reader
-//! comes to its end when the controller has said that it leaves. Reading order: [`event`], `event_log`, [`event_reader`];
-//! [`record`], `log_store`, [`log_reader`].
+//! The controller only writes; clients read the files themselves and are told of more by
+//! inotify(7), so that none of them can hold the tree up. Whatever is recorded goes through
+//! `Reactor::record`, and a reader comes to its end when the controller has said that it leaves.
+//! Reading order: [`event`], `event_log`, [`event_reader`]; [`record`], `log_store`,
+//! [`log_reader`].
 
 mod event_log;
 #[cfg(test)]
@@ -24,7 +25,8 @@ use nestns_client::journal::{LogName, Stream};
 use nestns_client::state_directory::Directory;
 use nestns_sys::moment::Moment;
 
-/// The log of a process; the command of `run` and those that ask whether a process is ready have none.
+/// The log of a process; the command of `run` and those that ask whether a process is ready have
+/// none.
 pub(super) fn log_name(subject: ProcessKey) -> Option<LogName> {
     let ProcessKey { namespace, slot } = subject;
     match slot {
@@ -43,7 +45,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins it in a state directory. What cannot be made there is told by [`Journal::take_trouble`].
+    /// Begins it in a state directory. What cannot be made there is told by
+    /// [`Journal::take_trouble`].
     pub(super) fn open(directory: &Directory, log_bytes: u64, processes: u32) -> Self {
         Self {
             clock: Clock::default(),
@@ -88,22 +91,22 @@ impl Journal {
         self.events.move_to(directory) || of_logs
     }
 
-    /// What could not be written, a sentence each.
+    /// The write errors, a sentence each.
     pub(super) fn problems(&self) -> impl Iterator<Item = String> + use<> {
         self.logs.problem().into_iter().chain(self.events.problem())
     }
 
-    /// What could not be written and is not told in a file, by the names of the files.
+    /// Output that could not be written and is not told in a file, by the names of the files.
     pub(super) fn unmarked(&self) -> Vec<(LogName, nestns_client::journal::record::Gap)> {
         self.logs.unmarked()
     }
 
-    /// How many bytes of the output of a process could not be written.
+    /// Number of bytes of the output of a process that could not be written.
     pub(super) fn lost(&self, subject: ProcessKey) -> u64 {
         log_name(subject).map_or(0, |name| self.logs.lost(name))
     }
 
-    /// What could not be written, once.
+    /// The write error, once.
     pub(super) fn take_trouble(&mut self) -> Option<Errno> {
         let of_events = self.events.take_trouble();
         self.logs.take_trouble().or(of_events)

@@ -1,10 +1,12 @@
-//! The channels through which reports come: whom each may be about, and what becomes of everything else.
+//! The channels through which reports come: the processes that each may be about, and the treatment
+//! of everything else.
 //!
-//! A program may have taken the channel of its own namespace, and may say there what it likes: about that namespace and what
-//! is inside it, and nothing else. No other namespace waits for what it has sent, because each has its own channel, of which
-//! a bounded number of messages is read in one turn. Through the channel that is inherited where no program is declared,
-//! nothing is believed after the release that was not sent by the PID 1 which it concerns, as the kernel numbers it; and it
-//! is given up when too much else comes through it.
+//! A program may have taken the channel of its own namespace, and may say there what it likes:
+//! about that namespace and what is inside it, and nothing else. No other namespace waits for what
+//! it has sent, because each has its own channel, of which a bounded number of messages is read in
+//! one turn. Through the channel that is inherited where no program is declared, nothing is
+//! believed after the release that was not sent by the PID 1 which it concerns, as the kernel
+//! numbers it; and it is given up when too much else comes through it.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,17 +26,17 @@ use nestns_sys::descriptor;
 use nestns_sys::descriptor_layout::{FIRST_FREE, REPORTS};
 use nestns_sys::moment::Moment;
 
-/// How many messages of one channel are read before others have their turn.
+/// Number of messages of one channel that are read before others have their turn.
 pub(super) const TURN: usize = 16;
-/// How many are read of one whose senders have ended: more than it can hold.
+/// Number of messages that are read of a channel whose senders have ended: more than it can hold.
 const REST: usize = 4096;
 /// The time that reports wait for descriptors to become free, and the pause between two attempts.
 const ROOM_PATIENCE: Duration = Duration::from_secs(2);
 const ROOM_PAUSE: Duration = Duration::from_micros(200);
-/// After so many refused reports the inherited channel is given up.
+/// Number of refused reports after which the inherited channel is given up.
 const ABUSE: u32 = 256;
 
-/// Whom a channel may be about.
+/// Processes that a channel may be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Everything, until the release; from then on it depends on the sender.
@@ -101,18 +103,19 @@ struct Channel {
     has_launched: bool,
 }
 
-/// All of them.
+/// Channels of reports.
 #[derive(Debug)]
 pub(super) struct Channels {
     /// The channel that is inherited.
     inherited: OwnedFd,
     all: Vec<Option<Channel>>,
     free: Vec<u32>,
-    /// By the PID 1 or the process that a channel belongs to: one channel each.
+    /// Channels by the PID 1 or the process that each belongs to: one channel each.
     places: BTreeMap<ProcessKey, u32>,
-    /// How many reports were refused, by the namespace that is to blame; `None` is a sender of no known one.
+    /// Number of refused reports, by the namespace that is to blame; `None` is a sender of no known
+    /// one.
     refused: BTreeMap<Option<NamespaceIndex>, u32>,
-    /// How many of them came through the inherited channel.
+    /// Number of those that came through the inherited channel.
     abuse: u32,
     /// The number of programs that may begin to start at once.
     room: usize,
@@ -135,7 +138,7 @@ impl Channels {
         }
     }
 
-    /// Where the channels of a PID 1 and of all inside are, or that of a process: the innermost first.
+    /// The channels of a PID 1 and of all inside, or that of a process: the innermost first.
     fn about(&self, plan: &Plan, subject: ProcessKey) -> Vec<u32> {
         if !subject.is_init() {
             return self.places.get(&subject).copied().into_iter().collect();
@@ -163,8 +166,9 @@ impl Channels {
         }
     }
 
-    /// Closes the inherited channel, so that nothing more comes through it, and inherits another one to what is forked from
-    /// here on. The PID 1s of namespaces that are empty by the plan report nothing more.
+    /// Closes the inherited channel, so that nothing more comes through it, and inherits another
+    /// one to what is forked from here on. The PID 1s of namespaces that are empty by the plan
+    /// report nothing more.
     fn give_up_inherited(&mut self, events: &EventLoop) {
         let Ok((end, sender)) = report::channel() else { return };
         let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
@@ -186,7 +190,8 @@ impl Channels {
 }
 
 impl Reactor<'_> {
-    /// A process reports through a channel of its own from now on. One that it had before is closed.
+    /// A process reports through a channel of its own from now on. One that it had before is
+    /// closed.
     pub(super) fn open_channel(&mut self, subject: ProcessKey, end: OwnedFd) {
         let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).forks_its_members();
         let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
@@ -212,7 +217,8 @@ impl Reactor<'_> {
         self.channels.all[place as usize] = Some(Channel { end, scope, has_launched: false });
     }
 
-    /// Takes in what has come through the inherited channel: all of it, as long as no program runs that could send more.
+    /// Takes in what has come through the inherited channel: all of it, as long as no program runs
+    /// that could send more.
     pub(in crate::controller) fn drain_inherited(&mut self) {
         let most = if self.tree.roster.is_released() { TURN } else { usize::MAX };
         for _ in 0..most {
@@ -227,7 +233,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Takes in everything that has been reported by now, the innermost first: whoever is around it has only noticed.
+    /// Takes in everything that has been reported by now, the innermost first: a PID 1 around it
+    /// has only noticed.
     pub(in crate::controller) fn drain_reports(&mut self) {
         let places: Vec<u32> = self.channels.places.values().rev().copied().collect();
         for place in places {
@@ -236,8 +243,8 @@ impl Reactor<'_> {
         self.drain_inherited();
     }
 
-    /// Takes in what a process has said that has ended, and of a PID 1 what everything inside has said, and lets go of their
-    /// channels: whoever else may hold them speaks for nobody any more.
+    /// Takes in the reports of a process that has ended, and of a PID 1 those of everything inside,
+    /// and lets go of their channels: another process that may hold them speaks for none any more.
     pub(in crate::controller) fn drain_ended(&mut self, subject: ProcessKey) {
         for place in self.channels.about(&self.tree.plan, subject) {
             self.listen(place, REST);
@@ -282,9 +289,10 @@ impl Reactor<'_> {
         }
     }
 
-    /// True if there are descriptors for a program that begins to start: with each report of that come three, and one of them
-    /// stays until the program runs. What cannot be taken in yet stays in its channel. Programs that do not come to run, stopped
-    /// or traced on their way, hold up the others for a moment only.
+    /// True if there are descriptors for a program that begins to start: with each report of that
+    /// come three, and one of them stays until the program runs. What cannot be taken in yet stays
+    /// in its channel. Programs that do not come to run, stopped or traced on their way, hold up
+    /// the others for a moment only.
     fn has_room(&mut self) -> bool {
         if self.streams.outcomes() < self.channels.room {
             self.channels.full_since = None;
@@ -300,8 +308,8 @@ impl Reactor<'_> {
         has_room || since.plus(ROOM_PATIENCE) <= now
     }
 
-    /// Takes in first what says where a process belongs that is moved into a namespace which has just come again: its PID 1
-    /// reports through another channel.
+    /// Takes in first what says where a process belongs that is moved into a namespace which has
+    /// just come again: its PID 1 reports through another channel.
     pub(super) fn prepare_for(&mut self, scope: Scope, report: &Report) {
         if let Report::Channel { subject } = *report
             && scope == Scope::Inherited
@@ -327,7 +335,7 @@ impl Reactor<'_> {
             Scope::Inherited => self.tree.home_of(sender),
         };
         if blamed.is_none() && scope == Scope::Inherited {
-            // It has ended, and may have been what is created: nobody is to blame.
+            // The process has ended, and may have been what is created: no process is to blame.
             self.channels.count_abuse(self.tree.roster.is_released(), &self.events);
             return;
         }

@@ -1,7 +1,9 @@
-//! The reactor's part of the control socket: what can be answered at once, and what waits for the supervisor.
+//! The reactor's part of the control socket: what can be answered at once, and what waits for the
+//! supervisor.
 //!
-//! The reactor waits in the middle of a creation too, where nothing of the tree may be changed: a question about the state is
-//! answered, a stop is noted, everything else is kept until the tree stands.
+//! The reactor waits in the middle of a creation too, where nothing of the tree may be changed: a
+//! question about the state is answered, a stop is noted, everything else is kept until the tree
+//! stands.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
@@ -18,10 +20,10 @@ use nestns_client::documents::Timeline;
 use nestns_client::protocol::message::{Force, Reply, Request, RequestError};
 use nestns_sys::moment::Moment;
 
-/// How long clients have to read the last of the logs and events, when the topology has ended.
+/// Time that clients have to read the last of the logs and events, when the topology has ended.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// Everybody on the control socket, and what they are told about.
+/// Clients on the control socket, and what they are told about.
 #[derive(Debug)]
 pub(in crate::controller) struct Clients<'a> {
     pub(in crate::controller) server: Server,
@@ -36,8 +38,8 @@ impl<'a> Clients<'a> {
 }
 
 impl Reactor<'_> {
-    /// Tells everybody that this is the end, and gives those who read the files of the state directory a moment to come to
-    /// their end: whoever hangs up has done so.
+    /// Tells every client that this is the end, and gives those that read the files of the state
+    /// directory a moment to come to their end: a client that hangs up has done so.
     pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
         for asker in std::mem::take(&mut self.tree.stop_waiters) {
             let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
@@ -61,7 +63,8 @@ impl Reactor<'_> {
 
     /// Answers a request with descriptors.
     pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
-        // Whoever has an answer finds in the events what it is about, and in the truth what it tells to be so.
+        // A client that has an answer finds in the events what it is about, and in the truth what
+        // it tells to be so.
         self.console.journal.flush();
         if reply.tells_of_the_tree() {
             self.truth.flush(&self.tree);
@@ -69,8 +72,8 @@ impl Reactor<'_> {
         self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
     }
 
-    /// Takes in what clients have said; an answer may be what somebody has waited for to say more. Returns whether there is
-    /// something new for the supervisor.
+    /// Takes in what clients have said; an answer may be what a client has waited for to say more.
+    /// Returns whether there is something new for the supervisor.
     pub(super) fn hear_clients(&mut self) -> bool {
         let known = self.tree.pending.len();
         loop {
@@ -93,7 +96,7 @@ impl Reactor<'_> {
     fn on_asked(&mut self, heard: Asked) {
         let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
         if self.tree.life == Life::Gone {
-            // He has come when everything was over.
+            // The client has come when everything was over.
             self.reply(asker, Reply::RequestError(RequestError::TopologyEnded));
             self.clients.server.take_up(asker.client, &self.events);
             return;

@@ -1,4 +1,5 @@
-//! What is shown and kept: the event sink, standard output, the journal, and the terminal of the one process that has one.
+//! Output that is shown and kept: the event sink, standard output, the journal, and the terminal of
+//! the one process that has one.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use nestns_client::journal::record;
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
 
-/// All of it.
+/// Everything that is shown and kept.
 pub(in crate::controller) struct Console<'a> {
     pub(in crate::controller) event_sink: &'a mut dyn EventSink,
     pub(in crate::controller) journal: Journal,
@@ -85,12 +86,13 @@ impl Console<'_> {
         if self.output.is_closed()
             && let Some(subject) = self.terminal
         {
-            // A prompt is no line, and whoever attaches wants to see it.
+            // A prompt is no line, and a client that attaches wants to see it.
             self.journal.log(subject, Stream::Stdout, bytes);
         }
     }
 
-    /// Ctrl-Z: stops as any job does. SIGTSTP itself is blocked, so that the terminal can be given back first.
+    /// Ctrl-Z: stops as any job does. SIGTSTP itself is blocked, so that the terminal can be given
+    /// back first.
     pub(super) fn suspend(&mut self) {
         if let Some(relay) = &mut self.relay {
             relay.release(self.saved, &self.events);
@@ -106,8 +108,8 @@ impl Console<'_> {
         }
     }
 
-    /// Writes the events that were noted. As long as the tree is built they may wait a little for others; then this says
-    /// how long.
+    /// Writes the events that were noted. As long as the tree is built they may wait a little for
+    /// others; then this says how long.
     pub(super) fn write_events(&mut self, life: Life) -> Option<Duration> {
         let due = if life == Life::Creating {
             self.journal.flush_if_due()

@@ -11,7 +11,7 @@ use nix::unistd::isatty;
 use crate::controller::event_loop::{EventLoop, Token};
 use crate::engine::plan::ProcessKey;
 
-/// All of them, by the numbers of their sessions.
+/// Terminals, by the numbers of their sessions.
 #[derive(Debug, Default)]
 pub(super) struct ExecTerminals(pub(super) BTreeMap<u32, (ProcessKey, OwnedFd)>);
 

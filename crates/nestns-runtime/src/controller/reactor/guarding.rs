@@ -1,4 +1,5 @@
-//! The reactor as a keeper's wait hook: waiting for a creation without missing anything else, and the guardian's part in it.
+//! The reactor as a keeper's wait hook: waiting for a creation without missing anything else, and
+//! the guardian's part in it.
 
 use std::os::fd::BorrowedFd;
 
@@ -62,8 +63,9 @@ impl<'a> Guarding<'a> {
         }
     }
 
-    /// The roots first and the lock last: whoever has the lock removes what tells of the roots, and must know them all. Until
-    /// then the guardian goes by what the state directory tells, and takes its lock only when nobody has it any more.
+    /// The roots first and the lock last: the holder of the lock removes what tells of the roots,
+    /// and must know them all. Until then the guardian goes by what the state directory tells, and
+    /// takes its lock only when it has no holder any more.
     fn start(&mut self) -> Result<(), CallError> {
         let directory = self.remains.directory();
         self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: &directory, name: Name::Taken })?;
@@ -71,7 +73,7 @@ impl<'a> Guarding<'a> {
         for &root in &self.roots {
             match Pidfd::open(root).by(Call::PidfdOpen) {
                 Ok(pidfd) => self.guardian.guard(&pidfd)?,
-                // It has ended, and nobody has reaped it yet: there is nothing to guard.
+                // The process has ended, and is not reaped yet: there is nothing to guard.
                 Err(CallError { errno: Errno::ESRCH, .. }) => {}
                 Err(cause) => return Err(cause),
             }

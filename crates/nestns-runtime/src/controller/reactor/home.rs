@@ -1,8 +1,10 @@
-//! The state directory while the tree runs: watched, and put back when somebody has removed it or something in it.
+//! The state directory while the tree runs: watched, and put back when it or something in it was
+//! removed.
 //!
-//! A login manager empties the runtime directory of a user at the last log-out, a cleaner removes files that are old, and a
-//! person may remove what looks left over. The tree goes on; what was written is lost, which is told, and what clients need is
-//! made again. It is waited a moment first: whoever removes a directory removes what is in it one by one.
+//! A login manager empties the runtime directory of a user at the last log-out, a cleaner removes
+//! files that are old, and a user may remove what looks left over. The tree goes on; what was
+//! written is lost, which is told, and what clients need is made again. It is waited a moment
+//! first: the removal of a directory removes what is in it one by one.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -21,22 +23,23 @@ use nestns_client::state_directory::{CONTROL, Directory, StateError, TOPOLOGY, T
 use nestns_sys::call::Call;
 use nestns_sys::moment::Moment;
 
-/// How long whoever removes something is given to come to an end.
+/// Time that a removal by others is given to come to an end.
 const MOMENT: Duration = Duration::from_millis(30);
-/// How long a tree lives before it is watched: to end a watch costs the kernel some ten milliseconds (R63), which what lives as
-/// long as a short command is not to pay.
+/// Time that a tree lives before its directory is watched: to end a watch costs the kernel some ten
+/// milliseconds (R63), which a tree as short-lived as a command is not to pay.
 const FIRST: Duration = Duration::from_secs(1);
-/// How often it is tried again to make what could not be made, and looked where nothing can be watched.
+/// Interval at which failed repairs are tried again, and at which is looked where nothing can be
+/// watched.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// What is known of the directory.
+/// State of the directory, as far as it is known.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct Home {
     /// None where it cannot be watched: then it is looked now and again.
     watch: Option<Watch>,
     /// The expanded topology, which stays readable when it has no name any more.
     topology: Option<File>,
-    /// When it is to be looked at next.
+    /// Moment of the next look.
     due: Option<Moment>,
     /// True if what the controller says goes into a file there.
     has_log: bool,
@@ -68,7 +71,7 @@ impl Home {
         }
     }
 
-    /// From now on what the controller says goes into a file there.
+    /// Notes that from now on what the controller says goes into a file there.
     pub(in crate::controller) fn has_log(&mut self) {
         self.has_log = true;
     }
@@ -121,7 +124,7 @@ impl Reactor<'_> {
         let is_missing = |name: &str| directory.lacks(name);
         let mut is_news = restored != Restored::NotNeeded;
         if is_news {
-            // Whoever removes what is left in the end has to hold the new one.
+            // The guardian, which removes what is left in the end, has to hold the new one.
             if let Err(cause) = self.guarding.guardian.entrust(self.remains) {
                 let _ = self.guarding.replace(self.console.event_sink, Loss::of(cause));
             }
@@ -167,7 +170,7 @@ impl Reactor<'_> {
     }
 }
 
-/// All of a file that may have no name any more.
+/// Content of a file that may have no name any more.
 fn whole(file: &File) -> Vec<u8> {
     let mut text = Vec::new();
     let mut rest = Positioned { file, offset: 0 };

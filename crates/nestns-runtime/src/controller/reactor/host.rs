@@ -40,7 +40,7 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::Signal;
 
-/// So many lines of a process that has failed are shown.
+/// Number of lines that are shown of a process that has failed.
 const SHOWN: usize = 10;
 
 /// The controller's place outside of all namespaces.
@@ -56,7 +56,8 @@ impl<'a> Host<'a> {
         Self { reactor, children, gate, standpoint: OnceCell::new() }
     }
 
-    /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one whose identity is confirmed.
+    /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one
+    /// whose identity is confirmed.
     fn find(&self, subject: ProcessKey) -> nix::Result<Pidfd> {
         match self.children.find(subject) {
             Some(child) => Pidfd::open(child.pid),
@@ -180,7 +181,8 @@ impl Edge for Host<'_> {
     }
 
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
-        // Where those stand that the keeper moves in is found out once: neither it nor its helpers ever stand elsewhere.
+        // Where those stand that the keeper moves in is found out once: neither it nor its helpers
+        // ever stand elsewhere.
         let standpoint = if let Some(known) = self.standpoint.get() {
             known
         } else {
@@ -260,12 +262,13 @@ impl Edge for Host<'_> {
     }
 
     fn forget_ended_roots(&mut self) {
-        // A guardian that has been killed is replaced when it is reaped, and told of the living only.
+        // A guardian that has been killed is replaced when it is reaped, and told of the living
+        // only.
         let _ = self.reactor.guarding.guardian.forget_the_dead();
     }
 }
 
-/// What /proc says.
+/// The kernel's facts, from /proc.
 struct ProcFs;
 
 impl Kernel for ProcFs {
@@ -274,7 +277,8 @@ impl Kernel for ProcFs {
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {
-        // The descriptor first, then the start time: what the number means cannot change in between any more.
+        // The descriptor first, then the start time: what the number means cannot change in between
+        // any more.
         let pidfd = Pidfd::open(pid)?;
         if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
     }

@@ -1,12 +1,13 @@
-//! What a program inside the tree is answered on the control socket: it may look at its own namespace and at what is inside
-//! that one, and at nothing else; it changes nothing.
+//! Answers to a program inside the tree on the control socket: it may look at its own namespace and
+//! at what is inside that one, and at nothing else; it changes nothing.
 
 use super::Reactor;
 use super::portrait::{self, Portrait};
 use nestns_client::protocol::message::{Reply, Request, RequestError, Snapshot, Status};
 
 impl Reactor<'_> {
-    /// Answers a client that is inside. Its PID namespace and those around it are given, the innermost first.
+    /// Answers a client that is inside. Its PID namespace and those around it are given, the
+    /// innermost first.
     pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, RequestError> {
         let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(RequestError::Elsewhere)?;
         let path = self.tree.plan.namespace(home).path.clone();

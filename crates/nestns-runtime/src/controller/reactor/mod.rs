@@ -1,7 +1,8 @@
-//! What the controller sees and hears while it waits: signals, reports, output, the terminal, time.
+//! Everything that the controller sees and hears while it waits: signals, reports, output, the
+//! terminal, time.
 //!
-//! The reactor takes note; it forks nothing and reaps nothing, because it is also what a [`Children`](crate::engine::children)
-//! waits with in the middle of a creation.
+//! The reactor takes note; it forks nothing and reaps nothing, because it is also what a
+//! [`Children`](crate::engine::children) waits with in the middle of a creation.
 
 mod channels;
 mod clients;
@@ -49,9 +50,9 @@ use nestns_sys::descriptor_layout::{self, SIGNALS};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// From so many outstanding reports on they are taken in together.
+/// Number of outstanding reports from which on they are taken in together.
 const MANY: usize = 100;
-/// How long they are let pile up.
+/// Time that reports are let pile up.
 const NAP: Duration = Duration::from_millis(1);
 
 use clients::Clients;
@@ -75,7 +76,7 @@ pub(super) struct Reactor<'a> {
     channels: channels::Channels,
     /// SIGCHLD has come.
     pub(super) child_ended: bool,
-    /// When `--timeout` is over.
+    /// Moment at which `--timeout` is over.
     pub(super) limit: Option<Moment>,
     /// The signals that the caller ignores, as nohup(1) does with HUP.
     pub(super) ignored: Vec<i32>,
@@ -90,7 +91,7 @@ pub(super) struct Reactor<'a> {
     sync_channel_ready: Option<usize>,
 }
 
-/// What a reactor is made of.
+/// Components of a reactor.
 pub(super) struct Parts<'a> {
     pub(super) plan: Plan,
     pub(super) event_sink: &'a mut dyn EventSink,
@@ -193,7 +194,7 @@ impl<'a> Reactor<'a> {
             relay.remind(&self.events);
         }
         if self.console.output.is_lost() && self.tree.stop.is_none() {
-            // A write has failed, as on a full disk, where nobody hangs up.
+            // A write has failed, as on a full disk, where no reader hangs up.
             self.tree.request_stop(Cause::OutputClosed);
         }
         if self.limit.is_some_and(|limit| limit <= Moment::now()) {
@@ -204,8 +205,8 @@ impl<'a> Reactor<'a> {
 
     /// Waits as [`Reactor::pump`] does, while a tree is built.
     ///
-    /// As long as much is outstanding it naps first: every report would else wake the controller at once, and ten thousand
-    /// times that costs as much as a third of the build.
+    /// As long as much is outstanding it naps first: every report would else wake the controller at
+    /// once, and ten thousand times that costs as much as a third of the build.
     pub(super) fn pump_reports(&mut self) {
         if self.tree.roster.outstanding() > MANY {
             std::thread::sleep(NAP);
@@ -257,8 +258,9 @@ impl<'a> Reactor<'a> {
         let Delivered { signal, by_kernel, .. } = delivered;
         match signal {
             libc::SIGCHLD => self.child_ended = true,
-            // nohup(1) means every HUP. A shell that ignores INT for a job in the background means the terminal's
-            // Ctrl-C, which is for others; somebody who sends one to this very process means it.
+            // nohup(1) means every HUP. A shell that ignores INT for a job in the background means
+            // the terminal's Ctrl-C, which is for others; a sender of one to this very process
+            // means it.
             libc::SIGHUP if self.ignored.contains(&signal) => {}
             libc::SIGINT | libc::SIGQUIT if by_kernel && self.ignored.contains(&signal) => {}
             _ if self.keeps_for_command(delivered) => {}

@@ -1,5 +1,5 @@
-//! The topology as clients are told of it: in a few numbers, as a whole, or one thing of it; and what has gone wrong without
-//! ending it.
+//! The topology as clients are told of it: in a few numbers, as a whole, or one thing of it; and
+//! what has gone wrong without ending it.
 
 use std::time::SystemTime;
 
@@ -18,16 +18,16 @@ use nestns_client::journal::record::{Gap, Why};
 use nestns_client::protocol::message::{Kind, RequestError, Snapshot, Status};
 use nestns_observe::{boot, namespaces};
 
-/// What is not known by anybody else.
+/// Troubles that no other component knows.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
-    /// What became of the state directory.
+    /// Trouble with the state directory.
     pub(super) home: Option<String>,
     /// Processes whose output could not be taken over.
     pub(super) unheard: Vec<String>,
 }
 
-/// What a client is told from.
+/// Sources of the answers to clients.
 pub(super) struct Portrait<'a> {
     tree: &'a Tree,
     journal: &'a Journal,
@@ -53,7 +53,7 @@ impl<'a> Portrait<'a> {
         }
     }
 
-    /// Where the tree is in its life, and whether all of it is ready.
+    /// Life-cycle state of the tree, as a word; `ready` if all of it is.
     fn word(&self) -> &'static str {
         match self.tree.life {
             Life::Created | Life::Running if self.tree.roster.is_all_paused() => "paused",
@@ -62,7 +62,7 @@ impl<'a> Portrait<'a> {
         }
     }
 
-    /// What was declared of one thing.
+    /// Declaration of one thing.
     pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, RequestError> {
         let files: Vec<String> = self.origin.files.iter().map(|file| self.absolute(file)).collect();
         let directory = self.remains.directory();
@@ -134,7 +134,7 @@ impl<'a> Portrait<'a> {
         problems
     }
 
-    /// All of it, `events` being the number of the next event.
+    /// Snapshot of the tree, `events` being the number of the next event.
     fn snapshot(&self, events: u64) -> Snapshot {
         let Tree { roster, exec_records, .. } = self.tree;
         Snapshot {
@@ -149,7 +149,7 @@ impl<'a> Portrait<'a> {
     }
 }
 
-/// All of the topology, as it is at this moment.
+/// Snapshot of the topology, as it is at this moment.
 pub(super) fn snapshot(reactor: &mut Reactor<'_>) -> Snapshot {
     let events = reactor.console.journal.next_event();
     reactor.tree.exec_records.read();

@@ -1,4 +1,4 @@
-//! What programs write, and the terminal of the one that has one: heard, kept in the journal, shown.
+//! Output of programs, and the terminal of the one that has one: heard, kept in the journal, shown.
 
 use super::Reactor;
 use crate::controller::event_sink::Note;
@@ -10,7 +10,8 @@ use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 
 impl Reactor<'_> {
-    /// Takes in what programs have written by now, though nobody may want to hear it yet, for a bounded time.
+    /// Takes in the output of programs so far, even if there is no reader for it yet, for a bounded
+    /// time.
     pub(in crate::controller) fn drain_programs(&mut self, until: Moment) {
         loop {
             let ready = self.events.programs();
@@ -50,8 +51,9 @@ impl Reactor<'_> {
         self.tree.incidents.push_back(Incident::Refused(subject));
     }
 
-    /// Something has ended. Whatever it has done before comes first, in whichever order the descriptors are read: that it
-    /// has become its program, and where a PID 1 takes others along, that those have.
+    /// Something has ended. Whatever it has done before comes first, in whichever order the
+    /// descriptors are read: that it has become its program, and where a PID 1 takes others along,
+    /// that those have.
     pub(in crate::controller) fn note_ended(&mut self, subject: ProcessKey, ending: Ending, at: Moment) {
         if subject.is_init() {
             let inside = subject.namespace..subject.namespace + self.tree.plan.subtree(subject.namespace);

@@ -1,4 +1,4 @@
-//! What processes say about their readiness: lines of their output, their pipes, their sockets.
+//! Messages of processes about their readiness: lines of their output, their pipes, their sockets.
 
 use super::Reactor;
 use crate::controller::event_sink::Note;
@@ -6,7 +6,7 @@ use crate::controller::readiness::Heard;
 use crate::controller::tree::Incident;
 
 impl Reactor<'_> {
-    /// Somebody says that a process is ready.
+    /// Takes in a message that a process is ready.
     pub(super) fn on_voice(&mut self, place: u32) {
         for Heard { subject, sender } in self.listeners.listen(place, &self.events) {
             if sender.is_none_or(|sender| self.tree.speaks_for(subject, sender)) {

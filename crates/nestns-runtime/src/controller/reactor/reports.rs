@@ -1,4 +1,4 @@
-//! What the processes of the tree report, taken into the roster.
+//! Reports of the processes of the tree, taken into the roster.
 
 use std::os::fd::OwnedFd;
 
@@ -22,7 +22,8 @@ use nestns_client::journal::event::{Event, Stage as Halt};
 use nestns_sys::descriptor::{is_pipe, is_socket};
 use nestns_sys::moment::Moment;
 
-/// How often a process that hides for a moment is looked at again, and how long that is.
+/// Number of times that a process that hides for a moment is looked at again, and the time in
+/// between.
 const HIDDEN: usize = 20;
 const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
 
@@ -76,7 +77,8 @@ impl Reactor<'_> {
                 Report::Asked { subject, signal, at } => self.on_asked_to_end(subject, signal, at),
                 Report::Killed { subject, at } => self.on_killed(subject, at),
                 Report::Ended { subject, ending, at } => {
-                    // What it has said itself, and of a PID 1 what everything inside has, was said before.
+                    // What it has said itself, and of a PID 1 what everything inside has, was said
+                    // before.
                     self.drain_ended(subject);
                     self.note_ended(subject, ending, at);
                 }
@@ -87,7 +89,8 @@ impl Reactor<'_> {
 
     fn on_asked_to_end(&mut self, subject: ProcessKey, signal: i32, at: Moment) {
         self.tree.doubt_deafness(subject, signal);
-        // Once in a life: a program that takes the place of its PID 1 could else fill the log of events.
+        // Once in a life: a program that takes the place of its PID 1 could else fill the log of
+        // events.
         if let Some(record) = self.tree.roster.get_mut(subject)
             && record.stop_record.asked.replace((signal, at)).is_none()
         {
@@ -121,7 +124,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Notes that a process is about to start; says whether it may be. Once in a life of it, because descriptors come along.
+    /// Notes that a process is about to start; says whether it may be. Once in a life of it,
+    /// because descriptors come along.
     fn begins_to_start(&mut self, subject: ProcessKey) -> bool {
         if subject.is_from_outside() {
             let is_first = self.channels.launch(subject);
@@ -134,8 +138,8 @@ impl Reactor<'_> {
         self.tree.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
     }
 
-    /// A process is about to become its program; `expected` says which of standard output, standard error and a descriptor to
-    /// be ready on come behind the one that tells how exec went.
+    /// A process is about to become its program; `expected` says which of standard output, standard
+    /// error and a descriptor to be ready on come behind the one that tells how exec went.
     fn starting(&mut self, subject: ProcessKey, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
         self.tree.exec_records.read();
         let path = self.tree.path(subject);
@@ -149,7 +153,7 @@ impl Reactor<'_> {
             self.streams.add_outcome(subject, fd, &self.events);
         }
         for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
-            // Anything but a pipe could not be read without waiting for somebody.
+            // Anything but a pipe could not be read without waiting for another process.
             if captured && let Some(fd) = descriptors.next().filter(is_pipe) {
                 self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
             }

@@ -1,4 +1,5 @@
-//! The reports that a sender may make, by the channel that they come through and by what the kernel knows of the sender.
+//! The reports that a sender may make, by the channel that they come through and by what the kernel
+//! knows of the sender.
 
 use nix::unistd::Pid;
 
@@ -52,8 +53,8 @@ impl Tree {
         namespace < self.plan.counts().namespaces && self.plan.namespace(namespace).has_slot(slot)
     }
 
-    /// True if the sender of a report through the inherited channel is the PID 1 that it is about, or one around it; or the
-    /// controller's own child.
+    /// True if the sender of a report through the inherited channel is the PID 1 that it is about,
+    /// or one around it; or the controller's own child.
     fn is_believed(&self, sender: Pid, report: &Report) -> bool {
         let is_init_of = |index| self.roster.get(ProcessKey::init(index)).and_then(Record::pid) == Some(sender);
         match report {
@@ -61,8 +62,9 @@ impl Tree {
                 let known = self.exec_records.get(*subject).and_then(|exec| exec.pid);
                 known.is_none_or(|known| known == sender) && reap::is_child(sender)
             }
-            // It has no channel of its own before it is in the namespace. What forks it, in a tree of an ordinary user, is
-            // reaped before its report is read, and known by there being nothing forked yet.
+            // It has no channel of its own before it is in the namespace. What forks it, in a tree
+            // of an ordinary user, is reaped before its report is read, and known by there being
+            // nothing forked yet.
             Report::Failed(failure) if failure.subject.exec_number().is_some() => {
                 let known = self.exec_records.get(failure.subject).map(|exec| exec.pid);
                 known.is_some_and(|known| known.is_none_or(|known| known == sender))
@@ -84,7 +86,8 @@ impl Tree {
                 }
                 false
             }
-            // A helper that has failed is reaped before its report is read: it is believed about what is being created.
+            // A helper that has failed is reaped before its report is read: it is believed about
+            // what is being created.
             Report::Failed(failure) => {
                 let is_awaited = self.raising.is_some_and(|part| part.contains(&self.plan, failure.subject));
                 is_awaited || (failure.subject.is_init() && is_init_of(failure.subject.namespace))
@@ -93,8 +96,8 @@ impl Tree {
         }
     }
 
-    /// True if a process may be the one that is awaited: its keeper has forked it, as deep as the plan has it, and it is PID 1 or
-    /// in the namespace that the kernel is known to have there.
+    /// True if a process may be the one that is awaited: its keeper has forked it, as deep as the
+    /// plan has it, and it is PID 1 or in the namespace that the kernel is known to have there.
     fn is_newborn(&self, subject: ProcessKey, sender: Pid) -> bool {
         let namespace = self.plan.namespace(subject.namespace);
         let children = match self.plan.parent_of(subject) {
@@ -110,8 +113,8 @@ impl Tree {
         is_awaited && is_placed && (subject.is_init() || self.is_in(sender, subject.namespace))
     }
 
-    /// True if a process is in a namespace of the plan, as far as it can be asked. Where that one has not been seen yet, it is in
-    /// no other that is known.
+    /// True if a process is in a namespace of the plan, as far as it can be asked. Where that one
+    /// has not been seen yet, it is in no other that is known.
     fn is_in(&self, pid: Pid, index: NamespaceIndex) -> bool {
         let Some(inode) = pid_namespace_of(pid) else { return true };
         match self.roster.namespace(index).and_then(|record| record.facts.as_ref()) {

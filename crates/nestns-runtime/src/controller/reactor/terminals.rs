@@ -1,6 +1,8 @@
-//! Terminals of programs of `exec` whose clients have left them alone: read, and kept in the log like other output.
+//! Terminals of programs of `exec` whose clients have left them alone: read, and kept in the log
+//! like other output.
 //!
-//! Nobody else takes what such a program writes, and one that waited for a reader would never go on.
+//! No other process takes what such a program writes, and one that waited for a reader would never
+//! go on.
 
 use std::os::fd::OwnedFd;
 
@@ -14,9 +16,10 @@ use crate::controller::supervisor::{TerminalChange, Terminals};
 use crate::engine::plan::ProcessKey;
 use nestns_client::journal::Stream;
 
-/// How much is read of one terminal before others have their turn.
+/// Number of bytes read of one terminal before others have their turn.
 const TURN: usize = 16 * 1024;
-/// How many such pieces are read of one whose process has ended: more than a terminal keeps, even if others go on writing.
+/// Number of such pieces read of a terminal whose process has ended: more than a terminal keeps,
+/// even if others go on writing.
 const LAST: usize = 64;
 
 impl Console<'_> {
@@ -39,7 +42,7 @@ impl Console<'_> {
                 true
             }
             Err(Errno::EAGAIN | Errno::EINTR) => true,
-            // EIO: nobody has the other side open any more.
+            // EIO: no process has the other side open any more.
             _ => false,
         }
     }

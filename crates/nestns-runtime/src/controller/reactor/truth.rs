@@ -1,4 +1,5 @@
-//! The truth as a file of the state directory: written before the gates open, and again whenever the tree is another one.
+//! The truth as a file of the state directory: written before the gates open, and again whenever
+//! the tree is another one.
 
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl<'a> TruthWriter<'a> {
         self.file.is_kept()
     }
 
-    /// Why what was written last is out of date.
+    /// Reason why what was written last is out of date.
     pub(super) fn problem(&self) -> Option<Errno> {
         self.file.problem()
     }
@@ -55,7 +56,8 @@ impl<'a> TruthWriter<'a> {
         }
     }
 
-    /// Writes it anew, with the threads that there are by now, because a program is about to compare it with what it finds.
+    /// Writes it anew, with the threads that there are by now, because a program is about to
+    /// compare it with what it finds.
     pub(super) fn refresh(&mut self, tree: &Tree) {
         self.draft.forget();
         let _ = self.write(tree);

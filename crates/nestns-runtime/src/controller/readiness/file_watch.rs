@@ -1,7 +1,8 @@
 //! A helper that waits until a file is there, as a process sees it.
 //!
-//! A process of its own, because a look at a file has no bound: a file system in user space or on another machine answers
-//! when it likes. It takes no number in any namespace of the tree, ends with the controller, and its status is its answer.
+//! A process of its own, because a look at a file has no bound: a file system in user space or on
+//! another machine answers when it likes. It takes no number in any namespace of the tree, ends
+//! with the controller, and its status is its answer.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -20,12 +21,12 @@ use nestns_sys::fork::{exit_now, fork};
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{descriptor, title};
 
-/// How often it looks at first.
+/// Interval between looks at first.
 const SHORT: Duration = Duration::from_millis(10);
-/// How often it looks after a while.
+/// Interval between looks after a while.
 const LONG: Duration = Duration::from_millis(200);
 
-/// Whose file it is.
+/// A file that is waited for, and its process.
 #[derive(Debug, Clone)]
 pub(in crate::controller) struct Watched<'a> {
     pub(in crate::controller) path: &'a str,
@@ -34,8 +35,8 @@ pub(in crate::controller) struct Watched<'a> {
     pub(in crate::controller) file: PathBuf,
 }
 
-/// Sends a helper out, a child of the controller. It ends with 0 when the file is there, and otherwise when the process has
-/// ended.
+/// Sends a helper out, a child of the controller. It ends with 0 when the file is there, and
+/// otherwise when the process has ended.
 ///
 /// # Errors
 ///
@@ -75,8 +76,9 @@ fn watch(watched: &Watched<'_>) -> i32 {
     }
 }
 
-/// Whether a file exists below the root directory of a process. Neither `..` nor a symbolic link leads out of it, because the
-/// lookup treats it as `chroot(2)` would: `openat2(2)`, `RESOLVE_IN_ROOT`.
+/// True if a file exists below the root directory of a process. Neither `..` nor a symbolic link
+/// leads out of it, because the lookup treats it as `chroot(2)` would: `openat2(2)`,
+/// `RESOLVE_IN_ROOT`.
 fn is_there(pid: Pid, file: &Path) -> bool {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     let root: nix::Result<OwnedFd> =

@@ -1,4 +1,5 @@
-//! Descriptors on which processes say themselves that they are ready: pipes, and sockets of `sd_notify(3)`.
+//! Descriptors on which processes say themselves that they are ready: pipes, and sockets of
+//! `sd_notify(3)`.
 
 use std::os::fd::OwnedFd;
 
@@ -17,10 +18,10 @@ use nestns_topology::Probe;
 
 /// The longest message that is read; what manages services takes no more either.
 const LONGEST: usize = 4096;
-/// How many messages of one process are read before others have their turn.
+/// Number of messages of one process that are read before others have their turn.
 const TURN: usize = 16;
 
-/// How one speaks.
+/// Kind of a readiness descriptor.
 #[derive(Debug)]
 enum Kind {
     /// A line, of which only its end counts.
@@ -37,11 +38,11 @@ struct Listener {
     fd: OwnedFd,
 }
 
-/// Somebody says that a process is ready.
+/// A message that a process is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) struct Heard {
     pub(in crate::controller) subject: ProcessKey,
-    /// Who it is, as the kernel says; of a pipe, whoever has been given it.
+    /// Sender, as the kernel reports it; of a pipe, the process that has been given it.
     pub(in crate::controller) sender: Option<Sender>,
 }
 
@@ -49,15 +50,15 @@ pub(in crate::controller) struct Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) struct Sender {
     pub(in crate::controller) pid: Pid,
-    /// When it began; `None` of one that has ended and was reaped.
+    /// Start time; `None` of a process that has ended and was reaped.
     pub(in crate::controller) start_time: Option<u64>,
     /// The inode of its PID namespace; `None` where that cannot be told any more.
     pub(in crate::controller) namespace: Option<u64>,
 }
 
 impl Sender {
-    /// The descriptor first, then what /proc says: what the number means cannot change in between any more, as long as the
-    /// process has not ended afterwards.
+    /// The descriptor first, then what /proc says: what the number means cannot change in between
+    /// any more, as long as the process has not ended afterwards.
     fn look(pid: Pid) -> Self {
         let start_time = process::start_time(pid).ok();
         let namespace = Member::open(pid).ok().and_then(|member| {
@@ -69,7 +70,7 @@ impl Sender {
     }
 }
 
-/// All of them.
+/// Readiness descriptors that are listened to.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct ReadinessListeners {
     all: Vec<Option<Listener>>,
@@ -77,7 +78,8 @@ pub(in crate::controller) struct ReadinessListeners {
 }
 
 impl ReadinessListeners {
-    /// Listens to what a process sends, that is about to become its program: a pipe or a socket, as its probe says.
+    /// Listens to what a process sends, that is about to become its program: a pipe or a socket, as
+    /// its probe says.
     pub(in crate::controller) fn add_for(
         &mut self,
         subject: ProcessKey,
@@ -137,7 +139,8 @@ impl ReadinessListeners {
 }
 
 impl Listener {
-    /// A pipe stays open behind its line: a process that writes more would else be killed by SIGPIPE.
+    /// A pipe stays open behind its line: a process that writes more would else be killed by
+    /// SIGPIPE.
     fn read(&self) -> (Vec<Heard>, bool) {
         let mut buffer = [0_u8; LONGEST];
         match descriptor::read_now(&self.fd, &mut buffer) {
@@ -153,14 +156,16 @@ impl Listener {
         let channel = Channel::from(&self.fd);
         for _ in 0..TURN {
             let mut buffer = [0_u8; LONGEST];
-            // Whatever descriptors somebody sends along.
+            // Closes any descriptors that were sent along.
             let Ok(message) = channel.receive_without_descriptors(&mut buffer, Wait::Never) else { break };
-            // What is cut off may be more of its last line: a message that is too long says nothing.
+            // What is cut off may be more of its last line: a message that is too long says
+            // nothing.
             if message.is_cut {
                 continue;
             }
-            // One without a sender is nobody's. It is looked at before the next message is taken: whoever waits until that
-            // happens, as systemd-notify(1) does, still lives.
+            // One without a sender belongs to no process. It is looked at before the next message
+            // is taken: a sender that waits until that happens, as systemd-notify(1) does, still
+            // lives.
             if let Some(pid) = message.sender
                 && says_ready(&buffer[..message.bytes])
             {

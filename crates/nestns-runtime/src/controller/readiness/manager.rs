@@ -1,8 +1,9 @@
-//! nestns as a service: it tells whoever manages it that everything is ready, or that it stops, as `sd_notify(3)` does.
+//! nestns as a service: it tells its manager that everything is ready, or that it stops, as
+//! `sd_notify(3)` does.
 //!
-//! Not by the crate of that name, which waits for a manager that does not read, and finds no abstract socket, which is what
-//! nestns itself gives a process with `ready = { notify = true }`. A message is one datagram, and is lost sooner than waited
-//! for.
+//! Not by the crate of that name, which waits for a manager that does not read, and finds no
+//! abstract socket, which is what nestns itself gives a process with `ready = { notify = true }`. A
+//! message is one datagram, and is lost sooner than waited for.
 
 use std::ffi::OsStr;
 use std::os::fd::AsRawFd;
@@ -10,12 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 
-/// Where the manager listens; `None` where there is none.
+/// Address at which the manager listens; `None` if there is no manager.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct Manager(Option<UnixAddr>);
 
 impl Manager {
-    /// The one that a value of `NOTIFY_SOCKET` names: an absolute path, or the name of an abstract socket behind `@`.
+    /// The one that a value of `NOTIFY_SOCKET` names: an absolute path, or the name of an abstract
+    /// socket behind `@`.
     pub(in crate::controller) fn at(address: Option<&OsStr>) -> Self {
         Self(address.and_then(|address| match address.as_bytes() {
             [b'@', name @ ..] => UnixAddr::new_abstract(name).ok(),

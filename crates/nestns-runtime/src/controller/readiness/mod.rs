@@ -1,8 +1,9 @@
-//! Who is ready, and by what he becomes so.
+//! Readiness of processes, and their ways to it.
 //!
-//! Responsible for what is waited for: the way of each process, the patterns of log lines, the count of what a namespace
-//! lacks. Not for what follows, which the supervisor decides (`supervisor/readying.rs`), nor for asking: `voices` are
-//! descriptors on which processes speak up themselves, `lookout` is a helper that waits for a file, and commands are guests.
+//! Responsible for what is waited for: the way of each process, the patterns of log lines, the
+//! count of what a namespace lacks. Not for what follows, which the supervisor decides
+//! (`supervisor/readying.rs`), nor for asking: `voices` are descriptors on which processes speak up
+//! themselves, `lookout` is a helper that waits for a file, and commands are guests.
 
 pub(super) mod file_watch;
 mod listeners;
@@ -19,10 +20,10 @@ use nestns_topology::{Pattern, Probe};
 
 pub(super) use listeners::{Heard, ReadinessListeners, Sender};
 
-/// What makes a process ready, where that is more than that its program runs.
+/// Condition that makes a process ready, if that is more than that its program runs.
 #[derive(Debug, Clone)]
 pub(super) enum Way {
-    /// It has ended well.
+    /// Successful end of the process.
     End,
     Line(Rc<Pattern>),
     File(PathBuf),
@@ -30,34 +31,34 @@ pub(super) enum Way {
         argv: Vec<String>,
         every: Duration,
     },
-    /// It says so itself.
+    /// Message of the process itself.
     Voice,
 }
 
-/// What a namespace lacks.
+/// Count of what a namespace lacks.
 #[derive(Debug, Clone, Copy)]
 struct Lack {
-    /// So many of its processes and of the namespaces directly inside it are not ready.
+    /// Number of its processes and of the namespaces directly inside it that are not ready.
     count: u32,
     parent: Option<NamespaceIndex>,
     /// True if its PID 1 is nestns, which is ready when its namespace is.
     has_own_init: bool,
 }
 
-/// All of them.
+/// Readiness of the processes of a tree.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
     ways: HashMap<ProcessKey, Way>,
     ready: HashSet<ProcessKey>,
-    /// Whose probe has come true before it was known that its program runs.
+    /// Processes whose probe has come true before it was known that their program runs.
     early: HashSet<ProcessKey>,
-    /// Who is still waited for by whoever waits for everything.
+    /// Processes that everything as a whole still waits for.
     pending: BTreeSet<ProcessKey>,
     lacks: Vec<Lack>,
 }
 
 impl Readiness {
-    /// That of a tree in which nobody is ready.
+    /// Readiness of a tree in which no process is ready.
     pub(super) fn of(plan: &Plan) -> Self {
         let mut readiness = Self::default();
         let mut patterns: HashMap<String, Rc<Pattern>> = HashMap::new();
@@ -93,7 +94,7 @@ impl Readiness {
         readiness
     }
 
-    /// By what somebody becomes ready; `None` where his start makes him so.
+    /// Condition by which a process becomes ready; `None` if its start makes it so.
     pub(super) fn way(&self, subject: ProcessKey) -> Option<&Way> {
         self.ways.get(&subject)
     }
@@ -102,13 +103,14 @@ impl Readiness {
         self.ready.contains(&subject)
     }
 
-    /// True if it is declared, or a program that is PID 1: an init of nestns is no more than its namespace.
+    /// True if it is declared, or a program that is PID 1: an init of nestns is no more than its
+    /// namespace.
     pub(super) fn is_declared(&self, subject: ProcessKey) -> bool {
         let namespace = self.lacks.get(subject.namespace as usize);
         !subject.is_from_outside() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
     }
 
-    /// The line that somebody is waited for, until it has come.
+    /// The line that a process is waited for, until it has come.
     pub(super) fn awaited_line(&self, subject: ProcessKey) -> Option<&Pattern> {
         match self.ways.get(&subject) {
             Some(Way::Line(pattern)) if !self.is_ready(subject) => Some(pattern),
@@ -125,13 +127,13 @@ impl Readiness {
         self.early.remove(&subject)
     }
 
-    /// Notes that somebody is ready; says whether that is news.
+    /// Notes that a process is ready; says whether that is news.
     pub(super) fn add(&mut self, subject: ProcessKey) -> bool {
         self.ready.insert(subject)
     }
 
-    /// One thing less that a namespace lacks; hands out those that lack nothing any more because of it, from the inside
-    /// outward.
+    /// One thing less that a namespace lacks; hands out those that lack nothing any more because of
+    /// it, from the inside outward.
     pub(super) fn fill(&mut self, index: NamespaceIndex) -> Vec<NamespaceIndex> {
         let mut whole = Vec::new();
         let mut around = Some(index);
@@ -172,7 +174,7 @@ impl Readiness {
         !self.lacks.is_empty() && self.lacks.iter().all(|lack| lack.parent.is_some() || lack.count == 0)
     }
 
-    /// Begins anew with somebody, because he is about to be started again.
+    /// Begins anew with a process, because it is about to be started again.
     pub(super) fn forget(&mut self, subject: ProcessKey) {
         self.early.remove(&subject);
         if !self.ready.remove(&subject) {
@@ -186,12 +188,12 @@ impl Readiness {
         }
     }
 
-    /// The first of those who are waited for.
+    /// The first process that is still waited for.
     pub(super) fn first_pending(&self) -> Option<ProcessKey> {
         self.pending.first().copied()
     }
 
-    /// He need not be asked again.
+    /// Notes that a process need not be asked again.
     pub(super) fn is_no_longer_pending(&mut self, subject: ProcessKey) {
         self.pending.remove(&subject);
     }

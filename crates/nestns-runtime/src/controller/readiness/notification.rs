@@ -1,6 +1,8 @@
-//! Readiness as a process states it in the bytes that it sends: a message of `sd_notify(3)`, or a line in a pipe.
+//! Readiness as a process states it in the bytes that it sends: a message of `sd_notify(3)`, or a
+//! line in a pipe.
 
-/// True if a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are nothing to a probe.
+/// True if a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are
+/// nothing to a probe.
 pub fn says_ready(message: &[u8]) -> bool {
     message.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
 }
@@ -30,7 +32,7 @@ mod tests {
         }
     }
 
-    /// A line as somebody may send it: the one that counts, most of it, or anything.
+    /// A line as a process may send it: the one that counts, most of it, or anything.
     fn line() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             Just(b"READY=1".to_vec()),

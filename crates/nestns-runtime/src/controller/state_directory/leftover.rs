@@ -1,8 +1,10 @@
-//! What a controller has left that died together with its guardian: a directory whose lock nobody holds.
+//! Left-over of a controller that died together with its guardian: a directory whose lock has no
+//! holder.
 //!
-//! What the file in it says is believed only as far as the kernel agrees: a root is still that root when its number, its
-//! start, the id of its PID namespace and the boot are the same (R18). Such a one is killed through a descriptor that was
-//! opened before it was looked at; everything else of the file proves nothing and is not acted upon.
+//! What the file in it says is believed only as far as the kernel agrees: a root is still that root
+//! when its number, its start, the id of its PID namespace and the boot are the same (R18). Such a
+//! one is killed through a descriptor that was opened before it was looked at; everything else of
+//! the file proves nothing and is not acted upon.
 
 use std::io::Read;
 use std::path::Path;
@@ -26,40 +28,40 @@ use nestns_sys::errno::{is_gone, of_io, spelled};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// How long a root that was killed may take to be gone.
+/// Time that a killed root may take to be gone.
 const COLLAPSE: Duration = Duration::from_secs(5);
 
-/// What is in a state directory.
+/// Content of a state directory.
 #[derive(Debug)]
 pub enum Seized {
-    /// Nothing any more.
+    /// No directory any more.
     Vanished,
-    /// Somebody holds its lock: a controller, or the guardian of one that has died.
+    /// The lock is held: by a controller, or by the guardian of one that has died.
     Held,
     /// A left-over, whose lock the caller now holds.
     LeftOver(LeftOver),
 }
 
-/// A left-over, held so that nobody takes its name meanwhile.
+/// A left-over, held so that no other process takes its name meanwhile.
 #[derive(Debug)]
 pub struct LeftOver {
     remains: Remains,
     survey: Survey,
 }
 
-/// What became of a topology that nobody looks after any more.
+/// Fate of a topology that has neither controller nor guardian any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It never stood: its controller died in the middle of the start.
+    /// Never stood: its controller died in the middle of the start.
     Unfinished,
-    /// It is from before the machine was started again.
+    /// Dates from before the machine was started again.
     OtherBoot,
-    /// It stood, on this boot.
+    /// Stood, on this boot.
     Stood,
 }
 
 impl Fate {
-    /// As the reason why nothing of it can be left.
+    /// Words for the reason why nothing of it can be left.
     pub fn words(self) -> &'static str {
         match self {
             Self::Unfinished => "its start was never completed",
@@ -69,17 +71,17 @@ impl Fate {
     }
 }
 
-/// What a left-over came to.
+/// Result of clearing a left-over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cleared {
     /// The roots that were still there, and were killed.
     pub killed: Vec<String>,
-    /// What it was.
+    /// Fate of the topology.
     pub fate: Fate,
 }
 
 impl Cleared {
-    /// What was found, as the end of a sentence: `; …`, or nothing to add.
+    /// The findings, as the end of a sentence: `; …`, or nothing to add.
     pub fn words(&self) -> String {
         if self.killed.is_empty() {
             return String::new();
@@ -91,7 +93,7 @@ impl Cleared {
     }
 }
 
-/// Takes a look at a directory, and its lock if nobody has it.
+/// Takes a look at a directory, and its lock if that is free.
 ///
 /// # Errors
 ///
@@ -116,7 +118,7 @@ pub fn seize(directory: &Path) -> Result<Seized, StateError> {
 }
 
 impl LeftOver {
-    /// What became of it.
+    /// Fate of the topology.
     pub fn fate(&self) -> Fate {
         self.survey.fate
     }
@@ -147,7 +149,7 @@ impl LeftOver {
     }
 }
 
-/// What a left-over consists of.
+/// Content of a left-over.
 #[derive(Debug)]
 pub(super) struct Survey {
     roots: Vec<Root>,
@@ -167,7 +169,8 @@ impl Survey {
     pub(super) fn of(directory: &Directory) -> Result<Self, StateError> {
         let is_empty = entries::own(directory)?.len() <= 1;
         let mut survey = Self { roots: Vec::new(), fate: Fate::Unfinished, is_empty };
-        // Without a truth no gate was opened: its roots, all still nestns itself, have ended with their parent.
+        // Without a truth no gate was opened: its roots, all still nestns itself, have ended with
+        // their parent.
         let Some(record) = read(directory)? else { return Ok(survey) };
         if record.boot_id != boot::id() {
             survey.fate = Fate::OtherBoot;
@@ -188,7 +191,7 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Whether there was nothing but the lock.
+    /// True if there was nothing but the lock.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -220,7 +223,7 @@ impl Survey {
     }
 }
 
-/// What a left-over truth tells of those who may still run.
+/// Facts of a left-over truth about those processes that may still run.
 #[derive(Debug, Deserialize)]
 struct Record {
     boot_id: String,
@@ -249,7 +252,7 @@ fn read(directory: &Directory) -> Result<Option<Record>, StateError> {
 ///
 /// # Errors
 ///
-/// What is in the way of telling: then it counts as living.
+/// The reason why it cannot be told: then it counts as alive.
 fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<Root>, String> {
     let (Some(&Some(pid)), Some(start_time)) = (init.pids.first(), init.start_time) else { return Ok(None) };
     let pid = Pid::from_raw(pid);
@@ -260,7 +263,8 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
         Err(errno) => return Err(format!("cannot open process {pid}: {}", spelled(errno))),
     };
     let read = process::start_time(pid);
-    // It was read of whoever has the number; the descriptor tells whether that is still the same.
+    // It was read of the process that has the number now; the descriptor tells whether that is
+    // still the same.
     if pidfd.has_ended() || read.as_ref().is_ok_and(|&found| found != start_time) {
         return Ok(None);
     }
@@ -311,7 +315,8 @@ mod tests {
             let text = [&truth.as_bytes()[..one], &word, &truth.as_bytes()[other..]].concat();
             fs::write(directory.join(TRUTH), text).unwrap();
             match seize(&directory) {
-                // Process 1 is not the one that began at another time, in a namespace of another number.
+                // Process 1 is not the one that began at another time, in a namespace of another
+                // number.
                 Ok(Seized::LeftOver(left_over)) => prop_assert_eq!(left_over.living(), [""; 0]),
                 // What another test forks has the lock as well, for a moment.
                 Ok(Seized::Held) => {}

@@ -1,8 +1,10 @@
-//! Where a running topology keeps what others may read of it, and the lock that makes its name its own.
+//! State directory of a running topology: what others may read of it, and the lock that makes its
+//! name its own.
 //!
-//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is the caller's own, else `/run/nestns` if writable, else `nestns-UID` in
-//! the temporary directory; mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with whoever holds it,
-//! so that a directory without a held lock is known to be a left-over.
+//! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is
+//! the caller's own, else `/run/nestns` if writable, else `nestns-UID` in the temporary directory;
+//! mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with the process that
+//! holds it, so that a directory without a held lock is known to be a left-over.
 
 mod leftover;
 mod remains;
@@ -20,7 +22,7 @@ use remains::Attempt;
 pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
 pub use remains::{Remains, Restored};
 
-/// How often taking the lock is tried again, when a directory vanishes between opening and locking.
+/// Number of attempts to take the lock, when a directory vanishes between opening and locking.
 const ATTEMPTS: usize = 100;
 
 /// The state directory of one running topology.
@@ -31,8 +33,8 @@ pub struct StateDirectory {
 }
 
 impl Drop for StateDirectory {
-    /// Whatever goes wrong after the name was taken leaves nothing behind. What could not be removed was told before, or
-    /// what went wrong is told now.
+    /// Leaves nothing behind, whatever goes wrong after the name was taken. What could not be
+    /// removed was told before, or what went wrong is told now.
     fn drop(&mut self) {
         let _ = self.remains.remove();
     }
@@ -44,7 +46,8 @@ impl StateDirectory {
         nestns_client::state_directory::chosen().join(name)
     }
 
-    /// Takes the name, whose place is this directory, and ends and removes what an earlier one has left there.
+    /// Takes the name, whose place is this directory, and ends and removes what an earlier one has
+    /// left there.
     ///
     /// # Errors
     ///
@@ -89,17 +92,17 @@ impl StateDirectory {
         }
     }
 
-    /// What did not end in order and was found under the name.
+    /// Left-over of a topology that did not end in order, found under the name.
     pub fn left_over(&self) -> Option<&Cleared> {
         self.left_over.as_ref()
     }
 
-    /// What to remove in the end.
+    /// Remains to remove in the end.
     pub fn remains(&self) -> &Remains {
         &self.remains
     }
 
-    /// Where the document that tells what stands is written.
+    /// Path of the document that tells what stands.
     pub fn truth(&self) -> PathBuf {
         truth_in(&self.remains.directory())
     }

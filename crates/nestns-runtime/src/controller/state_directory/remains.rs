@@ -1,4 +1,4 @@
-//! What is to be removed when a topology is gone, by its controller or, where that died, by its guardian.
+//! Removal of a topology that is gone, by its controller or, where that died, by its guardian.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ use nestns_sys::call::Call;
 use nestns_sys::errno::number_of;
 use nestns_sys::fault;
 
-/// How deep what others have put into the directory is followed when it is removed.
+/// Depth to which the removal follows what others have put into the directory.
 const DEEPEST: u32 = 64;
 
 /// A directory and its lock, for as long as they are kept open.
@@ -33,42 +33,44 @@ struct Held {
     /// The directory above.
     base: Directory,
     directory: Directory,
-    /// flock(2): let go of when the last copy of the descriptor is closed, by whatever end of its owners.
+    /// flock(2): let go of when the last copy of the descriptor is closed, by whatever end of its
+    /// owners.
     lock: File,
 }
 
-/// What is left to remove when the topology is gone.
+/// State that is left to remove when the topology is gone.
 #[derive(Debug)]
 pub struct Remains {
     held: RefCell<Held>,
     /// The name in the kernel's list.
     presence: RefCell<Option<OwnedFd>>,
-    /// Whether this process has removed it: its place may be somebody else's from then on.
+    /// True if this process has removed it: another topology may have its place from then on.
     removed: Cell<bool>,
 }
 
-/// What became of a directory that was to be where it was.
+/// Result of restoring a directory to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
-    /// It is there.
+    /// Still there.
     NotNeeded,
-    /// It was made again.
+    /// Made again.
     InPlace,
-    /// It was made in another place.
+    /// Made in another place.
     Elsewhere,
 }
 
-/// What came of an attempt to take a lock.
+/// Result of an attempt to take a lock.
 #[derive(Debug)]
 pub(super) enum Attempt {
     Taken(Remains),
-    /// Somebody else holds it.
+    /// Held by another process.
     Held,
     /// The directory was removed meanwhile.
     Vanished,
 }
 
-/// Opens the lock of a directory, or makes it where nothing else is in there but what a controller makes.
+/// Opens the lock of a directory, or makes it where nothing else is in there but what a controller
+/// makes.
 pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
     let path = directory.path().join(LOCK);
     let error = |errno: Errno| match directory.look(LOCK) {
@@ -87,7 +89,7 @@ pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
 }
 
 impl Remains {
-    /// Takes the lock of a directory, if nobody has it.
+    /// Takes the lock of a directory, if it is free.
     pub(super) fn take(base: Directory, directory: Directory, lock: File) -> Result<Attempt, StateError> {
         let tried = loop {
             match lock.try_lock() {
@@ -115,7 +117,8 @@ impl Remains {
         Ok(Attempt::Taken(Self::of(held)))
     }
 
-    /// What a controller has handed over: the descriptors of [`Remains::descriptors`], in their order.
+    /// Takes over what a controller has handed over: the descriptors of [`Remains::descriptors`],
+    /// in their order.
     pub fn handed_over(path: &Path, [base, directory, lock]: [OwnedFd; 3]) -> Self {
         let above = path.parent().unwrap_or(path).to_owned();
         let held = Held {
@@ -130,11 +133,11 @@ impl Remains {
         Self { held: RefCell::new(held), presence: RefCell::new(None), removed: Cell::new(false) }
     }
 
-    /// Takes the name in the kernel's list as well. One who has it and whose directory was removed is returned; whoever else
-    /// has taken it means nothing.
+    /// Takes the name in the kernel's list as well. A controller that has it and whose directory
+    /// was removed is returned; any other holder means nothing.
     pub(super) fn occupy(&self) -> Option<Homeless> {
         let directory = self.directory();
-        // As the kernel tells it of whoever has it open.
+        // As the kernel tells it of the process that has it open.
         let directory = std::fs::canonicalize(&directory).unwrap_or(directory);
         match presence::take(&directory) {
             Presence::Ours(socket) => {
@@ -151,8 +154,8 @@ impl Remains {
         self.presence.replace(None);
     }
 
-    /// Makes the directory again that was taken away: where it was, or else where clients look as well. Says whether it had to
-    /// be done.
+    /// Makes the directory again that was taken away: where it was, or else where clients look as
+    /// well. Says whether it had to be done.
     ///
     /// # Errors
     ///
@@ -172,7 +175,7 @@ impl Remains {
                     self.held.swap(&other.held);
                     return Ok(if self.directory() == before { Restored::InPlace } else { Restored::Elsewhere });
                 }
-                // Somebody has it; it is tried elsewhere.
+                // It is taken; another place is tried.
                 Ok(Attempt::Held | Attempt::Vanished) => {}
                 Err(error) => {
                     why.get_or_insert(error);
@@ -183,7 +186,8 @@ impl Remains {
         Err(why.unwrap_or(StateError::NameInUse { name, directory: before }))
     }
 
-    /// What whoever is to remove it has to hold: the directory above, the directory, and the lock, which keeps the name taken.
+    /// Descriptors that the remover has to hold: the directory above, the directory, and the lock,
+    /// which keeps the name taken.
     pub fn descriptors(&self) -> nix::Result<[OwnedFd; 3]> {
         let held = self.held.borrow();
         let copy = |fd: std::io::Result<OwnedFd>| fd.map_err(|error| number_of(&error));
@@ -194,7 +198,7 @@ impl Remains {
         ])
     }
 
-    /// Which directory.
+    /// Path of the directory.
     pub fn directory(&self) -> PathBuf {
         self.held.borrow().directory.path().to_owned()
     }
@@ -204,7 +208,8 @@ impl Remains {
         self.held.borrow().directory.clone()
     }
 
-    /// Writes a file of the directory: under another name first, then moved, so that a reader finds all of it or nothing.
+    /// Writes a file of the directory: under another name first, then moved, so that a reader finds
+    /// all of it or nothing.
     ///
     /// # Errors
     ///
@@ -213,7 +218,7 @@ impl Remains {
         self.held.borrow().directory.write(name, content)
     }
 
-    /// Whether the directory is where it was, with its lock in it.
+    /// True if the directory is where it was, with its lock in it.
     pub fn is_in_place(&self) -> bool {
         let held = self.held.borrow();
         // What cannot be told is left as it is.
@@ -225,10 +230,12 @@ impl Remains {
         self.removed.set(true);
     }
 
-    /// Removes the directory, if it is still the one that was made, and the cgroups that are recorded in it.
+    /// Removes the directory, if it is still the one that was made, and the cgroups that are
+    /// recorded in it.
     ///
-    /// The lock goes last, and the directory only when it is empty: whoever takes the name in between, in this very
-    /// directory, finds it empty and keeps it. What cannot be removed is left with the lock in it, for `prune`.
+    /// The lock goes last, and the directory only when it is empty: a topology that takes the name
+    /// in between, in this very directory, finds it empty and keeps it. What cannot be removed is
+    /// left with the lock in it, for `prune`.
     ///
     /// # Errors
     ///
@@ -272,7 +279,8 @@ impl Remains {
         Ok(())
     }
 
-    /// Removes what a controller has put there, but the lock. What else there is has been looked for before.
+    /// Removes what a controller has put there, but the lock. What else there is has been looked
+    /// for before.
     pub(super) fn clear(&self) -> Result<(), StateError> {
         let held = self.held.borrow();
         for name in entries::own(&held.directory)?.iter().filter(|name| *name != LOCK) {
@@ -283,7 +291,7 @@ impl Remains {
 }
 
 impl Held {
-    /// Whether the lock is the one that is in the directory.
+    /// True if the lock is the one that is in the directory.
     fn is_locked(&self) -> Result<bool, StateError> {
         let path = || self.directory.path().join(LOCK);
         let held = self.lock.metadata().map(|file| (file.dev(), file.ino()));
@@ -292,7 +300,7 @@ impl Held {
         Ok(found(self.directory.look(LOCK)).map_err(failed("examine", Call::Fstat, &path()))? == Some(held))
     }
 
-    /// Whether the directory is where its name says, below the one that is there now.
+    /// True if the directory is where its name says, below the one that is there now.
     fn is_current(&self) -> Result<bool, StateError> {
         let own = self.directory.identity().map_err(failed("examine", Call::Fstat, self.directory.path()))?;
         let found =
@@ -318,16 +326,16 @@ impl Held {
         } else if !self.directory.lacks(LOCK) {
             return Ok(());
         }
-        // Whoever has removed the lock before may not have come to the directory.
+        // The process that has removed the lock before may not have come to the directory.
         match self.base.remove_directory(self.name()) {
-            // Whoever takes the name has made his lock in it.
+            // A topology that takes the name has made its lock in it.
             Err(StateError::System { source, .. }) if number_of(&source) == Errno::ENOTEMPTY => Ok(()),
             result => result,
         }
     }
 }
 
-/// What identifies an entry; none where there is none.
+/// Identity of an entry; `None` if there is none.
 fn found(looked: nix::Result<FileStat>) -> nix::Result<Option<(u64, u64)>> {
     match looked {
         Ok(found) => Ok(Some((found.st_dev, found.st_ino))),

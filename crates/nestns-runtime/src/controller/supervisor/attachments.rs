@@ -1,7 +1,8 @@
-//! `attach`: clients who follow what a process writes, and type into its terminal where it has one.
+//! `attach`: clients that follow what a process writes, and type into its terminal where it has
+//! one.
 //!
-//! They read its log, like everybody, and type into the terminal themselves: a descriptor of it is lent to them. What is said
-//! here is how the process ends.
+//! They read its log, like every client, and type into the terminal themselves: a descriptor of it
+//! is lent to them. What is said here is how the process ends.
 
 use std::os::fd::OwnedFd;
 
@@ -13,10 +14,10 @@ use crate::engine::report::Ending;
 use nestns_client::protocol::message::{Reply, RequestError};
 use nestns_topology::{Output, Terminal};
 
-/// How many clients may be attached at a time.
+/// Number of clients that may be attached at a time.
 const MOST: usize = 1024;
 
-/// Who follows whom.
+/// Attached clients, and the process that each follows.
 #[derive(Debug, Default)]
 pub(super) struct Attachments(Vec<(Asker, ProcessKey)>);
 
@@ -67,7 +68,7 @@ impl Attachments {
         Ok((subject, None))
     }
 
-    /// Tells those who follow a process how it has ended.
+    /// Tells the clients that follow a process how it has ended.
     pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) {
         let (over, others) = std::mem::take(&mut self.0).into_iter().partition(|(_, whom)| *whom == subject);
         self.0 = others;
@@ -77,7 +78,7 @@ impl Attachments {
         }
     }
 
-    /// Forgets a client who has hung up.
+    /// Forgets a client that has hung up.
     pub(super) fn forget(&mut self, client: ClientId) {
         self.0.retain(|(asker, _)| asker.client != client);
     }

@@ -1,7 +1,7 @@
-//! Clients who wait until processes have come so far: `nestns wait`.
+//! Clients that wait until processes have come so far: `nestns wait`.
 //!
-//! Looked at between two waits, so that a client is told as soon as it is so, and nothing is asked again and again. All
-//! that is waited for together is bounded by twice the size of the topology.
+//! Looked at between two waits, so that a client is told as soon as it is so, and nothing is asked
+//! again and again. All that is waited for together is bounded by twice the size of the topology.
 
 use super::conditions::is_fulfilled;
 use super::edge::Edge;
@@ -16,21 +16,21 @@ use nestns_client::protocol::message::{Awaited, Reply, RequestError};
 use nestns_topology::Condition;
 use nix::libc;
 
-/// So many are waited for in any case.
+/// Number of processes that are waited for in any case.
 const ANYWAY: usize = 1024;
 
-/// Somebody who waits.
+/// A client that waits.
 #[derive(Debug)]
 struct Waiter {
     asker: Asker,
     until: Awaited,
-    /// All that he has named, for the answer.
+    /// Processes that the client has named, for the answer.
     subjects: Vec<ProcessKey>,
-    /// Those that are not so far.
+    /// Processes that have not come so far.
     left: Vec<ProcessKey>,
 }
 
-/// Everybody who waits.
+/// Clients that wait.
 #[derive(Debug, Default)]
 pub(super) struct Awaiting(Vec<Waiter>);
 
@@ -44,7 +44,7 @@ impl Awaiting {
         self.0.retain(|waiter| waiter.asker.client != client);
     }
 
-    /// Takes somebody in. A namespace has a `/` behind its path; no path at all means everything.
+    /// Takes a client in. A namespace has a `/` behind its path; no path at all means everything.
     pub(super) fn begin(&mut self, edge: &mut dyn Edge, asker: Asker, paths: &[String], until: Awaited) {
         let subjects = match awaited_subjects(edge.tree(), paths, until) {
             Ok(subjects) => subjects,
@@ -58,7 +58,7 @@ impl Awaiting {
         self.0.push(Waiter { asker, until, subjects, left });
     }
 
-    /// Tells those who have waited long enough.
+    /// Tells the clients that have waited long enough.
     pub(super) fn answer(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
         self.0.retain_mut(|waiter| {
             let mut never = None;

@@ -19,7 +19,7 @@ use nestns_topology::Condition;
 enum Met {
     Yes,
     NotYet,
-    /// This dependency has ended otherwise.
+    /// Unfulfillable: this dependency has ended otherwise.
     Never(String),
 }
 

@@ -10,7 +10,7 @@ pub(super) struct Dependencies {
 }
 
 impl Dependencies {
-    /// Those of a tree that stands behind its gates.
+    /// Dependencies of a tree that stands behind its gates.
     pub(super) fn of(tree: &Tree) -> Self {
         let conditional = |subject: &ProcessKey| {
             let namespace = tree.plan.namespace(subject.namespace);

@@ -1,7 +1,8 @@
-//! What components may touch: the tree as it is known, and the edge towards the kernel, the clients and the files.
+//! Interface between components and the outside: the tree as it is known, and the edge towards the
+//! kernel, the clients and the files.
 //!
-//! The reactor implements it ([`Host`](super::super::host::Host)); a recording fake does in unit tests, so that orders of events
-//! are tested without namespaces.
+//! The reactor implements it ([`Host`](super::super::host::Host)); a recording fake does in unit
+//! tests, so that orders of events are tested without namespaces.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -42,7 +43,7 @@ pub(in crate::controller) enum Source {
     Inherited,
     /// Every channel of reports.
     Reports,
-    /// What programs have written, until this moment.
+    /// Output of programs, until this moment.
     Programs(Moment),
 }
 
@@ -53,22 +54,24 @@ pub(in crate::controller) enum Truth {
     Due,
     /// A program may compare at once what it sees: it is written anew.
     Compared,
-    /// What was there first with this revision is gone: it is written if it may tell of that.
+    /// Something that was there first with this revision is gone: the truth is written if it may
+    /// tell of that.
     Withdrawn(Revision),
 }
 
-/// What happens to the terminal of the one process that has one.
+/// Change of the terminal of the one process that has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) enum TerminalChange {
     /// The process runs.
     Begin(ProcessKey),
-    /// It has ended: what it has written last is shown, and the caller's terminal is as it was.
+    /// The process has ended: what it has written last is shown, and the caller's terminal is as it
+    /// was.
     End,
-    /// It is started again, and takes a new one.
+    /// The process is started again, and takes a new terminal.
     Renew,
     /// The controller stops as any job does.
     Suspend,
-    /// It goes on.
+    /// The controller goes on.
     Resume,
 }
 
@@ -96,7 +99,7 @@ pub(in crate::controller) trait Edge {
     fn is_connected(&self, asker: Asker) -> bool;
     /// Answers a request, with descriptors.
     fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>);
-    /// All of the tree, as a client is told.
+    /// Snapshot of the tree, as a client is told.
     fn snapshot(&mut self) -> Snapshot;
     /// Lets a client be heard again.
     fn take_up(&mut self, client: ClientId);
@@ -119,16 +122,19 @@ pub(in crate::controller) trait Edge {
     fn children(&self) -> Vec<ProcessKey>;
     /// Forks a process that no plan declares; takes in meanwhile what happens.
     fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError>;
-    /// Creates what is the controller's to create again; hands out a descriptor of a process that was moved in.
+    /// Creates what is the controller's to create again; hands out a descriptor of a process that
+    /// was moved in.
     fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure>;
-    /// The namespaces, besides PID, that a process is entered by; `None` stands for those of the plan.
+    /// The namespaces, besides PID, that a process is entered by; `None` stands for those of the
+    /// plan.
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags>;
     /// The namespaces, besides PID, of a namespace of the plan.
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags;
     /// Has a helper wait for a file of a process.
     fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid>;
 
-    /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not been.
+    /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not
+    /// been.
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach;
     /// Gives it a command; the answer is an incident.
     fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>);
@@ -155,12 +161,12 @@ pub(in crate::controller) trait Edge {
     fn forget_ended_roots(&mut self);
 }
 
-/// What a process says of itself through a descriptor.
+/// Message of a process about itself through a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::controller) enum Said {
-    /// How the execution of its program went.
+    /// Outcome of the execution of its program.
     Outcome,
-    /// That it is ready.
+    /// Readiness.
     Readiness,
 }
 
@@ -170,7 +176,7 @@ pub(in crate::controller) trait Kernel {
     fn session(&self, leader: Pid) -> Vec<Pidfd>;
     /// A descriptor of a process, `ESRCH` where it is not the one that began then.
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd>;
-    /// What a process would do with a signal, where that is known.
+    /// Reaction of a process to a signal, if it is known.
     fn fate(&self, pid: Pid, role: Role, signal: i32) -> Option<Fate>;
     /// Kills a helper that is not reaped, which is reaped like any child.
     fn end_helper(&self, helper: Pid);
@@ -184,11 +190,13 @@ pub(in crate::controller) trait Kernel {
 
 /// Terminals of processes.
 pub(in crate::controller) trait Terminals {
-    /// True if there is a terminal for the one declared process, or the command of `run`, that has one.
+    /// True if there is a terminal for the one declared process, or the command of `run`, that has
+    /// one.
     fn has_any(&self) -> bool;
     /// Does what follows from a change.
     fn change(&mut self, change: TerminalChange);
-    /// The other side of that terminal, or of one of a process of `exec` that was left alone, for whoever types into it.
+    /// The other side of that terminal, or of one of a process of `exec` that was left alone, for a
+    /// client that types into it.
     fn lend(&self, exec: Option<ProcessKey>) -> Option<OwnedFd>;
     /// Keeps the terminal of a process of `exec` that is left alone.
     fn keep(&mut self, subject: ProcessKey, terminal: OwnedFd) -> nix::Result<()>;
@@ -243,7 +251,8 @@ impl dyn Edge + '_ {
         self.record_exec(subject, Some(&error));
     }
 
-    /// Writes that a process has ended, by itself or `with` a PID 1. That of a PID 1 is the end of its namespace.
+    /// Writes that a process has ended, by itself or `with` a PID 1. That of a PID 1 is the end of
+    /// its namespace.
     pub(in crate::controller) fn record_exit(&mut self, subject: ProcessKey, ending: Ending, with: Option<&str>) {
         let state = match self.tree_mut().roster.get_mut(subject) {
             Some(record) if record.is_noted => return,
@@ -274,7 +283,8 @@ impl dyn Edge + '_ {
         }
     }
 
-    /// Signals every process of a session, each after its identity is confirmed; returns how many there were.
+    /// Signals every process of a session, each after its identity is confirmed; returns how many
+    /// there were.
     pub(in crate::controller) fn signal_session(&mut self, leader: Pid, signal: i32) -> usize {
         let members = self.kernel().session(leader);
         for member in &members {

@@ -1,7 +1,7 @@
 //! A recording fake of the edge, and a bench on which a supervisor is put with it.
 //!
-//! Every order that the supervisor gives is a line of text, in the order in which it was given; nothing is forked, and time
-//! passes only when a test says so.
+//! Every order that the supervisor gives is a line of text, in the order in which it was given;
+//! nothing is forked, and time passes only when a test says so.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -71,9 +71,9 @@ pub(super) struct Fake {
     pub(super) disconnected: HashSet<u32>,
     /// Processes whose execution is not known to have gone well.
     pub(super) awaited: HashSet<ProcessKey>,
-    /// What comes of the next fork.
+    /// Failure of the next fork.
     pub(super) build_error: Option<BuildError>,
-    /// What comes of the next creation by the controller.
+    /// Failure of the next creation by the controller.
     pub(super) failure: Option<Failure>,
     pub(super) reach: HashMap<NamespaceIndex, Reach>,
     lines: BTreeSet<NamespaceIndex>,
@@ -100,7 +100,7 @@ struct FakeFreezer {
     state: Rc<RefCell<Frost>>,
 }
 
-/// What the freezer does.
+/// Behaviour of the freezer.
 #[derive(Debug, Default)]
 pub(super) struct Frost {
     pub(super) is_frozen: bool,
@@ -382,7 +382,7 @@ impl Freeze for FakeFreezer {
     fn note_again(&self) {}
 }
 
-/// When a process of the bench began.
+/// Start time of a process of the bench.
 pub(super) fn start_of(pid: Pid) -> u64 {
     u64::try_from(pid.as_raw()).unwrap() + 1_000_000
 }
@@ -403,7 +403,7 @@ pub(in crate::controller) fn plan(toml: &str) -> Plan {
     Plan::new(&topology, Path::new("/"), common).expect("nothing is looked up")
 }
 
-/// What a bench is set up with.
+/// Set-up of a bench.
 #[derive(Debug, Default)]
 pub(super) struct Setup {
     pub(super) on_exit: OnExit,

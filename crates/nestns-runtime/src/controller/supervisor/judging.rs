@@ -1,9 +1,10 @@
 //! The verdict: what an end means, and the deaths that have another cause than themselves.
 //!
-//! A tree may be there for the command of `run FILE`, or for a test. These begin when it is ready and not before: what must not
-//! fail and does, or ends before it is ready, ends the tree. From then on its processes end as they like, and its user
-//! decides when it ends; what has failed by the rules of the topology is remembered, so that a command that ends well on a
-//! broken tree is not taken for a success.
+//! A tree may be there for the command of `run FILE`, or for a test. These begin when it is ready
+//! and not before: what must not fail and does, or ends before it is ready, ends the tree. From
+//! then on its processes end as they like, and its user decides when it ends; what has failed by
+//! the rules of the topology is remembered, so that a command that ends well on a broken tree is
+//! not taken for a success.
 
 use std::time::Duration;
 
@@ -24,11 +25,12 @@ use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 use nestns_topology::{Entry, OnExit, RestartWhen, Weight};
 
-/// How long it may take to read what a process has written before it failed.
+/// Time that it may take to read what a process has written before it failed.
 const READING: Duration = Duration::from_secs(1);
-/// How long a member's death by KILL may wait for that of its PID 1, which would explain it.
+/// Time that a member's death by KILL may wait for that of its PID 1, which would explain it.
 const EXPLANATION: Duration = Duration::from_millis(200);
-/// How long where a PID 1 around it is seen to be ending: that takes as long as the kernel and its reaper need.
+/// The same time where a PID 1 around it is seen to be ending: that takes as long as the kernel and
+/// its reaper need.
 const CERTAIN_EXPLANATION: Duration = Duration::from_secs(30);
 
 /// A death whose meaning is not clear yet.
@@ -48,13 +50,14 @@ pub(super) struct Judge {
     fixture: Option<Fixture>,
     /// True if the tree is there for the command of `run`.
     has_command: bool,
-    /// What has failed by the rules of the topology, while the user of a fixture decides.
+    /// Processes that have failed by the rules of the topology, while the user of a fixture
+    /// decides.
     failed: Vec<FailedProcess>,
     unexplained: Vec<Unexplained>,
 }
 
 impl Judge {
-    /// A judge before whom nothing has ended.
+    /// A judge before which nothing has ended.
     pub(super) fn new(rules: Rules, has_command: bool) -> Self {
         Self {
             verdict: Verdict::new(rules.on_exit),
@@ -71,7 +74,7 @@ impl Judge {
         self.unexplained.is_empty()
     }
 
-    /// When a death is next taken for what it seems to be.
+    /// Moment at which a death is next taken for what it seems to be.
     pub(super) fn next(&self) -> Option<Moment> {
         self.unexplained.iter().map(|unexplained| unexplained.until).min()
     }
@@ -81,7 +84,8 @@ impl Judge {
         self.verdict.adopt(ending);
     }
 
-    /// Takes in the end of a PID 1: what was inside went with it, and what its kernel has taken along is handed out.
+    /// Takes in the end of a PID 1: what was inside went with it, and what its kernel has taken
+    /// along is handed out.
     pub(super) fn collapse(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: ProcessKey, at: Moment) {
         let tree = edge.tree_mut();
         let inside = init.namespace..init.namespace + tree.plan.subtree(init.namespace);
@@ -197,7 +201,8 @@ impl Judge {
         }
     }
 
-    /// Judges a restart by policy that has itself failed: that counts like an end of what it was to bring back.
+    /// Judges a restart by policy that has itself failed: that counts like an end of what it was to
+    /// bring back.
     pub(super) fn judge_failed_restart(
         &mut self,
         edge: &mut dyn Edge,
@@ -248,7 +253,8 @@ impl Judge {
         }
     }
 
-    /// True if a process is as far as it will get by itself: ready, or beyond hope without having ended the topology.
+    /// True if a process is as far as it will get by itself: ready, or beyond hope without having
+    /// ended the topology.
     fn is_settled(&self, tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
         if tree.readiness.is_ready(subject) {
             return true;
@@ -302,7 +308,8 @@ impl Judge {
         let path = tree.path(subject);
         let has_arrived = has_arrived(tree);
         if let Some(fixture) = self.fixture {
-            // A process that only had to start has come so far; whether it should have gone on is for the rules to say.
+            // A process that only had to start has come so far; whether it should have gone on is
+            // for the rules to say.
             let counts = !has_arrived || fixture.on_exit != OnExit::Ignore;
             if counts && is_essential(tree, subject) {
                 self.failed.push(FailedProcess { path: path.clone(), exit: Some(ending.into()), lines });
@@ -317,7 +324,8 @@ impl Judge {
         }
     }
 
-    /// Tells of the failure of a process, with what it has written last where nobody has been shown that.
+    /// Tells of the failure of a process, with the last lines of its output that have not been
+    /// shown.
     fn tell_failure(&mut self, edge: &mut dyn Edge, subject: ProcessKey, process: &ProcessPlan, ending: Ending) {
         let lines = last_lines(edge, subject);
         let path = edge.tree().path(subject);
@@ -360,7 +368,7 @@ impl Judge {
         }
     }
 
-    /// What the client is told that still waits for the tree: that it has not become ready, and why.
+    /// Report to the client that still waits for the tree: that it has not become ready, and why.
     pub(super) fn take_reasons(&mut self, tree: &Tree) -> NotReady {
         let pending = tree.roster.subjects().filter(|&subject| {
             tree.plan.namespace(subject.namespace).process(subject.slot).is_some()
@@ -392,7 +400,8 @@ fn is_excused(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
         })
 }
 
-/// True if a death by KILL may be that of the namespace around: its PID 1 is reaped only after all that was inside.
+/// True if a death by KILL may be that of the namespace around: its PID 1 is reaped only after all
+/// that was inside.
 fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
     let killed = tree.roster.get(subject).is_some_and(|record| record.stop_record.killed.is_some());
     if killed || ending != Ending::Signalled(libc::SIGKILL) {
@@ -410,8 +419,8 @@ fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
     init.is_some_and(|init| !init.state.is_over())
 }
 
-/// True if a PID 1 around a process is ending. It marks itself so before it kills all that is inside, and leaves when all of that
-/// has been reaped; on a busy machine that may be long after.
+/// True if a PID 1 around a process is ending. It marks itself so before it kills all that is
+/// inside, and leaves when all of that has been reaped; on a busy machine that may be long after.
 fn is_doomed(edge: &dyn Edge, subject: ProcessKey) -> bool {
     let tree = edge.tree();
     let parent = |index: NamespaceIndex| tree.plan.namespace(index).parent;
@@ -423,13 +432,13 @@ fn is_doomed(edge: &dyn Edge, subject: ProcessKey) -> bool {
         .any(|init| init.pid().is_some_and(|pid| edge.kernel().is_ending(pid)))
 }
 
-/// What a process has written last.
+/// Last lines of a process's output.
 fn last_lines(edge: &mut dyn Edge, subject: ProcessKey) -> Vec<String> {
     edge.drain(Source::Programs(edge.now().plus(READING)));
     edge.last_lines(subject)
 }
 
-/// Of these lines those that people have not been shown: all, where there is nobody.
+/// Unseen ones among these lines: all, if standard output is closed.
 fn unseen<'a>(edge: &dyn Edge, lines: &'a [String]) -> &'a [String] {
     if edge.is_output_closed() { lines } else { &[] }
 }

@@ -1,8 +1,9 @@
-//! From open gates to the end: `after`, the verdict, restarts, requests, the stop.
+//! Life of a tree from open gates to the end: `after`, the verdict, restarts, requests, the stop.
 //!
-//! Policy alone. Each component owns its state and has a file of its own; what it may touch is the [`Edge`], and other components
-//! only where they are handed to it. The [`Supervisor`] has them take turns: it weighs what has happened, serves clients, and lets
-//! each go on. What happens between two turns is the reactor's.
+//! Policy alone. Each component owns its state and has a file of its own; what it may touch is the
+//! [`Edge`], and other components only where they are handed to it. The [`Supervisor`] has them
+//! take turns: it weighs what has happened, serves clients, and lets each go on. What happens
+//! between two turns is the reactor's.
 
 mod attachments;
 mod awaiting;
@@ -59,16 +60,16 @@ pub(super) use pausing::Freeze;
 #[cfg(test)]
 pub(super) use fake::plan as plan_of;
 
-/// How many requests are served before the tree is looked after again.
+/// Number of requests that are served before the tree is looked after again.
 const TURN: usize = 64;
 
-/// By what the topology is judged.
+/// Rules by which the topology is judged.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) on_exit: OnExit,
     /// The path of the process whose status is that of the whole.
     pub(super) status_from: Option<String>,
-    /// What the tree is there for.
+    /// Purpose of the tree, if it is a fixture.
     pub(super) fixture: Option<Fixture>,
     /// True if it is not over before that is asked for.
     pub(super) stays: bool,
@@ -274,7 +275,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         conditions::release(&mut self.dependencies, edge, &self.restarts);
     }
 
-    /// Takes in that a child of the controller without a role has ended; says whether it was a helper of ours.
+    /// Takes in that a child of the controller without a role has ended; says whether it was a
+    /// helper of ours.
     pub(super) fn on_helper_ended(&mut self, pid: Pid, ending: Ending) -> bool {
         let news = self.probes.on_helper_ended(&mut self.edge, pid, ending);
         news.map(|news| self.on_readying(news)).is_some()
@@ -406,7 +408,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         }
         tree.life = life;
         if reaction == Reaction::RollBack {
-            // Nothing of the user's has run, and there is nobody to ask.
+            // Nothing of the user's has run, and there is no process to ask.
             self.record_stop(&cause);
             self.edge.note(&Note::Stopping { cause: &cause });
             self.kill_everything();
@@ -533,10 +535,11 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         is_stuck
     }
 
-    /// How long nothing is to be done, unless something happens; `None` is for ever.
+    /// Time in which nothing is to be done, unless something happens; `None` is for ever.
     pub(super) fn idle_time(&self) -> Option<Duration> {
         let tree = self.edge.tree();
-        // What waited for a creation has taken in more than that, and what is over may decide about the whole.
+        // What waited for a creation has taken in more than that, and what is over may decide about
+        // the whole.
         let is_told_to_stop = tree.life == Life::Running && (tree.stop.is_some() || tree.failure.is_some());
         if !tree.incidents.is_empty() || is_told_to_stop || !tree.pending.is_empty() {
             return Some(Duration::ZERO);
@@ -582,13 +585,13 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 }
 
-/// What has become of a tree.
+/// Outcome of a tree.
 #[derive(Debug)]
 pub(super) struct Conclusion {
     pub(super) status: u8,
-    /// How long it took until the gates were open.
+    /// Time until the gates were open.
     pub(super) release: Option<Duration>,
-    /// How the stop went; `None` when the tree ended by itself.
+    /// Timeline of the stop; `None` when the tree ended by itself.
     pub(super) timeline: Option<Timeline>,
 }
 

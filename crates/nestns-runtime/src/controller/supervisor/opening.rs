@@ -1,4 +1,5 @@
-//! From a tree that stands to one that is ready: the gates, and the client and service manager that wait for it.
+//! Way from a tree that stands to one that is ready: the gates, and the client and service manager
+//! that wait for it.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(in crate::controller) struct Opening {
     pub(in crate::controller) manager: Manager,
     pub(in crate::controller) began: Moment,
     pub(in crate::controller) create: Duration,
-    /// How long it took until the gates were open.
+    /// Time until the gates were open.
     pub(in crate::controller) release: Option<Duration>,
 }
 

@@ -1,7 +1,9 @@
-//! `pause` and `resume`: what may be paused, who waits for it, and what becomes of the paused when the tree is stopped.
+//! `pause` and `resume`: what may be paused, the clients that wait for it, and the fate of the
+//! paused when the tree is stopped.
 //!
-//! A pause is asked for at once and answered when the kernel says that everything is frozen; nothing waits for that but the
-//! client. Whatever takes something down lets it go on first: what is frozen cannot act on a request.
+//! A pause is asked for at once and answered when the kernel says that everything is frozen;
+//! nothing waits for that but the client. Whatever takes something down lets it go on first: what
+//! is frozen cannot act on a request.
 
 use std::time::Duration;
 
@@ -17,9 +19,9 @@ use nestns_client::journal::event::{Caller, Event};
 use nestns_client::protocol::message::{Reply, RequestError};
 use nestns_sys::moment::Moment;
 
-/// How long everything may take to be frozen: half a millisecond is usual.
+/// Time that everything may take to be frozen: half a millisecond is usual.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How often it is looked.
+/// Interval between looks.
 const NAP: Duration = Duration::from_millis(1);
 
 /// The freezer, as far as pausing uses it.
@@ -28,7 +30,8 @@ pub(in crate::controller) trait Freeze {
     fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError>;
     /// True if everything of a namespace is frozen.
     fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, RequestError>;
-    /// The first member that is not frozen: one that waits in the kernel for what cannot be interrupted.
+    /// The first member that is not frozen: one that waits in the kernel for what cannot be
+    /// interrupted.
     fn laggard(&self, index: NamespaceIndex) -> Option<Pid>;
     /// Lets a namespace go on.
     fn thaw(&mut self, index: NamespaceIndex);
@@ -45,21 +48,21 @@ struct Pending {
     again: Moment,
 }
 
-/// What is paused and what is about to be.
+/// Namespaces that are paused or about to be.
 pub(super) struct Pausing<'a> {
     freezer: Box<dyn Freeze + 'a>,
     pending: Vec<Pending>,
 }
 
 impl<'a> Pausing<'a> {
-    /// Nothing is paused.
+    /// Creates the state in which nothing is paused.
     pub(super) fn new(freezer: Box<dyn Freeze + 'a>) -> Self {
         Self { freezer, pending: Vec::new() }
     }
 }
 
 impl Pausing<'_> {
-    /// When something is next to be done.
+    /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         self.pending.iter().map(|pending| pending.again.min(pending.until)).min()
     }
@@ -149,7 +152,8 @@ impl Pausing<'_> {
         }
     }
 
-    /// Answers those whose pause is complete, and forgets what was killed while it was paused.
+    /// Answers the clients whose pause is complete, and forgets what was killed while it was
+    /// paused.
     pub(super) fn look_after(&mut self, edge: &mut dyn Edge) {
         let is_over = |index: &NamespaceIndex| {
             let init = edge.tree().roster.get(ProcessKey::init(*index));

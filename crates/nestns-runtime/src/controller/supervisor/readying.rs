@@ -1,7 +1,8 @@
 //! Readiness: from a probe that comes true, or a start that needs none, to whatever waits for it.
 //!
-//! A process is ready once, until it ends. What asks about it is bounded (one command or one helper a process, a command for
-//! [`TIMEOUT`] at most), is called off when the process ends or a stop begins, and its failure is no failure of the tree.
+//! A process is ready once, until it ends. What asks about it is bounded (one command or one helper
+//! a process, a command for [`TIMEOUT`] at most), is called off when the process ends or a stop
+//! begins, and its failure is no failure of the tree.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -25,15 +26,15 @@ use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
 use nestns_topology::{Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight};
 
-/// How long a command may take to answer, before it is killed and asked again.
+/// Time that a command may take to answer, before it is killed and asked again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command that is asked again and again.
 #[derive(Debug, Clone, Copy)]
 enum Inquiry {
-    /// It is run at this moment.
+    /// Due at this moment.
     Pending(Moment),
-    /// It runs since, as this child of the controller, and is killed at this moment.
+    /// Running, as this child of the controller, which is killed at this moment.
     Running(Pid, Moment),
 }
 
@@ -41,11 +42,11 @@ enum Inquiry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
     Process(ProcessKey),
-    /// It was called off: its end says nothing of any process.
+    /// No process: the helper was called off, and its end says nothing of any.
     Nobody,
 }
 
-/// What asks about the readiness of processes.
+/// Helpers that ask about the readiness of processes.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     /// Helpers that are not reaped yet.
@@ -64,7 +65,7 @@ pub(super) enum Readying {
 }
 
 impl Probes {
-    /// When a command is next to be run or killed.
+    /// Moment at which a command is next to be run or killed.
     pub(super) fn next(&self) -> Option<Moment> {
         let moments = self.inquiries.values().map(|inquiry| match inquiry {
             Inquiry::Pending(at) | Inquiry::Running(_, at) => *at,
@@ -141,7 +142,8 @@ impl Probes {
         fill(edge, subject.namespace);
     }
 
-    /// Takes in that a process has ended: nothing asks any more, and a one-shot that has done its work is ready.
+    /// Takes in that a process has ended: nothing asks any more, and a one-shot that has done its
+    /// work is ready.
     pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         self.call_off(edge, subject);
         // What it has said last was said before it ended, and makes nothing ready any more.
@@ -156,8 +158,8 @@ impl Probes {
         }
     }
 
-    /// Begins anew with a process that is about to be started again, and with the namespaces around it. An init of nestns is
-    /// no more than its namespace: what is inside makes the difference.
+    /// Begins anew with a process that is about to be started again, and with the namespaces around
+    /// it. An init of nestns is no more than its namespace: what is inside makes the difference.
     pub(super) fn renew(&mut self, tree: &mut Tree, subject: ProcessKey) {
         let Tree { readiness, roster, .. } = tree;
         if !readiness.is_declared(subject) {
@@ -193,7 +195,8 @@ impl Probes {
         }
     }
 
-    /// Takes in that a child of the controller without a role has ended; `None` where it was no helper.
+    /// Takes in that a child of the controller without a role has ended; `None` where it was no
+    /// helper.
     pub(super) fn on_helper_ended(&mut self, edge: &mut dyn Edge, pid: Pid, ending: Ending) -> Option<Readying> {
         let place = self.helpers.iter().position(|(helper, _)| *helper == pid)?;
         let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else { return Some(Readying::Nothing) };
@@ -257,7 +260,8 @@ impl Probes {
         Readying::Nothing
     }
 
-    /// Says once that a command could not be executed. It may appear later, so that it is asked again.
+    /// Says once that a command could not be executed. It may appear later, so that it is asked
+    /// again.
     pub(super) fn on_refused(&mut self, edge: &mut dyn Edge, subject: ProcessKey, refusal: &ExecError) {
         if self.inquiries.contains_key(&subject) && self.refused.insert(subject) {
             let namespace = edge.tree().plan.namespace(subject.namespace);
@@ -328,7 +332,8 @@ fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
     }
 }
 
-/// Runs the command of a process beside it. Where that cannot be, as when the process is about to end, it is tried again.
+/// Runs the command of a process beside it. Where that cannot be, as when the process is about to
+/// end, it is tried again.
 fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
     let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else { return None };
     let argv = argv.clone();
@@ -341,7 +346,8 @@ fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
     edge.start(OutsideProcess { subject: subject.probe_of()?, process, entrance, streams: None }).ok()
 }
 
-/// The plan of the command beside the process: in its place and with its means, with its output dropped.
+/// The plan of the command beside the process: in its place and with its means, with its output
+/// dropped.
 fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPlan {
     let spec = ProcessSpec {
         name: path,

@@ -42,7 +42,7 @@ pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Re
     Err(RequestError::Paused { path, by })
 }
 
-/// Why a part cannot be brought back.
+/// Reason why a target cannot be brought back.
 pub(super) fn obstacle(tree: &Tree, part: Target) -> Option<RequestError> {
     let path = part.path(&tree.plan);
     let namespace = tree.plan.namespace(part.0.namespace);

@@ -1,10 +1,12 @@
-//! The command of `run FILE`: a guest of the tree, which comes when everything is ready and leaves first.
+//! The command of `run FILE`: a guest of the tree, which comes when everything is ready and leaves
+//! first.
 //!
-//! A signal that nestns gets is passed on to it as itself, as tini, dumb-init and catatonit do. Three things cannot be left to
-//! the command. A PID 1 has no default action (R5): what would end any other process stops the tree instead. A stop from the
-//! terminal has no effect on an orphaned process group, which a session of its own is (setpgid(2)): unless the command handles
-//! it, all of its session is stopped by STOP, and nestns stops as well, so that the caller's shell sees it. And a person that
-//! presses Ctrl-C twice means it.
+//! A signal that nestns gets is passed on to it as itself, as tini, dumb-init and catatonit do.
+//! Three things cannot be left to the command. A PID 1 has no default action (R5): what would end
+//! any other process stops the tree instead. A stop from the terminal has no effect on an orphaned
+//! process group, which a session of its own is (setpgid(2)): unless the command handles it, all of
+//! its session is stopped by STOP, and nestns stops as well, so that the caller's shell sees it.
+//! And a user that presses Ctrl-C twice means it.
 
 use std::time::Duration;
 
@@ -26,32 +28,32 @@ use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// How long the command has to end, when the tree is stopped around it.
+/// Time that the command has to end, when the tree is stopped around it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The command.
 #[derive(Debug)]
 pub(super) struct RunCommand {
-    /// What is to be run, until it is.
+    /// The command to run, until it runs.
     command: Option<Command>,
-    /// Its path, where the process whose status is asked for stands for it.
+    /// Path of the process whose status is asked for, if it stands for the command.
     status_from: Option<String>,
-    /// When it is killed, while the stop waits for it.
+    /// Moment at which it is killed, while the stop waits for it.
     deadline: Option<Moment>,
     /// The processes in its session at the time when it was asked to end.
     company: Vec<Pidfd>,
-    /// How often Ctrl-C was passed on to it.
+    /// Number of times that Ctrl-C was passed on to it.
     interruptions: u32,
 }
 
-/// How far the stop of the command is.
+/// Progress of the stop of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaving {
-    /// It was not asked, or the stop of the tree has begun.
+    /// Not asked to leave, or the stop of the tree has begun.
     No,
     /// The stop of the tree waits for it.
     Yes,
-    /// It has left.
+    /// The command has left.
     Over,
 }
 
@@ -66,12 +68,13 @@ impl RunCommand {
         self.command.is_some()
     }
 
-    /// When it is to be killed.
+    /// Moment at which it is to be killed.
     pub(super) fn next(&self) -> Option<Moment> {
         self.deadline
     }
 
-    /// Starts it, when everything is ready. A failure is the end of the tree, with the status that the caller adopts.
+    /// Starts it, when everything is ready. A failure is the end of the tree, with the status that
+    /// the caller adopts.
     pub(super) fn start(&mut self, edge: &mut dyn Edge) -> Result<(), ()> {
         let Some(Command { process, namespace }) = self.command.take() else { return Ok(()) };
         // It may compare at once what it sees.
@@ -111,7 +114,8 @@ impl RunCommand {
         }
     }
 
-    /// Asks the command to end, with everything in its session; says whether there is one to wait for.
+    /// Asks the command to end, with everything in its session; says whether there is one to wait
+    /// for.
     pub(super) fn ask(&mut self, edge: &mut dyn Edge) -> bool {
         if !is_alive(edge) {
             return false;
@@ -147,7 +151,8 @@ impl RunCommand {
         }
     }
 
-    /// Finds what is in the session of the command, as long as that has not been reaped: its number is its own until then.
+    /// Finds what is in the session of the command, as long as that has not been reaped: its number
+    /// is its own until then.
     fn find_company(&mut self, edge: &dyn Edge) {
         let subject = edge.tree().run_command.as_ref().map(|run_command| run_command.subject);
         if let Some(leader) = subject.and_then(|subject| edge.child(subject)) {
@@ -155,7 +160,8 @@ impl RunCommand {
         }
     }
 
-    /// The command that runs: a child that this controller has not reaped, or one that it has looked at.
+    /// The command that runs: a child that this controller has not reaped, or one that it has
+    /// looked at.
     pub(super) fn running(&self, edge: &dyn Edge) -> Option<(ProcessKey, Pid)> {
         let tree = edge.tree();
         let subject = if let Some(run_command) = &tree.run_command {

@@ -16,9 +16,9 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-/// Sends a signal to processes, of which each is looked at first: whether it is still the one that was meant, and
-/// whether the kernel would drop the signal (R5), which a `kill` that succeeds does not tell. What one of them comes to
-/// is no reason to leave out another.
+/// Sends a signal to processes, of which each is looked at first: whether it is still the one that
+/// was meant, and whether the kernel would drop the signal (R5), which a `kill` that succeeds does
+/// not tell. What one of them comes to is no reason to leave out another.
 pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i32, by: Caller) -> Reply {
     let (mut reached, mut ended, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     let (mut dropped, mut refused) = (Vec::new(), Vec::new());
@@ -62,7 +62,8 @@ pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i3
     Reply::Signalled { reached, ended, dropped, refused, paused }
 }
 
-/// True if a process waits for its release: the signal that it takes for that is the controller's alone to send.
+/// True if a process waits for its release: the signal that it takes for that is the controller's
+/// alone to send.
 fn is_at_gate(tree: &Tree, subject: ProcessKey) -> bool {
     tree.roster.get(subject).is_some_and(|record| record.state == State::Created)
 }
@@ -102,8 +103,8 @@ fn is_in_paused(tree: &Tree, path: &str) -> bool {
     })
 }
 
-/// True if the kernel would certainly drop a signal for a PID 1. For any other process to ignore one is its own decision,
-/// and what nobody can tell is tried.
+/// True if the kernel would certainly drop a signal for a PID 1. For any other process to ignore
+/// one is its own decision, and a signal with an unknown effect is tried.
 fn is_dropped(edge: &dyn Edge, target: &Target, signal: i32) -> bool {
     let pid = Pid::from_raw(target.pid);
     edge.kernel().is_first(pid) && edge.kernel().fate(pid, Role::First, signal) == Some(Fate::Dropped)

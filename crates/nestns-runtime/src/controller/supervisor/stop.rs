@@ -1,6 +1,8 @@
-//! The driver of a stop, of the whole tree or of a target in it: whom to ask, the countdown, the kill.
+//! The driver of a stop, of the whole tree or of a target in it: the requests, the countdown, the
+//! kill.
 //!
-//! The order is the plan's ([`StopPlan`]); here is what each step of it does. The controller asks what no PID 1 of nestns asks.
+//! The order is the plan's ([`StopPlan`]); here is what each step of it does. The controller asks
+//! what no PID 1 of nestns asks.
 
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use nestns_observe::signals::{Fate, Role};
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
 
-/// How often it is told for which processes a stop waits.
+/// Interval between reports of the processes that a stop waits for.
 const COUNTDOWN: Duration = Duration::from_secs(1);
 
 /// A stop under way.
@@ -26,12 +28,13 @@ pub(super) struct Stop {
     began: Moment,
     steps: StopPlan,
     tell_again: Moment,
-    /// After everything has been killed: when to give up waiting for the kernel.
+    /// Moment at which to give up waiting for the kernel, after everything has been killed.
     give_up: Option<Moment>,
 }
 
 impl Stop {
-    /// Begins to stop what the controller itself has to ask. `end` is when a client will have all of it killed.
+    /// Begins to stop what the controller itself has to ask. `end` is when a client will have all
+    /// of it killed.
     pub(super) fn begin(edge: &dyn Edge, asked: &[ProcessKey], end: Option<Moment>) -> Self {
         let now = edge.now();
         let steps = StopPlan::begin(&edge.tree().plan, asked, now, end);
@@ -44,7 +47,7 @@ impl Stop {
         Self { tell_again: self.began.plus(COUNTDOWN), ..self }
     }
 
-    /// When it began.
+    /// Moment at which it began.
     pub(super) fn began(&self) -> Moment {
         self.began
     }
@@ -94,7 +97,7 @@ impl Stop {
         is_due
     }
 
-    /// When something is next to be done.
+    /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         [self.steps.next(), Some(self.tell_again), self.give_up].into_iter().flatten().min()
     }
@@ -135,7 +138,8 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
     }
 }
 
-/// Looks, before anything is asked, at what will act on the request. A `kill` that succeeds proves nothing (R5).
+/// Looks, before anything is asked, at what will act on the request. A `kill` that succeeds proves
+/// nothing (R5).
 pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[ProcessKey]) {
     for &subject in subjects {
         let tree = edge.tree();
@@ -158,7 +162,7 @@ pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[ProcessKey]) {
     }
 }
 
-/// Those of these processes that have not ended, with their time.
+/// Processes among these that have not ended, with their time.
 pub(super) fn waiting_among(tree: &Tree, subjects: &[ProcessKey], now: Moment) -> Vec<Waiting> {
     let mut waiting = Vec::new();
     for &subject in subjects {

@@ -1,7 +1,7 @@
 //! The actors that have children: a tree, a zombie, an orphan, a storm.
 //!
-//! A child that is not yet reaped keeps its number (wait(2)), so a number in a parent's list is safe to signal for as
-//! long as only the parent takes it off.
+//! A child that is not yet reaped keeps its number (wait(2)), so a number in a parent's list is
+//! safe to signal for as long as only the parent takes it off.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use super::pace::{Beat, Pace};
 use super::perform;
 use super::wait::{Waiter, Woken, reap_until_asked};
 
-/// Runs with idle children; on TERM they are asked first, and the parent ends when the last has ended.
+/// Runs with idle children; on TERM they are asked first, and the parent ends when the last has
+/// ended.
 pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
     let mut living = Vec::new();
     let mut grown = Ok(());
@@ -59,8 +60,9 @@ fn reap_from(living: &mut Vec<Pid>) {
     }
 }
 
-/// A child that has ended and is never waited for. Nothing else is either: as PID 1 this is the program that was not
-/// written to be one, under which every orphan of the namespace stays a zombie.
+/// A child that has ended and is never waited for. Nothing else is either: as PID 1 this is the
+/// program that was not written to be one, under which every orphan of the namespace stays a
+/// zombie.
 pub(super) fn zombie(waiter: &Waiter) -> nix::Result<()> {
     if let ForkResult::Child = fork()? {
         exit_now(0);
@@ -69,7 +71,8 @@ pub(super) fn zombie(waiter: &Waiter) -> nix::Result<()> {
     Ok(())
 }
 
-/// A grandchild whose parent has ended: it falls to the nearest PID 1 (or subreaper), which is this process if it is one.
+/// A grandchild whose parent has ended: it falls to the nearest PID 1 (or subreaper), which is this
+/// process if it is one.
 pub(super) fn orphan(waiter: &Waiter) -> nix::Result<()> {
     if let ForkResult::Child = fork()? {
         if let Err(errno) = fork_idle() {
@@ -80,8 +83,8 @@ pub(super) fn orphan(waiter: &Waiter) -> nix::Result<()> {
     reap_until_asked(waiter, None).map(drop)
 }
 
-/// Children that end at once, at the rate, each reaped before the next: the count of living ones stays at one, and the
-/// numbers of the namespace go up by one a child.
+/// Children that end at once, at the rate, each reaped before the next: the count of living ones
+/// stays at one, and the numbers of the namespace go up by one a child.
 pub(super) fn storm(waiter: &Waiter, rate: u32, duration: Option<Duration>) -> nix::Result<()> {
     let mut pace = Pace::new(rate, duration);
     loop {
@@ -103,7 +106,8 @@ pub(super) fn storm(waiter: &Waiter, rate: u32, duration: Option<Duration>) -> n
                     reap_from(&mut living);
                 }
             }
-            // A limit of processes is the very thing that a storm is there to meet: this beat is lost, the next may not be.
+            // A limit of processes is the very thing that a storm is there to meet: this beat is
+            // lost, the next may not be.
             Err(Errno::EAGAIN) => {}
             Err(errno) => return Err(errno),
         }

@@ -1,8 +1,9 @@
 //! Output of actors: numbered lines, `ready`, and the reason of a failure.
 //!
-//! Written straight to the descriptors: a forked copy must neither flush nor fill a buffer of its parent's. Output is
-//! waited for by ppoll(2) before each write, so that TERM ends an actor whose reader has stopped reading; a pipe that
-//! polls writable takes at least `PIPE_BUF` bytes without blocking (pipe(7)).
+//! Written straight to the descriptors: a forked copy must neither flush nor fill a buffer of its
+//! parent's. Output is waited for by ppoll(2) before each write, so that TERM ends an actor whose
+//! reader has stopped reading; a pipe that polls writable takes at least `PIPE_BUF` bytes without
+//! blocking (pipe(7)).
 
 use std::io::{Stderr, Stdout, stderr, stdout};
 use std::os::fd::AsFd;
@@ -58,7 +59,8 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
             Woken::Child => while let Reaped::Child { .. } = reap_one() {},
             Woken::Writable | Woken::Deadline => match write(&output, rest) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                // EAGAIN: the pipe was made non-blocking by a process that shares it, and is full again.
+                // EAGAIN: the pipe was made non-blocking by a process that shares it, and is full
+                // again.
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             },
@@ -67,7 +69,8 @@ pub(super) fn write_line(waiter: &Waiter, line: &[u8]) -> nix::Result<Written> {
     Ok(Written::Whole)
 }
 
-/// Writes the reason why the actor gives up to standard error; in one write, whether or not it is read.
+/// Writes the reason why the actor gives up to standard error; in one write, whether or not it is
+/// read.
 pub(super) fn complain(actor: &Actor, errno: Errno) {
     let errors: Stderr = stderr();
     let text = format!("nestns: actor {}: {}\n", actor.name(), spelled(errno));

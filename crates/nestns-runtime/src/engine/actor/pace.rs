@@ -1,9 +1,10 @@
-//! A steady rate: so many beats a second, by absolute times, so that the work between two beats does not slow it.
+//! A steady rate: so many beats a second, by absolute times, so that the work between two beats
+//! does not slow it.
 
 use std::time::{Duration, Instant};
 
-/// Delay after which missed beats are dropped: after a freeze of a minute (SIGSTOP, the cgroup freezer) a process goes
-/// on at its rate instead of making up for the minute in one burst.
+/// Delay after which missed beats are dropped: after a freeze of a minute (SIGSTOP, the cgroup
+/// freezer) a process goes on at its rate instead of making up for the minute in one burst.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The beats still to come.
@@ -24,7 +25,8 @@ pub(super) enum Beat {
 }
 
 impl Pace {
-    /// `rate` beats a second from now on, the first at once, until `duration` is over; a rate of 0 has no beats.
+    /// `rate` beats a second from now on, the first at once, until `duration` is over; a rate of 0
+    /// has no beats.
     pub(super) fn new(rate: u32, duration: Option<Duration>) -> Self {
         let now = Instant::now();
         Self {

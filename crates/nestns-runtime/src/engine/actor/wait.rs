@@ -1,8 +1,10 @@
-//! Waiting for what may happen to an actor: being asked to end, a child's end, room for output, a moment.
+//! Waiting for what may happen to an actor: being asked to end, a child's end, room for output, a
+//! moment.
 //!
-//! TERM, INT and CHLD are blocked from the first line on and let in by ppoll(2) alone, for the time of one wait: none
-//! is lost between a look and a wait, and none interrupts anything else. Everything else has the kernel's default, so
-//! that an actor which is no PID 1 ends on QUIT or USR1 as any program does.
+//! TERM, INT and CHLD are blocked from the first line on and let in by ppoll(2) alone, for the time
+//! of one wait: none is lost between a look and a wait, and none interrupts anything else.
+//! Everything else has the kernel's default, so that an actor which is no PID 1 ends on QUIT or
+//! USR1 as any program does.
 
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -38,9 +40,11 @@ pub(super) struct Waiter {
 impl Waiter {
     /// Takes over the signals of the process, whatever it inherited.
     pub(super) fn new() -> nix::Result<Self> {
-        // All blocked while the dispositions change: a TERM that comes now stays pending and is found by the first wait.
+        // All blocked while the dispositions change: a TERM that comes now stays pending and is
+        // found by the first wait.
         SigSet::all().thread_set_mask()?;
-        // The standard library ignores PIPE, and a PID 1 would not be killed by it: the same answer (EPIPE) everywhere.
+        // The standard library ignores PIPE, and a PID 1 would not be killed by it: the same answer
+        // (EPIPE) everywhere.
         disposition::ignore(Signal::SIGPIPE)?;
         for signal in [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM] {
             disposition::default(signal)?;
@@ -74,7 +78,8 @@ impl Waiter {
             }
             let left = deadline.map(|moment| TimeSpec::from(moment.saturating_duration_since(Instant::now())));
             match ppoll(descriptors, left, Some(self.open)) {
-                // With a timeout of zero ppoll lets pending signals in as well and reports them as EINTR.
+                // With a timeout of zero ppoll lets pending signals in as well and reports them as
+                // EINTR.
                 Ok(0) => return Ok(Woken::Deadline),
                 Ok(_) => return Ok(Woken::Writable),
                 Err(Errno::EINTR) => {}

@@ -1,4 +1,5 @@
-//! Processes that are forked outside and moved in: joined ones, the command of `run`, programs of `exec`.
+//! Processes that are forked outside and moved in: joined ones, the command of `run`, programs of
+//! `exec`.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -24,7 +25,8 @@ use nestns_sys::{descriptor, dumpable};
 use nestns_topology::{Entry, Program, Terminal};
 
 impl Children {
-    /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It waits at no gate.
+    /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It
+    /// waits at no gate.
     ///
     /// # Errors
     ///
@@ -78,7 +80,8 @@ impl Children {
 
     /// The namespaces, besides PID, of a namespace of the plan that are not the keeper's own.
     pub fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
-        // Entering one that is shared with the host would be refused to an ordinary user, who does not own it.
+        // Entering one that is shared with the host would be refused to an ordinary user, who does
+        // not own it.
         let mut flags = CloneFlags::empty();
         let mut around = Some(index);
         while let Some(index) = around.filter(|&index| Some(index) != self.home) {
@@ -111,8 +114,8 @@ impl Children {
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
                 passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
-                // The child is visible to all processes there, and has every descriptor of this process until it has
-                // closed them.
+                // The child is visible to all processes there, and has every descriptor of this
+                // process until it has closed them.
                 self.hide();
                 let child = match fork() {
                     Ok(ForkResult::Child) => self.become_joined(joined, &passage),
@@ -155,7 +158,8 @@ impl Children {
         Ok(pid)
     }
 
-    /// Enters, in the child, those namespaces of the target that are not the parent's own, then becomes the process.
+    /// Enters, in the child, those namespaces of the target that are not the parent's own, then
+    /// becomes the process.
     fn become_joined(&self, joined: &JoinedProcess, passage: &Passage<'_>) -> ! {
         if let Err(stopped) = passage.enter_others() {
             program::fail(stopped_at(joined.subject, stopped));
@@ -183,7 +187,8 @@ pub struct OutsideProcess {
     pub process: ProcessPlan,
     /// Place.
     pub entrance: Entrance,
-    /// Standard input, output and error, if they are not those of this process or of the plan. A terminal is all three.
+    /// Standard input, output and error, if they are not those of this process or of the plan. A
+    /// terminal is all three.
     pub streams: Option<[OwnedFd; 3]>,
 }
 
@@ -220,8 +225,8 @@ impl JoinedProcess {
         Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
     }
 
-    /// Drops, in the child, everything that is not its own and becomes the process. One from outside, which is visible
-    /// to all processes in there, reports through a channel of its own.
+    /// Drops, in the child, everything that is not its own and becomes the process. One from
+    /// outside, which is visible to all processes in there, reports through a channel of its own.
     pub(super) fn run_program(&self, plan: &Plan, entry: Entry) -> ! {
         panic_hook::belong_to(self.subject);
         if let Some(streams) = &self.streams {
@@ -236,8 +241,8 @@ impl JoinedProcess {
         // It holds no more descriptors of others.
         dumpable::show();
         program::begin_session();
-        // A process of `run` or `exec` becomes its program at once, which brings a name of its own: that saves three
-        // system calls.
+        // A process of `run` or `exec` becomes its program at once, which brings a name of its own:
+        // that saves three system calls.
         if !self.subject.is_from_outside() || !matches!(self.process.program, Program::Command(_)) {
             program::take_name(plan, &self.path, program::kind(&self.process));
         }

@@ -1,12 +1,12 @@
-//! Parent of the processes of a namespace, which creates and reaps them: a builtin init, or, for the roots and
-//! everything in a root whose PID 1 is a program, the controller.
+//! Parent of the processes of a namespace, which creates and reaps them: a builtin init, or, for
+//! the roots and everything in a root whose PID 1 is a program, the controller.
 //!
-//! Creation is sequential in the order of numbers: the parent waits for a child only if the child's subtree takes
-//! further numbers. While it creates it holds a constant number of descriptors, because fork copies them (800 µs with
-//! 10,000).
+//! Creation is sequential in the order of numbers: the parent waits for a child only if the child's
+//! subtree takes further numbers. While it creates it holds a constant number of descriptors,
+//! because fork copies them (800 µs with 10,000).
 //!
-//! Reading order: [`Children::create`], `delivery` (the fork itself), `joining` (processes from outside), `renewal`
-//! (restarts).
+//! Reading order: [`Children::create`], `delivery` (the fork itself), `joining` (processes from
+//! outside), `renewal` (restarts).
 
 mod crossing;
 mod joining;
@@ -80,8 +80,9 @@ pub struct Children {
     list: Vec<Child>,
     living: usize,
     pending: Vec<Pending>,
-    /// Memory of the last process from outside. Every page of it that is freed while that process shares the memory,
-    /// which it does until it has become its program, is copied first; so it is kept until the next one.
+    /// Memory of the last process from outside. Every page of it that is freed while that process
+    /// shares the memory, which it does until it has become its program, is copied first; so it is
+    /// kept until the next one.
     spent: Option<JoinedProcess>,
 }
 
@@ -171,8 +172,8 @@ impl Children {
         }
     }
 
-    /// Removes a child. Numbers ascend in the order of creation but for a wrap-around and for restarts, so that ten
-    /// thousand are searched by bisection.
+    /// Removes a child. Numbers ascend in the order of creation but for a wrap-around and for
+    /// restarts, so that ten thousand are searched by bisection.
     fn remove(&mut self, pid: Pid) -> Option<ProcessKey> {
         let place = match self.list.binary_search_by_key(&pid, |child| child.pid) {
             Ok(place) if !self.list[place].gone => place,
@@ -290,7 +291,7 @@ mod tests {
     use crate::engine::plan::tests::plan;
     use crate::engine::plan::{ProcessKey, Slot};
 
-    /// A keeper that has forked nobody, in a tree of two namespaces.
+    /// A keeper that has forked no process, in a tree of two namespaces.
     fn children() -> Children {
         let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n");
         Children::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())

@@ -1,7 +1,8 @@
 //! Restarts in a running tree: of one process, or of a namespace with everything in it.
 //!
-//! The same forks as at creation, in the same order; only the gate is another one (see [`Plan::for_latecomers`]), and
-//! after a failure the parent itself ends the half-built part, because the rest of the tree goes on.
+//! The same forks as at creation, in the same order; only the gate is another one (see
+//! [`Plan::for_latecomers`]), and after a failure the parent itself ends the half-built part,
+//! because the rest of the tree goes on.
 //!
 //! [`Plan::for_latecomers`]: crate::engine::plan::Plan::for_latecomers
 
@@ -15,7 +16,8 @@ use crate::engine::plan::{NamespaceIndex, ProcessKey};
 use nestns_sys::pidfd::Pidfd;
 
 impl Children {
-    /// Has every process that is created from now on wait for a signal of its own: the common gate has been opened.
+    /// Has every process that is created from now on wait for a signal of its own: the common gate
+    /// has been opened.
     pub fn expect_latecomers(&mut self) {
         self.plan = self.plan.for_latecomers();
     }
@@ -41,12 +43,13 @@ impl Children {
         self.join(&self.joined(subject)?, init, wait_hook)
     }
 
-    /// Creates a namespace again, and everything in it. On failure, its processes have been killed, and are still to be
-    /// reaped.
+    /// Creates a namespace again, and everything in it. On failure, its processes have been killed,
+    /// and are still to be reaped.
     ///
     /// # Errors
     ///
-    /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of [`Children::create`].
+    /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of
+    /// [`Children::create`].
     pub fn create_again(&mut self, index: NamespaceIndex, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
         let subject = ProcessKey::init(index);
         self.make_sure_it_is_gone(subject)?;

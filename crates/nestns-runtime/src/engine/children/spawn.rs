@@ -1,9 +1,10 @@
 //! The fork of a new PID 1: directly, or by helpers if the kernel requires one in between.
 //!
-//! A PID namespace can be made only below one's own (R9): for a namespace inside one whose PID 1 is a program a helper goes
-//! in, numbered so that it takes none of the numbers that count, and makes the new PID 1 its sibling. `setns(own pidfd,
-//! CLONE_NEWPID)` sets the namespace for children back, which is refused to an unprivileged process in the namespace that it
-//! started in (R16): there a helper does the unsharing, and the controller, as subreaper, inherits the child.
+//! A PID namespace can be made only below one's own (R9): for a namespace inside one whose PID 1 is
+//! a program a helper goes in, numbered so that it takes none of the numbers that count, and makes
+//! the new PID 1 its sibling. `setns(own pidfd, CLONE_NEWPID)` sets the namespace for children
+//! back, which is refused to an unprivileged process in the namespace that it started in (R16):
+//! there a helper does the unsharing, and the controller, as subreaper, inherits the child.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -24,13 +25,15 @@ use nestns_sys::fork::fork;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{dumpable, reap};
 
-/// Pause for `user.max_pid_namespaces`: a namespace that has just ended may count for about 30 ms more (R22).
+/// Pause for `user.max_pid_namespaces`: a namespace that has just ended may count for about 30 ms
+/// more (R22).
 const SLOT_RETURN: Duration = Duration::from_millis(10);
 /// Number of such pauses.
 const SLOT_RETRIES: usize = 10;
 
 impl Children {
-    /// Forks the new PID 1, directly or through helpers. Its number is known only if no helper was in between.
+    /// Forks the new PID 1, directly or through helpers. Its number is known only if no helper was
+    /// in between.
     pub(super) fn deliver(
         &self,
         index: NamespaceIndex,
@@ -78,8 +81,8 @@ impl Children {
         }
     }
 
-    /// Body of the helper of an unprivileged controller: enters the user namespace, makes the PID namespace, forks,
-    /// ends.
+    /// Body of the helper of an unprivileged controller: enters the user namespace, makes the PID
+    /// namespace, forks, ends.
     fn deliver_as_helper(
         &self,
         index: NamespaceIndex,
@@ -105,7 +108,8 @@ impl Children {
             self.hide();
             match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
                 ForkResult::Child => self.deliver_beside(index, channel),
-                // The new PID 1 is this helper's child; when the helper ends it becomes the controller's.
+                // The new PID 1 is this helper's child; when the helper ends it becomes the
+                // controller's.
                 ForkResult::Parent { child } => await_helper(subject, child),
             }
         };
@@ -115,8 +119,8 @@ impl Children {
         }
     }
 
-    /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1 would be the
-    /// program's child and stay a zombie that this process cannot reap.
+    /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1
+    /// would be the program's child and stay a zombie that this process cannot reap.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
         match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
@@ -125,15 +129,16 @@ impl Children {
         }
     }
 
-    /// Hides this process and what it forks next from programs. While the tree is built there are none, and the
-    /// controller has to look into its processes.
+    /// Hides this process and what it forks next from programs. While the tree is built there are
+    /// none, and the controller has to look into its processes.
     pub(super) fn hide(&self) {
         if self.plan.release() == Release::Apart {
             dumpable::hide();
         }
     }
 
-    /// Forks a helper into the namespace around `index` that takes none of the numbers below the host that count.
+    /// Forks a helper into the namespace around `index` that takes none of the numbers below the
+    /// host that count.
     fn fork_helper_without_number(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
         fork_without_number(self.plan.namespace(index).level() - 1)
     }
@@ -148,8 +153,8 @@ fn enter_user(subject: ProcessKey, user: Option<&OwnedFd>) -> Result<(), Failure
     }
 }
 
-/// `unshare(CLONE_NEWPID)`, tried again for a bounded time if the limit is reached, because a slot may be about to
-/// become free.
+/// `unshare(CLONE_NEWPID)`, tried again for a bounded time if the limit is reached, because a slot
+/// may be about to become free.
 fn unshare_pid() -> nix::Result<()> {
     for _ in 0..SLOT_RETRIES {
         match unshare(CloneFlags::CLONE_NEWPID) {
@@ -170,8 +175,8 @@ pub(super) fn await_helper(subject: ProcessKey, helper: Pid) -> Result<(), Failu
     }
 }
 
-/// Waits for the first message of a new PID 1, beside which the kernel has written its number in this process's
-/// namespace.
+/// Waits for the first message of a new PID 1, beside which the kernel has written its number in
+/// this process's namespace.
 pub(super) fn await_child(
     subject: ProcessKey,
     channel: &OwnedFd,
@@ -180,8 +185,8 @@ pub(super) fn await_child(
     loop {
         wait_hook.until_readable(&[channel.as_fd()])?;
         let Received { message, sender, .. } = listen(subject, channel)?;
-        // A helper that was in between has ended by now, so that the new PID 1 is a child of this process. Any other
-        // process that has got hold of the channel is not.
+        // A helper that was in between has ended by now, so that the new PID 1 is a child of this
+        // process. Any other process that has got hold of the channel is not.
         if message == SyncMessage::Ready && reap::is_child(sender) {
             return Ok(sender);
         }

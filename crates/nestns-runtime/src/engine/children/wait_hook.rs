@@ -1,5 +1,5 @@
-//! Wait hook: the way in which a parent waits for a namespace in creation. An init has nothing else to do, the
-//! controller has.
+//! Wait hook: the way in which a parent waits for a namespace in creation. An init has nothing else
+//! to do, the controller has.
 
 use std::os::fd::BorrowedFd;
 
@@ -32,7 +32,8 @@ pub trait WaitHook {
     /// [`BuildError`] if there is a reason not to wait any longer.
     fn until_readable(&mut self, channels: &[BorrowedFd<'_>]) -> Result<usize, BuildError>;
 
-    /// Called for each PID 1 directly below the host, once it is a child of the caller and before it goes on.
+    /// Called for each PID 1 directly below the host, once it is a child of the caller and before
+    /// it goes on.
     ///
     /// # Errors
     ///

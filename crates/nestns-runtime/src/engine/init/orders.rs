@@ -1,7 +1,8 @@
 //! Commands to a PID 1 whose namespace is set up: to restart something.
 //!
-//! A fork takes negligible time. A whole namespace does not, and while it is created nothing is reaped here: that wait
-//! ends when it is set up, when a stop is requested, and at the latest after [`CREATION`].
+//! A fork takes negligible time. A whole namespace does not, and while it is created nothing is
+//! reaped here: that wait ends when it is set up, when a stop is requested, and at the latest after
+//! [`CREATION`].
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -94,7 +95,8 @@ impl Init {
         result
     }
 
-    /// Has the parent do something that may take a while, and then handles the signals that arrived meanwhile.
+    /// Has the parent do something that may take a while, and then handles the signals that arrived
+    /// meanwhile.
     fn patiently(
         &mut self,
         subject: ProcessKey,

@@ -29,7 +29,8 @@ pub struct Common {
     pub dispositions: Dispositions,
     /// The caller's working directory, where a program without `cwd` starts.
     pub directory: PathBuf,
-    /// The caller's limits on descriptors, soft and hard; the controller may raise the soft one for itself.
+    /// The caller's limits on descriptors, soft and hard; the controller may raise the soft one for
+    /// itself.
     pub descriptors: Option<(u64, u64)>,
     /// Memory for the title of a forked copy.
     pub title: Option<TitleArea>,
@@ -40,10 +41,11 @@ pub struct Common {
 }
 
 impl Common {
-    /// The environment of a program: the caller's, then the namespace's and its own, as `NAME=value`.
+    /// The environment of a program: the caller's, then the namespace's and its own, as
+    /// `NAME=value`.
     pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
-        // In a child that is about to execute its program, every page that is written to is copied: nothing is cloned
-        // first.
+        // In a child that is about to execute its program, every page that is written to is copied:
+        // nothing is cloned first.
         let mut environment: BTreeMap<&OsStr, &OsStr> =
             self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
         environment.extend(process.env.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));

@@ -1,8 +1,9 @@
 //! The checked tree, flattened: instructions for the processes of the tree.
 //!
-//! The plan lies in one shared read-only mapping, a record a namespace, each decoded when needed. The graph and the
-//! file's text are dropped before the first fork: dirty memory is copied into every page table. Everything that can be
-//! looked up outside is looked up here: users become numbers, relative files absolute.
+//! The plan lies in one shared read-only mapping, a record a namespace, each decoded when needed.
+//! The graph and the file's text are dropped before the first fork: dirty memory is copied into
+//! every page table. Everything that can be looked up outside is looked up here: users become
+//! numbers, relative files absolute.
 mod common;
 mod namespace;
 mod process;
@@ -27,7 +28,7 @@ use nestns_topology::{Entry, Init, Output, Position, Probe, RestartWhen, Termina
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
 
-/// How many things of a plan there are.
+/// Numbers of things in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is a count of what it names")]
 pub struct Counts {
@@ -38,15 +39,18 @@ pub struct Counts {
     pub depth: u32,
     /// Processes that wait for the common gate.
     pub unconditional: u32,
-    /// Descriptors that the controller reads: captured streams, and those on which a process reports its readiness.
+    /// Descriptors that the controller reads: captured streams, and those on which a process
+    /// reports its readiness.
     pub captured: u32,
     /// Processes whose output the controller may have to keep.
     pub logged: u32,
-    /// Channels for reports, a descriptor of the controller's each: of namespaces, and of processes that join.
+    /// Channels for reports, a descriptor of the controller's each: of namespaces, and of processes
+    /// that join.
     pub channels: u32,
 }
 
-/// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID 1.
+/// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID
+/// 1.
 const ENTRY: usize = 12;
 
 /// Way in which created processes are released.
@@ -144,8 +148,8 @@ impl Plan {
         self.release
     }
 
-    /// Namespace of the nearest builtin init from `index` outward; `None` is the controller. It is the parent of the
-    /// namespaces in it, and of the processes that join them.
+    /// Namespace of the nearest builtin init from `index` outward; `None` is the controller. It is
+    /// the parent of the namespaces in it, and of the processes that join them.
     pub fn keeper_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
         while let Some(candidate) = index {
             let namespace = self.namespace(candidate);
@@ -176,8 +180,8 @@ impl Plan {
         self.common
     }
 
-    /// A namespace's record, decoded; the last few are kept, because it is needed once for each of its processes, and
-    /// holds all of them.
+    /// A namespace's record, decoded; the last few are kept, because it is needed once for each of
+    /// its processes, and holds all of them.
     ///
     /// # Panics
     ///
@@ -188,8 +192,8 @@ impl Plan {
         recent::record(record.as_ptr() as usize, || postcard::from_bytes(record).expect("the record that was written"))
     }
 
-    /// The namespace with this path. On the way to it only paths are decoded, those beside it and beside the namespaces
-    /// around it.
+    /// The namespace with this path. On the way to it only paths are decoded, those beside it and
+    /// beside the namespaces around it.
     pub fn find(&self, path: &str) -> Option<NamespaceIndex> {
         let leads_to = |index: &NamespaceIndex| {
             path.strip_prefix(self.path(*index)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -224,7 +228,8 @@ impl Plan {
         self.siblings(index + 1, index + self.subtree(index))
     }
 
-    /// The size of a namespace's subtree, itself included. In the order of creation a subtree is one run.
+    /// The size of a namespace's subtree, itself included. In the order of creation a subtree is
+    /// one run.
     pub fn subtree(&self, index: NamespaceIndex) -> u32 {
         self.entry(index, 1)
     }
@@ -252,7 +257,8 @@ impl Plan {
     }
 }
 
-/// Indices of the namespaces whose init must not end when it is empty, because something in it may be restarted.
+/// Indices of the namespaces whose init must not end when it is empty, because something in it may
+/// be restarted.
 fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
     let mut holders = HashSet::new();
     // Around a namespace: those whose PID 1 is nestns, with their levels.
@@ -280,7 +286,8 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
     holders
 }
 
-/// Puts the index in front of the records. Subtrees are counted backwards: by then all their members have been.
+/// Puts the index in front of the records. Subtrees are counted backwards: by then all their
+/// members have been.
 fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceIndex>], mut numbers: Vec<u32>) -> Vec<u8> {
     let mut subtrees = vec![1_u32; parents.len()];
     for index in (0..parents.len()).rev() {
@@ -353,7 +360,7 @@ proc.three = { actor = "idle" }
 [ns."a-b/b"]
 "#;
 
-    /// A caller who has nothing.
+    /// A caller that has nothing.
     pub(in crate::engine) fn common() -> Common {
         Common {
             environment: BTreeMap::new(),

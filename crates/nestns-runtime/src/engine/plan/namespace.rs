@@ -22,15 +22,16 @@ pub enum InitPlan {
 pub enum RestartNeed {
     /// No restarts.
     None,
-    /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has created.
+    /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has
+    /// created.
     Possible,
 }
 
 /// Channel through which the processes of a namespace report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// The channel inherited from outside: no program is declared here nor in a namespace around it, so that none is
-    /// there to take it.
+    /// The channel inherited from outside: no program is declared here nor in a namespace around
+    /// it, so that none is there to take it.
     Inherited,
     /// A channel of the namespace's own.
     Own,
@@ -39,17 +40,17 @@ pub enum Channel {
 /// A namespace, ready to be created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NamespacePlan {
-    // Its path is the first of all, which is read alone by who looks for it.
+    // Its path is the first of all, which is read alone by a search for it.
     spec: NamespaceSpec,
     /// The namespace around it.
     pub parent: Option<NamespaceIndex>,
-    /// Who is PID 1.
+    /// Plan of PID 1.
     pub init: InitPlan,
     /// The declared processes besides PID 1, in the order of creation.
     pub processes: Vec<ProcessPlan>,
-    /// Whether its init waits for what comes again.
+    /// Tells if the init waits for processes that come again.
     pub restart_need: RestartNeed,
-    /// Through what its processes report.
+    /// Channel through which its processes report.
     pub channel: Channel,
 }
 
@@ -81,7 +82,7 @@ impl NamespacePlan {
         (0..self.processes.len()).map(Slot::declared)
     }
 
-    /// Whether PID 1 or a declared process has this slot.
+    /// True if PID 1 or a declared process has this slot.
     pub fn has_slot(&self, slot: Slot) -> bool {
         slot.index().is_some_and(|index| index <= self.processes.len())
     }
@@ -95,7 +96,7 @@ impl NamespacePlan {
         format!("{}/{name}", self.path)
     }
 
-    /// Whether and how soon what is in a slot is started again; of PID 1 that is the namespace's.
+    /// Restart policy of a slot; of PID 1 that is the namespace's.
     pub fn restart_of(&self, slot: Slot) -> RestartPolicy {
         match (slot, self.process(slot)) {
             // The file may say it in either place.

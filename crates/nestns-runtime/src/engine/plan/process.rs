@@ -1,4 +1,5 @@
-//! A process, ready to be forked: its key in the file with everything looked up that depends on the machine.
+//! A process, ready to be forked: its key in the file with everything looked up that depends on the
+//! machine.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -51,7 +52,8 @@ impl Identity {
                 None => return Err(Unknown::Group(name.to_owned())),
             },
         };
-        // A user of the user database is a member of groups; a bare number, or one with a group, of none but its own.
+        // A user of the user database is a member of groups; a bare number, or one with a group, of
+        // none but its own.
         let groups =
             known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
         Ok(Self { uid, gid, groups })
@@ -61,9 +63,9 @@ impl Identity {
 /// A process, ready to be forked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProcessPlan {
-    /// What it takes to run it; files are absolute.
+    /// Specification of the program to run; files are absolute.
     pub spec: ProcessSpec,
-    /// Who it runs as, where that is another user than the caller.
+    /// Identity that it runs under, if it is another user than the caller.
     pub identity: Option<Identity>,
 }
 
@@ -76,7 +78,8 @@ impl Deref for ProcessPlan {
 }
 
 impl ProcessPlan {
-    /// True if it waits for the gate that opens for all at once, rather than for a signal of its own.
+    /// True if it waits for the gate that opens for all at once, rather than for a signal of its
+    /// own.
     pub fn is_unconditional(&self) -> bool {
         self.after.is_empty()
     }

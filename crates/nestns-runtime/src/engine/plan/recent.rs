@@ -1,7 +1,8 @@
 //! Cache of the records that were decoded last.
 //!
-//! Everything that a process of the tree keeps here is copied with every fork: so few that it does not count, and
-//! enough to go through the processes of a namespace and look at the namespaces around it.
+//! Everything that a process of the tree keeps here is copied with every fork: so few that it does
+//! not count, and enough to go through the processes of a namespace and look at the namespaces
+//! around it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +12,8 @@ use super::NamespacePlan;
 /// Number of records.
 const KEPT: usize = 4;
 
-/// Records by address, which is in a mapping that stays; and the index of the next one to be replaced.
+/// Records by address, which is in a mapping that stays; and the index of the next one to be
+/// replaced.
 type Records = (usize, [Option<(usize, Rc<NamespacePlan>)>; KEPT]);
 
 thread_local! {

@@ -1,4 +1,5 @@
-//! The processes of a tree by their places: PID 1s, declared processes, and those that come to a standing tree from outside.
+//! The processes of a tree by their places: PID 1s, declared processes, and those that come to a
+//! standing tree from outside.
 
 use std::fmt;
 
@@ -11,11 +12,12 @@ use super::NamespaceIndex;
 pub struct ProcessKey {
     /// The namespace that it is a member of.
     pub namespace: NamespaceIndex,
-    /// Which of its processes it is.
+    /// Slot of the process in its namespace.
     pub slot: Slot,
 }
 
-/// The place of a process among those of its namespace. PID 1 is the least, and what no plan declares comes last.
+/// The place of a process among those of its namespace. PID 1 is the least, and what no plan
+/// declares comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// PID 1.
@@ -31,8 +33,8 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// PID 1 for 0, then the declared processes in the order of the file: the order of creation, and the numbers in the names
-    /// of log files.
+    /// PID 1 for 0, then the declared processes in the order of the file: the order of creation,
+    /// and the numbers in the names of log files.
     pub fn nth(number: u32) -> Self {
         number.checked_sub(1).map_or(Self::Init, Self::Process)
     }
@@ -76,7 +78,7 @@ impl ProcessKey {
         Self { namespace, slot: Slot::Init }
     }
 
-    /// Whether it is the PID 1.
+    /// True if it is the PID 1.
     pub fn is_init(self) -> bool {
         self.slot == Slot::Init
     }
@@ -86,7 +88,7 @@ impl ProcessKey {
         Self { namespace: namespace.unwrap_or(u32::MAX), slot: Slot::RunCommand }
     }
 
-    /// Whether it is that command, which no plan declares.
+    /// True if it is that command, which no plan declares.
     pub fn is_run_command(self) -> bool {
         self.slot == Slot::RunCommand
     }
@@ -120,7 +122,8 @@ impl ProcessKey {
         }
     }
 
-    /// Whether it has come to a standing tree from outside: no plan declares it, and no gate holds it.
+    /// True if it has come to a standing tree from outside: no plan declares it, and no gate holds
+    /// it.
     pub fn is_from_outside(self) -> bool {
         matches!(self.slot, Slot::Exec(_) | Slot::Probe(_) | Slot::RunCommand)
     }

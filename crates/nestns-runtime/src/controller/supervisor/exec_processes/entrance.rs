@@ -1,4 +1,5 @@
-//! The way into a namespace for a process of `exec`: whose namespaces it enters, as which user, and with which plan.
+//! The way into a namespace for a process of `exec`: the process whose namespaces it enters, its
+//! user, and its plan.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Stdin, Stop, Terminal, Weight};
 
-/// What is entered beside a PID 1 that is nestns, and when that began.
+/// Namespaces to enter beside a PID 1 that is nestns, and the time when that began.
 pub(super) type Entered = HashMap<NamespaceIndex, (u64, CloneFlags)>;
 
 /// The process whose namespaces are entered, which of them, and the user.
@@ -41,14 +42,16 @@ pub(super) fn find(
     let unreadable =
         |error: std::io::Error| RequestError::NamespacesUnreadable { path: path.clone(), reason: of_io(&error) };
     let only = execution.only.as_deref();
-    // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out once.
+    // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out
+    // once.
     let is_settled = execution.beside.is_none()
         && only.is_none()
         && matches!(edge.tree().plan.namespace(namespace).init, InitPlan::Builtin | InitPlan::Pause);
     let namespaces = match entered.get(&namespace) {
         Some(&(known, flags)) if is_settled && known == start_time => flags,
         _ => match edge.to_enter(pid, only) {
-            // Its first thread has ended, and has left its namespaces; the others are still in them (R71).
+            // Its first thread has ended, and has left its namespaces; the others are still in them
+            // (R71).
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let thread = thread::of_process(pid).ok().and_then(|threads| threads.into_iter().next());
                 let tid = Pid::from_raw(thread.ok_or_else(|| gone(&path))?.tid());
@@ -64,7 +67,8 @@ pub(super) fn find(
     let is_elsewhere = namespaces.contains(CloneFlags::CLONE_NEWUSER);
     let identity = match &execution.identity {
         Some((uid, gid, groups)) => Some(Identity { uid: *uid, gid: *gid, groups: groups.clone() }),
-        // In a user namespace that somebody has made inside, the controller's own user may have no number at all.
+        // In a user namespace that was made inside, the controller's own user may have no number at
+        // all.
         None if is_elsewhere => Some(Identity { uid: 0, gid: 0, groups: vec![0] }),
         None => None,
     };

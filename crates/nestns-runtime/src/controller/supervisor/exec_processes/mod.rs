@@ -1,8 +1,10 @@
-//! `exec`: processes that come to a standing tree from outside, each with a client that waits for it.
+//! `exec`: processes that come to a standing tree from outside, each with a client that waits for
+//! it.
 //!
-//! The controller forks and reaps them, not the client: a member of a namespace whose parent outside does not reap it keeps
-//! the dying PID 1 in the kernel (R3). Their streams are the client's own descriptors, so that no byte of them passes here.
-//! A process whose client hangs up is ended with everything in its session, and so is one in what is taken down: hung up, then
+//! The controller forks and reaps them, not the client: a member of a namespace whose parent
+//! outside does not reap it keeps the dying PID 1 in the kernel (R3). Their streams are the
+//! client's own descriptors, so that no byte of them passes here. A process whose client hangs up
+//! is ended with everything in its session, and so is one in what is taken down: hung up, then
 //! killed.
 
 mod entrance;
@@ -38,11 +40,11 @@ use nestns_sys::errno::spelled;
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
 
-/// How long a process has to end after its client has hung up.
+/// Time that a process has to end after its client has hung up.
 const GRACE: Duration = Duration::from_millis(500);
-/// How often what a killed process has left in its session is looked for.
+/// Interval between searches for what a killed process has left in its session.
 const AGAIN: Duration = Duration::from_millis(50);
-/// How many there may be at a time.
+/// Maximum number of processes at a time.
 const MOST: usize = 4096;
 
 /// One process.
@@ -51,18 +53,18 @@ struct ExecProcess {
     path: String,
     /// The client that waits for it; none of one that is on its own.
     asker: Option<Asker>,
-    /// How it has ended, where it is not known yet whether it had become its program.
+    /// Ending, if it is not known yet whether it had become its program.
     ending: Option<Ending>,
-    /// When what is left of it is killed, after its client has hung up.
+    /// Moment at which what is left of it is killed, after its client has hung up.
     deadline: Option<Moment>,
-    /// Its session in the sense of setsid(2): its own number on the host.
+    /// Session in the sense of setsid(2): the process's own number on the host.
     leader: Pid,
     subject: ProcessKey,
     /// The revision of the tree with which it was first there.
     since: Revision,
 }
 
-/// All of them, by number.
+/// Processes of `exec`, by number.
 #[derive(Debug, Default)]
 pub(super) struct ExecProcesses {
     all: BTreeMap<u32, ExecProcess>,
@@ -73,7 +75,7 @@ pub(super) struct ExecProcesses {
 }
 
 impl ExecProcesses {
-    /// When something is next to be done.
+    /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         let deadlines = self.all.values().filter_map(|process| process.deadline);
         deadlines.chain(self.remnants.iter().map(|(_, at)| *at)).min()
@@ -278,7 +280,8 @@ impl ExecProcesses {
         Reply::Done
     }
 
-    /// Ends the processes of a client that has hung up: nothing that it has started for itself stays.
+    /// Ends the processes of a client that has hung up: nothing that it has started for itself
+    /// stays.
     pub(super) fn end_of(&mut self, edge: &mut dyn Edge, client: ClientId) {
         let deadline = edge.now().plus(GRACE);
         let own = self.all.values_mut().filter(|process| process.asker.is_some_and(|asker| asker.client == client));

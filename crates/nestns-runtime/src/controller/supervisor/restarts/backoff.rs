@@ -1,4 +1,5 @@
-//! The arithmetic of restart policies: how soon what has ended by itself is started again, and when that is enough.
+//! The arithmetic of restart policies: how soon what has ended by itself is started again, and when
+//! that is enough.
 //!
 //! Pure: it is told the time.
 
@@ -13,13 +14,13 @@ use nestns_topology::RestartPolicy;
 /// The restarts of one process or namespace.
 #[derive(Debug, Clone, Copy, Default)]
 struct Row {
-    /// How many there were in this row.
+    /// Number of restarts in this row.
     count: u32,
     /// The wait before the last of them.
     delay: Duration,
-    /// When it was last started again.
+    /// Moment of the last restart.
     began: Option<Moment>,
-    /// When it is to be started again.
+    /// Moment of the next restart.
     due: Option<Moment>,
 }
 
@@ -92,7 +93,8 @@ impl Backoff {
         }
     }
 
-    /// Drops what was to come of a target that a client has decided otherwise about; its row begins anew.
+    /// Drops what was to come of a target that a client has decided otherwise about; its row begins
+    /// anew.
     pub(super) fn cancel(&mut self, plan: &Plan, part: Target) {
         self.0
             .retain(|subject, restart| !part.contains(plan, *subject) || (restart.due.is_none() && *subject == part.0));

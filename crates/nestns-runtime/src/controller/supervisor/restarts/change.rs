@@ -29,19 +29,19 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::Terminal;
 
-/// How long what is created again may take until all of it has reported.
+/// Time that targets created again may take until all of them have reported.
 const ARRIVAL: Duration = Duration::from_mins(1);
-/// How long what is left of a failed creation may take to be reaped.
+/// Time that what is left of a failed creation may take to be reaped.
 const CLEARANCE: Duration = Duration::from_secs(2);
 
-/// What a change touches besides its own state.
+/// State that a change touches besides its own.
 pub(in crate::controller::supervisor) struct Peers<'a> {
     pub(in crate::controller::supervisor) exec: &'a ExecProcesses,
     pub(in crate::controller::supervisor) probes: &'a mut Probes,
     pub(in crate::controller::supervisor) dependencies: &'a mut Dependencies,
 }
 
-/// How far a change is.
+/// Phase of a change.
 #[derive(Debug)]
 enum Phase {
     Holding,
@@ -52,20 +52,20 @@ enum Phase {
     Over(Outcome),
 }
 
-/// How a change has ended.
+/// Outcome of a change.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The targets are gone.
     Down(Box<Timeline>),
-    /// They are there anew.
+    /// The targets are there anew.
     Back,
-    /// They were killed, and do not end.
+    /// The targets were killed, and do not end.
     Stuck(RequestError),
-    /// They could not be created again.
+    /// The targets could not be created again.
     Failed(Box<StartError>),
 }
 
-/// What a change does next at this moment.
+/// Next step of a change at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
     Wait,
@@ -91,7 +91,7 @@ impl Change {
         self.wish.targets.iter().any(|part| part.contains(&edge.tree().plan, subject))
     }
 
-    /// When something is next to be done.
+    /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         match &self.phase {
             Phase::Leaving(stop) => stop.next(),
@@ -111,7 +111,7 @@ impl Change {
         matches!(self.phase, Phase::Over(_))
     }
 
-    /// Its end, what was wanted, and what is answered.
+    /// The end of the change, its wish, and the reply.
     pub(super) fn into_outcome(self, edge: &dyn Edge) -> (Wish, Option<Outcome>, Reply) {
         let Self { wish, phase, .. } = self;
         let Phase::Over(outcome) = phase else { return (wish, None, Reply::Done) };
@@ -194,7 +194,8 @@ impl Change {
         }
     }
 
-    /// Waits until the PID 1s around have answered, which then do not leave. One that does not answer hinders nothing.
+    /// Waits until the PID 1s around have answered, which then do not leave. One that does not
+    /// answer hinders nothing.
     fn hold(&self, edge: &mut dyn Edge, exec: &ExecProcesses) -> Option<Phase> {
         let plan = edge.tree().plan;
         let mut is_held = true;
@@ -315,7 +316,8 @@ impl Change {
                     return Some(Phase::Standing { subjects: self.subjects(edge), until: edge.now().plus(ARRIVAL) });
                 }
                 Err(failure) => {
-                    // The process that has failed first has said so before; its keeper has only noticed.
+                    // The process that has failed first has said so before; its keeper has only
+                    // noticed.
                     edge.drain(Source::Reports);
                     let failure = self.build_error(edge).unwrap_or(failure);
                     return Some(self.begin_clearing(edge, failure));
@@ -352,7 +354,8 @@ impl Change {
         }
         let subjects = std::mem::take(subjects);
         if self.wish.targets.iter().any(|part| part.0.is_init()) {
-            // As at the start: it is known what would be left of it before anything of the user's runs.
+            // As at the start: it is known what would be left of it before anything of the user's
+            // runs.
             edge.write_truth(Truth::Due);
         }
         let plan = edge.tree().plan;
@@ -382,7 +385,7 @@ impl Change {
     fn clear_of(&self, edge: &mut dyn Edge, trouble: StartError) -> Phase {
         let plan = edge.tree().plan;
         for subject in self.wish.targets.iter().flat_map(|part| part.asked(&plan)) {
-            // One that has not been verified yet is known to its keeper, who has done the same.
+            // One that has not been verified yet is known to its keeper, which has done the same.
             let _ = edge.signal(subject, libc::SIGKILL);
         }
         Phase::Clearing { trouble: Box::new(trouble), until: edge.now().plus(CLEARANCE) }

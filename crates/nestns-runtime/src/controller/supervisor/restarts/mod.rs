@@ -1,6 +1,8 @@
-//! Targets in the tree that are taken down or brought back while the rest goes on: by request, or by a restart policy.
+//! Targets in the tree that are taken down or brought back while the rest goes on: by request, or
+//! by a restart policy.
 //!
-//! Nothing that ends in a change has failed, and no end in it decides about the tree. Each goes through these phases:
+//! Nothing that ends in a change has failed, and no end in it decides about the tree. Each goes
+//! through these phases:
 //!
 //! | phase | what happens | what follows |
 //! |---|---|---|
@@ -10,7 +12,8 @@
 //! | standing | all have reported and wait; the kernel is compared with the plan; then they are let go | over |
 //! | clearing | something has failed: what there was of it is killed | over |
 //!
-//! Changes that have nothing in common go on side by side; one that has waits for the other. A stop of the whole ends all.
+//! Changes that have nothing in common go on side by side; one that has waits for the other. A stop
+//! of the whole ends all.
 
 mod backoff;
 mod change;
@@ -39,19 +42,19 @@ use backoff::Backoff;
 pub(super) use change::Peers;
 use change::{Change, Outcome, Pace};
 
-/// How often it is looked whether a namespace goes on in which something is to be started again.
+/// Interval between looks whether a namespace goes on in which something is to be started again.
 const PAUSED: Duration = Duration::from_millis(500);
 
-/// Where a change leads.
+/// Aim of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Aim {
     /// The targets are gone.
     Down,
-    /// They are there anew.
+    /// The targets are there anew.
     Again,
 }
 
-/// What wants it.
+/// Author of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Author {
     /// A client on the control socket.
@@ -60,7 +63,7 @@ enum Author {
     Policy { attempt: Option<u32> },
 }
 
-/// What a client demands.
+/// Demand of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Demand<'a> {
     pub(super) paths: &'a [String],
@@ -68,7 +71,7 @@ pub(super) struct Demand<'a> {
     pub(super) force: Force,
 }
 
-/// What is wanted.
+/// A wanted change.
 #[derive(Debug)]
 struct Wish {
     aim: Aim,
@@ -82,7 +85,7 @@ struct Wish {
 #[derive(Debug)]
 pub(super) struct FailedRestart {
     pub(super) part: Target,
-    /// What people are told of it.
+    /// Reason, as people are told it.
     pub(super) reason: String,
 }
 
@@ -98,11 +101,12 @@ pub(super) struct Finished {
 #[derive(Debug, Default)]
 pub(super) struct Restarts {
     under_way: Vec<Change>,
-    /// Those that have something in common with one under way.
+    /// Wishes that have something in common with a change under way.
     queued: VecDeque<Wish>,
-    /// What was taken down and has not come back.
+    /// Targets that were taken down and have not come back.
     absent: BTreeSet<Target>,
-    /// PID 1s that have been told that nothing comes again by itself, and those that are still to be told.
+    /// PID 1s that have been told that nothing comes again by itself, and those that are still to
+    /// be told.
     settled: BTreeSet<NamespaceIndex>,
     to_settle: BTreeSet<NamespaceIndex>,
     backoff: Backoff,
@@ -114,12 +118,13 @@ impl Restarts {
         self.under_way.is_empty() && self.queued.is_empty() && !self.backoff.are_awaited()
     }
 
-    /// When something is next to be done.
+    /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         self.under_way.iter().filter_map(Change::next).chain(self.backoff.next()).min()
     }
 
-    /// True if something belongs to a target that is being taken down or brought back: its end means nothing else.
+    /// True if something belongs to a target that is being taken down or brought back: its end
+    /// means nothing else.
     pub(super) fn is_changing(&self, plan: &Plan, subject: ProcessKey) -> bool {
         let targets = self.under_way.iter().flat_map(|change| &change.wish.targets);
         targets.into_iter().any(|part| part.contains(plan, subject))
@@ -132,7 +137,8 @@ impl Restarts {
             || again.flat_map(|change| &change.wish.targets).any(|part| part.contains(plan, subject))
     }
 
-    /// True if it is, or was taken down and can be: an end after which nothing that waits for it has waited in vain.
+    /// True if it is, or was taken down and can be: an end after which nothing that waits for it
+    /// has waited in vain.
     pub(super) fn may_bring_back(&self, plan: &Plan, subject: ProcessKey) -> bool {
         self.backoff.is_awaited(subject)
             || self.is_changing(plan, subject)
@@ -168,7 +174,8 @@ impl Restarts {
         }
     }
 
-    /// Lets a client that wants taken down what is being taken down already wait with the others; it may lose patience for all.
+    /// Lets a client that wants taken down what is being taken down already wait with the others;
+    /// it may lose patience for all.
     fn join_another(&mut self, edge: &mut dyn Edge, wish: Wish) -> Option<Wish> {
         if wish.aim == Aim::Again {
             return Some(wish);
@@ -191,7 +198,8 @@ impl Restarts {
         let tree = edge.tree();
         let mut obstacles = wish.targets.iter().filter(|_| wish.aim == Aim::Again);
         let obstacle = obstacles.find_map(|part| rules::obstacle(tree, *part));
-        // A process is not let go on alone where all around it is frozen; a namespace as a whole is.
+        // A process is not let go on alone where all around it is frozen; a namespace as a whole
+        // is.
         let processes = wish.targets.iter().filter(|part| !part.0.is_init());
         let frozen = processes.map(|part| rules::refuse_paused(tree, part.0.namespace)).find_map(Result::err);
         if let Some(problem) = obstacle.or(frozen) {
@@ -209,7 +217,8 @@ impl Restarts {
         self.under_way.push(Change::new(wish, edge.now()));
     }
 
-    /// True if something that has ended by itself is started again; then its end is no more than a note.
+    /// True if something that has ended by itself is started again; then its end is no more than a
+    /// note.
     pub(super) fn comes_back(
         &mut self,
         edge: &mut dyn Edge,
@@ -341,7 +350,8 @@ impl Restarts {
         }
     }
 
-    /// Takes in that a PID 1 has ended, and everything inside with it: nothing of that comes back by itself.
+    /// Takes in that a PID 1 has ended, and everything inside with it: nothing of that comes back
+    /// by itself.
     pub(super) fn forget_inside(&mut self, plan: &Plan, index: NamespaceIndex) {
         let whole = Target(ProcessKey::init(index));
         self.backoff.forget_inside(plan, whole);
@@ -351,8 +361,8 @@ impl Restarts {
         self.to_settle.retain(|index| !inside.contains(index));
     }
 
-    /// Ends all changes, because the whole tree is being stopped: nothing comes back any more, and a client that waits for an
-    /// end waits for that of the whole.
+    /// Ends all changes, because the whole tree is being stopped: nothing comes back any more, and
+    /// a client that waits for an end waits for that of the whole.
     pub(super) fn cancel(&mut self, edge: &mut dyn Edge) {
         let restarts = std::mem::take(self);
         for wish in restarts.under_way.into_iter().map(|change| change.wish).chain(restarts.queued) {
@@ -365,8 +375,8 @@ impl Restarts {
         }
     }
 
-    /// Has the holder of something with a restart policy, which has ended for good, leave when it is empty, where nothing else of
-    /// that kind is left in it.
+    /// Has the holder of something with a restart policy, which has ended for good, leave when it
+    /// is empty, where nothing else of that kind is left in it.
     fn settle_holder_of(&mut self, edge: &dyn Edge, part: Target) {
         let plan = edge.tree().plan;
         let Some(holder) = part.holder(&plan) else { return };

@@ -15,7 +15,7 @@ use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 
-/// How long a PID 1 may take to carry a command out: longer than it gives itself.
+/// Time that a PID 1 may take to carry a command out: longer than it gives itself.
 const EXECUTION: Duration = Duration::from_secs(70);
 
 /// A command and the PID 1 that is to carry it out: the controller itself where there is none.
@@ -26,18 +26,18 @@ struct Order {
     of: ProcessKey,
 }
 
-/// What is still to be ordered.
+/// Orders that are still to be given.
 #[derive(Debug)]
 pub(super) struct Rebuild {
     orders: VecDeque<Order>,
-    /// Until when the first of them, which has been given, may take.
+    /// Moment until which the first of them, which has been given, may take.
     given: Option<Moment>,
     answer: Option<Answer>,
-    /// What came along with the last answer.
+    /// Descriptor that came along with the last answer.
     luggage: Option<Pidfd>,
 }
 
-/// How far a rebuild is.
+/// Progress of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     Wait,
@@ -86,7 +86,7 @@ impl Rebuild {
         }
     }
 
-    /// When it is given up.
+    /// Moment at which it is given up.
     pub(super) fn until(&self) -> Option<Moment> {
         self.given
     }
@@ -95,7 +95,7 @@ impl Rebuild {
     ///
     /// # Errors
     ///
-    /// What failed, as the keeper has noticed it.
+    /// The failure, as the keeper has noticed it.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge) -> Result<Progress, Failure> {
         let Some(&order) = self.orders.front() else { return Ok(Progress::Done) };
         let failed = |errno| Failure::of_no_call(order.of, Stage::Call, errno);

@@ -1,4 +1,4 @@
-//! What an end means.
+//! Verdicts about ends.
 
 use std::time::Duration;
 
