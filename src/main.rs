@@ -8,7 +8,8 @@ mod expect;
 mod experiment;
 mod present;
 
-/// What the C library calls: [`nestns_sys::start`] stands for what Rust would put before it.
+/// Entry point called by the C library: [`nestns_sys::start`] stands for what Rust would put before
+/// it.
 #[cfg(not(test))]
 #[expect(unsafe_code, reason = "the C library knows it by its name, and nothing else is called so")]
 #[unsafe(no_mangle)]

@@ -164,7 +164,7 @@ fn a_client_that_does_not_read_delays_no_other() {
     for socket in &mut deaf {
         let line = format!("{}\n", json!({ "nestns": 1, "id": 1, "ask": "snapshot" }));
         socket.stream().set_nonblocking(true).expect("it is a socket");
-        // As much as it takes: it stops reading from those who do not.
+        // As much as it takes: it stops reading from clients that do not read.
         for _ in 0..2000 {
             if socket.send(line.as_bytes()).is_err() {
                 break;

@@ -336,7 +336,8 @@ fn an_experiment_without_a_stage_has_a_document() {
     });
 }
 
-/// What a verb writes with and without `--format json`: the error for programs, with its status, and that for people.
+/// Outputs of a verb with and without `--format json`: the error for programs, with its status, and
+/// that for people.
 fn for_programs(nest: &Nest, words: &[&str]) -> (Value, String) {
     let run = |words: &[&str]| {
         let output = nest.command(words).output().expect("the program was built");

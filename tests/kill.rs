@@ -140,7 +140,7 @@ fn exited_processes_are_reported_when_they_were_named() {
         let outcome = detached.nestns(&["kill", "-s", "CONT", "@/w.1/job", "@/w.0/job"]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, format!("{root}/w.0/job\n").as_str()));
         assert!(outcome.stderr.contains(&format!("`{root}/w.1/job` has already ended")), "{}", outcome.stderr);
-        // Of those who are there and match, he is none.
+        // It is not among the matching processes that still exist.
         assert_eq!(detached.run(&["kill", "-s", "CONT", "@/w.*/job"]).lines().count(), 2);
     });
 }

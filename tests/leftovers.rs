@@ -18,7 +18,7 @@ use crate::harness::requirement::{nesting, require, root};
 use crate::harness::wait::{suspend, until, until_asleep};
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
-/// Its PID 1 changes its user, and so does not die with its parent.
+/// Topology whose PID 1 changes its user, and so does not die with its parent.
 const STUBBORN: &str =
     "[ns.@]\ninit = [\"setpriv\", \"--reuid=65534\", \"--regid=65534\", \"--clear-groups\", \"sleep\", \"1000\"]\n";
 

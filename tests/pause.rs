@@ -254,7 +254,7 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);
         assert_eq!(outcome.code, 0);
         assert_eq!(outcome.stderr, stage.at("`@/in/count` is paused; the signal is delivered when it resumes\n"));
-        // Whoever is to reap it stands still as well.
+        // Its parent, which has to reap it, is stopped as well.
         let own = stage.detached.truth().host_pid(&stage.at("@/in/own"));
         let outcome = stage.detached.nestns(&["kill", "-s", "KILL", "@/in/own"]);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));

@@ -135,7 +135,8 @@ fn recreate_releases_the_name_in_time() {
     });
 }
 
-/// Whatever comes first, that a program ends or that its client leaves it, the client has started it.
+/// Checks that the client has started the program, in either order of its end and the client's
+/// leaving.
 #[test]
 fn a_program_in_a_terminal_that_exits_at_once_has_started() {
     for_each_identity(|identity| {

@@ -76,7 +76,7 @@ proc.last = { sh = "sleep 0.3" }
     });
 }
 
-/// Wherever it stands: forked or moved in, below nestns or a program, and namespaces whole.
+/// Covers processes forked or moved in, below nestns or a program, and whole namespaces.
 #[test]
 fn everything_that_is_killed_is_restarted() {
     let topology = r#"

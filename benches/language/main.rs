@@ -17,7 +17,7 @@ mod topology;
 
 use std::process::ExitCode;
 
-/// What the modules of the library that are compiled here import.
+/// Imports of the modules of the library that are compiled here.
 mod diagnostic {
     pub(crate) use nestns_topology::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
 }

@@ -23,9 +23,9 @@ pub(crate) struct Row {
     pub(crate) namespaces: u32,
     /// The command that was run.
     pub(crate) what: &'static str,
-    /// Its cost, or the reason why that is not known.
+    /// Cost of the command, or the reason why it is not known.
     pub(crate) figures: Result<Figures, String>,
-    /// Its bound, in the same units.
+    /// Bound of the cost, in the same units.
     pub(crate) bound: Option<Figures>,
     /// Time of a namespace beside one of the smallest file of this kind, the start of the program left out.
     pub(crate) growth: Option<f64>,

@@ -4,7 +4,8 @@
 //!     cargo bench --bench life -- ps       the rows whose name begins with `ps`
 //!
 //! Each measurement alternates between the two sides and reports medians, so that a machine that slows down slows both.
-//! Building needs root, or user namespaces for everybody; nsenter(1) needs root. Ends with 1 when a bound is exceeded.
+//! Building needs root, or user namespaces for every user; nsenter(1) needs root. Ends with 1 when
+//! a bound is exceeded.
 
 mod pair;
 mod report;

@@ -5,8 +5,8 @@
 //!
 //! Each measurement alternates between the two sides and reports medians, so that a machine that slows down slows both.
 //! The baseline is this executable again, with the argument `baseline`: a small process with one thread, as the fork of
-//! a large or threaded one would measure something else. Building needs root, or user namespaces for everybody.
-//! Ends with 1 when a bound is exceeded.
+//! a large or threaded one would measure something else. Building needs root, or user namespaces
+//! for every user. Ends with 1 when a bound is exceeded.
 
 mod baseline;
 mod memory;

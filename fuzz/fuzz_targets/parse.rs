@@ -21,8 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     let text = parsed.sources.main().text();
     let mut mistakes = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).peekable();
     let is_toml = mistakes.peek().is_none();
-    // What is nested deeper than anybody's tree is refused by both, each at its own depth. The other exceptions are those that
-    // `crates/nestns-topology/src/toml_text/tests.rs` explains.
+    // Nesting deeper than in any real tree is refused by both, each at its own depth. The other
+    // exceptions are those that `crates/nestns-topology/src/toml_text/tests.rs` explains.
     let is_deep = |message: &str| message.contains("too deeply") || message.contains("recursion limit");
     let is_stricter = |message: &str| {
         is_deep(message)

@@ -97,7 +97,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     })
 }
 
-/// What the controller has answered.
+/// Answer of the controller.
 struct Attached {
     log: LogName,
     terminal: Option<OwnedFd>,
@@ -124,7 +124,7 @@ enum End {
     /// The detach keys were typed.
     Left,
     Signalled(i32),
-    /// Nobody reads what is shown.
+    /// Standard output is no longer read.
     Unread,
     Gone,
 }
@@ -137,7 +137,7 @@ struct Attachment {
     /// The process that signals are passed on to.
     identity: Option<Identity>,
     end: Option<ExitDocument>,
-    /// Whether the controller has left.
+    /// True once the controller has left.
     is_gone: bool,
 }
 
@@ -151,7 +151,8 @@ impl Attachment {
             for signal in turn.signals.into_iter().filter(|&signal| signal != libc::SIGWINCH) {
                 let Some(identity) = &self.identity else { return Ok(End::Signalled(signal)) };
                 let request = Request::Signal { targets: vec![identity.clone()], signal };
-                // One that the kernel would drop is refused; there is nobody to tell while it goes on.
+                // One that the kernel would drop is refused; there is no reader to tell while it
+                // goes on.
                 let _ = self.connection.client.send(request, &[]);
             }
             if turn.typing == Typing::Detach {

@@ -78,7 +78,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             Ok(file) => {
                 let Parsed { topology, sources, diagnostics, .. } = file.parse(None);
                 if args.files.len() <= 1 {
-                    // The process is about to end: nobody needs each of a hundred thousand namespaces to be given back.
+                    // The process is about to end: there is no need to free each of a hundred
+                    // thousand namespaces.
                     std::mem::forget(topology);
                 }
                 (sources, diagnostics)
@@ -91,7 +92,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let mut stdout = io::stdout().lock();
     let mut text = render(format, args.color.resolve(&stdout), &borrowed);
     if matches!(format, Format::Human | Format::Short) {
-        // Names of files and what is in them are anybody's.
+        // Names of files and their contents are not trusted.
         text = escape::message(&text);
     }
     stdout.write_all(text.as_bytes())?;

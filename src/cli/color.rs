@@ -1,4 +1,4 @@
-//! `--color`, `NO_COLOR` and `CLICOLOR_FORCE`: who decides about colours.
+//! `--color`, `NO_COLOR` and `CLICOLOR_FORCE`: the decision about colours.
 
 use std::io::IsTerminal;
 
@@ -20,7 +20,7 @@ pub(super) enum When {
 }
 
 impl When {
-    /// What that means for a stream.
+    /// Decides for a stream.
     pub(super) fn resolve(self, stream: &impl IsTerminal) -> Color {
         // An empty variable counts as unset (no-color.org), and CLICOLOR_FORCE=0 means no (bixense.com/clicolors).
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -27,7 +27,7 @@ pub(super) enum ErrorKind {
     NotFound,
     /// More than the one that is wanted is called so.
     Ambiguous,
-    /// What is asked for does not fit the present state.
+    /// The request does not fit the present state.
     Conflict,
     /// The caller may not.
     Forbidden,
@@ -77,7 +77,7 @@ pub(super) enum ErrorFormat {
     Json,
 }
 
-/// What is said below an error.
+/// A line below an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// The remedy: `  = help: …`.
@@ -97,14 +97,14 @@ impl Hint {
     }
 }
 
-/// What kept a verb from its answer.
+/// Error that kept a verb from its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CommandError {
     kind: ErrorKind,
     code: Option<Code>,
     message: String,
     hints: Vec<Hint>,
-    /// What people read in place of all that: the problems of a topology file, each with its lines.
+    /// Text for people in place of all that: the problems of a topology file, each with its lines.
     rendering: Option<String>,
     /// Of a verb that stands for a program, which leaves the statuses of the kinds to the program.
     status: Option<u8>,
@@ -300,7 +300,7 @@ impl CommandError {
     }
 }
 
-/// What was to be done when a system call failed.
+/// Context of a failed system call: the operation that was to be done.
 pub(super) trait Context<T> {
     /// Makes a [`CommandError`] of an error, with what was to be done in front.
     fn context(self, what: impl std::fmt::Display) -> Result<T, CommandError>;

@@ -68,9 +68,9 @@ impl Progress {
 pub(super) enum Detail {
     /// All of it: `up`.
     Everything,
-    /// What happens until it is ready, and what goes wrong then: `up -d`.
+    /// Events until it is ready, and failures then: `up -d`.
     Start,
-    /// Only what went wrong: `run`, whose command has the floor.
+    /// Only failures: `run`, whose command owns the output.
     Problems,
 }
 
@@ -187,7 +187,7 @@ impl ConsoleReporter {
     }
 }
 
-/// What this locale can show.
+/// Characters that this locale can show.
 pub(super) fn charset() -> Charset {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
@@ -203,7 +203,7 @@ pub(super) fn charset() -> Charset {
 }
 
 impl ConsoleReporter {
-    /// What there is to say about the state directory.
+    /// Reports a note about the state directory.
     fn note_of_state(&mut self, note: &Note<'_>) {
         match note {
             Note::HomeRestored { before, now } => {
@@ -427,7 +427,7 @@ impl EventSink for ConsoleReporter {
     }
 }
 
-/// What has become of a guardian.
+/// Describes the loss of a guardian.
 fn lost(loss: Loss) -> String {
     let what = match loss {
         Loss::Killed => "was killed".to_owned(),
@@ -448,7 +448,7 @@ fn why(cause: &Cause) -> String {
     }
 }
 
-/// What a process has written last, below what became of it.
+/// Last lines of the output of a process, printed below its end.
 fn last_lines(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! `up -d`: a controller of its own, and a caller who waits until the topology is ready.
+//! `up -d`: a controller of its own, and a caller that waits until the topology is ready.
 //!
 //! The controller is forked before anything else is, and is not part of the caller's session: a closed terminal does not
 //! concern it. Until it is ready it writes to the caller's standard error, and what would end a foreground `up` is passed
@@ -20,7 +20,7 @@ use nestns_sys::descriptor;
 use nestns_sys::fork::fork;
 use nestns_sys::pidfd::Pidfd;
 
-/// Who goes on after the fork.
+/// Process that goes on after the fork.
 pub(super) enum Side {
     /// The controller: its own session, no standard input or output.
     Controller(ReportChannel),
@@ -28,11 +28,12 @@ pub(super) enum Side {
     Caller(Outcome),
 }
 
-/// What the caller learns.
+/// Outcome as the caller learns it.
 pub(super) enum Outcome {
-    /// It stands, and goes on without its caller.
+    /// The topology is up and goes on without its caller.
     Detached(Box<StartupReport>),
-    /// It has ended, with this status; its words were on standard error. Why it did not become ready, where it stood.
+    /// The topology has ended with this status, after its messages on standard error. With the
+    /// reason why it did not become ready, where it was up.
     Ended(u8, Option<NotReady>),
 }
 
@@ -57,7 +58,7 @@ pub(super) fn split(wait_until: WaitUntil) -> Result<Side, CallError> {
     }
 }
 
-/// The process to tie a topology to: the caller's parent, who is the one that a script or a test is.
+/// The process to tie a topology to: the caller's parent, which is a script or a test.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a file asks for, against what this machine has.
+//! Requirements of a file, against the abilities of this machine.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

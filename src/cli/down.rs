@@ -87,7 +87,7 @@ pub(super) struct Args {
     color: When,
 }
 
-/// What stands where the name does.
+/// Argument in the place of the name.
 #[derive(Debug, Clone)]
 enum Whole {
     Name(String),
@@ -149,7 +149,7 @@ fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status,
 fn all(args: &Args) -> Result<Status, CommandError> {
     let mut found: Vec<_> =
         discovery::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
-    // Each is connected to when it is its turn; until then it may end without anybody to wait for.
+    // Each is connected to in its turn; until then it may end without a client to wait for.
     for one in &mut found {
         one.client = None;
     }
@@ -305,7 +305,7 @@ fn done(
     }
     if addresses.is_empty() {
         let Connection { directory, client, .. } = connection;
-        // The controller waits a moment for those who are still connected.
+        // The controller waits a moment for clients that are still connected.
         drop(client);
         await_end(&directory)?;
     }

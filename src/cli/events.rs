@@ -104,12 +104,12 @@ fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, C
     Ok(Status::Done)
 }
 
-/// What has been read of the events, and which of them are shown.
+/// Events that were read, and the selection of those that are shown.
 struct Events {
     reader: EventReader,
     scope: Scope,
     shown: Vec<u8>,
-    /// Whether nothing has been read from the beginning on, of which nobody has seen what was before.
+    /// True if nothing was read from the beginning on, so that the earlier events are unknown.
     is_first: bool,
     /// The number of the first event that is not shown.
     end: Option<u64>,
@@ -172,7 +172,7 @@ struct Head {
     path: String,
 }
 
-/// What is shown.
+/// Selection of the events that are shown.
 #[derive(Debug, Default)]
 struct Scope {
     /// Everything where there is none.
@@ -181,7 +181,7 @@ struct Scope {
     namespaces: HashSet<String>,
     /// Namespaces that are not shown: one inside another is no process of it.
     others: HashSet<String>,
-    /// What else is shown of what comes.
+    /// Addresses that select from namespaces and processes still to come.
     addresses: Vec<Address>,
 }
 

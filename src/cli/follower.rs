@@ -20,7 +20,7 @@ use nestns_client::protocol::message::Reply;
 use nestns_sys::descriptor;
 use nestns_sys::moment::Moment;
 
-/// What a pipe that polls writable takes without blocking (pipe(7)).
+/// Number of bytes that a pipe which polls writable takes without blocking (pipe(7)).
 const PIECE: usize = 4096;
 
 /// Why a wait is over.
@@ -30,7 +30,7 @@ pub(super) enum Wake {
     Changed(Changes),
     /// The controller leaves: what is there now is all.
     Leaving,
-    /// Nobody reads standard output any more.
+    /// Standard output is no longer read.
     Unread,
     /// The time is over.
     Nothing,
@@ -41,12 +41,12 @@ pub(super) enum Wake {
 pub(super) struct Follower {
     /// `None` when the controller leaves.
     client: Option<Client>,
-    /// `None` for one who does not wait for more.
+    /// `None` for a reader that does not wait for more.
     watch: Option<Watch>,
 }
 
 impl Follower {
-    /// One who reads what there is.
+    /// A follower that reads what there is.
     pub(super) fn once(connection: Connection) -> Self {
         allow_many_files();
         Self { client: Some(connection.client), watch: None }

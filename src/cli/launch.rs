@@ -1,4 +1,5 @@
-//! What `up`, `run` and `test` have in common: the checked file, the options of the controller, and the error of a start.
+//! Common parts of `up`, `run` and `test`: the checked file, the options of the controller, and the
+//! error of a start.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -24,7 +25,7 @@ use nestns_topology::{Position, Topology, Variable, parse_duration};
 /// A file that was read, checked, and found to be good.
 pub(super) struct Checked {
     pub(super) topology: Topology,
-    /// Its file; `None` for what was made from a command line.
+    /// Path of the file; `None` for a topology made from a command line.
     pub(super) file: Option<String>,
     pub(super) base: PathBuf,
     /// The variables of the file.
@@ -32,7 +33,8 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    /// What is told about where a tree comes from. The hash is of all that the file says, which takes as long as reading it.
+    /// Describes the origin of the tree. The hash covers everything in the file, which takes as
+    /// long as reading it.
     pub(super) fn origin(&self) -> Origin {
         let Self { topology, file, .. } = self;
         let hash = file.as_ref().map(|_| config::hash(topology));

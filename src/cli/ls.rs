@@ -38,7 +38,7 @@ struct LsDocument {
     topologies: Vec<TopologyDocument>,
 }
 
-/// What only a controller knows is null where there is none.
+/// Values known only to a controller are null where there is none.
 #[derive(Debug, Serialize)]
 struct TopologyDocument {
     name: String,
@@ -50,7 +50,7 @@ struct TopologyDocument {
     file: Option<String>,
     controller: Option<i32>,
     directory: String,
-    /// What is wrong with it, or why there is no more to tell.
+    /// Problem of the topology, or the reason why there is no more to tell.
     problem: Option<String>,
 }
 
@@ -99,7 +99,7 @@ fn describe(found: Found) -> Option<TopologyDocument> {
             ("silent".to_owned(), None, Some(format!("its controller, PID {controller}, does not answer")))
         }
         Presence::Strange(reason) => ("strange".to_owned(), None, Some(reason)),
-        // The lock is the controller's or the guardian's, who are about to answer, or to tidy up.
+        // The lock is the controller's or the guardian's, which is about to answer, or to tidy up.
         Presence::Nobody => match locks::is_locked(&lock_in(&directory)) {
             Some(true) => ("starting".to_owned(), None, Some("its controller has not opened its socket".to_owned())),
             _ if directory.exists() => {

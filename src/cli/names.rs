@@ -1,4 +1,4 @@
-//! What our running topologies call the namespaces and processes that the kernel has.
+//! Names that the caller's running topologies give to the namespaces and processes of the kernel.
 //!
 //! Names are a topology's, facts the kernel's: a namespace is recognised by its id (by its inode where the kernel has no
 //! ids), a process by its number and when it began. What no topology of the caller's knows is called by its number.
@@ -24,11 +24,12 @@ pub(super) struct Names {
     /// Those that have or had the inode.
     spaces: HashMap<u64, Vec<(usize, usize)>>,
     processes: HashMap<i32, (usize, usize)>,
-    /// Which numbers were looked at, and whether they are still those of the processes that are meant.
+    /// Numbers that were looked at, and whether they are still those of the processes that are
+    /// meant.
     verified: RefCell<HashMap<i32, bool>>,
 }
 
-/// What is called so, and in which topology.
+/// Namespace or process of that name, and its topology.
 #[derive(Debug)]
 pub(super) struct Named<'a, T> {
     pub(super) topology: &'a str,
@@ -74,7 +75,7 @@ impl Names {
         names
     }
 
-    /// Who a namespace is.
+    /// Finds a namespace.
     pub(super) fn space(&self, inode: u64, id: Option<u64>) -> Option<Named<'_, NamespaceDocument>> {
         self.spaces.get(&inode)?.iter().rev().find_map(|&(at, place)| {
             let snapshot = &self.snapshots[at];
@@ -83,7 +84,7 @@ impl Names {
         })
     }
 
-    /// Who the process with this number on the host is.
+    /// Finds the process with this number on the host.
     pub(super) fn process(&self, pid: i32) -> Option<Named<'_, ProcessDocument>> {
         let &(at, place) = self.processes.get(&pid)?;
         let snapshot = &self.snapshots[at];

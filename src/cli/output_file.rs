@@ -1,4 +1,4 @@
-//! Where a new file goes, and how it gets there: whole or not at all, and never over another one unasked.
+//! Placement of a new file: written as a whole or not at all, and never over another one unasked.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use super::command_error::{CommandError, Context as _, ErrorKind, Hint};
 
-/// What becomes of a file that is there already.
+/// Treatment of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
-    /// It stays, and nothing is written.
+    /// The file stays, and nothing is written.
     Keep,
     /// The new file takes its place.
     Replace,
 }
 
 impl Existing {
-    /// What `--force` means.
+    /// Translates `--force`.
     pub(super) fn by_force(force: bool) -> Self {
         if force { Self::Replace } else { Self::Keep }
     }
@@ -68,7 +68,8 @@ pub(super) fn write(path: &Path, text: &str, existing: Existing) -> io::Result<(
     }
 }
 
-/// `O_EXCL` of open(2): between looking and writing nobody can come in, and no link is followed.
+/// `O_EXCL` of open(2): no other process can create the file after the check, and no link is
+/// followed.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(text.as_bytes()).inspect_err(|_| remove(path))

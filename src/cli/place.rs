@@ -11,7 +11,7 @@ use nestns_client::protocol::message::Snapshot;
 use nestns_observe::namespaces;
 use nestns_topology::{Address, AddressError};
 
-/// What is named.
+/// Place named on a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// `*`
@@ -29,7 +29,7 @@ impl Place {
             (Self::Everywhere, _) => Ok(None),
             (Self::Inode(inode), _) => Ok(Some(*inode)),
             (Self::Address(address), _) if address.is_host() => Ok(namespaces::own().ok()),
-            // Of a namespace that is not there yet, or any more, nobody has a number.
+            // A namespace that is not there yet, or any more, has no number.
             (Self::Address(address), Some(snapshot)) => Ok(Some(namespace(snapshot, address)?.pidns.unwrap_or(0))),
             (Self::Address(address), None) => {
                 Err(CommandError::not_found(format!("there is no topology in which `{address}` could be looked up")))

@@ -1,8 +1,8 @@
 //! The refusal to run with rights that the caller lacks.
 //!
-//! A topology is a list of commands. A copy of nestns with a set-user-ID bit, or with file capabilities, would run them with
-//! its owner's rights for anybody who may execute it; nothing here is written to be trusted so far. The answer is no before
-//! the command line is read.
+//! A topology is a list of commands. A copy of nestns with a set-user-ID bit, or with file
+//! capabilities, would run them with its owner's rights for every user that may execute it; nothing
+//! here is written to be trusted so far. The answer is no before the command line is read.
 
 use super::command_error::{CommandError, ErrorKind, Hint};
 use super::status::Status;

@@ -87,7 +87,7 @@ struct Row<'a> {
     #[serde(flatten)]
     process: &'a ProcessDocument,
     topology: &'a str,
-    /// Its path for people, with the topology in front where several are shown.
+    /// Path for people, with the topology in front where several are shown.
     #[serde(skip)]
     path: Cow<'a, str>,
     #[serde(skip)]
@@ -101,7 +101,7 @@ struct Row<'a> {
     namespaces: Option<PidNamespaces>,
 }
 
-/// What the kernel says about the namespaces of a process, when that was asked for.
+/// Facts from the kernel about the namespaces of a process, when they were asked for.
 #[derive(Debug, Serialize)]
 struct PidNamespaces {
     namespaces: Relations,
@@ -223,13 +223,13 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     } else {
         args.table.show(&columns, &all, |row| &row.path)?;
     }
-    // The process is about to end: nobody needs each of ten thousand processes to be given back for itself.
+    // The process is about to end: there is no need to free each of ten thousand processes.
     std::mem::forget(all);
     std::mem::forget(snapshots);
     Ok(Status::Done)
 }
 
-/// What there is of the topology that is asked for; of every one where nothing is said.
+/// Snapshot of the topology that is asked for; of each one by default.
 fn snapshots(args: &Args) -> Result<Vec<Snapshot>, CommandError> {
     let look = |connection: &mut Connection| {
         if args.declared { connection.snapshot() } else { undeclared::snapshot(connection) }

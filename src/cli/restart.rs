@@ -108,7 +108,7 @@ fn is_inside(path: &str, namespace: &str) -> bool {
     path.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// What is going to happen to something.
+/// Announces the restart of a process or namespace.
 fn plan(path: &str, snapshot: &Snapshot) -> String {
     if let Some(process) = snapshot.processes.iter().find(|process| process.path == path) {
         let what = if is_over(process) { "to be started again" } else { "to be stopped and started again" };

@@ -20,12 +20,12 @@ use nestns_topology::diagnostic::Code;
 /// The time that a controller which has ended needs at most to be gone with its state.
 const REMOVAL: Duration = Duration::from_secs(10);
 
-/// What is to become of it.
+/// Treatment of a running topology of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SameName {
-    /// It stays.
+    /// The running topology stays.
     Keep,
-    /// It is stopped.
+    /// The running topology is stopped.
     Stop,
 }
 

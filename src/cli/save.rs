@@ -119,7 +119,7 @@ fn truth(connection: &mut Connection, redact: bool) -> Result<String, CommandErr
     Ok(text + "\n")
 }
 
-/// What it was built from, as its controller has kept it.
+/// Reads the text it was built from, as kept by its controller.
 fn topology(connection: &Connection) -> Result<String, CommandError> {
     let path = connection.directory.join(TOPOLOGY);
     let read = || {

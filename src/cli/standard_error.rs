@@ -1,8 +1,9 @@
 //! Standard error, written without ever waiting long for its reader.
 //!
-//! The controller reports from its own loop: a terminal that is held, or a pipe that nobody reads, must not keep it
-//! from seeing a Ctrl-C. The descriptor is shared with the caller's shell and cannot be made non-blocking; a pipe that polls
-//! writable takes `PIPE_BUF` bytes without blocking (pipe(7)), so that it is asked before each piece.
+//! The controller reports from its own loop: a terminal that is held, or a pipe that is not read,
+//! must not keep it from seeing a Ctrl-C. The descriptor is shared with the caller's shell and
+//! cannot be made non-blocking; a pipe that polls writable takes `PIPE_BUF` bytes without blocking
+//! (pipe(7)), so that it is asked before each piece.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,7 @@ const TIMEOUT_MS: u16 = 500;
 /// `PIPE_BUF` of Linux.
 const PIECE: usize = 4096;
 
-/// Whether the reader has taken its time once.
+/// True once the reader has been slow.
 static IS_SLOW: AtomicBool = AtomicBool::new(false);
 
 /// Writes text to standard error, as far as it is taken. A closed standard error ends nothing.

@@ -1,4 +1,5 @@
-//! What every verb that answers with a table takes: which columns, for whom, how wide.
+//! Common options of the verbs that answer with a table: the columns, their redaction, their
+//! widths.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -38,7 +39,7 @@ pub(super) struct TableArguments {
     answer: AnswerArguments,
 }
 
-// For whom an answer is, and what is left out of it.
+// Format of an answer, and the values that are left out of it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct AnswerArguments {
     /// Output format
@@ -56,13 +57,13 @@ pub(super) struct AnswerArguments {
 
 /// A column that a verb has to offer.
 pub(super) struct Field<T> {
-    /// Its word on the command line.
+    /// Word for it on the command line.
     name: &'static str,
-    /// Whether it is shown when nothing is said.
+    /// True if it is shown by default.
     is_usual: bool,
     /// How it looks.
     column: Column,
-    /// What stands in it.
+    /// Content of the cell.
     cell: fn(&T, Redaction) -> Cell,
 }
 

@@ -1,7 +1,8 @@
-//! Which running topology a verb is about: `-n NAME`, else `NESTNS_NAME`, else the `name:/…` of an address, else the one that
-//! the caller is a program of, else the only one that runs. Never the file in this directory.
+//! Selection of the running topology for a verb: `-n NAME`, else `NESTNS_NAME`, else the `name:/…`
+//! of an address, else the one that the caller is a program of, else the only one that runs. Never
+//! the file in this directory.
 //!
-//! A topology that nobody has named, such as that of `run -- CMD`, does not count where there is a named one.
+//! An unnamed topology, such as that of `run -- CMD`, does not count where there is a named one.
 
 use std::path::PathBuf;
 
@@ -48,8 +49,8 @@ impl Target {
         }
     }
 
-    /// Connects to the topology like [`connect`](Self::connect), without hearing first whether its controller answers: for who
-    /// asks for something at once, and bounds its wait itself.
+    /// Connects to the topology like [`connect`](Self::connect), without hearing first whether its
+    /// controller answers: for a verb that asks for something at once, and bounds its wait itself.
     pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
         let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);

@@ -1,4 +1,4 @@
-//! What every verb that reads a topology takes: the file, and values for its variables.
+//! Common arguments of the verbs that read a topology: the file, and values for its variables.
 
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ use nestns_topology::{self, Parsed, Request, Setting};
 #[derive(Debug)]
 pub(super) struct TopologyFile {
     source: Source,
-    /// What names the topology if it does not name itself: `dind` for `somewhere/dind.nestns.toml`.
+    /// Name of the topology if it does not name itself: `dind` for `somewhere/dind.nestns.toml`.
     stem: String,
     path: Option<PathBuf>,
     settings: Vec<Setting>,
@@ -26,7 +26,7 @@ pub(super) struct TopologyFile {
 /// A file that cannot be read, in the form in which every other problem of a file is shown.
 #[derive(Debug)]
 pub(super) struct Unreadable {
-    /// What there is of the text.
+    /// Text, as far as it was read.
     pub(super) source: Source,
     /// Why not.
     pub(super) diagnostic: Diagnostic,

@@ -70,7 +70,7 @@ pub(super) struct Args {
     answer: AnswerArguments,
 }
 
-/// What the argument is.
+/// Source of the tree that the argument names.
 #[derive(Debug)]
 enum Source {
     File(Option<PathBuf>),
@@ -232,7 +232,7 @@ fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet
     }
 }
 
-/// What was chosen, with the namespaces around it.
+/// Selected namespaces and processes, with the namespaces around them.
 fn scope<'a>(snapshot: &'a Snapshot, selections: &[Selected<'a>]) -> Scope<'a> {
     let undeclared = selection::parents_of_undeclared(snapshot);
     let mut scope = Scope { namespaces: HashSet::new(), processes: HashSet::new() };
@@ -311,7 +311,7 @@ pub(super) fn declared(
     let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
     let nodes = topology_nodes::declared(topology);
     stdout.write_all(tree::render(&title, &nodes, look).as_bytes())?;
-    // The process is about to end: nobody needs each of a hundred thousand nodes to be given back for itself.
+    // The process is about to end: there is no need to free each of a hundred thousand nodes.
     std::mem::forget(nodes);
     Ok(Status::Done)
 }

@@ -1,4 +1,4 @@
-//! `nestns.tree/1`: a tree that nobody has built, in the words of the document about one that stands.
+//! `nestns.tree/1`: a tree that was not built, in the form of the document about one that is up.
 //!
 //! A hundred thousand namespaces are written one by one, and never all held at once.
 
@@ -45,7 +45,7 @@ impl Serialize for Processes<'_> {
     }
 }
 
-/// What only the kernel knows is null.
+/// Document of a namespace; values known only to the kernel are null.
 fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
     let namespace = topology.namespace(id);
     let init = match &namespace.init {

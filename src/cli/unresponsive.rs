@@ -1,8 +1,8 @@
 //! Controllers that do not answer: stopped, as by Ctrl-Z, frozen, or hanging. Said with what to do, and ended by force.
 //!
-//! A controller that is killed takes its tree along: the guardian sees to it, and removes what is left. Nobody is killed for
-//! having a number: the process is the one that listens on the control socket, as the kernel says, or one that has the lock of
-//! the state directory open.
+//! A controller that is killed takes its tree along: the guardian sees to it, and removes what is
+//! left. No process is killed for having a number: the process is the one that listens on the
+//! control socket, as the kernel says, or one that has the lock of the state directory open.
 
 use std::path::Path;
 use std::time::Duration;

@@ -77,7 +77,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
-    /// What ends the topology, overriding `on_exit` in the file
+    /// Event that ends the topology, overriding `on_exit` in the file
     #[arg(long, value_enum, value_name = "WHEN", env = "NESTNS_ON_EXIT")]
     on_exit: Option<OnExitWord>,
 
@@ -155,7 +155,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
     if args.dry_run {
         let status = tree::declared(&checked.topology, args.format, tree::FOLDING, args.color)?;
-        // The process is about to end: nobody needs each of a hundred thousand namespaces to be given back for itself.
+        // The process is about to end: there is no need to free each of a hundred thousand
+        // namespaces.
         std::mem::forget(checked);
         return Ok(status);
     }
@@ -202,7 +203,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             }
             Side::Controller(report_channel) => options.report_channel = Some(report_channel),
         }
-        // Nobody reads what would go to the caller's own streams.
+        // Output to the caller's own streams would not be read.
         topology.detach();
         options.lines_to = LinesTo::Nowhere;
         detail = Detail::Start;
@@ -222,7 +223,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
 }
 
-/// What the caller of `up -d` is told when the topology goes on by itself.
+/// Tells the caller of `up -d` that the topology goes on by itself.
 fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandError> {
     match args.format {
         AnswerFormat::Json => {

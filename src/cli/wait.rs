@@ -73,11 +73,11 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Until {
-    /// It runs its program
+    /// Program runs
     Started,
-    /// Its readiness probe succeeds; a one-shot has exited successfully
+    /// Readiness probe succeeds; a one-shot has exited successfully
     Ready,
-    /// It has ended
+    /// Process or namespace has ended
     #[default]
     Exited,
     /// Nothing of it is left, for a whole topology not even its state
@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.until == Until::Gone && is_whole {
         let Connection { name, directory, client } = connection;
         let state = inode(&directory);
-        // The controller waits a moment for those who are still connected.
+        // The controller waits a moment for clients that are still connected.
         drop(client);
         if state.is_some() && !await_end(&name, &directory, state, deadline) {
             return Err(late());
@@ -196,7 +196,7 @@ fn late() -> CommandError {
     CommandError::new(ErrorKind::Timeout, "the timeout has expired")
 }
 
-/// Which directory it is.
+/// Inode of the directory.
 pub(super) fn inode(directory: &Path) -> Option<u64> {
     std::fs::metadata(directory).ok().map(|found| found.ino())
 }

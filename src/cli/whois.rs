@@ -127,7 +127,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let is_wanted = |space: Option<PidNamespaceId>| wanted.is_none() || space.map(inode) == wanted;
     let threads = machine.threads_with(args.number.number);
     let bearers = machine.bearers(args.number.number).into_iter().map(|(space, process)| (space, process, None));
-    // Of a thread, who it is a thread of; its numbers are its own.
+    // Of a thread, the process that it belongs to; its numbers are its own.
     let threads =
         threads.iter().filter_map(|(space, thread)| Some((*space, machine.process(thread.leader?)?, Some(thread))));
     let matches: Vec<Match> = bearers
@@ -167,7 +167,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Ok(if matches.is_empty() { Status::No } else { Status::Done })
 }
 
-/// Which namespace is asked for, by its inode; `None` for all.
+/// Inode of the namespace that is asked for; `None` for all.
 fn wanted(args: &Args) -> Result<Option<u64>, CommandError> {
     if args.number.place.is_some() && args.place.is_some() {
         let message = "the namespace is given both with the number and with `--in` (or NESTNS_IN)";

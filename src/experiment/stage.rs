@@ -320,7 +320,8 @@ impl Actor {
 
     /// Closes its socket, which ends it, and reaps it.
     pub(super) fn end(self) -> Option<WaitStatus> {
-        // Others who were made later have copies of this end: the end of the line must not wait for theirs.
+        // Processes that were forked later have copies of this end: the end of the line must not
+        // wait for theirs.
         let _ = shutdown(self.line.0.as_fd().as_raw_fd(), Shutdown::Both);
         await_end(self.pid)
     }

@@ -45,7 +45,7 @@ impl Files {
         Nestns::new(&arguments).directory(self.directory.path()).env("COLOR", "blue").run()
     }
 
-    /// Its expansion, without the first three lines.
+    /// Expansion of the topology, without the first three lines.
     fn expanded(&self, arguments: &[&str]) -> String {
         let outcome = self.run("config", arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
@@ -54,7 +54,7 @@ impl Files {
         body.expect("the topology is called x").to_owned()
     }
 
-    /// Its diagnostics.
+    /// Diagnostics of the topology.
     fn human(&self, arguments: &[&str]) -> String {
         self.run("check", arguments).stdout
     }

@@ -54,7 +54,7 @@ impl Verb {
         }
     }
 
-    /// Its arguments.
+    /// Arguments of the verb.
     fn words(self, nest: &Nest) -> Vec<String> {
         let name = &nest.root;
         let words: &[&str] = match self {

@@ -16,9 +16,9 @@ const NS_GET_PARENT: libc::Ioctl = 0xb702;
 /// A process as `/proc/PID/status` has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
-    /// Its number here.
+    /// PID of the process here.
     pub(crate) pid: i32,
-    /// Its parent's number here.
+    /// PID of its parent here.
     pub(crate) parent: i32,
     /// `R`, `S`, `Z`, …
     pub(crate) state: char,

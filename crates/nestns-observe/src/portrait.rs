@@ -1,7 +1,8 @@
 //! Facts that /proc has about one process, as far as the reader may see them.
 //!
-//! `status` is readable by every user; links, the environment and the descriptors are for those who may trace the
-//! process (`ptrace(2)`, "ptrace access mode"). Each thing that cannot be read is reported by itself.
+//! `status` is readable by every user; links, the environment and the descriptors only with the
+//! permission to trace the process (`ptrace(2)`, "ptrace access mode"). Each thing that cannot be
+//! read is reported by itself.
 
 use std::collections::BTreeMap;
 use std::io;

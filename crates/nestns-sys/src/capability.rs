@@ -10,7 +10,7 @@ pub const SYS_ADMIN: u32 = 21;
 /// `CAP_SYS_RESOURCE`.
 pub const SYS_RESOURCE: u32 = 24;
 
-/// Whether the caller has a capability in its user namespace.
+/// True if the caller has a capability in its user namespace.
 pub fn is_effective(capability: u32) -> bool {
     Fields::own().mask("CapEff").is_some_and(|mask| mask >> capability & 1 == 1)
 }

@@ -33,12 +33,12 @@ const SENDER: usize = 4;
 const PAUSE: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 2000;
 
-/// What a call does where it would have to wait for the other side.
+/// Behaviour of a call that would have to wait for the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// It waits, unless the socket itself is non-blocking.
+    /// Waits, unless the socket itself is non-blocking.
     Allowed,
-    /// It fails with `EAGAIN`, whatever a sharer of the socket has made of `O_NONBLOCK`.
+    /// Fails with `EAGAIN`, whether or not a sharer of the socket has set `O_NONBLOCK`.
     Never,
 }
 
@@ -58,9 +58,10 @@ pub struct Received {
     pub bytes: usize,
     /// The descriptors with them, close-on-exec.
     pub descriptors: Vec<OwnedFd>,
-    /// Whether the buffer was too small for the message.
+    /// True if the buffer was too small for the message.
     pub is_cut: bool,
-    /// Whether descriptors are missing: there were more than this process may have open, or than were wanted.
+    /// True if descriptors are missing: there were more than this process may have open, or than
+    /// were wanted.
     pub lacks_descriptors: bool,
     /// The number of the sender in the receiver's PID namespace, where the socket asks for credentials
     /// ([`Channel::pass_credentials`]); the kernel writes it beside every message, and nothing beside end of file.

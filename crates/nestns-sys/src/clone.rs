@@ -36,10 +36,10 @@ pub enum Placement {
 /// The arguments of [`clone3`].
 #[derive(Debug, Clone, Copy)]
 pub struct Arguments<'a> {
-    /// Where it is placed.
+    /// Placement of the child.
     pub placement: Placement,
-    /// Its number in its PID namespace, and the following ones in those around it (`set_tid`, since Linux 5.5); the kernel
-    /// chooses those that are not given.
+    /// Number of the child in its PID namespace, and the following ones in those around it
+    /// (`set_tid`, since Linux 5.5); the kernel chooses those that are not given.
     pub numbers: &'a [libc::pid_t],
 }
 
@@ -84,8 +84,9 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
     }
 }
 
-/// Numbers for a helper, tried in this order: near the top, where nobody has counted to yet; then, where `pid_max` is small,
-/// below 300, which the kernel does not give out again after a wrap-around.
+/// Numbers for a helper, tried in this order: near the top, where the kernel has not counted to
+/// yet; then, where `pid_max` is small, below 300, which the kernel does not give out again after a
+/// wrap-around.
 const UNUSED: [Range<libc::pid_t>; 2] = [32_500..32_700, 200..300];
 
 /// A fork whose child uses up none of the numbers that count in the innermost `levels` PID namespaces.

@@ -19,7 +19,7 @@ pub enum Actor {
     Serve,
     /// Forks children that wait, then waits.
     Tree {
-        /// Their number.
+        /// Number of children.
         children: u32,
     },
     /// Forks a child that ends at once and is never waited for.
@@ -44,7 +44,7 @@ pub enum Actor {
     },
     /// Starts threads that wait, then waits.
     Threads {
-        /// Their number, besides the first.
+        /// Number of threads besides the first.
         count: u32,
     },
     /// Ends by itself.

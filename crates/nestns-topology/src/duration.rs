@@ -21,7 +21,7 @@ pub enum DurationError {
     /// The unit does not exist.
     #[error("the unit is not one of ms, s, m, h, d")]
     UnknownUnit,
-    /// It is longer than ten years.
+    /// Longer than ten years.
     #[error("it is longer than ten years")]
     TooLong,
 }

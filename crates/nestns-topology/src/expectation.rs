@@ -89,10 +89,10 @@ pub enum Assertion {
     /// The number of a process in a namespace.
     #[expect(missing_docs, reason = "the fields are their names")]
     Pid { process: Address, space: String, number: i32 },
-    /// Its parent has; 0 is a parent outside.
+    /// The number of the parent of a process in a namespace; 0 is a parent outside.
     #[expect(missing_docs, reason = "the fields are their names")]
     Ppid { process: Address, space: String, number: i32 },
-    /// Its numbers below the host, the outermost first.
+    /// The numbers of a process below the host, the outermost first.
     #[expect(missing_docs, reason = "the fields are their names")]
     Chain { process: Address, numbers: Vec<i32> },
     /// The state of a process.

@@ -55,11 +55,12 @@ use crate::diagnostic::{Diagnostics, Source, Sources};
 /// A topology to be read.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// Its text.
+    /// Text of the topology.
     pub source: Source,
-    /// Names a topology that does not name itself; what a name may not contain is replaced in it.
+    /// Names a topology that does not name itself; characters that a name may not contain are
+    /// replaced.
     pub stem: &'a str,
-    /// Names it whatever the file says.
+    /// Names it in place of the name in the file.
     pub name: Option<String>,
     /// Settings from the command line, the weakest first.
     pub settings: Vec<Setting>,
@@ -87,9 +88,9 @@ pub enum Setting {
 /// A variable and what it came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// Name of the variable.
     pub name: String,
-    /// Its value.
+    /// Value of the variable.
     pub value: VariableValue,
     /// The origin of the value: `file:line:column`, or the name of what is no file.
     pub from: String,

@@ -1,4 +1,4 @@
-//! A checked namespace: who is its PID 1, what it unshares, what lives in it.
+//! A checked namespace: its PID 1, the namespaces it unshares, and its contents.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -50,14 +50,14 @@ pub enum Init {
     Program(Box<Process>),
 }
 
-/// A namespace behind the door: every default is filled in, every reference resolved.
+/// A checked namespace: every default is filled in, every reference resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// What it takes to set it up.
+    /// Settings for its creation.
     pub spec: NamespaceSpec,
-    /// What the author says about it.
+    /// Description by the author.
     pub description: Option<String>,
-    /// Who is PID 1.
+    /// PID 1 of the namespace.
     pub init: Init,
     /// The declared processes besides PID 1, in file order: the order of creation.
     pub processes: Vec<Process>,
@@ -79,14 +79,15 @@ impl DerefMut for Namespace {
     }
 }
 
-/// What it takes to set a namespace up: the part of it, besides its processes, that the processes of a tree carry with them.
+/// Settings for the creation of a namespace: the part of it, besides its processes, that the
+/// processes of a tree carry with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceSpec {
     /// The whole path, `vm/ci/job`. The first field: what looks for a path reads no further in a plan.
     pub path: String,
     /// Free words to select by.
     pub labels: Labels,
-    /// What PID 1 unshares besides PID.
+    /// Namespaces that PID 1 unshares besides PID.
     pub isolation: Isolation,
     /// True if a /proc of its own is mounted.
     pub mount_proc: bool,
@@ -102,7 +103,7 @@ pub struct NamespaceSpec {
     pub restart: RestartPolicy,
     /// The way it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
-    /// Where its header stands.
+    /// Position of its header.
     pub position: Position,
 }
 

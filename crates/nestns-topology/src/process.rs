@@ -92,7 +92,7 @@ impl Terminal {
 pub enum Condition {
     /// Existing, as every process is before the first is released.
     Created,
-    /// Its program runs: exec succeeded.
+    /// Started: exec succeeded.
     Started,
     /// Ready; without a probe, when it has started, a one-shot when it has ended well.
     Ready,
@@ -114,18 +114,18 @@ pub struct After {
 /// The weight of a process's end for the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Weight {
-    /// Its failure decides the status, and by `on_exit` the end, of the tree.
+    /// The failure decides the status, and by `on_exit` the end, of the tree.
     Essential,
-    /// Its failure only makes the final status 1.
+    /// The failure only makes the final status 1.
     Expendable,
 }
 
-/// A process behind the door.
+/// A checked process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// What it takes to run it.
+    /// Settings for its execution.
     pub spec: ProcessSpec,
-    /// What the author says about it.
+    /// Description by the author.
     pub description: Option<String>,
     /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
     pub user: Option<String>,
@@ -161,10 +161,11 @@ impl DerefMut for Process {
     }
 }
 
-/// What it takes to run a process, whichever machine it runs on: the part of it that the processes of a tree carry with them.
+/// Settings for the execution of a process, on any machine: the part of it that the processes of a
+/// tree carry with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSpec {
-    /// Its name within the namespace; `init` for a program that is PID 1.
+    /// Name within the namespace; `init` for a program that is PID 1.
     pub name: String,
     /// Free words to select by.
     pub labels: Labels,
@@ -176,7 +177,7 @@ pub struct ProcessSpec {
     pub env: BTreeMap<String, String>,
     /// The directory it starts in; `/` where the file gives none.
     pub cwd: Option<PathBuf>,
-    /// Whether it owns the terminal.
+    /// Ownership of the terminal.
     pub terminal: Terminal,
     /// Standard input.
     pub stdin: Stdin,
@@ -198,7 +199,7 @@ pub struct ProcessSpec {
     pub restart: RestartPolicy,
     /// The way it is stopped.
     pub stop: Stop,
-    /// Where its key stands.
+    /// Position of its key.
     pub position: Position,
 }
 

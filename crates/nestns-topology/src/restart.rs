@@ -1,4 +1,4 @@
-//! Whether something that has ended is started again, how often and how soon.
+//! Restart of a process or namespace that has ended: whether, how often and how soon.
 
 use std::time::Duration;
 
@@ -16,11 +16,13 @@ pub enum RestartWhen {
     Always,
 }
 
-/// Whether, how often and how soon something is started again.
+/// Policy for the restart of a process or namespace that has ended: whether, how often and how
+/// soon.
 ///
-/// The wait before a restart is `backoff` and doubles with every restart in a row, up to 30 s ([`RestartPolicy::delay`]).
-/// The row ends when it has run for ten times as long as the last wait, and at least for 10 s
-/// ([`RestartPolicy::row_ends_after`]): the next restart is then the first again, for the wait as for `max`.
+/// The wait before a restart is `backoff` and doubles with every restart in a row, up to 30 s
+/// ([`RestartPolicy::delay`]). The row ends when it has run for ten times as long as the last wait,
+/// and at least for 10 s ([`RestartPolicy::row_ends_after`]): the next restart is then the first
+/// again, for the wait as for `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartPolicy {
     /// After which end.

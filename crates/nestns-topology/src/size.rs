@@ -14,10 +14,10 @@ pub enum SizeError {
     /// There is no whole number in front.
     #[error("a size is a whole number with a unit")]
     NoNumber,
-    /// What follows is no unit.
+    /// The text behind the number is no unit.
     #[error("the unit is not one of K, M, G, T")]
     UnknownUnit,
-    /// It is more than a file can say.
+    /// The size is more than a file can say.
     #[error("it is more than 2^63 bytes")]
     TooLarge,
 }

@@ -14,7 +14,7 @@ macro_rules! states {
             /// All of them, in the order of a life.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Its word.
+            /// Word for the state.
             pub const fn word(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)*
@@ -25,30 +25,30 @@ macro_rules! states {
 }
 
 states! {
-    /// It is being made.
+    /// Being created.
     #[default]
     Creating = "creating",
-    /// It exists, and waits at its gate.
+    /// Created, and waiting at its gate.
     Created = "created",
-    /// It was released.
+    /// Released.
     Running = "running",
-    /// It runs, and its probe agrees.
+    /// Running, and its probe has succeeded.
     Ready = "ready",
-    /// It is frozen.
+    /// Frozen.
     Paused = "paused",
-    /// It was asked to end.
+    /// Asked to stop.
     Stopping = "stopping",
-    /// It is being killed.
+    /// Being killed.
     Killing = "killing",
-    /// It has ended well.
+    /// Exited successfully.
     Exited = "exited",
-    /// It has ended badly.
+    /// Ended with a failure.
     Failed = "failed",
-    /// It was killed.
+    /// Killed.
     Killed = "killed",
-    /// It has left nothing.
+    /// Ended, with nothing left of it.
     Gone = "gone",
-    /// It has ended, and was not reaped by its parent.
+    /// Ended, and not reaped by its parent.
     Zombie = "zombie",
 }
 
@@ -58,7 +58,7 @@ impl State {
         Self::ALL.iter().copied().find(|state| state.word() == word)
     }
 
-    /// Whether it is over.
+    /// True if the namespace or process has ended.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Exited | Self::Failed | Self::Killed | Self::Gone)
     }

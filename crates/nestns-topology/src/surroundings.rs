@@ -11,7 +11,7 @@ use crate::diagnostic::Source;
 pub struct Included {
     /// One for each file, however it is spelled: two that are equal are the same file.
     pub identity: PathBuf,
-    /// Its text.
+    /// Text of the file.
     pub source: Source,
 }
 

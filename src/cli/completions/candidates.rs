@@ -1,4 +1,4 @@
-//! What runs at this moment, as a shell may complete it.
+//! Running topologies and their contents, as completed by a shell.
 //!
 //! Paths are completed as file names are, a segment at a time: a namespace ends with `/`, which an address may, and one more
 //! Tab shows what is inside.
@@ -14,7 +14,7 @@ use nestns_client::protocol::client::Client;
 use nestns_client::protocol::message::{Reply, Request, Snapshot};
 use nestns_client::state_directory;
 
-/// Nobody waits longer for a Tab.
+/// Longest wait for a Tab.
 const TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The names of the topologies that run.

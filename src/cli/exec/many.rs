@@ -33,7 +33,7 @@ struct Running {
     outputs: Vec<Output>,
 }
 
-/// What one of them writes.
+/// Output stream of one of them.
 struct Output {
     stream: Stream,
     pipe: Option<std::fs::File>,
@@ -88,7 +88,7 @@ fn begin(connection: &Connection, execution: ExecRequest, null: &std::fs::File) 
 }
 
 impl Running {
-    /// It has ended, and nobody holds its pipes any more.
+    /// True if it has ended and its pipes are closed on the other side.
     fn is_over(&self) -> bool {
         self.outcome.is_some() && self.outputs.iter().all(|output| output.pipe.is_none())
     }
@@ -162,7 +162,7 @@ pub(super) fn lines(when: When, executions: &[ExecRequest]) -> Lines {
     Lines::new(when.colour(&std::io::stdout()), charset(), executions.iter().map(path))
 }
 
-/// What stands before the lines of a program.
+/// Prefix of the lines of a program.
 fn path(execution: &ExecRequest) -> &str {
     execution.beside.as_ref().map_or(&execution.namespace, |beside| &beside.path)
 }

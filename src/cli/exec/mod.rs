@@ -113,7 +113,8 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
         execution.env.insert(STATE_ROOT.to_owned(), root.display().to_string());
     }
     if is_at_once {
-        // Most often it is a namespace: who asks for `vm/ci` need not be told first of all that runs.
+        // Most often it is a namespace: a request for `vm/ci` need not be told first of all that
+        // runs.
         let execution = ExecRequest { namespace: args.target.path(), ..execution.clone() };
         connection = match plain::run(connection, execution)? {
             Ran::Over(status) => return Ok(status),
@@ -144,7 +145,7 @@ fn is_full_path(target: &Address) -> bool {
     target.is_exact() && !target.is_host() && target.number().is_none()
 }
 
-/// What is asked in each of the places that are addressed.
+/// Makes an execution for each of the places that are addressed.
 fn executions(
     connection: &mut Connection,
     args: &Args,
@@ -194,7 +195,7 @@ fn start(connection: Connection, execution: ExecRequest) -> Result<Status, Comma
     }
 }
 
-/// What is asked, but for the namespace.
+/// Makes an execution that lacks only the namespace.
 fn execution(asked: &Args) -> Result<ExecRequest, String> {
     let is_shell = asked.command.is_empty();
     let argv = if is_shell {

@@ -16,14 +16,15 @@ use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::descriptor;
 use nestns_sys::moment::Moment;
 
-/// After so long without a word it is looked whether the controller answers at all: nobody has asked it before.
+/// Time without a message after which the controller is asked whether it answers at all: no request
+/// has been sent before.
 const SUSPICION: Duration = Duration::from_secs(1);
 
-/// What came of it.
+/// Outcome of the run.
 pub(super) enum Ran {
     /// The status to end with.
     Over(Status),
-    /// Where it was to run is no namespace; nothing has happened.
+    /// The place to run in is no namespace; nothing has happened.
     NoNamespace(Connection),
 }
 

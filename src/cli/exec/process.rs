@@ -13,15 +13,15 @@ use nestns_client::protocol::message::{ExecRequest, Reply, Request, RequestError
 /// How it came out.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It has ended.
+    /// The program has ended.
     Ended(ExitDocument),
-    /// It could not become its program: what is the matter, and the status that a shell gives.
+    /// The program could not be executed: the problem, and the status that a shell gives.
     Refused(String, u8),
-    /// It was not even tried, or the controller is gone.
+    /// The attempt was not even made, or the controller is gone.
     Failed(ClientError),
-    /// Where it was to run is no namespace.
+    /// The place to run in is no namespace.
     NoNamespace,
-    /// Nobody is left to be told.
+    /// The output is no longer read.
     Unheard,
 }
 
@@ -46,7 +46,8 @@ impl Outcome {
     }
 }
 
-/// What keeps a program from being asked for is a failure of nestns, and no answer of the program.
+/// Marks an error that kept a program from being asked for: a failure of nestns, not an answer of
+/// the program.
 pub(super) fn own_failure(error: CommandError) -> CommandError {
     // docker's convention, which leaves the statuses below to the program.
     if error.status() == Status::No.code() { error.with_status(Status::Other(125)) } else { error }
@@ -57,7 +58,7 @@ pub(super) fn own_failure(error: CommandError) -> CommandError {
 pub(super) struct ExecProcess {
     connection: Connection,
     request: u64,
-    /// Its number and path, when it has begun.
+    /// PID and path of the program, when it has begun.
     begun: Option<(u32, String)>,
     /// Signals that came before.
     early: Vec<i32>,
@@ -82,7 +83,7 @@ impl ExecProcess {
         &self.connection
     }
 
-    /// Its path, when it has begun.
+    /// Path of the program, when it has begun.
     pub(super) fn path(&self) -> Option<&str> {
         self.begun.as_ref().map(|(_, path)| &**path)
     }

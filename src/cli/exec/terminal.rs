@@ -18,7 +18,7 @@ use crate::cli::terminal::{DetachKeys, Exchange, Keyboard, Screen, Signals, Typi
 use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::{descriptor, terminal};
 
-/// What it came to.
+/// End of the session.
 enum End {
     Outcome(Outcome),
     /// The keys that leave the program alone were typed.
@@ -43,7 +43,7 @@ pub(super) fn run(
     fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     let slave = pair.slave.as_fd();
     let mut process = ExecProcess::begin(connection, execution, &[slave, slave, slave])?;
-    // As long as anybody else holds the program's side, its end could not be seen.
+    // As long as another process holds the program's side, its end could not be seen.
     drop(pair.slave);
     let end = match keyboard {
         Some(keyboard) => {
@@ -137,7 +137,7 @@ fn take_output(master: &OwnedFd, screen: &mut Screen, all: bool) -> bool {
             Ok(count) => screen.show(&buffer[..count]),
             Err(Errno::EINTR) => continue,
             Err(Errno::EAGAIN) => return true,
-            // EIO: nobody has the other side open any more.
+            // EIO: the other side is no longer open.
             Err(_) => return false,
         }
         if !all {

@@ -46,7 +46,8 @@ fn words(file: Option<&str>, args: &Args) -> Vec<String> {
     std::iter::once(file).chain(files).chain(values.flatten()).collect()
 }
 
-/// What a path means: `.`, a namespace, a process, or the PID 1 of a namespace; else the most similar paths.
+/// Resolves a path: `.`, a namespace, a process, or the PID 1 of a namespace; else the most similar
+/// paths.
 fn find(topology: &Topology, path: &str) -> Result<Scope, Vec<String>> {
     let (path, is_namespace) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
     if path == "." {

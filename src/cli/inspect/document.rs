@@ -19,7 +19,7 @@ use nestns_topology::Signal;
 pub(super) struct InspectDocument<'a> {
     pub(super) schema: &'static str,
     pub(super) topology: &'a str,
-    /// What is wrong with the topology as a whole.
+    /// Problem of the topology as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
     #[serde(flatten)]
@@ -94,12 +94,12 @@ impl Serialize for Relations {
     }
 }
 
-/// Who is in a namespace.
+/// Processes and namespaces directly in a namespace.
 #[derive(Debug, Serialize)]
 pub(super) struct Members {
     pub(super) processes: Vec<String>,
     pub(super) namespaces: Vec<String>,
-    /// Those who are in it and were not started by nestns.
+    /// Processes in it that were not started by nestns.
     pub(super) strays: Vec<Stray>,
     /// How many processes of this machine could not be looked into; `null` where it was not tried.
     pub(super) hidden: Option<usize>,
@@ -107,16 +107,16 @@ pub(super) struct Members {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Stray {
-    /// Its address.
+    /// Address of the process.
     pub(super) path: String,
     pub(super) pids: Vec<i32>,
     pub(super) state: String,
-    /// Its parent's path, where that is one of ours.
+    /// Path of the parent, where that is one of ours.
     pub(super) parent: Option<String>,
     pub(super) command: String,
 }
 
-/// What /proc says.
+/// Facts from /proc.
 #[derive(Debug, Serialize)]
 pub(super) struct KernelFacts {
     pub(super) name: String,
@@ -245,13 +245,13 @@ impl Members {
             processes: processes.iter().map(|process| process.path.clone()).collect(),
             namespaces: namespaces.map(|namespace| namespace.path.clone()).collect(),
             strays: strays.into_iter().map(stray).collect(),
-            // Who is in a namespace may be asked also of those who may not be looked into.
+            // The members of a namespace may be asked for even if they may not be looked into.
             hidden: init.and_then(identity).map(|_| 0),
         }
     }
 }
 
-/// The paths and start times of those who live, by their numbers on the host.
+/// Paths and start times of the living processes, by their PIDs on the host.
 fn paths(snapshot: &Snapshot) -> HashMap<i32, (&str, Option<u64>)> {
     let living = snapshot.processes.iter().filter(|process| process.exit.is_none());
     living.filter_map(|process| Some((process.pids.first().copied()??, (&*process.path, process.start_time)))).collect()

@@ -1,4 +1,5 @@
-//! Whose logs are shown: addresses against a snapshot, and against programs of `exec` that have ended or are still to come.
+//! Selection of logs: addresses against a snapshot, and against programs of `exec` that have ended
+//! or are still to come.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,14 +10,14 @@ use nestns_client::protocol::message::Snapshot;
 use nestns_topology::Address;
 use nestns_topology::address::Wanted;
 
-/// What was chosen.
+/// Logs that were selected.
 #[derive(Debug)]
 pub(super) struct Chosen {
     /// The processes of the topology, and the programs of `exec` that were there.
     processes: BTreeMap<LogName, String>,
     /// Every namespace by its number, and whether what comes into it is shown.
     namespaces: Vec<(String, bool)>,
-    /// What else of the programs that come is shown.
+    /// Addresses that select from the programs still to come.
     addresses: Vec<Address>,
 }
 
@@ -55,7 +56,7 @@ impl Chosen {
         })
     }
 
-    /// Whose log this is, if it is shown.
+    /// Path of the process of this log, if it is shown.
     pub(super) fn path(&self, name: LogName) -> Option<String> {
         if let Some(path) = self.processes.get(&name) {
             return Some(path.clone());

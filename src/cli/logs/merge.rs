@@ -12,7 +12,7 @@ use nestns_client::journal::log_reader::LogReader;
 use nestns_client::journal::record::{Record, Wholeness};
 use nestns_client::journal::stamp::Stamp;
 
-/// Which lines are wanted.
+/// Filter of lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pick {
     pub(super) since: Option<Stamp>,
@@ -41,7 +41,7 @@ struct Source {
     path: Rc<str>,
     reader: LogReader,
     queue: VecDeque<Record>,
-    /// Whether there may be more in the file than was read.
+    /// True if there may be more in the file than was read.
     may_have_more: bool,
 }
 
@@ -122,7 +122,7 @@ impl Merge {
         !self.heads.is_empty()
     }
 
-    /// Of whom output was rotated away unread, since the last time.
+    /// Processes whose output was rotated away unread, since the last time.
     pub(super) fn take_torn(&mut self) -> Vec<Rc<str>> {
         std::mem::take(&mut self.torn)
     }

@@ -153,7 +153,7 @@ fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, C
     Ok(Status::Done)
 }
 
-/// What is shown, and what is kept for it.
+/// Output of the verb, and the state kept for it.
 struct Output {
     printer: Printer,
     /// The last lines, until all that were there are read.

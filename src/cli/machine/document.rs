@@ -36,7 +36,7 @@ struct NamespaceDocument<'a> {
     pidns_id: Option<u64>,
     userns: Option<u64>,
     mntns: Option<u64>,
-    /// `none` where nobody is PID 1.
+    /// `none` where there is no PID 1.
     init: &'a str,
     state: Option<&'a str>,
     shared: &'a [std::borrow::Cow<'static, str>],
@@ -47,7 +47,7 @@ struct NamespaceDocument<'a> {
     kept_by: KeptBy,
 }
 
-/// What keeps a namespace alive.
+/// Reason why a namespace stays alive.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum KeptBy {

@@ -8,7 +8,7 @@ use crate::present::node::{Facts, Kind, Label, Node, Runs};
 use nestns_observe::host_snapshot::{Evidence, HostSnapshot, PidNamespaceId, ProcessInfo};
 use nestns_topology::{Entry, Labels};
 
-/// Who is in each namespace, and which namespaces are.
+/// Processes in each namespace, and the namespaces inside it.
 struct Inside<'a> {
     machine: &'a HostSnapshot,
     names: &'a Names,
@@ -79,7 +79,7 @@ impl Inside<'_> {
 
     fn process(&self, process: &ProcessInfo) -> Node {
         let known = self.names.process(process.pid());
-        // One that nobody has declared is called what the kernel calls it.
+        // One that is not declared is called by its name in the kernel.
         let label = known.map_or_else(|| process.name.clone(), |known| known.document.name.clone());
         let is_joined = process.parent != 0
             && self.machine.process(process.parent).is_none_or(|parent| match (parent.space, process.space) {

@@ -69,7 +69,7 @@ fn list() -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-/// What was written, and what can be done with it.
+/// Tells the path that was written, and the next steps with it.
 fn next(path: &Path) -> String {
     let file = word(path);
     let schema = word(&path.with_file_name("topology.schema.json"));

@@ -18,7 +18,7 @@ pub(super) enum Template {
 }
 
 impl Template {
-    /// What `nestns new` and the name of the file say.
+    /// Name, as an argument of `nestns new` and as the name of the file.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Hello => "hello",
@@ -46,7 +46,7 @@ impl Template {
         }
     }
 
-    /// What the file says about itself in its `description`.
+    /// Description of the file, for its `description`.
     pub(super) fn description(self) -> String {
         let table: Option<toml::Table> = self.text().parse().ok();
         let description = table.and_then(|mut table| table.remove("description"));

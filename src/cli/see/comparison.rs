@@ -1,5 +1,5 @@
-//! What should be visible, against what was measured: a process is visible from a namespace if and only if it is in it, or in
-//! one inside it; and a deviation has a reason.
+//! Expected against measured visibility: a process is visible from a namespace if and only if it is
+//! in it, or in one inside it; and a deviation has a reason.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub(super) struct Mismatch {
     pub(super) reason: String,
 }
 
-/// What is compared.
+/// Input of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Comparison<'a> {
     pub(super) machine: &'a HostSnapshot,

@@ -9,7 +9,7 @@ use crate::present::redact::Redaction;
 use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 
-/// What is written.
+/// Content of the document.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sheet<'a> {
     pub(super) observation: &'a Observation<'a>,

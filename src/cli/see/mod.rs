@@ -1,4 +1,4 @@
-//! `nestns see`: who sees whom, measured by a mechanism of the kernel's.
+//! `nestns see`: visibility between processes, measured by a mechanism of the kernel's.
 
 mod comparison;
 mod document;
@@ -132,11 +132,11 @@ const MANY: usize = 40;
 fn mechanisms() -> impl TypedValueParser<Value = Via> {
     let words = Via::WORDS.iter().map(|&(word, via)| {
         PossibleValue::new(word).help(match via {
-            Via::Chain => "What the kernel says from outside: `NSpid` and the namespaces around",
-            Via::Proc => "What the observer's /proc lists",
+            Via::Chain => "The kernel's report from outside: `NSpid` and the surrounding namespaces",
+            Via::Proc => "The list in the observer's /proc",
             Via::Kill => "kill(2) with signal 0: EPERM is visible, and not for the observer to signal",
             Via::Pidfd => "`pidfd_open(2)`",
-            Via::Ptrace => "May it attach (the check of ptrace(2)), without attaching",
+            Via::Ptrace => "The permission check of ptrace(2), without attaching",
             Via::Cred => "The number that `SCM_CREDENTIALS` delivers to it",
         })
     });
@@ -287,7 +287,7 @@ fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatc
     table::render(&COLUMNS, &rows, look)
 }
 
-/// Who could not look, and why.
+/// Prints the observers that could not look, each with the reason.
 fn write_notes(observation: &Observation<'_>, views: &[View]) {
     const NAMED: usize = 5;
     let blind: Vec<_> = observation

@@ -1,4 +1,4 @@
-//! Who looks, and at whom: the observers and the processes of one question, as a topology or the machine has them.
+//! Observers and observed processes of one question, in a topology or on the machine.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,10 +16,10 @@ use nestns_observe::visibility::Observer;
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
 
-/// One who looks.
+/// Observer with its path.
 #[derive(Debug)]
 pub(in crate::cli) struct NamedObserver {
-    /// Its path.
+    /// Path of the observer.
     pub(in crate::cli) path: String,
     /// The namespace that it is in, as the file has it; `None` outside a topology.
     pub(in crate::cli) place: Option<String>,
@@ -27,7 +27,7 @@ pub(in crate::cli) struct NamedObserver {
     pub(in crate::cli) observer: Observer,
 }
 
-/// One who is looked at.
+/// Observed process.
 #[derive(Debug)]
 pub(in crate::cli) struct Seen<'a> {
     pub(in crate::cli) path: String,
@@ -43,7 +43,8 @@ pub(in crate::cli) struct Observation<'a> {
     /// `None` of the machine.
     pub(in crate::cli) topology: Option<String>,
     pub(in crate::cli) observers: Vec<NamedObserver>,
-    /// From where nobody looks, as it was written: it has ended, or is not there for the caller.
+    /// Places without an observer, as they were written: they have ended, or do not exist for the
+    /// caller.
     pub(in crate::cli) missing: Vec<String>,
     pub(in crate::cli) seen: Vec<Seen<'a>>,
 }
@@ -55,7 +56,7 @@ pub(in crate::cli) struct Question<'a> {
     pub(in crate::cli) of: &'a [Address],
 }
 
-/// Which namespaces and processes a topology has, as the kernel has them.
+/// Index of the namespaces and processes of a topology in the kernel.
 struct Resolver<'a> {
     machine: &'a HostSnapshot,
     snapshot: &'a Snapshot,
@@ -171,7 +172,8 @@ fn members(machine: &HostSnapshot) -> HashMap<PidNamespaceId, Vec<&ProcessInfo>>
     members
 }
 
-/// Whose place may be taken in a namespace: its PID 1 first. The caller's own is nobody's.
+/// Processes in a namespace that can stand in as observers: PID 1 first. The caller's own namespace
+/// has none.
 fn candidates(machine: &HostSnapshot, space: PidNamespaceId, members: &[&ProcessInfo]) -> Vec<i32> {
     if space == machine.own() {
         return Vec::new();
@@ -191,7 +193,7 @@ fn living(process: &ProcessInfo) -> Option<i32> {
 }
 
 impl<'a> Resolver<'a> {
-    /// Who looks, and from where nobody does.
+    /// Resolves observers, and the places that have none.
     fn observers(&self, from: &[Place]) -> Result<(Vec<NamedObserver>, Vec<String>), CommandError> {
         let host = || NamedObserver {
             path: HOST.to_owned(),
@@ -276,7 +278,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Those who are not declared, by a number, as observers.
+    /// Undeclared processes with a number, as observers.
     fn numbered_observers(&self, address: &Address) -> Vec<NamedObserver> {
         let seen = self.numbered(address, &self.strangers());
         let named = |one: Seen<'_>| {
@@ -356,7 +358,7 @@ impl<'a> Resolver<'a> {
         Ok(seen)
     }
 
-    /// Those who are not declared, by the number that an address like `vm#12` says.
+    /// Undeclared processes with the number of an address like `vm#12`.
     fn numbered(&self, address: &Address, strangers: &HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>) -> Vec<Seen<'a>> {
         let Some(number) = address.number() else { return Vec::new() };
         if address.is_host() {

@@ -1,8 +1,10 @@
-//! What the addresses on a command line are in a running topology: `nestns kill 'vm/*' -l tier=web`.
+//! Resolution of the addresses on a command line in a running topology: `nestns kill 'vm/*' -l
+//! tier=web`.
 //!
-//! A snapshot goes in, namespaces and processes come out, in the order of creation. Who acts on them asks the kernel again by
-//! what cannot be reused; a snapshot is a moment old. The kernel is asked here for one thing that no snapshot has: whose thread a
-//! number is.
+//! A snapshot goes in, namespaces and processes come out, in the order of creation. A verb that
+//! acts on them asks the kernel again by identities that are not reused; a snapshot is a moment
+//! old. The kernel is asked here for one thing that no snapshot has: the process that a thread's
+//! number belongs to.
 
 #[cfg(test)]
 mod tests;
@@ -91,7 +93,7 @@ impl<'a> Selected<'a> {
         }
     }
 
-    /// Its path, with a `/` where it is a namespace: an address that means nothing else.
+    /// Path, with a `/` where it is a namespace: an address that means nothing else.
     pub(super) fn address(self) -> String {
         match self {
             Self::Namespace(namespace) => format!("{}/", namespace.path),
@@ -138,7 +140,7 @@ pub(super) fn is_over(process: &ProcessDocument) -> bool {
     process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over)
 }
 
-/// What is addressed, in the order of creation and each once. No address at all means everything.
+/// Resolves addresses, in the order of creation and each once. No address at all means everything.
 pub(super) fn resolve<'a>(
     snapshot: &'a Snapshot,
     addresses: &[Address],
@@ -169,7 +171,7 @@ pub(super) fn resolve<'a>(
     Ok(left)
 }
 
-/// What is ready runs as well.
+/// True if it is in this state; `running` includes `ready`.
 fn is_in_state(selected: Selected<'_>, state: &str) -> bool {
     state == selected.state() || (state == "running" && selected.state() == "ready")
 }
@@ -216,7 +218,7 @@ pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection
     Ok((connection, snapshot))
 }
 
-/// A process by what cannot be reused; nobody where it has ended.
+/// Identity of a process, which is not reused; `None` where it has ended.
 pub(super) fn identity(process: &ProcessDocument) -> Option<Identity> {
     if is_over(process) {
         return None;

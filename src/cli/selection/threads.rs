@@ -1,7 +1,7 @@
-//! Whose thread a number is: `vm/ci#12`, as perf or strace -f has shown it.
+//! Numbers of threads: `vm/ci#12`, as shown by perf or strace -f.
 //!
-//! What is done to a thread by its number is done to the whole process (kill(2), R70), so that an address with the number of a
-//! thread means the process that it belongs to.
+//! A signal to a thread by its number goes to the whole process (kill(2), R70), so that an address
+//! with the number of a thread means the process that it belongs to.
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -60,7 +60,7 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
     match translation::bearer(&descriptor, number) {
         Ok(found) => thread::read(found?).ok()?,
         Err(Errno::ENOTTY | Errno::EINVAL) => {
-            // A kernel that cannot be asked: the threads of those who are inside.
+            // A kernel that cannot be asked: the threads of the processes inside.
             let level = init.pids.len() - 1;
             let inside = living(snapshot).filter(|one| one.pids.len() > level).filter_map(pid_of);
             let mut threads = inside.filter_map(|pid| thread::of_process(Pid::from_raw(pid)).ok()).flatten();

@@ -14,7 +14,7 @@ pub(in crate::cli) enum Unresolved {
     NoNamespace { path: String },
     /// `host` without a number.
     Host,
-    /// Nobody of the topology has this number there; who had it has ended.
+    /// No process of the topology has this number there; the process that had it has ended.
     Number { space: String, number: i32, was: Option<String> },
     /// Something is called so, and the filters keep nothing of it.
     Filtered { has: Vec<(String, String)> },

@@ -10,12 +10,12 @@ pub(in crate::cli) struct DetachKeys {
     typed: usize,
 }
 
-/// What becomes of something typed.
+/// Classification of typed bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Typed {
-    /// It is for the program.
+    /// Bytes for the program.
     Passed(Vec<u8>),
-    /// It was the whole sequence; this came before it.
+    /// The whole sequence was typed; these bytes came before it.
     Detach(Vec<u8>),
 }
 

@@ -22,18 +22,18 @@ pub(in crate::cli) struct Exchange<'a> {
     keyboard: Option<Keyboard>,
     /// The other side of the program's terminal, where it has one.
     master: Option<&'a OwnedFd>,
-    /// Whether anybody has the program's side open.
+    /// True while the program's side is open.
     is_open: bool,
     pub(in crate::cli) stdout: Screen,
     pub(in crate::cli) stderr: Screen,
 }
 
-/// What has happened in one turn.
+/// Events of one turn.
 #[derive(Debug)]
 pub(in crate::cli) struct Turn {
-    /// Whether the controller has said something.
+    /// True if the controller has sent a message.
     pub(in crate::cli) is_told: bool,
-    /// Whether there is output.
+    /// True if there is output.
     pub(in crate::cli) has_output: bool,
     /// Signals for the program.
     pub(in crate::cli) signals: Vec<i32>,
@@ -101,7 +101,7 @@ impl<'a> Exchange<'a> {
         self.stdout.writable().is_none() && self.stderr.writable().is_none()
     }
 
-    /// Takes note that nobody has the program's side of its terminal open any more.
+    /// Takes note that the program's side of its terminal is no longer open.
     pub(in crate::cli) fn close(&mut self) {
         self.is_open = false;
     }

@@ -36,7 +36,7 @@ pub(in crate::cli) enum Typing {
 /// Standard input.
 #[derive(Debug)]
 pub(in crate::cli) struct Keyboard {
-    /// What the terminal was like; `None` where it is none, or another's.
+    /// Settings of the terminal before; `None` where it is none, or another's.
     before: Option<Termios>,
     keys: DetachKeys,
     pending: Vec<u8>,
@@ -57,7 +57,7 @@ impl Keyboard {
         Self { before, keys, pending: Vec::new(), ended: false, reminder: None }
     }
 
-    /// What the program's terminal is to be like: as the caller's was.
+    /// Settings for the program's terminal: those of the caller's.
     pub(in crate::cli) fn settings(&self) -> Option<&Termios> {
         self.before.as_ref()
     }
@@ -72,7 +72,7 @@ impl Keyboard {
         !self.pending.is_empty()
     }
 
-    /// When there is something to do without anybody typing.
+    /// Time at which there is something to do without further input.
     pub(in crate::cli) fn next(&self) -> Option<Moment> {
         self.reminder.map(|(due, _)| due)
     }
@@ -116,7 +116,7 @@ impl Keyboard {
                 Ok(count) => drop(self.pending.drain(..count)),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return,
-                // Nobody has the program's side open.
+                // The program's side is no longer open.
                 Err(_) => self.pending.clear(),
             }
         }

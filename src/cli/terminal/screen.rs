@@ -13,7 +13,7 @@ const PIECE: usize = 4096;
 /// How much may wait for the reader before nothing more is taken from the program.
 const ENOUGH: usize = 64 * 1024;
 
-/// What is still to be shown.
+/// Output that is still to be shown.
 #[derive(Debug)]
 pub(in crate::cli) struct Screen {
     number: RawFd,
@@ -39,12 +39,12 @@ impl Screen {
         self.pending.len() < ENOUGH
     }
 
-    /// Returns whether nobody reads any more.
+    /// True once the stream is no longer read.
     pub(in crate::cli) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Where it is shown, while something waits for it.
+    /// Descriptor of the stream, while output waits for it.
     pub(in crate::cli) fn writable(&self) -> Option<BorrowedFd<'static>> {
         (!self.pending.is_empty()).then(|| descriptor::inherited(self.number))
     }

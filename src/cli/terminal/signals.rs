@@ -26,7 +26,7 @@ const KEPT: [Signal; 13] = [
     Signal::SIGTRAP,
 ];
 
-/// Where they arrive, as long as this lives.
+/// Source of the signals, as long as this lives.
 #[derive(Debug)]
 pub(in crate::cli) struct Signals {
     descriptor: SignalFd,
@@ -66,7 +66,7 @@ impl Signals {
 }
 
 impl Arrived {
-    /// Its number, for a program that has no terminal of its own to be resized.
+    /// Signal number, for a program that has no terminal of its own to be resized.
     pub(in crate::cli) const fn number(self) -> i32 {
         match self {
             Self::ForProgram(signal) => signal,

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use nestns_sys::moment::Moment;
 
-/// What is waited for.
+/// Descriptors that are waited for.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Watch<'fd> {
     descriptors: Vec<PollFd<'fd>>,

@@ -26,11 +26,11 @@ pub(super) struct Agent<'a> {
     /// `None` is the host.
     pub(super) namespace: Option<&'a str>,
     pub(super) truth: &'a Path,
-    /// Whether its standard output is kept apart from the report.
+    /// True if its standard output is kept apart from the report.
     pub(super) apart: bool,
 }
 
-/// Its case.
+/// Case for the command.
 pub(super) fn case(command: &[String], status: Status, found: String) -> Case {
     Case {
         name: format!("command {}", command.join(" ")),

@@ -6,12 +6,12 @@ use nestns_runtime::controller::startup_report::{FailedProcess, NotReady};
 use nestns_topology::Topology;
 use nestns_topology::expectation::{Assertion, Expectation};
 
-/// What a test is not run without.
+/// Precondition of every test.
 pub(super) const READY: &str = "the topology became ready";
-/// What is not expected to change while a test runs.
+/// Condition that is expected to hold while a test runs.
 const STAYED: &str = "the topology stayed up";
 
-/// Whatever is expected to end may do so, and its failure is no failure of the tree.
+/// Lets processes that are expected to end do so: their failure is no failure of the tree.
 pub(super) fn excuse(topology: &mut Topology, expectations: &[Expectation]) {
     let claims = expectations.iter().flat_map(|expectation| &expectation.claims);
     let addresses: Vec<_> = claims
@@ -64,7 +64,8 @@ fn describe(failed: &FailedProcess) -> Vec<String> {
     lines
 }
 
-/// What has failed although the tree does not go on without it; nothing where its file lets everything end.
+/// Failures of processes without which the tree does not go on; nothing where its file lets
+/// everything end.
 pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
     if topology.on_exit == nestns_topology::OnExit::Ignore {
         return None;

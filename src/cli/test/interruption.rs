@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// What has arrived so far.
+/// Signals that have arrived so far.
 #[derive(Debug)]
 pub(super) struct Interruption {
     signals: SignalFd,

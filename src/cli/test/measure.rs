@@ -1,4 +1,5 @@
-//! What the kernel says of a topology at this moment, and what only its controller knows.
+//! Measurement of a topology at this moment: facts of the kernel, and those known only to its
+//! controller.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +19,7 @@ use nestns_topology::expectation::{Assertion, Expectation, Via};
 /// Observers by mechanism; an empty list means all.
 pub(super) type Wanted = BTreeMap<Via, Vec<Address>>;
 
-/// Who has to look, so that these can be judged.
+/// Observers needed to judge these expectations.
 pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
     let mut wanted = Wanted::new();
     for expectation in expectations {

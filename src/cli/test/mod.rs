@@ -229,7 +229,7 @@ fn not_started(
     Ok(Exit::Other(status))
 }
 
-/// Who goes on, and with what.
+/// Process that goes on after the fork, and its result.
 enum Start {
     /// The controller, at its end.
     Controller(Exit),
@@ -257,7 +257,7 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     let text = config::toml(&topology, Arrangement::Paths);
     topology.detach();
     fixture::excuse(&mut topology, &checked.topology.expectations);
-    // Who tests decides when the tree ends; until then its processes end as they like.
+    // The test decides when the tree ends; until then its processes end as they like.
     let mut options = launch::options();
     options.fixture = Some(Fixture { status: NOT_READY, on_exit: topology.on_exit });
     topology.on_exit = OnExit::Ignore;
@@ -277,7 +277,7 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     Ok(Start::Controller(Exit::Other(summary.status_or(Exit::No.code()))))
 }
 
-/// What came of it.
+/// Result of the test.
 enum Done {
     Learnt(String),
     Judged(Vec<Case>, Exit),
@@ -285,14 +285,14 @@ enum Done {
     Stopped(Exit),
 }
 
-/// What came of the expectations.
+/// Result of judging the expectations.
 enum Judged {
     All(Vec<Case>),
     /// By a signal.
     Interrupted(i32),
 }
 
-/// What is carried out while the tree stands.
+/// Test that is carried out while the tree is up.
 struct Trial<'a> {
     args: &'a Args,
     name: &'a str,
@@ -323,7 +323,7 @@ impl Trial<'_> {
         if !self.args.command.is_empty() {
             connection.client.ask(Question::RefreshTruth).map_err(|error| connection.fail(&error))?;
         }
-        // A controller that is asked to stop waits for those who are connected.
+        // A controller that is asked to stop waits for clients that are connected.
         drop(connection);
         let has_failed = Case::count(&cases, Status::Failed) > 0;
         let is_known = Case::count(&cases, Status::Skipped) == 0;
@@ -362,7 +362,7 @@ impl Trial<'_> {
         })
     }
 
-    /// What has become of the tree that was not meant.
+    /// Unintended end of the tree, if there was one.
     fn fallen(&self) -> Option<Case> {
         let found = nestns_client::discovery::of(self.name).pop().and_then(|found| found.client);
         match found.map(|mut client| client.ask(Question::Snapshot)) {

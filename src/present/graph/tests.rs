@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::mermaid::{Chart, fit};
 use super::detail::{Processes, Replicas};
+use super::mermaid::{Chart, fit};
 use super::{Detail, Direction, Heading, Picture, dot, svg};
 use crate::present::node::{Facts, Kind, Label, Node, Runs};
 use nestns_topology::{Entry, Labels};

@@ -162,7 +162,7 @@ pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page
     text
 }
 
-/// Returns whether it is who one is in any case.
+/// Returns true if the user is root, which the script runs as in any case.
 fn is_root(user: &str) -> bool {
     matches!(user, "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0")
 }

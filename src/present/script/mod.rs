@@ -70,7 +70,7 @@ pub(crate) fn script(topology: &Topology, arguments: &[String], part: Scope) -> 
     }
 }
 
-/// Returns whether nobody but a shell further out can start anything in it.
+/// Returns true if only a shell further out can start programs in it.
 fn is_program(namespace: &Namespace) -> bool {
     matches!(namespace.init, Init::Program(_))
 }

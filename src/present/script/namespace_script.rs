@@ -79,7 +79,7 @@ pub(super) enum Kind {
 }
 
 impl Forest {
-    /// What of a topology a part is made of.
+    /// Selects the spaces of a part of a topology.
     pub(super) fn of(topology: &Topology, part: Scope) -> Self {
         let numbering = Numbering::predict(topology);
         let roots = match part {

@@ -23,6 +23,7 @@ const DELETED: &str = " (deleted)";
 const GUARDIAN: &str = "nestns-guardian";
 
 /// Result of binding a name.
+#[derive(Debug)]
 pub enum Presence {
     /// Taken by this process; free again when the descriptor is closed.
     Ours(OwnedFd),

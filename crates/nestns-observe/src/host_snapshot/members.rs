@@ -92,7 +92,7 @@ pub(crate) fn look(pid: i32) -> io::Result<Option<(OwnedFd, ProcessInfo)>> {
     }
 }
 
-/// What its status says of a process.
+/// Reads a process from its status.
 fn process_info(pid: i32, status: &Fields<'_>) -> Option<ProcessInfo> {
     let mut process = ProcessInfo {
         numbers: Vec::new(),

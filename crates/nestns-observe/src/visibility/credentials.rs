@@ -29,18 +29,19 @@ pub(super) fn measure(rows: &Rows<'_>, observer: &Observer) -> io::Result<ProbeA
     theirs.pass_credentials().map_err(Errno::from)?;
     let asked = Asked::begin(place, &Question::Credentials, Some(theirs.into_fd()))?;
     send_all(rows, &ours)?;
-    // The end for the prober, whoever else has inherited this side.
+    // The end for the prober, even if another process has inherited this side.
     shutdown(ours.as_fd().as_raw_fd(), Shutdown::Write)?;
     asked.end()
 }
 
-/// Every process, in the name of those who may: the caller himself, or helpers in the outermost namespaces.
+/// Sends for every process, in the name of those with the right to: the caller itself, or helpers
+/// in the outermost namespaces.
 fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
     let machine = rows.machine;
     let mut left: Vec<(usize, i32)> = Vec::new();
     for &(row, number) in rows.known(machine.own()) {
         match send(channel, row, number) {
-            // One that has ended is delivered to nobody.
+            // A message to one that has ended is not delivered.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(Errno::EPERM) => left.push((row, number)),
             // The prober has ended, and reports why.
@@ -65,7 +66,8 @@ fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
     Ok(())
 }
 
-/// A helper and, inside, somebody with the right to claim; both are gone when this returns.
+/// Sends from a helper outside and a process inside with the right to claim; both are gone when
+/// this returns.
 fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Result<()> {
     let helper = match fork()? {
         ForkResult::Child => {

@@ -25,7 +25,7 @@ use nestns_sys::errno::spelled;
 use nestns_topology::expectation::Via;
 use probe::{ProbeAnswer, Question, Tasks};
 
-/// Who looks.
+/// Process that looks, or a place to look from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observer {
     /// PID namespace that it is in.
@@ -165,7 +165,7 @@ impl<'a> Rows<'a> {
 ///
 /// # Errors
 ///
-/// When nobody can be forked. What goes wrong at one observer is in its view.
+/// When no process can be forked. An error at one observer is in its view.
 pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec<View>> {
     if via == Via::Chain {
         return Ok(observers.iter().map(|observer| chains(rows, observer)).collect());

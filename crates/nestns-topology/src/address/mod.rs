@@ -119,8 +119,9 @@ impl Address {
 
     /// Returns whether this is the path of a PID 1 that its wildcards stand for, where they stand for PID 1s as well.
     ///
-    /// They do in two cases: where it is asked who is seen, because a PID 1 that is visible must not be passed over; and where
-    /// nothing else is called so, because then nothing else can be meant.
+    /// They do in two cases: in a question about visible processes, because a PID 1 that is visible
+    /// must not be passed over; and where nothing else is called so, because then nothing else can
+    /// be meant.
     pub fn matches_init(&self, path: &str) -> bool {
         self.compare_init(path, Instances::ByName)
     }
@@ -158,7 +159,7 @@ impl Address {
         }
     }
 
-    /// Its path or pattern alone.
+    /// Path or pattern alone.
     pub fn path(&self) -> String {
         Self { topology: None, number: None, wanted: Wanted::Anything, place: self.place.clone() }.to_string()
     }

@@ -1,4 +1,4 @@
-//! Whether the tree has what its expectations name.
+//! Check that the tree has the namespaces and processes that its expectations name.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Whether the whole is small enough to be meant.
+//! Check that the whole is within its limits.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 

@@ -1,8 +1,9 @@
 //! Explanations of codes, as `nestns explain NS301` shows them: one Markdown file a code, in `explanations/`.
 //!
-//! The files are hard-wrapped, so that a terminal shows them as they stand: prose as it is, and examples indented, without
-//! their fences. What stands behind the language of a fence tells the tests what to expect of the example: `wrong` must lead to
-//! the code and `right` must not; `root` and `user` say who runs it, where it is not everybody.
+//! The files are hard-wrapped, so that a terminal shows them as they stand: prose as it is, and
+//! examples indented, without their fences. The words behind the language of a fence tell the tests
+//! what to expect of the example: `wrong` must lead to the code and `right` must not; `root` and
+//! `user` give the user that runs it, where not every user can.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use std::fmt;
 pub struct Explanation {
     /// The whole text, as it stands in its file.
     pub markdown: &'static str,
-    /// Its pieces, in their order.
+    /// Blocks of the text, in their order.
     pub blocks: Vec<Block>,
 }
 

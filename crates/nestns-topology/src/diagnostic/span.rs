@@ -10,7 +10,7 @@ impl FileId {
     /// The text that was named on the command line.
     pub const MAIN: Self = Self(0);
 
-    /// Its place in the list.
+    /// Index in the list.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -25,8 +25,8 @@ pub struct Span {
     pub file: FileId,
     start: u32,
     end: u32,
-    /// Under whose name a value that was written elsewhere is used; 0 where it stands in its own place. Only who put it
-    /// there knows what the number means.
+    /// Name under which a value that was written elsewhere is used; 0 where it stands in its own
+    /// place. The meaning of the number is known only to the code that set it.
     pub layer: u32,
 }
 

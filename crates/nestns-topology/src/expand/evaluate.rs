@@ -33,7 +33,7 @@ pub(super) struct Evaluator<'a> {
 
 /// The string that is being read.
 pub(super) struct Reading<'v> {
-    /// Its text, escapes resolved.
+    /// Text of the string, escapes resolved.
     pub(super) content: &'v str,
     pub(super) span: Span,
     /// The variables that were met, with their places and values.

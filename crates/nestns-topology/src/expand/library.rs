@@ -22,7 +22,7 @@ pub(super) struct Step {
     pub(super) template: NodeId,
 }
 
-/// Finds out what is used by whom.
+/// Finds out which templates are used, and where.
 #[derive(Debug)]
 pub(super) struct Library<'a> {
     pub(super) declarations: Declarations<'a>,

@@ -18,7 +18,7 @@ pub(super) struct Block<'b, 'a> {
 /// One instance of a block, by its place in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member {
-    /// Its level in the block, 0 at the top.
+    /// Level in the block, 0 at the top.
     pub(super) place: u64,
     pub(super) depth: u64,
     pub(super) index: u64,

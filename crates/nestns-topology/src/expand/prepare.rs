@@ -37,7 +37,7 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Its nodes, if templates alone make it, so that it may be there many times.
+    /// Nodes of the slot, if templates alone make it, so that it may be there many times.
     pub(super) fn shared(&self) -> Option<Vec<NodeId>> {
         let is_shared = self.layers.iter().all(|layer| layer.used.is_some());
         is_shared.then(|| self.layers.iter().map(|layer| layer.node).collect())

@@ -108,7 +108,7 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
             let block = self.block(slot, around, out);
             size.add(block);
             running.add(block);
-            // A template does not know how often it is used; who uses it is shown.
+            // A template does not know how often it is used; its user is shown.
             let is_crossed = self.is_over(running) && !self.is_over(before);
             if is_crossed && self.crossed.is_none() && slot.shared().is_none() {
                 self.crossed = slot.layers.last().map(|layer| self.library.node(layer.node).span);

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::placeholder::or_placeholder;
 use crate::actor::Actor;
 
-/// A built-in workload, with its options behind its name. It runs in the forked process: nothing is executed, and no file is
-/// needed.
+/// A built-in workload and its options. It runs in the forked process: nothing is executed, and no
+/// file is needed.
 #[derive(JsonSchema)]
 #[schemars(title = "actor", rename = "Actor", rename_all = "kebab-case", transform = with_options)]
 pub(super) enum ActorText {
@@ -15,21 +15,21 @@ pub(super) enum ActorText {
     Idle,
     /// Writes the line `ready`, then waits.
     Serve,
-    /// Forks children that wait, then waits: `--children N`, 2 if nothing is said.
+    /// Forks children that wait, then waits: `--children N`, 2 by default.
     Tree,
-    /// Forks a child that ends at once and is never waited for.
+    /// Forks a child that exits at once and is never reaped.
     Zombie,
-    /// Leaves a grandchild behind whose parent has ended.
+    /// Leaves behind a grandchild whose parent has exited.
     Orphan,
     /// Ignores TERM.
     IgnoreTerm,
-    /// Forks children that end at once: `--rate N` a second, 100 if nothing is said, `--for DURATION`.
+    /// Forks children that exit at once: `--rate N` per second, 100 by default, `--for DURATION`.
     ForkStorm,
-    /// Writes lines: `--rate N` a second, 1 if nothing is said, `--for DURATION`.
+    /// Writes lines: `--rate N` per second, 1 by default, `--for DURATION`.
     Log,
-    /// Starts threads that wait, then waits: `--count N` besides the first, 2 if nothing is said.
+    /// Starts threads that wait, then waits: `--count N` besides the first, 2 by default.
     Threads,
-    /// Ends by itself: with `--code N`, 0 if nothing is said, `--after DURATION`.
+    /// Exits on its own: with `--code N`, 0 by default, `--after DURATION`.
     Exit,
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
-/// What all namespaces have in common, in tables `T`.
+/// Keys with defaults for all namespaces, in tables `T`.
 pub(super) struct NamespaceDefaults<T>(PhantomData<T>);
 
 impl<T: JsonSchema> JsonSchema for NamespaceDefaults<T> {
@@ -25,7 +25,7 @@ impl<T: JsonSchema> JsonSchema for NamespaceDefaults<T> {
     }
 }
 
-/// What all processes have in common, in tables `T`.
+/// Keys with defaults for all processes, in tables `T`.
 pub(super) struct ProcessDefaults<T>(PhantomData<T>);
 
 impl<T: JsonSchema> JsonSchema for ProcessDefaults<T> {

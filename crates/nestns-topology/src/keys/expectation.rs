@@ -24,15 +24,15 @@ pub(super) enum Number {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "chain"))]
 pub(super) enum Via {
-    /// What the kernel says from outside: `NSpid` and the namespaces around.
+    /// The kernel's report from outside: `NSpid` and the surrounding namespaces.
     Chain,
-    /// What the observer's /proc lists.
+    /// The list in the observer's /proc.
     Proc,
     /// kill(2) with signal 0.
     Kill,
     /// `pidfd_open(2)`.
     Pidfd,
-    /// May it attach: the check of ptrace(2).
+    /// The permission check of ptrace(2).
     Ptrace,
     /// The number that `SCM_CREDENTIALS` delivers.
     Cred,
@@ -42,24 +42,24 @@ pub(super) enum Via {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]
 pub(super) enum State {
-    /// It is being made.
+    /// Being created.
     Creating,
-    /// It is there, and has not become its program.
+    /// Created, but not running its program yet.
     Created,
-    /// It runs its program; what is ready does as well.
+    /// Running its program; this includes `ready`.
     Running,
-    /// Others may use it.
+    /// Ready for use.
     Ready,
-    /// It is frozen.
+    /// Frozen.
     Paused,
-    /// It was asked to end.
+    /// Asked to stop.
     Stopping,
-    /// It was killed, and has not ended yet.
+    /// Killed, but not ended yet.
     Killing,
-    /// It has ended well.
+    /// Exited successfully.
     Exited,
-    /// It has ended otherwise.
+    /// Ended in another way.
     Failed,
-    /// It was ended by nestns.
+    /// Killed by nestns.
     Killed,
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::placeholder::{PLACEHOLDER, Whole, or_placeholder, word_or_placeholder};
 
-/// How deep: the kernel allows 32 levels below its first one.
+/// Number of levels; the kernel allows 32 below its first one.
 pub(super) type Depth = Whole<1, 32>;
 
 /// The name of a generated namespace.
@@ -27,7 +27,7 @@ impl JsonSchema for As {
     }
 }
 
-/// In which namespaces of a chain or a complete tree a process is.
+/// Namespaces of a chain or a complete tree that contain a process.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, transform = or_number)]
 pub(super) enum At {
@@ -45,14 +45,14 @@ fn or_number(schema: &mut Schema) {
     choice.retain(|member| member["pattern"] != PLACEHOLDER);
     choice.push(json!({
         "title": "number",
-        "description": "In the one with this number, which is 0 for the outermost.",
+        "description": "In the one at this level, counted from 0 for the outermost.",
         "type": "integer",
         "minimum": 0,
     }));
     let range = or_placeholder("^\\s*\\+?[0-9]+\\s*(\\.\\.\\s*\\+?[0-9]+\\s*)?$");
     choice.push(json!({
         "title": "\"a..b\"",
-        "description": "In those from one number to another, both included.",
+        "description": "In those from one level to another, inclusive.",
         "type": "string",
         "pattern": range,
         "examples": ["1..3"],

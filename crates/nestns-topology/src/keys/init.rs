@@ -35,7 +35,7 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
             {
                 "title": "array of arguments",
                 "type": "array",
-                "description": "This program, as with `docker run IMAGE PROGRAM`. Its end is the end of the namespace. A signal that it does not handle, the kernel drops.",
+                "description": "This program, as with `docker run IMAGE PROGRAM`. When it ends, the namespace ends. The kernel drops signals that it does not handle.",
             },
             { "title": "{ actor = \"…\" }", "type": "object", "description": "A built-in workload." },
         ] });

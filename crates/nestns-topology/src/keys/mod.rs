@@ -63,22 +63,22 @@ pub(super) trait Key: Copy + PartialEq + 'static {
     /// The key as it is written.
     fn name(self) -> &'static str;
 
-    /// What the expansion does with it.
+    /// Handling by the expansion.
     fn handling(self) -> Handling;
 }
 
-/// What becomes of a key while layers are merged and generators run.
+/// Treatment of a key while layers are merged and generators run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handling {
     /// A stronger layer replaces its value, or adds to it if it is a table; then the checks read it.
     Checked,
     /// The same, and a table has one of several: another one in a stronger layer replaces it.
     Choice,
-    /// It names what else there is, and is gone when that is found.
+    /// Names other sources, and is gone when they are found.
     Source,
-    /// It says how many there are and where, and is gone when they are made.
+    /// Gives the number and the place of instances, and is gone when they are made.
     Generator,
-    /// It holds tables of their own, which are merged one by one.
+    /// Holds tables of their own, which are merged one by one.
     Content,
 }
 

@@ -13,15 +13,16 @@ use super::table::not_both;
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]
 pub(super) enum Kind {
-    /// Its own mounts, `mount_namespaces(7)`.
+    /// Separate mounts, `mount_namespaces(7)`.
     Mount,
-    /// Its own host and domain name, `uts_namespaces(7)`.
+    /// Separate host and domain name, `uts_namespaces(7)`.
     Uts,
-    /// Its own System V and POSIX message queues, semaphores and shared memory, `ipc_namespaces(7)`.
+    /// Separate System V and POSIX message queues, semaphores and shared memory,
+    /// `ipc_namespaces(7)`.
     Ipc,
-    /// Its own network: a loopback interface and nothing else, `network_namespaces(7)`.
+    /// Separate network: a loopback interface and nothing else, `network_namespaces(7)`.
     Net,
-    /// Its own view of the cgroups, `cgroup_namespaces(7)`.
+    /// Separate view of the cgroups, `cgroup_namespaces(7)`.
     Cgroup,
 }
 
@@ -41,7 +42,7 @@ impl<T: JsonSchema> JsonSchema for Namespaces<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "table of namespaces",
-            "description": "A path is names with one `/` between two of them, and the parent must be declared as well. `init` and `host` are no names: `vm/init` is the address of the PID 1 of `vm`.",
+            "description": "A path consists of names separated by single `/`, and the parent must be declared as well. `init` and `host` are reserved: `vm/init` is the address of the PID 1 of `vm`.",
             "type": "object",
             "patternProperties": { path_pattern(): generator.subschema_for::<T>() },
             "propertyNames": { "not": { "pattern": reserved_pattern() } },

@@ -1,11 +1,11 @@
-//! Where a placeholder may stand: in every typed value, as a string that contains `{{`.
+//! Placeholders: allowed in every typed value, as a string that contains `{{`.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
-/// What a string with a placeholder contains.
+/// Pattern of a string with a placeholder.
 pub(crate) const PLACEHOLDER: &str = "\\{\\{";
 
 /// A pattern that lets a placeholder through as well.

@@ -15,23 +15,25 @@ use super::placeholder::word_or_placeholder;
 pub(super) enum Enter {
     /// As a child of PID 1, which must be nestns.
     Fork,
-    /// Forked outside and moved in, as `docker exec` does it: its parent is 0 inside. The default beside a program as PID 1.
+    /// Forked outside and moved in, as by `docker exec`: its parent is 0 inside. The default if PID
+    /// 1 is a program.
     Join,
 }
 
-/// Until when another process is waited for.
+/// Condition to wait for.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]
 enum Condition {
-    /// It exists, which is true of all before the first one starts.
+    /// The process exists; true for all processes before the first one starts.
     Created,
-    /// Its program runs.
+    /// The program runs.
     Started,
-    /// It is ready: what its `ready` says has come true; without one its program runs, and a one-shot has ended well.
+    /// Ready: the `ready` probe has succeeded; without one, the program runs, or a one-shot has
+    /// exited successfully.
     Ready,
-    /// It has ended, however.
+    /// Exited, with any status.
     Exited,
-    /// It has ended with a status of its `ok`.
+    /// Exited with a status listed in its `ok`.
     Ok,
 }
 

@@ -1,4 +1,4 @@
-//! What a process runs, where it is no actor.
+//! Program of a process that is no actor.
 
 use std::borrow::Cow;
 

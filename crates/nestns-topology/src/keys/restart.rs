@@ -12,6 +12,6 @@ pub(super) enum Restart {
     Never,
     /// One that is a failure: a signal, or a status that is not among its `ok`.
     OnFailure,
-    /// Any that nobody asked for.
+    /// Any that was not requested.
     Always,
 }

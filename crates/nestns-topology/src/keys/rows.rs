@@ -125,53 +125,59 @@ macro_rules! handling {
 }
 
 tables! {
-    /// A PID namespace: who is PID 1 in it, what else it has of its own, what lives in it, how it is stopped.
+    /// A PID namespace: its PID 1, the other namespaces it has of its own, its processes, and how
+    /// it is stopped.
     #[schemars(title = "namespace", transform = table, transform = one_generator)]
     Namespace: NamespaceKey = "a namespace", later [
         "pidns", "proc_options", "userns", "rootfs", "mounts", "caps", "no_new_privs", "rlimits", "cgroup", "pid_max", "time"
     ] {
-        /// What it stands for.
+        /// Free text that describes it.
         Description "description": String;
-        /// Free words to select by.
+        /// Labels to select by.
         #[schemars(example = json!({ "pod": "web" }))]
         Labels "labels": Strings;
-        /// The templates that it is made of, from left to right: a later one wins over an earlier one, and what stands
-        /// here wins over all of them.
+        /// Templates to use, from left to right: later ones override earlier ones, and the keys
+        /// given here override all of them.
         #[schemars(example = &"pod", example = ["container", "shared"])]
         Use "use": Use, Source;
-        /// A topology file whose namespaces are put inside this one; the path is relative to this file. Its own variables,
-        /// defaults and templates apply to them, and variables of this file and `--set` win over its own.
+        /// Topology file whose namespaces are mounted inside this one; the path is relative to this
+        /// file. Its own variables, defaults and templates apply to them; variables of this file
+        /// and `--set` override its own.
         #[schemars(example = &"node.toml")]
         Include "include": FilePath, Source;
-        /// So many of it, beside each other: `count = 3` for `w` gives `w.0`, `w.1` and `w.2`. What is inside it is inside each.
-        /// Not together with `depth`.
+        /// Number of siblings: `count = 3` for `w` gives `w.0`, `w.1` and `w.2`. Its contents are
+        /// in each of them. Cannot be used with `depth`.
         #[schemars(example = 3, example = &"{{workers}}")]
         Count "count": Whole<0>, Generator;
-        /// So many of it, each inside the one before: `depth = 3` for `deep` gives `deep.0`, `deep.0/deep.1` and
-        /// `deep.0/deep.1/deep.2`. What is declared inside it is put into the innermost.
+        /// Length of a chain, each inside the one before: `depth = 3` for `deep` gives `deep.0`,
+        /// `deep.0/deep.1` and `deep.0/deep.1/deep.2`. Namespaces declared inside are created in
+        /// the innermost.
         #[schemars(example = 8, example = &"{{levels}}")]
         Depth "depth": Depth, Generator;
-        /// With `depth`: so many inside each, which makes a complete tree. The names have the level and the place in it:
-        /// `t.0.0`, `t.0.0/t.1.0`, `t.0.0/t.1.1`. What is declared inside it is put into each of the innermost.
+        /// With `depth`: number of namespaces inside each, for a complete tree. Names have the
+        /// level and the index: `t.0.0`, `t.0.0/t.1.0`, `t.0.0/t.1.1`. Namespaces declared inside
+        /// are created in each of the innermost.
         #[schemars(example = 2)]
         Fanout "fanout": Whole<1>, Generator;
         /// The name of each generated namespace, instead of the numbered one.
         #[schemars(example = &"lvl{{level}}")]
         As "as": As, Generator;
-        /// Who is PID 1: nestns, as one of two kinds of init, or a program.
+        /// PID 1: nestns, as one of two kinds of init, or a program.
         Init "init": InitValue<Init>
             as compose "entrypoint": "write init = [\"…\"]: the program that is PID 1";
-        /// The processes besides PID 1, each under its name. They are created in this order.
+        /// Processes other than PID 1, by name, created in this order.
         Proc "proc": Processes<Process>, Content;
-        /// Namespaces inside this one, in the nested spelling: `[ns.vm.ns.ci]` is `[ns."vm/ci"]`.
+        /// Namespaces inside this one, as nested tables: `[ns.vm.ns.ci]` is `[ns."vm/ci"]`.
         Ns "ns": Namespaces<Namespace>, Content;
-        /// Which kinds of namespaces it has of its own besides PID; the others are those of the namespace around it.
+        /// Kinds of namespaces it has of its own besides PID; the others are shared with the
+        /// surrounding namespace.
         #[schemars(extend("default" = ["mount"]), example = ["mount", "uts", "ipc"])]
         Unshare "unshare": Vec<Kind>
             as compose "networks": "nestns does not connect networks; unshare = [\"net\"] gives an empty one"
             as compose "network_mode": "unshare = [\"net\"] gives a namespace its own network";
-        /// Whether it has a `/proc` of its own, which shows its processes under its numbers. `true` if `unshare` has `"mount"`,
-        /// without which it cannot be asked for: it would cover the `/proc` outside.
+        /// Mounts a `/proc` of its own, which shows its processes with its PIDs. The default is
+        /// `true` if `unshare` has `"mount"`; without that it is not allowed, since it would hide
+        /// the `/proc` outside.
         MountProc "mount_proc": Flag;
         /// The host name inside. Implies `"uts"`.
         Hostname "hostname": HostName;
@@ -180,30 +186,33 @@ tables! {
         /// Environment variables for its processes, added to those of nestns.
         #[schemars(example = json!({ "LANG": "C" }))]
         Env "env": Environment;
-        /// The directory in which its processes start; the one that nestns was started in if nothing is said.
+        /// Working directory of its processes; by default the one in which nestns was started.
         Cwd "cwd": AbsolutePath;
-        /// Whether PID 1, a program then, has the terminal of `nestns up`. One process of a topology can.
+        /// Connects PID 1, which must be a program, to the terminal of `nestns up`. Only one
+        /// process of a topology can have it.
         #[schemars(extend("default" = false))]
         Tty "tty": Flag;
-        /// How it is asked to end, and how long it has.
+        /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
-        /// After which end of its PID 1 it is built again, with all that is inside.
+        /// When to rebuild it, with everything inside, after its PID 1 has ended.
         Restart "restart": Restart;
-        /// How many restarts there may be in a row; any number if nothing is said. A row is over when it has run for ten times as
-        /// long as the last pause, and at least for 10 s.
+        /// Maximum number of restarts in a row; unlimited by default. A row ends when it has run
+        /// for ten times as long as the last pause, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// How long the first restart of a row waits. The pause doubles with each one that follows, up to 30 s.
+        /// Delay before the first restart of a row. It doubles with each further restart, up to 30
+        /// s.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
     }
 
-    /// A process besides PID 1: a string of words or an array of arguments stands for a program alone, a table says more.
+    /// A process other than PID 1: a string of words or an array of arguments for just a program,
+    /// or a table.
     ///
     /// It runs exactly one of `cmd`, `sh` and `actor`, which may come from a template or from defaults.
     #[schemars(title = "process", transform = table, transform = one_program, transform = or_program_alone)]
     Process: ProcessKey = "a process", later ["pid"] {
-        /// A program and its arguments: words, split as a shell does it but without one, or an array.
+        /// A program and its arguments: words, split as by a shell but without one, or an array.
         #[schemars(example = &"sleep 1000", example = ["sleep", "1000"])]
         Cmd "cmd": Command, Choice
             as compose "command": "write cmd = \"…\" in a process, or init = [\"…\"] for PID 1";
@@ -212,64 +221,68 @@ tables! {
         Sh "sh": Script, Choice;
         /// A built-in workload.
         Actor "actor": ActorText, Choice;
-        /// So many of it: `count = 3` for `p` gives `p.0`, `p.1` and `p.2`. In `after`, `p` stands for all of them.
+        /// Number of instances: `count = 3` for `p` gives `p.0`, `p.1` and `p.2`. In `after`, `p`
+        /// means all of them.
         #[schemars(example = 3, example = &"{{workers}}")]
         Count "count": Whole<0>, Generator;
-        /// In a namespace with `depth`: in which of the generated ones it is.
+        /// In a namespace with `depth`: the generated namespaces that contain it.
         #[schemars(extend("default" = "every"))]
         At "at": At, Generator;
-        /// How it gets into its namespace.
+        /// How it enters its namespace.
         Enter "enter": Enter;
         /// Environment variables, added to those of its namespace.
         #[schemars(example = json!({ "LANG": "C" }))]
         Env "env": Environment
             as compose "environment": "write env = { NAME = \"value\" }";
-        /// The directory in which it starts; that of its namespace if nothing is said, else the one that nestns was started
-        /// in.
+        /// Working directory; by default that of its namespace, else the one in which nestns was
+        /// started.
         Cwd "cwd": AbsolutePath
             as compose "working_dir": "write cwd = \"/…\"";
-        /// As whom it runs; whoever started nestns if nothing is said.
+        /// User to run as; by default the user that started nestns.
         User "user": UserText;
-        /// Free words to select by.
+        /// Labels to select by.
         Labels "labels": Strings;
-        /// What it stands for.
+        /// Free text that describes it.
         Description "description": String;
-        /// Whether it has the terminal of `nestns up` as input, output and error output. One process of a topology can.
+        /// Connects its standard input, output and error to the terminal of `nestns up`. Only one
+        /// process of a topology can have it.
         #[schemars(extend("default" = false))]
         Tty "tty": Flag;
-        /// Where its standard input comes from.
+        /// Source of its standard input.
         Stdin "stdin": InputFrom;
-        /// Where its standard output goes.
+        /// Destination of its standard output.
         Stdout "stdout": OutputTo;
-        /// Where its standard error goes.
+        /// Destination of its standard error.
         Stderr "stderr": OutputTo;
-        /// Processes of the same namespace that it waits for, each with what is waited for.
+        /// Processes of the same namespace that it waits for, each with a condition.
         #[schemars(example = json!({ "db": "started" }))]
         After "after": After
             as compose "depends_on": "write after = { NAME = \"started\" }";
-        /// What makes it ready, where that is more than that its program runs.
+        /// Readiness probe; without one it is ready when its program runs.
         Ready "ready": Ready
             as compose "healthcheck": "nestns has no health checks; ready = { exec = [\"…\"] } waits until a command succeeds once";
         /// The exit codes that count as success.
         #[schemars(extend("default" = [0]))]
         Ok "ok": ExitCodes;
-        /// Whether it is expected to end by itself: its end is then no reason to stop the tree, and `ready` means ended well.
+        /// True if it is expected to exit on its own: its exit does not stop the tree, and it is
+        /// ready once it has exited successfully.
         #[schemars(extend("default" = false))]
         Oneshot "oneshot": Flag;
-        /// Whether its failure decides the status, and by `on_exit` the end, of the tree. `false`: it only makes the final
-        /// status 1.
+        /// True if its failure determines the exit status of the tree and, by `on_exit`, its end.
+        /// With `false` it only makes the final status 1.
         #[schemars(extend("default" = true))]
         Essential "essential": Flag;
-        /// After which end it is started again.
+        /// When to restart it.
         Restart "restart": Restart;
-        /// How many restarts there may be in a row; any number if nothing is said. A row is over when it has run for ten times as
-        /// long as the last pause, and at least for 10 s.
+        /// Maximum number of restarts in a row; unlimited by default. A row ends when it has run
+        /// for ten times as long as the last pause, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// How long the first restart of a row waits. The pause doubles with each one that follows, up to 30 s.
+        /// Delay before the first restart of a row. It doubles with each further restart, up to 30
+        /// s.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
-        /// How it is asked to end, and how long it has.
+        /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
     }
 
@@ -286,7 +299,7 @@ tables! {
         /// The name of the topology, by which a running tree is found. The name of the file without `.toml` and `.nestns` if it
         /// does not say one.
         Name "name": TopologyName;
-        /// What it shows or is for.
+        /// Free text that describes the topology.
         Description "description": String;
         /// Files of which everything comes in as if it stood here: templates, variables, defaults and namespaces. Paths are
         /// relative to this file.
@@ -295,13 +308,13 @@ tables! {
         /// files is an error; a file that is reached twice is included once.
         #[schemars(example = ["templates.toml"])]
         Include "include": Vec<FilePath>, Source;
-        /// What ends a foreground `nestns up`, besides the end of all processes.
+        /// Event that ends a foreground `nestns up`, besides the end of all processes.
         OnExit "on_exit": OnExit;
         /// Variables for placeholders, with their values.
         Vars "vars": Variables, Source;
-        /// What the tree may not exceed.
+        /// Limits on the tree.
         Limits "limits": Limits;
-        /// What all namespaces and all processes have in common.
+        /// Defaults for all namespaces and all processes.
         Defaults "defaults": Defaults, Source;
         /// Namespaces, alone or with what is inside them, that are built only where `use` names them.
         Template "template": Templates<Namespace>, Source;
@@ -311,28 +324,29 @@ tables! {
             as compose "services": "a container is a namespace: [ns.NAME]"
             as containerlab "topology": "namespaces are declared at the top level: [ns.NAME]"
             as containerlab "nodes": "a node is a namespace: [ns.NAME]";
-        /// What is expected of the tree once it stands, written `[[expect]]`. `nestns test` compares it with the kernel.
+        /// Expectations of the tree once it is up, written `[[expect]]`. `nestns test` compares
+        /// them with the kernel.
         Expect "expect": Vec<Expectation>;
         /// Marks what `nestns config` writes: everything is expanded, names may have the numbers of instances (`w.17`), and
         /// braces are braces. Such a file has no variables, templates, defaults and generators.
         #[schemars(extend("default" = false))]
         Expanded "expanded": bool;
-        /// Where an editor finds this schema. nestns does not read it.
+        /// Location of this schema for an editor, ignored by nestns.
         #[schemars(example = &"./topology.schema.json")]
         Schema "$schema": String;
     }
 
-    /// What the tree may not exceed, whatever the machine could do: a slip of the pen must not eat it. All sizes are computed
-    /// before anything is built.
+    /// Limits on the tree, independent of the machine: they prevent a typo from exhausting it. All
+    /// sizes are computed before anything is built.
     #[schemars(title = "limits", transform = table)]
     Limits: LimitsKey = "`[limits]`", later [] {
-        /// How many namespaces there may be.
+        /// Maximum number of namespaces.
         #[schemars(extend("default" = 1024))]
         Namespaces "namespaces": Whole<1, { u32::MAX as u64 }>;
-        /// How many processes may be declared; inits are not counted.
+        /// Maximum number of declared processes; inits are not counted.
         #[schemars(extend("default" = 4096))]
         Processes "processes": Whole<1, { u32::MAX as u64 }>;
-        /// How deep namespaces may be nested. The kernel allows 32 levels below its first one.
+        /// Maximum nesting depth. The kernel allows 32 levels below its first one.
         #[schemars(extend("default" = 32))]
         Depth "depth": Whole<1, 32>;
         /// How much of what all processes together write is kept; what is older goes first. At least `"64K"`.
@@ -347,7 +361,7 @@ tables! {
     /// when all that is inside has left, at the latest when half of the time is over that its namespace really has.
     #[schemars(title = "stop", transform = table, example = json!({ "signal": "TERM", "grace": "5s" }))]
     Stop: StopKey = "`stop`", later [] {
-        /// What it is asked with.
+        /// Signal that asks it to stop.
         #[schemars(extend("default" = "TERM"))]
         Signal "signal": SignalText
             as compose "stop_signal": "write stop = { signal = \"…\" }";
@@ -378,28 +392,31 @@ tables! {
         /// How long `exec` pauses before it runs again, at least 10 ms.
         #[schemars(extend("default" = "1s"))]
         Every "every": DurationText;
-        /// It writes a line, an empty one will do, to this descriptor, which it is given as a pipe.
+        /// The process writes a line, which may be empty, to this descriptor, which it is given as
+        /// a pipe.
         #[schemars(range(min = 3, max = 255), extend("type" = ["integer", "string"], "pattern" = PLACEHOLDER), example = 3)]
         Fd "fd": u8, Choice;
-        /// It sends `READY=1` to the socket that `NOTIFY_SOCKET` names, as `sd_notify(3)` and services of `Type=notify` do. With
-        /// `true` the process itself has to; with `"all"` any process of its PID namespace may, such as `systemd-notify(1)` in a
-        /// script, as long as it lives when it is heard. (Root of the tree can pass for any process of its own namespace.) `false`
-        /// takes back what defaults or a template say.
+        /// The process sends `READY=1` to the socket that `NOTIFY_SOCKET` names, as `sd_notify(3)`
+        /// and services of `Type=notify` do. With `true` the process itself has to; with `"all"`
+        /// any process of its PID namespace may, such as `systemd-notify(1)` in a script, as long
+        /// as it is alive when the message is received. (Root of the tree can pass for any process
+        /// of its own namespace.) `false` overrides defaults and templates.
         Notify "notify": NotifierSyntax, Choice;
     }
 
-    /// What all namespaces and all processes have in common. What `use` brings in wins over it, and what a table says itself
-    /// wins over both: single values and arrays replace, tables merge key by key.
+    /// Defaults for all namespaces and all processes. Templates override them, and the keys of a
+    /// table override both: single values and arrays replace, tables merge by key.
     #[schemars(title = "defaults", transform = table)]
     Defaults: DefaultsKey = "`[defaults]`", later [] {
-        /// The keys of a namespace, except `ns` and `include`: every namespace would have it inside, without end.
+        /// The keys of a namespace, except `ns` and `include`, which every namespace would then
+        /// contain, endlessly.
         Ns "ns": NamespaceDefaults<Namespace>;
         /// The keys of a process.
         Proc "proc": ProcessDefaults<Process>;
     }
 
-    /// Who is PID 1. A program, in an array or as an actor, does not fork for nestns: the declared processes beside it are moved
-    /// in from outside.
+    /// PID 1. A program, given as an array or as an actor, does not fork for nestns: the declared
+    /// processes are moved in from outside.
     #[schemars(title = "init", transform = table)]
     Init: InitKey = "`init`", later [] {
         /// The built-in workload that is PID 1.
@@ -410,54 +427,55 @@ tables! {
     /// `proc`, or is a `signal`.
     #[schemars(title = "expectation", transform = table)]
     Expectation: ExpectationKey = "`[[expect]]`", later [] {
-        /// Who looks: a namespace, seen from as its PID 1 does, a process, or `host`.
+        /// Observer: a namespace, which observes as its PID 1 would, a process, or `host`.
         #[schemars(example = &"vm/ci")]
         From "from": String;
-        /// What it sees: paths, in which `*` stands for one name and `**` for any number of them, PID 1s (`init`) included. A
-        /// namespace stands for the processes directly in it.
+        /// Processes that it sees: paths, in which `*` matches one name and `**` any number of
+        /// names, including PID 1s (`init`). A namespace means the processes directly in it.
         #[schemars(example = ["vm/ci/**"])]
         Sees "sees": Paths;
-        /// What it does not see.
+        /// Processes that it does not see, in the same form.
         #[schemars(example = ["vm/dockerd"])]
         Hides "hides": Paths;
-        /// The process about which something is said, or a pattern, which means each of them; PID 1s only where it means nothing
-        /// else.
+        /// The process to check, or a pattern for each matching process; it matches PID 1s only
+        /// where it matches nothing else.
         #[schemars(example = &"node/web/app")]
         Proc "proc": String;
-        /// Its number in each of these namespaces.
+        /// PID of the process in each of these namespaces.
         #[schemars(example = BTreeMap::from([("vm/ci", 4)]))]
         Pid "pid": BTreeMap<String, Number>;
-        /// Its parent's number in each of these namespaces; 0 for a parent outside.
+        /// PID of its parent in each of these namespaces; 0 for a parent outside.
         #[schemars(example = BTreeMap::from([("node/web", 0)]))]
         Ppid "ppid": BTreeMap<String, Number>;
-        /// All its numbers below the host, the outermost first.
+        /// All its PIDs below the host, the outermost first.
         #[schemars(example = [7, 4])]
         Chain "chain": Vec<Number>;
-        /// What it does, or has done.
+        /// State of the process.
         State "state": State;
-        /// With which status it has ended: its own, or 128 and the number of the signal.
+        /// Exit status of the process: its own, or 128 plus the number of the signal.
         #[schemars(example = 0)]
         Exit "exit": Number;
-        /// With `from`: how many processes of the topology it sees. With `proc`: how many that live are called so.
+        /// With `from`: number of processes of the topology that it sees. With `proc`: number of
+        /// live processes that match.
         #[schemars(example = 3)]
         Count "count": Number;
-        /// Whether kill(2) from one to another is allowed.
+        /// Permission check of kill(2) from one process to another.
         Signal "signal": Permission;
-        /// How visibility is found out.
+        /// Mechanism that determines visibility.
         Via "via": Via;
-        /// How long it may take until it is true.
+        /// Time it may take to become true.
         #[schemars(example = &"2s")]
         Within "within": DurationText;
     }
 
-    /// Who may signal whom, in `signal` of an expectation.
+    /// Permission to send signals, in `signal` of an expectation.
     #[schemars(title = "permission", transform = table)]
     Permission: PermissionKey = "`signal`", later [] {
-        /// Who sends it: a namespace, as its PID 1 does, a process, or `host`.
+        /// Sender: a namespace, which sends as its PID 1 would, a process, or `host`.
         From "from": String;
-        /// Who is sent it.
+        /// Target of the signal.
         To "to": String;
-        /// Whether the kernel lets it.
+        /// True if the kernel allows it.
         Allowed "allowed": bool;
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::placeholder::or_placeholder;
 
-/// Where standard input comes from.
+/// Source of standard input.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "null"))]
 pub(super) enum InputFrom {
@@ -15,7 +15,7 @@ pub(super) enum InputFrom {
     Inherit,
 }
 
-/// Where standard output or standard error goes.
+/// Destination of standard output or standard error.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "log"))]
 pub(super) enum OutputTo {

@@ -1,4 +1,5 @@
-//! What all tables of the language have in common: no key is demanded, none is made up, and private notes are free.
+//! Common rules of all tables of the language: no key is demanded, none is made up, and private
+//! notes are free.
 
 use schemars::Schema;
 use serde_json::json;
@@ -8,7 +9,7 @@ pub(super) fn table(schema: &mut Schema) {
     // What is missing may come from defaults or from a template.
     schema.remove("required");
     schema.insert("additionalProperties".to_owned(), false.into());
-    let note = json!({ "description": "A private note, which nestns does not read." });
+    let note = json!({ "description": "A private note, ignored by nestns." });
     schema.insert("patternProperties".to_owned(), json!({ "^x-": note }));
 }
 

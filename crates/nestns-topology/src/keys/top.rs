@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::name::{RESERVED, name_pattern};
 use super::placeholder::{or_placeholder, word_or_placeholder};
 
-/// What ends a foreground `nestns up`.
+/// Event that ends a foreground `nestns up`.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "fail"))]
 pub(super) enum OnExit {

@@ -18,7 +18,7 @@ impl JsonSchema for AbsolutePath {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "absolute path",
-            "description": "A path that begins with `/`: inside a namespace the directory in which nestns was started means nothing.",
+            "description": "A path that begins with `/`: the directory in which nestns was started means nothing inside a namespace.",
             "type": "string",
             "pattern": or_placeholder("^/"),
             "examples": ["/tmp"],
@@ -93,7 +93,7 @@ impl JsonSchema for PatternText {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "regular expression",
-            "description": "A regular expression that is looked for anywhere in a line; `^` and `$` are the line's ends. It knows neither back references nor a look around, and its classes are those of ASCII.",
+            "description": "A regular expression that may match anywhere in a line; `^` and `$` are the ends of the line. It has neither back references nor look-around, and its classes are limited to ASCII.",
             "type": "string",
             "minLength": 1,
             "examples": ["listening", "ready to accept connections$"],
@@ -137,7 +137,7 @@ impl JsonSchema for UserText {
         let part = "([0-9]+|[A-Za-z_.$][A-Za-z0-9_.$-]*)";
         json_schema!({
             "title": "user",
-            "description": "A user, and after a colon a group, each by name or by number.",
+            "description": "A user, optionally with a group after a colon, each by name or number.",
             "type": "string",
             "pattern": or_placeholder(&format!("^{part}(:{part})?$")),
             "examples": ["nobody", "1000:1000"],
@@ -145,7 +145,7 @@ impl JsonSchema for UserText {
     }
 }
 
-/// What sethostname(2) takes.
+/// Host name, as sethostname(2) takes it.
 pub(super) struct HostName;
 
 impl JsonSchema for HostName {
@@ -156,7 +156,7 @@ impl JsonSchema for HostName {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "host name",
-            "description": "At most 64 bytes without blanks.",
+            "description": "At most 64 bytes without spaces.",
             "type": "string",
             "pattern": or_placeholder("^[^\\s]{1,64}$"),
             "examples": ["worker-1", "node-{{i}}"],
@@ -203,7 +203,7 @@ impl JsonSchema for Environment {
     }
 }
 
-/// What one ends with: 0 to 255.
+/// Exit codes: 0 to 255.
 pub(super) struct ExitCodes;
 
 impl JsonSchema for ExitCodes {

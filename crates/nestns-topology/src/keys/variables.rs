@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// What a variable is, and what a placeholder may say.
+/// Description of variables and placeholders.
 const DESCRIPTION: &str = "\
 Each key is the name of a variable, made of letters, digits and `_`; its value, a number, a string or a boolean, gives it \
 its type. `--set NAME=VALUE` and `--vars-file FILE` give it another value of that type.

@@ -24,7 +24,7 @@ pub struct Table {
     pub text: String,
     /// The forms that the value may have besides that of a table.
     pub words: Vec<Word>,
-    /// Its keys.
+    /// Keys of the table.
     pub keys: Vec<Key>,
 }
 
@@ -39,7 +39,7 @@ pub struct Key {
     pub default: Option<String>,
     /// Meaning; paragraphs are divided by an empty line.
     pub text: String,
-    /// Its words, each with its meaning.
+    /// Words that the value may be, each with its meaning.
     pub words: Vec<Word>,
     /// Values that it could have, as TOML.
     pub examples: Vec<String>,
@@ -61,7 +61,7 @@ pub struct Term {
     pub title: String,
     /// Description.
     pub text: String,
-    /// Its words, each with its meaning.
+    /// Words that the value may be, each with its meaning.
     pub words: Vec<Word>,
     /// Some of them, as TOML.
     pub examples: Vec<String>,

@@ -14,7 +14,7 @@ const LONGEST: usize = 64;
 /// Why a placeholder in a key is left alone.
 pub(super) const NOT_IN_KEYS: &str = "placeholders are replaced in values, not in keys and headers";
 
-/// Whether a placeholder may have been meant.
+/// True if a placeholder may have been meant.
 pub(super) fn has_braces(key: &str) -> bool {
     key.contains("{{")
 }

@@ -36,7 +36,7 @@ pub(super) struct Conflict {
 pub(super) enum Maker {
     /// `[a.b]` made `a` on the way; a header of its own or dotted keys may still come.
     Passing,
-    /// Its own header.
+    /// Made by its own header.
     Header,
     /// Dotted keys below the header, or in the inline table, with this number.
     Dotted(u32),

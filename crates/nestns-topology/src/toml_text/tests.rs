@@ -1,4 +1,5 @@
-//! Our tree beside that of the `toml` library: the same texts are TOML, and they say the same.
+//! Comparison of this tree with that of the `toml` library: the same texts are TOML, and they say
+//! the same.
 //!
 //! Three differences are meant. The library hands out integers as text, whatever their size; TOML wants an error for what
 //! does not fit, and here there is one. In the library a table stands where its own header is, here where it was first
@@ -30,7 +31,7 @@ enum Plain {
     Table(BTreeMap<String, Plain>),
 }
 
-/// Our values, or the first thing that is wrong.
+/// Values as this parser reads them, or the first thing that is wrong.
 fn ours(text: &str) -> Result<Plain, String> {
     fn plain(value: &Value) -> Plain {
         match &value.kind {

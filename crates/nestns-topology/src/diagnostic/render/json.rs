@@ -46,7 +46,7 @@ pub struct DiagnosticEntry {
 /// Another place that explains a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelatedPlace {
-    /// What is there.
+    /// Message for the place.
     pub message: String,
     /// The file as it was named.
     pub file: String,
@@ -72,7 +72,8 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     text
 }
 
-/// What the underlines say is part of the reason, and a reader of JSON sees no underlines: it goes in front of the notes.
+/// Makes an entry of a diagnostic. The text of the underlines is part of the reason, and a reader
+/// of JSON sees no underlines: it goes in front of the notes.
 fn entry(sources: &Sources, diagnostic: &Diagnostic) -> DiagnosticEntry {
     let source = sources.of(diagnostic);
     let span = diagnostic.primary.as_ref().map(|label| label.span);
