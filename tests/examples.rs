@@ -209,8 +209,8 @@ fn the_probes_of_the_matrix_have_a_pid_per_level() {
         ] {
             assert_eq!(status_line(truth.host_pid(path), "NSpid:").len(), numbers, "{path}");
         }
-        let guest = truth.process("t.0.0/t.1.1/t.2.2/guest");
-        assert_eq!(guest["ppids"].as_array().unwrap().last().unwrap(), 0, "{guest}");
+        let extra = truth.process("t.0.0/t.1.1/t.2.2/guest");
+        assert_eq!(extra["ppids"].as_array().unwrap().last().unwrap(), 0, "{extra}");
         stop(running, &truth);
     });
 }

@@ -108,7 +108,7 @@ impl Model {
     fn fell(&mut self, namespace: &str) {
         self.namespaces.retain(|inner| !is_inside(inner, namespace));
         self.paused.retain(|inner| !is_inside(inner, namespace));
-        // A process is inside its namespace, and so are the guests.
+        // A process is inside its namespace, and so are the exec processes.
         self.running.retain(|path| !is_inside(path, namespace) || (namespace.is_empty() && path.is_empty()));
     }
 

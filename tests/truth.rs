@@ -103,12 +103,12 @@ fn exec_processes_are_in_it_while_they_run() {
         let truth = detached.truth();
         let there = guests(&truth);
         assert_eq!(there.len(), 1, "{there:?}");
-        let guest = truth.process(&there[0]);
+        let extra = truth.process(&there[0]);
         assert_eq!(
-            (&guest["enter"], &guest["state"], &guest["argv"]),
+            (&extra["enter"], &extra["state"], &extra["argv"]),
             (&json!("exec"), &json!("running"), &json!(["sleep", "1000"]))
         );
-        assert_eq!(guest["ns"], format!("{}/in", detached.nest.root));
+        assert_eq!(extra["ns"], format!("{}/in", detached.nest.root));
         for _ in 0..5 {
             detached.run(&["exec", "@/in/", "--", "true"]);
             assert_eq!(guests(&detached.truth()), there, "that one has ended");

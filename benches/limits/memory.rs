@@ -7,7 +7,7 @@ use crate::shape::Shape;
 
 /// Waits until the tree before has given its memory back, which the kernel does a little after the last process is gone;
 /// without this the next tree seems to cost next to nothing.
-pub(crate) fn settle() {
+pub(crate) fn wait_until_quiet() {
     thread::sleep(Duration::from_millis(500));
 }
 

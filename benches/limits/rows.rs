@@ -7,7 +7,7 @@ use std::time::Instant;
 use nix::unistd::geteuid;
 use serde_json::Value;
 
-use crate::memory::settle;
+use crate::memory::wait_until_quiet;
 use crate::shape::Shape;
 use crate::subject::{Ending, Figures, NESTNS, up};
 
@@ -74,7 +74,7 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
             Ok(figures) => baselines.push(figures),
             Err(error) => eprintln!("no baseline for {shape}: {error}"),
         }
-        // What failed once is not tried again: a stop that hangs would take its whole patience each time.
+        // What failed once is not tried again: a stop that hangs would take its whole time limit each time.
         if failure.is_none() {
             let live = |ending, lives: &mut Vec<Figures>| up(shape, ending).map(|figures| lives.push(figures));
             let mut lived = live(Ending::Kill, &mut kills);
@@ -115,7 +115,7 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
 
 /// A run of this executable as the baseline.
 fn baseline(shape: Shape) -> io::Result<Figures> {
-    settle();
+    wait_until_quiet();
     let own = std::env::current_exe()?;
     let mut command = if geteuid().is_root() {
         Command::new(own)

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::memory::{available_kib, per_namespace, settle};
+use crate::memory::{available_kib, per_namespace, wait_until_quiet};
 use crate::shape::Shape;
 
 /// The executable of this build.
@@ -47,8 +47,8 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     let file = directory.path().join(format!("{name}.toml"));
     fs::write(&file, shape.topology())?;
     // Files and no pipes: nothing reads while the tree runs.
-    let (answer, story) = (directory.path().join("stdout"), directory.path().join("stderr"));
-    settle();
+    let (answer, report) = (directory.path().join("stdout"), directory.path().join("stderr"));
+    wait_until_quiet();
     let memory_before = available_kib();
     let mut child = Command::new(NESTNS)
         .arg("up")
@@ -58,18 +58,18 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
         .env("NESTNS_STATE_ROOT", directory.path().join("nestns"))
         .stdin(Stdio::null())
         .stdout(File::create(&answer)?)
-        .stderr(File::create(&story)?)
+        .stderr(File::create(&report)?)
         .spawn()?;
     let truth = directory.path().join("nestns").join(&name).join("truth.json");
     if let Err(error) = await_standing(&mut child, &truth) {
         // Already dead is what a kill may find here.
         let _ = child.kill();
         let status = child.wait()?;
-        let story = fs::read(&story)?;
-        let reason = String::from_utf8_lossy(&story).lines().next().unwrap_or_default().to_owned();
+        let report = fs::read(&report)?;
+        let reason = String::from_utf8_lossy(&report).lines().next().unwrap_or_default().to_owned();
         return Err(io::Error::other(format!("{error} ({status}) {reason}")));
     }
-    settle();
+    wait_until_quiet();
     let memory_after = available_kib();
     ask(&child, ending)?;
     await_end(&mut child)?;

@@ -11,7 +11,7 @@ use nestns_client::protocol::message::{Envelope, Reply, Snapshot, Status, VERSIO
 use nestns::present::age::date;
 use nestns::present::duration::Human;
 use nestns::present::escape::escape;
-use nestns::present::living::{self, Part, View};
+use nestns::present::alive::{self, Part, View};
 use nestns::present::stop;
 use nestns::present::tree::{self, Folding, Look};
 use nestns_fuzz::terminal::{check, show};
@@ -122,7 +122,7 @@ fn draw(snapshot: &Snapshot) {
         namespaces: snapshot.namespaces.iter().map(|one| one.path.as_str()).collect::<HashSet<_>>(),
         processes: snapshot.processes.iter().map(|one| one.path.as_str()).collect(),
     };
-    let nodes = living::nodes(&snapshot.namespaces, &snapshot.processes, &part, View::Host);
+    let nodes = alive::nodes(&snapshot.namespaces, &snapshot.processes, &part, View::Host);
     for folding in [Folding::Never, Folding::Keep(2)] {
         let text = tree::render(&snapshot.status.name, &nodes, Look { folding, ..Look::default() });
         check(&text);

@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     match seize(directory) {
         Ok(Seized::LeftOver(left_over)) => {
             show(left_over.fate().words());
-            left_over.living().into_iter().for_each(show);
+            left_over.alive().into_iter().for_each(show);
         }
         Ok(Seized::Vanished | Seized::Held) => panic!("it is there, and nobody else's"),
         Err(error) => {

@@ -166,7 +166,7 @@ pub(super) fn options() -> Options {
     }
 }
 
-/// Returns whether the lines of programs, or else the story, are coloured.
+/// Returns whether the lines of programs, or else the report, are coloured.
 pub(super) fn color(when: When, lines_to: LinesTo) -> Color {
     match lines_to {
         LinesTo::Stdout => resolve(when, &std::io::stdout()),

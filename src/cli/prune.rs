@@ -94,10 +94,10 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
             return;
         }
     };
-    let living: Vec<String> = left_over.living().into_iter().map(|path| format!("`{path}`")).collect();
-    if !living.is_empty() {
-        let verb = if living.len() == 1 { "runs" } else { "run" };
-        let why = format!("{} of `{name}` still {verb} without a controller", living.join(", "));
+    let alive: Vec<String> = left_over.alive().into_iter().map(|path| format!("`{path}`")).collect();
+    if !alive.is_empty() {
+        let verb = if alive.len() == 1 { "runs" } else { "run" };
+        let why = format!("{} of `{name}` still {verb} without a controller", alive.join(", "));
         let help = format!("`nestns down {name}` ends what is left of it");
         document.kept.push(Kept { name: Some(name), why, help });
         return;

@@ -299,7 +299,7 @@ fn apart<'a>(selections: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>
 fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args, shown: usize) -> Vec<Row<'a>> {
     let topology = &*snapshot.status.name;
     let depth = if args.table.is_json() { Depth::Ids } else { Depth::Inodes };
-    let mut kinship = args.namespaces.then(|| SharedNamespaces::new(snapshot, depth));
+    let mut shared = args.namespaces.then(|| SharedNamespaces::new(snapshot, depth));
     let clock = Clock::now();
     let row = |process: &'a ProcessDocument| {
         let state = process.state.as_deref().and_then(State::of);
@@ -311,7 +311,7 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
             state,
             age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
             more: None,
-            namespaces: kinship.as_mut().map(|kinship| match kinship.of(process) {
+            namespaces: shared.as_mut().map(|shared| match shared.of(process) {
                 Ok(relations) => PidNamespaces { namespaces: Relations(relations), problem: None },
                 Err(error) => PidNamespaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
             }),

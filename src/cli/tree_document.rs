@@ -76,7 +76,8 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
     let namespace = topology.namespace(id);
     let init = numbering.init(id);
     // Where the parent is outside the namespace of a level the kernel answers 0; on the host it is not known yet.
-    let outside: Vec<i32> = topology.parent(id).map(|parent| keeper(topology, numbering, parent)).unwrap_or_default();
+    let outside: Vec<i32> =
+        topology.parent(id).map(|parent| nearest_init(topology, numbering, parent)).unwrap_or_default();
     let document = |name: &str, numbers: &[i32], parent: &[i32], enter: &'static str, process: Option<&Process>| {
         let chain = |numbers: &[i32]| -> Vec<Option<i32>> {
             let below = (0..init.len()).map(|level| Some(numbers.get(level).copied().unwrap_or(0)));
@@ -117,9 +118,9 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
 }
 
 /// The numbers of the nearest builtin init from a namespace outward; none for the controller.
-fn keeper(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<i32> {
+fn nearest_init(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<i32> {
     if !matches!(topology.namespace(id).init, Init::Program(_)) {
         return numbering.init(id).to_vec();
     }
-    topology.parent(id).map(|parent| keeper(topology, numbering, parent)).unwrap_or_default()
+    topology.parent(id).map(|parent| nearest_init(topology, numbering, parent)).unwrap_or_default()
 }

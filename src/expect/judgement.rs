@@ -64,11 +64,11 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         }
         Assertion::Pid { process, space, number } => (
             format!("{process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| living(fact, || in_space(&fact.numbers, space))),
+            each(facts, process, &number.to_string(), |fact| alive(fact, || in_space(&fact.numbers, space))),
         ),
         Assertion::Ppid { process, space, number } => (
             format!("the parent of {process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| living(fact, || in_space(&fact.parents, space))),
+            each(facts, process, &number.to_string(), |fact| alive(fact, || in_space(&fact.parents, space))),
         ),
         Assertion::Chain { process, numbers } => {
             let words = |numbers: &[i32]| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join("/");
@@ -79,7 +79,7 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
             let expected = words(numbers);
             (
                 format!("the numbers of {process} are {expected}"),
-                each(facts, process, &expected, |fact| living(fact, || found(fact))),
+                each(facts, process, &expected, |fact| alive(fact, || found(fact))),
             )
         }
         Assertion::State { process, state } => (
@@ -113,7 +113,7 @@ fn so_many(count: u64) -> String {
     format!("{count} process{}", if count == 1 { "" } else { "es" })
 }
 
-fn living(fact: &ProcessFact, found: impl FnOnce() -> String) -> String {
+fn alive(fact: &ProcessFact, found: impl FnOnce() -> String) -> String {
     if fact.lives() { found() } else { format!("it is {}", fact.state) }
 }
 

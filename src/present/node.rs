@@ -1,6 +1,6 @@
 //! Nodes: properties of a namespace or a process to show, running or only declared.
 //!
-//! Trees and pictures alike are drawn from these nodes, which `present::outline` makes; nothing is looked up later.
+//! Trees and pictures alike are drawn from these nodes, which `present::topology_nodes` makes; nothing is looked up later.
 
 use std::fmt;
 

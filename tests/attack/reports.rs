@@ -148,7 +148,7 @@ fn memory(detached: &Detached) -> u64 {
 }
 
 /// Waits until everything was sent, and makes sure that it has had no effect.
-fn assert_undisturbed(detached: &Detached, place: &Place, blamed: &str) {
+fn assert_unaffected(detached: &Detached, place: &Place, blamed: &str) {
     let directory = detached.nest.directory.path();
     detached.until("the attack is made", |_| {
         let failed = fs::read_to_string(directory.join("failed"));
@@ -201,7 +201,7 @@ fn a_program_cannot_report_about_its_ancestors_and_siblings() {
     for place in [&ONE, &THREE] {
         for identity in identities() {
             let detached = Detached::up(prepare(place, identity));
-            assert_undisturbed(&detached, place, place.attacker);
+            assert_unaffected(&detached, place, place.attacker);
             detached.run(&["down", "@"]);
         }
     }
@@ -217,7 +217,7 @@ fn a_program_of_exec_cannot_report_for_others_from_an_empty_namespace() {
         command.arg(directory.join("attack.py")).arg(directory).stdin(Stdio::null()).process_group(0);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let attacker = Running(command.spawn().expect("the program was built"));
-        assert_undisturbed(&detached, &EMPTY, EMPTY.attacker);
+        assert_unaffected(&detached, &EMPTY, EMPTY.attacker);
         detached.run(&["down", "@"]);
         drop(attacker);
     });

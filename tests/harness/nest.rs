@@ -244,7 +244,7 @@ impl Running {
         });
     }
 
-    /// Waits until the story on standard error has this.
+    /// Waits until the report on standard error has this.
     pub(crate) fn until_stderr_has(&mut self, text: &str) {
         self.until(&format!("standard error has {text:?}"), |nest| {
             fs::read_to_string(nest.directory.path().join("stderr")).ok()?.contains(text).then_some(())
@@ -313,7 +313,7 @@ pub(crate) fn assert_nothing_left(nest: &Nest) {
     .unwrap_or_else(|| panic!("left behind: processes {processes:?}, state {state:?}"));
 }
 
-/// The living processes of a nest: copies of nestns by their command line, programs by their environment.
+/// The live processes of a nest: copies of nestns by their command line, programs by their environment.
 pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
     let directory = nest.directory.path().to_str().expect("our own path").to_owned();
     let mut found = Vec::new();

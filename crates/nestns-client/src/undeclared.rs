@@ -29,9 +29,9 @@ impl<'a> Tree<'a> {
     /// The tree that documents are about, as the controller's numbers have it.
     pub fn of_documents(namespaces: &'a [NamespaceDocument], processes: &'a [ProcessDocument]) -> Self {
         let mut tree = Self::default();
-        let living = processes.iter().filter(|process| process.exit.is_none());
+        let alive = processes.iter().filter(|process| process.exit.is_none());
         let mut inits = std::collections::HashMap::new();
-        for process in living {
+        for process in alive {
             let Some(pid) = process.pids.first().copied().flatten() else { continue };
             tree.known.insert(pid);
             if process.enter == "init" {

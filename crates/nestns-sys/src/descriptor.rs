@@ -52,7 +52,7 @@ pub fn close_from_but(first: RawFd, spared: &[Option<BorrowedFd<'_>>]) -> nix::R
 /// # Errors
 ///
 /// `EBADF` when the number is beyond the limit on descriptors.
-pub fn settle(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
+pub fn place_at(fd: impl AsFd, number: RawFd) -> nix::Result<()> {
     let source = fd.as_fd().as_raw_fd();
     if source == number {
         // dup3 refuses equal numbers.

@@ -64,9 +64,9 @@ fn named(words: &[OsString]) -> Option<String> {
 fn names() -> Vec<String> {
     let mut names = BTreeSet::new();
     for place in state_directory::places() {
-        let living = place.names().unwrap_or_default().into_iter();
-        let living = living.filter(|name| Client::connect(&place.path().join(name)).is_ok());
-        names.extend(living.map(|name| name.to_string_lossy().into_owned()));
+        let alive = place.names().unwrap_or_default().into_iter();
+        let alive = alive.filter(|name| Client::connect(&place.path().join(name)).is_ok());
+        names.extend(alive.map(|name| name.to_string_lossy().into_owned()));
     }
     names.into_iter().collect()
 }

@@ -251,10 +251,10 @@ impl Members {
     }
 }
 
-/// Paths and start times of the living processes, by their PIDs on the host.
+/// Paths and start times of the live processes, by their PIDs on the host.
 fn paths(snapshot: &Snapshot) -> HashMap<i32, (&str, Option<u64>)> {
-    let living = snapshot.processes.iter().filter(|process| process.exit.is_none());
-    living.filter_map(|process| Some((process.pids.first().copied()??, (&*process.path, process.start_time)))).collect()
+    let alive = snapshot.processes.iter().filter(|process| process.exit.is_none());
+    alive.filter_map(|process| Some((process.pids.first().copied()??, (&*process.path, process.start_time)))).collect()
 }
 
 impl KernelFacts {

@@ -180,11 +180,11 @@ fn candidates(machine: &HostSnapshot, space: PidNamespaceId, members: &[&Process
     }
     let (first, others): (Vec<&ProcessInfo>, Vec<&ProcessInfo>) =
         members.iter().copied().partition(|process| process.own() == 1);
-    first.into_iter().chain(others).filter_map(living).collect()
+    first.into_iter().chain(others).filter_map(alive).collect()
 }
 
 /// The number by which the place of a process can be taken: a thread's, where the first one has ended before the others.
-fn living(process: &ProcessInfo) -> Option<i32> {
+fn alive(process: &ProcessInfo) -> Option<i32> {
     if process.state != 'Z' {
         return Some(process.pid());
     }
@@ -302,7 +302,7 @@ impl<'a> Resolver<'a> {
                 let pid = process.pids.first().copied().flatten()?;
                 // Where it is, not where it should be.
                 let process = self.names.process(pid).and_then(|_| self.machine.process(pid))?;
-                (process.space.unwrap_or(space), vec![living(process).unwrap_or(pid)])
+                (process.space.unwrap_or(space), vec![alive(process).unwrap_or(pid)])
             }
         };
         Some(NamedObserver {

@@ -318,9 +318,9 @@ fn owners<'a>(
             })
         })
         .collect();
-    let living: HashSet<&str> =
+    let alive: HashSet<&str> =
         bearers.iter().filter(|process| !is_over(process)).map(|process| &*process.path).collect();
-    if living.is_empty() {
+    if alive.is_empty() {
         let counting = counting.iter().map(|&(space, _)| space);
         let owners: HashSet<&str> = counting.filter_map(|space| threads::owner(snapshot, space, number)).collect();
         if !owners.is_empty() {
@@ -332,7 +332,7 @@ fn owners<'a>(
             was: bearers.first().map(|process| process.path.clone()),
         });
     }
-    Ok(living)
+    Ok(alive)
 }
 
 /// The namespaces that programs have made, each with the one around it: their names do not say where they are.

@@ -18,7 +18,7 @@ use nestns_topology::Address;
 /// The path of the process that has a thread with this number in a namespace, by its path; the host has none.
 pub(super) fn owner<'a>(snapshot: &'a Snapshot, space: &str, number: i32) -> Option<&'a str> {
     let thread = find(snapshot, space, number)?;
-    let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()))?;
+    let owner = alive(snapshot).find(|process| pid_of(process) == Some(thread.pid()))?;
     is_still(owner).then_some(&*owner.path)
 }
 
@@ -36,7 +36,7 @@ pub(in crate::cli) fn named(snapshot: &Snapshot, address: &Address) -> Option<Th
 pub(in crate::cli) fn note(snapshot: &Snapshot, addresses: &[Address]) {
     for address in addresses {
         if let Some(thread) = named(snapshot, address) {
-            let owner = living(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
+            let owner = alive(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
             let owner = owner.map_or_else(|| format!("PID {}", thread.pid()), |owner| format!("`{}`", owner.path));
             standard_error::write(&format!(
                 "note: `{address}` is a thread ({}); its process {owner} is shown\n",
@@ -50,7 +50,7 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
     if space.is_empty() {
         return thread::read(Pid::from_raw(number)).ok()?;
     }
-    let init = living(snapshot).find(|process| process.ns == space && process.enter == "init")?;
+    let init = alive(snapshot).find(|process| process.ns == space && process.enter == "init")?;
     let pid = Pid::from_raw(pid_of(init)?);
     let descriptor = Member::open(pid).and_then(|member| member.descriptor_of_pid_namespace()).ok()?;
     // Opened before it was looked at: it is that of a process that is still there.
@@ -62,7 +62,7 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
         Err(Errno::ENOTTY | Errno::EINVAL) => {
             // A kernel that cannot be asked: the threads of the processes inside.
             let level = init.pids.len() - 1;
-            let inside = living(snapshot).filter(|one| one.pids.len() > level).filter_map(pid_of);
+            let inside = alive(snapshot).filter(|one| one.pids.len() > level).filter_map(pid_of);
             let mut threads = inside.filter_map(|pid| thread::of_process(Pid::from_raw(pid)).ok()).flatten();
             let in_space = translation::chain(pid).ok()?.numbers.get(level)?.inode;
             threads.find(|thread| {
@@ -76,7 +76,7 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
     }
 }
 
-fn living(snapshot: &Snapshot) -> impl Iterator<Item = &ProcessDocument> {
+fn alive(snapshot: &Snapshot) -> impl Iterator<Item = &ProcessDocument> {
     snapshot.processes.iter().filter(|process| !is_over(process))
 }
 

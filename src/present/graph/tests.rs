@@ -68,7 +68,7 @@ fn heading() -> Heading {
 }
 
 /// One line a shape: title, chain, and inside.
-fn outline(picture: &Picture<'_>) -> String {
+fn lines_of(picture: &Picture<'_>) -> String {
     fn write(text: &mut String, shapes: &[super::shape::Shape<'_>], indent: usize) {
         for shape in shapes {
             writeln!(text, "{:indent$}{} {}", "", shape.title(), shape.chain()).unwrap();
@@ -99,7 +99,7 @@ fn wide(count: usize) -> Vec<Node> {
 fn a_thousand_replicas_are_one() {
     let (heading, nodes) = (heading(), wide(1000));
     assert_eq!(
-        outline(&Picture::folded(&heading, &nodes)),
+        lines_of(&Picture::folded(&heading, &nodes)),
         "\
 wide 1
   hub 2
@@ -108,15 +108,15 @@ wide 1
 "
     );
     let picture = Picture::new(&heading, &nodes, Detail::FULL);
-    assert_eq!(outline(&picture).lines().count(), 2002);
+    assert_eq!(lines_of(&picture).lines().count(), 2002);
 }
 
 #[test]
 fn three_of_a_kind_are_no_crowd() {
     let (heading, nodes) = (heading(), wide(3));
-    assert!(!outline(&Picture::folded(&heading, &nodes)).contains("alike"));
+    assert!(!lines_of(&Picture::folded(&heading, &nodes)).contains("alike"));
     let nodes = wide(4);
-    assert!(outline(&Picture::folded(&heading, &nodes)).contains("w.0 … w.3 (4 alike)"));
+    assert!(lines_of(&Picture::folded(&heading, &nodes)).contains("w.0 … w.3 (4 alike)"));
 }
 
 /// `t.LEVEL.I`, the numbers of a level running through from left to right.
@@ -133,7 +133,7 @@ fn bush(level: usize, i: usize, deepest: usize) -> Seed {
 fn a_tree_that_branches_everywhere_becomes_a_chain() {
     let heading = heading();
     let nodes = Forest::grow(&[bush(0, 0, 9)]);
-    let drawn = outline(&Picture::folded(&heading, &nodes));
+    let drawn = lines_of(&Picture::folded(&heading, &nodes));
     assert!(
         drawn.starts_with("t.0.0 1\n  t.1.0 … t.1.1 (2 alike) 2–513/1\n    t.2.0 … t.2.1 (2 alike) 3–769/2–257/1\n"),
         "{drawn}"
@@ -148,7 +148,7 @@ fn whatever_differs_inside_is_drawn() {
     seeds[4].processes.push("odd".to_owned());
     let nodes = Forest::grow(&seeds);
     assert_eq!(
-        outline(&Picture::folded(&heading, &nodes)),
+        lines_of(&Picture::folded(&heading, &nodes)),
         "\
 w.0 … w.3 (4 alike) 1
   job 2
@@ -169,7 +169,7 @@ fn what_is_left_out_is_counted_where_it_is() {
     let detail =
         Detail { replicas: Replicas::Together(2), processes: Processes::Counted, depth: 1, siblings: usize::MAX };
     assert_eq!(
-        outline(&Picture::new(&heading, &nodes, detail)),
+        lines_of(&Picture::new(&heading, &nodes, detail)),
         "\
 one 1
   [3 processes]
@@ -181,7 +181,7 @@ left out: processes are only counted where a namespace has several
 left out: namespaces below level 1 are only counted
 "
     );
-    let drawn = outline(&Picture::new(&heading, &nodes, Detail { siblings: 1, ..detail }));
+    let drawn = lines_of(&Picture::new(&heading, &nodes, Detail { siblings: 1, ..detail }));
     assert!(drawn.contains("[3 more namespaces with 4 processes]\n"), "{drawn}");
     assert!(drawn.ends_with("left out: at most 1 sibling namespaces are drawn\n"), "{drawn}");
 }

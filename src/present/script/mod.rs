@@ -12,7 +12,7 @@
 //!   unshare(1) gave it, which a PID 1 that became `unshare` does not: unshare(1) leaves most of them itself.
 //!
 //! The tree as the script needs it is in `space`, with `series` of replicas folded into loops; `words` and `job` make
-//! command lines; `keeper`, `pid_one` and `entering` write the lines of the shells; `header` and `caveats` explain
+//! command lines; `parent`, `pid_one` and `entering` write the lines of the shells; `header` and `caveats` explain
 //! them; `page` arranges them.
 
 mod caveats;

@@ -220,7 +220,7 @@ impl Client {
         while let Some(answer) = self.take_any()? {
             match answer.reply {
                 Reply::RequestError(problem) => return Err(problem.into()),
-                // A farewell goes to every client; others are answers to what was asked before.
+                // A last message goes to every client; others are answers to what was asked before.
                 _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => return Ok(Some(answer)),
                 _ => {}
             }

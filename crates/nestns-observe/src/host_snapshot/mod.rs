@@ -146,7 +146,7 @@ impl HostSnapshot {
             closed: members.closed,
         };
         found.complete()?;
-        machine.settle(found.spaces);
+        machine.resolve(found.spaces);
         machine.attribute();
         Ok(machine)
     }
@@ -180,7 +180,7 @@ impl HostSnapshot {
 
     /// Sorts the namespaces so that each stands behind its parent. Siblings stay in the order in which they were met,
     /// that of their members' numbers; ids are given out in portions to each processor, and give no order.
-    fn settle(&mut self, spaces: Vec<PidNamespace>) {
+    fn resolve(&mut self, spaces: Vec<PidNamespace>) {
         let mut children: HashMap<Option<PidNamespaceId>, Vec<usize>> = HashMap::new();
         for (place, space) in spaces.iter().enumerate() {
             children.entry(space.parent).or_default().push(place);

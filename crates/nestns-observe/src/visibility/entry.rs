@@ -253,7 +253,7 @@ fn help(
     let passage = place.enter()?;
     let prober = match place.fork()? {
         ForkResult::Child => {
-            let probe_answer = match place.settle(&passage) {
+            let probe_answer = match place.arrive(&passage) {
                 Ok(()) => question.answer(socket),
                 Err((stage, errno)) => ProbeAnswer::Failed { stage: stage.to_owned(), errno: errno as i32 },
             };
@@ -298,7 +298,7 @@ impl Place {
     }
 
     /// Enters the remaining namespaces and takes over the credentials, in the prober.
-    pub(super) fn settle(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
+    pub(super) fn arrive(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
         passage.enter_others().map_err(words)?;
         self.credentials.take().map_err(|errno| ("adopt its credentials", errno))?;
         // Changing the user has cleared it; the helper, if it has died since, is gone for good.

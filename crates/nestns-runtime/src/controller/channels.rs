@@ -102,8 +102,8 @@ pub(super) fn lay_out() -> Result<Channels, CallError> {
     for (descriptor, number) in
         [(sender.as_fd(), REPORTS), (waiting.as_fd(), GATE), (signals.as_fd(), SIGNALS), (null.as_fd(), NULL)]
     {
-        descriptor::settle(descriptor, number).by(Call::Dup3)?;
+        descriptor::place_at(descriptor, number).by(Call::Dup3)?;
     }
-    descriptor::settle(&null, TERMINAL).by(Call::Dup3)?;
+    descriptor::place_at(&null, TERMINAL).by(Call::Dup3)?;
     Ok(Channels { reports, gate: Gate { _held: held, latch: Latch::make()? } })
 }

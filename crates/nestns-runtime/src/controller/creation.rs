@@ -260,7 +260,7 @@ fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartEr
     let spared = [options.report_channel.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
     descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
     let descriptors = channels::reserve_own()?;
-    let report_channel = options.report_channel.take().map(ReportChannel::settle).transpose();
+    let report_channel = options.report_channel.take().map(ReportChannel::place).transpose();
     options.report_channel = report_channel.by(Call::Fcntl).map_err(system("keep a channel open"))?;
     let tied_to = options.tied_to.take().map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose();
     options.tied_to = tied_to.by(Call::Fcntl).map_err(system("keep a descriptor open"))?;

@@ -300,13 +300,13 @@ mod tests {
     use crate::engine::failure::described;
 
     /// Path of the table for readers.
-    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
 
     fn render() -> String {
         let mut text = String::from(
             "# Errors of system calls\n\nWhat nestns reports when a system call fails, besides the path, the call and \
              the errno. The first row that matches applies; a text in italics says what is determined at that moment. \
-             The table is generated from `src/controller/meaning.rs`; a test compares the two, and regenerates this \
+             The table is generated from `crates/nestns-runtime/src/controller/errno_hints.rs`; a test compares the two, and regenerates this \
              file with `NESTNS_BLESS=1 cargo test errors_document`.\n\nA message names a call only if that call was \
              made, and a limit only if it is reached.\n\n| call | errno | while nestns was to | meaning and remedy \
              |\n|---|---|---|---|\n",

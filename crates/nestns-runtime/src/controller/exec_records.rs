@@ -75,7 +75,7 @@ impl ExecRecord {
 /// Records of the processes of `exec`.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct ExecRecords {
-    living: BTreeMap<ProcessKey, ExecRecord>,
+    alive: BTreeMap<ProcessKey, ExecRecord>,
     /// Endings of the last processes that have left: no client may have waited for them then.
     ended: VecDeque<(ProcessKey, String, ExitDocument)>,
     /// Number of records of which the kernel was not asked yet.
@@ -89,22 +89,22 @@ const REMEMBERED: usize = 512;
 
 impl ExecRecords {
     pub(in crate::controller) fn add(&mut self, subject: ProcessKey, exec: ExecRecord) {
-        self.living.insert(subject, exec);
+        self.alive.insert(subject, exec);
         self.revision += 1;
     }
 
     pub(in crate::controller) fn remove(&mut self, subject: ProcessKey) {
-        self.living.remove(&subject);
+        self.alive.remove(&subject);
         self.revision += 1;
     }
 
     pub(in crate::controller) fn get(&self, subject: ProcessKey) -> Option<&ExecRecord> {
-        self.living.get(&subject)
+        self.alive.get(&subject)
     }
 
     /// Removes a process that has ended, of which nothing but its ending is kept.
     pub(in crate::controller) fn end(&mut self, subject: ProcessKey, exit: ExitDocument) {
-        if let Some(exec) = self.living.remove(&subject) {
+        if let Some(exec) = self.alive.remove(&subject) {
             self.revision += 1;
             self.ended.push_back((subject, exec.path, exit));
             if self.ended.len() > REMEMBERED {
@@ -115,14 +115,14 @@ impl ExecRecords {
 
     /// Notes that a process has come as far as its program.
     pub(in crate::controller) fn launched(&mut self, subject: ProcessKey) {
-        if let Some(exec) = self.living.get_mut(&subject) {
+        if let Some(exec) = self.alive.get_mut(&subject) {
             exec.has_launched = true;
         }
     }
 
     /// Notes why a process is not forked, as long as it is not.
     pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
-        if let Some(exec) = self.living.get_mut(&failure.subject).filter(|exec| exec.pid.is_none()) {
+        if let Some(exec) = self.alive.get_mut(&failure.subject).filter(|exec| exec.pid.is_none()) {
             exec.build_error.get_or_insert(failure);
         }
     }
@@ -144,13 +144,13 @@ impl ExecRecords {
 
     /// The one with this path.
     pub(in crate::controller) fn find(&self, path: &str) -> Option<ProcessKey> {
-        self.living.iter().find(|(_, exec)| exec.path == path).map(|(&subject, _)| subject)
+        self.alive.iter().find(|(_, exec)| exec.path == path).map(|(&subject, _)| subject)
     }
 
     /// Notes the fork of a process. What /proc says of it is not read before it is on its way: on a
     /// single processor it would wait for that.
     pub(in crate::controller) fn forked(&mut self, subject: ProcessKey, pid: Pid) {
-        if let Some(exec) = self.living.get_mut(&subject) {
+        if let Some(exec) = self.alive.get_mut(&subject) {
             exec.pid = Some(pid);
             self.unread += 1;
         }
@@ -167,24 +167,24 @@ impl ExecRecords {
             return;
         }
         self.revision += 1;
-        for exec in self.living.values_mut().filter(|exec| exec.facts.is_none()) {
+        for exec in self.alive.values_mut().filter(|exec| exec.facts.is_none()) {
             exec.facts = exec.pid.and_then(|pid| Process::read(pid).ok());
         }
     }
 
     /// The numbers of those that are there, regardless of whether the kernel was asked of them.
     pub(in crate::controller) fn pids(&self) -> impl Iterator<Item = Pid> {
-        self.living.values().filter_map(|exec| exec.pid)
+        self.alive.values().filter_map(|exec| exec.pid)
     }
 
     /// Facts of the kernel about the processes that have not ended.
     pub(in crate::controller) fn facts(&self) -> impl Iterator<Item = &Process> {
-        self.living.values().filter_map(|exec| exec.facts.as_ref())
+        self.alive.values().filter_map(|exec| exec.facts.as_ref())
     }
 
     /// Description of one of them, beside its document.
     pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
-        let exec = self.living.values().find(|exec| exec.path == path)?;
+        let exec = self.alive.values().find(|exec| exec.path == path)?;
         let by = format!("process {} of user {}, by `nestns exec`", exec.by.pid, exec.by.uid);
         Some(Description { started_by: Some(by), ..Description::default() })
     }
@@ -195,7 +195,7 @@ impl ExecRecords {
         roster: &'a Roster,
     ) -> impl Iterator<Item = ProcessDocument> + 'a {
         let controller = nix::unistd::getpid().as_raw();
-        self.living.iter().filter_map(move |(subject, exec)| {
+        self.alive.iter().filter_map(move |(subject, exec)| {
             exec.document(controller, roster.word(subject.namespace, State::Running))
         })
     }

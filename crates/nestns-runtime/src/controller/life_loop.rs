@@ -136,7 +136,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let Reactor { guarding: Guarding { guardian, .. }, console, events, remains, .. } = reactor;
     let Console { event_sink, output, .. } = console;
     output.finish(&events);
-    if children.living() > 0 {
+    if children.alive() > 0 {
         // Whatever comes next is to know of what still lives.
         remains.leave();
     }

@@ -90,7 +90,7 @@ impl Relay {
         let pair = openpty(Some(&size), None).by(Call::OpenPty)?;
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).by(Call::Fcntl)?;
         fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).by(Call::Fcntl)?;
-        descriptor::settle(&pair.slave, TERMINAL).by(Call::Dup3)?;
+        descriptor::place_at(&pair.slave, TERMINAL).by(Call::Dup3)?;
         Ok(Self {
             master: Some(pair.master),
             input: Input::Idle,
@@ -117,7 +117,7 @@ impl Relay {
     pub(super) fn begin(&mut self, saved: Option<&SavedTerminal>, events: &EventLoop) {
         let Some(master) = &self.master else { return };
         // As long as another process holds the program's side, its end could not be seen.
-        let _ = descriptor::settle(descriptor_layout::fd(NULL), TERMINAL);
+        let _ = descriptor::place_at(descriptor_layout::fd(NULL), TERMINAL);
         let _ = events.add(master, Token::Terminal, EpollFlags::EPOLLIN);
         self.listen(saved, events);
     }

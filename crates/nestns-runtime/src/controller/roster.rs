@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_counts_and_is_awaited_again() {
+    fn a_restart_counts_and_is_awaited_again() {
         let (mut roster, subjects) = whole();
         roster.renew(subjects[1]);
         assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().restarts), (1, 1));

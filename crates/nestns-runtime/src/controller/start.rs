@@ -103,7 +103,7 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// Goes on to build, with the reactor and the keeper that `make` makes of the guardian and the
+    /// Goes on to build, with the reactor and the parent that `make` makes of the guardian and the
     /// event sink.
     pub(super) fn begin_to_build(
         &mut self,
@@ -133,7 +133,7 @@ impl<'a> Start<'a> {
         match create(plan, reactor, children) {
             Ok(()) => {}
             Err(BuildError::Failed(failure)) => {
-                // The process that has failed has said so before; its keeper has only noticed.
+                // The process that has failed has said so before; its parent has only noticed.
                 reactor.drain_reports();
                 reactor.tree.fail(failure);
             }
@@ -282,12 +282,12 @@ fn kill_and_reap(children: &mut Children, reactor: &mut Reactor<'_>, until: Mome
         match children.reap() {
             Reaped::Child(..) | Reaped::Orphan(..) => {}
             Reaped::Childless => return Vec::new(),
-            Reaped::Nothing if children.living() == 0 => return Vec::new(),
+            Reaped::Nothing if children.alive() == 0 => return Vec::new(),
             Reaped::Nothing => {
                 let left = until.since(Moment::now());
                 if left.is_zero() {
-                    let living = children.list().iter().filter(|child| !child.gone);
-                    return living.map(|child| reactor.tree.path(child.subject)).collect();
+                    let alive = children.list().iter().filter(|child| !child.gone);
+                    return alive.map(|child| reactor.tree.path(child.subject)).collect();
                 }
                 reactor.pump(Some(left));
             }

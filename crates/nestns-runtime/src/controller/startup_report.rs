@@ -1,7 +1,7 @@
 //! Report to the caller that has asked for a topology in the background: it waits until the
 //! topology is ready, and is told so here.
 //!
-//! Until then the story goes to the caller's standard error, so that a start that fails reads as in
+//! Until then the report goes to the caller's standard error, so that a start that fails reads as in
 //! the foreground. From then on the controller's own words go into a file of the state directory,
 //! and the caller's terminal may be closed.
 
@@ -107,7 +107,7 @@ impl ReportChannel {
     /// # Errors
     ///
     /// `EMFILE` when there is no other.
-    pub(super) fn settle(self) -> nix::Result<Self> {
+    pub(super) fn place(self) -> nix::Result<Self> {
         Ok(Self { channel: descriptor::above(self.channel, FIRST_FREE)?, ..self })
     }
 

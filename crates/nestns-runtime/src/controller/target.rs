@@ -63,7 +63,7 @@ impl Target {
     pub(super) fn holder(self, plan: &Plan) -> Option<NamespaceIndex> {
         let namespace = plan.namespace(self.0.namespace);
         if self.0.is_init() {
-            plan.keeper_of(namespace.parent)
+            plan.nearest_parent_of(namespace.parent)
         } else {
             namespace.forks_its_members().then_some(self.0.namespace)
         }

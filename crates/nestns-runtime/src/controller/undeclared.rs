@@ -13,8 +13,8 @@ use crate::engine::plan::ProcessKey;
 pub(super) fn tree(roster: &Roster) -> Tree<'static> {
     let mut tree = Tree::default();
     let records = roster.subjects().filter_map(|subject| roster.get(subject));
-    let living = records.filter(|record| record.ending.is_none());
-    living.filter_map(|record| record.pid().map(Pid::as_raw)).for_each(|pid| tree.know(pid));
+    let alive = records.filter(|record| record.ending.is_none());
+    alive.filter_map(|record| record.pid().map(Pid::as_raw)).for_each(|pid| tree.know(pid));
     let mut places = HashMap::new();
     for index in roster.plan().indices() {
         let Some(record) = roster.namespace(index) else { break };

@@ -106,7 +106,7 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>
             compare("PID inside", &1, &facts.numbers.last().copied().unwrap_or_default());
             let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
             compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
-            roster.plan().keeper_of(plan.parent)
+            roster.plan().nearest_parent_of(plan.parent)
         } else {
             let entry = plan.process(subject.slot).map(|process| process.entry);
             let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
@@ -114,7 +114,7 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>
             let member = found.map(inode).transpose()?.unwrap_or_default();
             compare("namespace", &namespace.inode, &member);
             match entry {
-                Some(Entry::Join) => roster.plan().keeper_of(plan.parent),
+                Some(Entry::Join) => roster.plan().nearest_parent_of(plan.parent),
                 _ => Some(init.namespace),
             }
         };

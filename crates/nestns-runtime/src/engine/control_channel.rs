@@ -63,7 +63,7 @@ pub enum Command {
         namespace: NamespaceIndex,
     },
     /// Expect no more restarts: end once the namespace is empty and the channel closed.
-    Settle,
+    EndWhenEmpty,
 }
 
 impl Command {
@@ -269,8 +269,8 @@ mod tests {
     fn a_line_that_is_held_stays_the_one() {
         let (mut control_channel, line) = pair();
         control_channel.open();
-        line.say(&Command::Settle, &[]).unwrap();
-        assert_eq!(control_channel.take().unwrap().said, Command::Settle);
+        line.say(&Command::EndWhenEmpty, &[]).unwrap();
+        assert_eq!(control_channel.take().unwrap().said, Command::EndWhenEmpty);
         drop(line);
         control_channel.open();
         assert!(control_channel.is_open() && control_channel.offers());

@@ -141,7 +141,7 @@ impl Init {
         match create() {
             Ok(()) => Ok(()),
             Err(BuildError::Failed(failure)) => Err(failure),
-            // `Undisturbed` never interrupts.
+            // `NoHook` never interrupts.
             Err(BuildError::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
         }
     }
@@ -213,8 +213,8 @@ impl Init {
             // kernel kill them.
             Some(stopping) => {
                 let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
-                let living = self.children.as_ref().map_or(0, Children::living);
-                (living == 0 && self.members.is_empty()) || over
+                let alive = self.children.as_ref().map_or(0, Children::alive);
+                (alive == 0 && self.members.is_empty()) || over
             }
             // A controller with an open channel may be about to restart something.
             None => empty && self.exit_condition == ExitCondition::UntilEmpty && !self.control_channel.is_open(),
@@ -381,7 +381,7 @@ fn until(moment: Moment) -> PollTimeout {
     PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
 }
 
-/// Has the keeper fork a joined process, when it is its turn.
+/// Has the parent fork a joined process, when it is its turn.
 fn ask_to_join(init: ProcessKey, slot: Slot) -> Result<Pidfd, Failure> {
     let failed = |cause: CallError| Failure::new(ProcessKey { slot, ..init }, Stage::Channel, cause);
     let channel = descriptor_layout::fd(SYNC_CHANNEL);
@@ -402,7 +402,7 @@ mod tests {
     use crate::engine::gate::RELEASE;
 
     #[test]
-    fn what_has_a_meaning_for_an_init_is_passed_on_to_nobody() {
+    fn signals_that_an_init_handles_are_not_forwarded() {
         for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGKILL, libc::SIGSTOP, libc::SIGTSTP, OPEN as i32] {
             assert!(!is_passed_on(signal), "{signal}");
         }

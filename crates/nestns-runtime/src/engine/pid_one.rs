@@ -27,7 +27,7 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
     let subject = ProcessKey::init(index);
     panic_hook::belong_to(subject);
     let has_sync_channel = channel.is_some();
-    if let Err(failure) = settle(subject, channel, forked_by) {
+    if let Err(failure) = set_up(subject, channel, forked_by) {
         program::fail(failure);
     }
     let namespace = plan.namespace(index);
@@ -76,13 +76,13 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
 }
 
 /// Puts the channel to the parent in its place and closes everything that belonged to the creator.
-fn settle(subject: ProcessKey, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
+fn set_up(subject: ProcessKey, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
     let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
         descriptor::close_from(SYNC_CHANNEL).by(Call::CloseRange).map_err(failed)?;
         return Ok(());
     };
-    descriptor::settle(&channel, SYNC_CHANNEL).by(Call::Dup3).map_err(failed)?;
+    descriptor::place_at(&channel, SYNC_CHANNEL).by(Call::Dup3).map_err(failed)?;
     // Its number is closed below, with all others.
     std::mem::forget(channel);
     descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;

@@ -345,5 +345,5 @@ pub fn drop_standard_descriptors() {
         // On /dev/null nothing fails; if it did, the old descriptor would stay, which does no harm.
         let _ = descriptor::make_standard(descriptor_layout::fd(NULL), number);
     }
-    let _ = descriptor::settle(descriptor_layout::fd(NULL), TERMINAL);
+    let _ = descriptor::place_at(descriptor_layout::fd(NULL), TERMINAL);
 }

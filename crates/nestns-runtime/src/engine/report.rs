@@ -147,7 +147,7 @@ fn pair() -> Result<(Channel, Channel), CallError> {
 pub fn open_own(subject: ProcessKey) -> Result<(), CallError> {
     let (receiver, sender) = pair()?;
     send(Report::Channel { subject }, &[receiver.as_fd()]).by(Call::Sendmsg)?;
-    descriptor::settle(&sender, descriptor_layout::REPORTS).by(Call::Dup3)
+    descriptor::place_at(&sender, descriptor_layout::REPORTS).by(Call::Dup3)
 }
 
 /// Result of a receive.

@@ -180,8 +180,8 @@ impl StopPlan {
     pub fn kill_all(&mut self) -> Vec<Action> {
         self.held = 0;
         self.next = None;
-        let living = self.entries.iter_mut().filter(|entry| !matches!(entry.phase, Phase::Gone | Phase::Killed));
-        living
+        let alive = self.entries.iter_mut().filter(|entry| !matches!(entry.phase, Phase::Gone | Phase::Killed));
+        alive
             .map(|entry| {
                 entry.phase = Phase::Killed;
                 Action::Kill(entry.subject)
@@ -212,7 +212,7 @@ impl Entry {
         let held = |latest| Phase::Held { latest };
         match (subject.slot, &namespace.init) {
             (Slot::Init, InitPlan::Program(program)) => {
-                // The keeper's children inside it are one run in the order of creation.
+                // The parent's children inside it are one run in the order of creation.
                 let inside = subject.namespace..subject.namespace + plan.subtree(subject.namespace);
                 let behind = if plan.numbers_below(subject.namespace) == 0 {
                     Vec::new()
@@ -225,7 +225,7 @@ impl Entry {
                 Self { subject, stop: program.stop, behind, deadline, until: around, phase }
             }
             (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
-                // It keeps its own deadline; its keeper only makes sure. A call is no request to
+                // It keeps its own deadline; its parent only makes sure. A call is no request to
                 // stop, whatever the file says.
                 let signal =
                     if namespace.stop.signal.number() == OPEN as i32 { Signal::TERM } else { namespace.stop.signal };

@@ -100,7 +100,7 @@ mod tests {
     use nestns_sys::pidfd::Pidfd;
 
     #[test]
-    fn the_keeper_is_told_who_speaks() {
+    fn the_parent_is_told_the_sender() {
         let (children, child) = pair().unwrap();
         send(&child, SyncMessage::Fork { slot: Slot::Process(3) }, None).unwrap();
         let received = receive(&children).unwrap().expect("a word has come");

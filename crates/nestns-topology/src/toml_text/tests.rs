@@ -195,7 +195,7 @@ fn good_and_bad_values_are_those_of_the_library() {
 
 #[test]
 fn mutated_examples_are_what_the_library_takes_them_for() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
     files.sort();

@@ -173,7 +173,7 @@ impl Channels {
         let Ok((end, sender)) = report::channel() else { return };
         let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
         if events.add(&end, Token::Reports, EpollFlags::EPOLLIN).is_err()
-            || descriptor::settle(&sender, REPORTS).is_err()
+            || descriptor::place_at(&sender, REPORTS).is_err()
         {
             return;
         }

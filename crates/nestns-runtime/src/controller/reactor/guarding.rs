@@ -1,4 +1,4 @@
-//! The reactor as a keeper's wait hook: waiting for a creation without missing anything else, and
+//! The reactor as a parent's wait hook: waiting for a creation without missing anything else, and
 //! the guardian's part in it.
 
 use std::os::fd::BorrowedFd;

@@ -1,4 +1,4 @@
-//! The reactor and the keeper together: the supervisor's edge to the real kernel.
+//! The reactor and the parent together: the supervisor's edge to the real kernel.
 
 use std::cell::OnceCell;
 use std::io;
@@ -149,8 +149,8 @@ impl Edge for Host<'_> {
         self.children.find(subject).map(|child| child.pid)
     }
 
-    fn living(&self) -> usize {
-        self.children.living()
+    fn alive(&self) -> usize {
+        self.children.alive()
     }
 
     fn children(&self) -> Vec<ProcessKey> {
@@ -181,7 +181,7 @@ impl Edge for Host<'_> {
     }
 
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
-        // Where those stand that the keeper moves in is found out once: neither it nor its helpers
+        // Where those stand that the parent moves in is found out once: neither it nor its helpers
         // ever stand elsewhere.
         let standpoint = if let Some(known) = self.standpoint.get() {
             known
@@ -262,7 +262,7 @@ impl Edge for Host<'_> {
     }
 
     fn forget_ended_roots(&mut self) {
-        // A guardian that has been killed is replaced when it is reaped, and told of the living
+        // A guardian that has been killed is replaced when it is reaped, and told of the live
         // only.
         let _ = self.reactor.guarding.guardian.forget_the_dead();
     }

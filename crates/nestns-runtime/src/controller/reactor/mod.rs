@@ -65,7 +65,7 @@ use home::Home;
 pub(super) use host::Host;
 use truth::TruthWriter;
 
-/// Everything but the keeper.
+/// Everything but the parent.
 pub(super) struct Reactor<'a> {
     pub(super) tree: Tree,
     pub(super) console: Console<'a>,

@@ -196,7 +196,7 @@ impl Reactor<'_> {
                 let Failure { stage, call, errno, detail, .. } = failure;
                 self.on_refusal(subject, ExecError { stage, call, errno, detail: detail.unwrap_or_default() });
             }
-            // A copy of nestns that panics as PID 1 says so; how that ends, its keeper says.
+            // A copy of nestns that panics as PID 1 says so; how that ends, its parent says.
             Some(State::Running | State::Ready | State::Stopping)
                 if subject.is_init() && failure.stage == Stage::Panic =>
             {
@@ -228,7 +228,7 @@ impl Reactor<'_> {
             taken = verification::take_down(&mut self.tree.roster, subject, pid);
         }
         if let Err(cause) = taken {
-            // It has died since: its keeper says of what.
+            // It has died since: its parent says of what.
             if cause.errno != Errno::ENOENT && cause.errno != Errno::ESRCH {
                 let failure = Failure::with(subject, Stage::Observe, cause, format!("/proc/{pid}"));
                 if self.tree.is_renewed(subject) {

@@ -96,7 +96,7 @@ impl Tree {
         }
     }
 
-    /// True if a process may be the one that is awaited: its keeper has forked it, as deep as the
+    /// True if a process may be the one that is awaited: its parent has forked it, as deep as the
     /// plan has it, and it is PID 1 or in the namespace that the kernel is known to have there.
     fn is_newborn(&self, subject: ProcessKey, sender: Pid) -> bool {
         let namespace = self.plan.namespace(subject.namespace);

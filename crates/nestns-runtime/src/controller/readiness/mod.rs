@@ -2,8 +2,8 @@
 //!
 //! Responsible for what is waited for: the way of each process, the patterns of log lines, the
 //! count of what a namespace lacks. Not for what follows, which the supervisor decides
-//! (`supervisor/readying.rs`), nor for asking: `voices` are descriptors on which processes speak up
-//! themselves, `lookout` is a helper that waits for a file, and commands are guests.
+//! (`supervisor/readying.rs`), nor for asking: `listeners` are descriptors on which processes speak up
+//! themselves, `file_watch` is a helper that waits for a file, and commands are exec processes.
 
 pub(super) mod file_watch;
 mod listeners;

@@ -133,7 +133,7 @@ impl LeftOver {
     }
 
     /// The roots that still run.
-    pub fn living(&self) -> Vec<&str> {
+    pub fn alive(&self) -> Vec<&str> {
         self.survey.roots.iter().map(|root| &*root.path).collect()
     }
 
@@ -317,7 +317,7 @@ mod tests {
             match seize(&directory) {
                 // Process 1 is not the one that began at another time, in a namespace of another
                 // number.
-                Ok(Seized::LeftOver(left_over)) => prop_assert_eq!(left_over.living(), [""; 0]),
+                Ok(Seized::LeftOver(left_over)) => prop_assert_eq!(left_over.alive(), [""; 0]),
                 // What another test forks has the lock as well, for a moment.
                 Ok(Seized::Held) => {}
                 Ok(Seized::Vanished) => prop_assert!(false, "it is there"),

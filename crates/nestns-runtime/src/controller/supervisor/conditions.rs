@@ -33,7 +33,7 @@ pub(super) fn release(dependencies: &mut Dependencies, edge: &mut dyn Edge, rest
             Met::Yes => {
                 let path = edge.tree().path(subject);
                 edge.record(&Event::Release { path: &path });
-                // It may have ended since, which its keeper reports.
+                // It may have ended since, which its parent reports.
                 let _ = edge.signal(subject, gate::RELEASE as i32);
             }
             Met::NotYet => dependencies.hold(subject),

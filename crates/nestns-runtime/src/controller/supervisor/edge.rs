@@ -117,7 +117,7 @@ pub(in crate::controller) trait Edge {
     /// The child with this role, if it is not reaped.
     fn child(&self, subject: ProcessKey) -> Option<Pid>;
     /// The number of children with a role that are not reaped.
-    fn living(&self) -> usize;
+    fn alive(&self) -> usize;
     /// These children.
     fn children(&self) -> Vec<ProcessKey>;
     /// Forks a process that no plan declares; takes in meanwhile what happens.

@@ -210,7 +210,7 @@ impl Edge for Fake {
         self.children.get(&subject).copied()
     }
 
-    fn living(&self) -> usize {
+    fn alive(&self) -> usize {
         self.children.len()
     }
 

@@ -409,7 +409,7 @@ fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
     }
     let namespace = tree.plan.namespace(subject.namespace);
     let around = if subject.is_init() {
-        // Its keeper outlives a namespace around it only where that one's PID 1 is a program.
+        // Its parent outlives a namespace around it only where that one's PID 1 is a program.
         namespace.parent.filter(|&parent| !tree.plan.namespace(parent).forks_its_members())
     } else {
         let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);

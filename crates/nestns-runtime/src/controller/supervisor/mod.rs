@@ -422,7 +422,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         self.record_stop(&cause);
         self.pausing.thaw_all(&mut self.edge);
         self.exec.close_all(&mut self.edge);
-        // The command is a guest of the tree: it leaves first.
+        // The command is a command from outside the tree: it leaves first.
         if !self.command.ask(&mut self.edge) {
             self.begin_to_stop();
         }
@@ -521,7 +521,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     pub(super) fn is_over(&mut self) -> bool {
         let tree = self.edge.tree();
         let is_quiet = tree.incidents.is_empty() && self.judge.is_clear() && self.restarts.are_over();
-        if self.edge.living() == 0 && is_quiet {
+        if self.edge.alive() == 0 && is_quiet {
             let is_asked = tree.stop.is_some() || tree.failure.is_some();
             return is_asked || !self.stays;
         }

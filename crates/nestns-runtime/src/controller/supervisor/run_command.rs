@@ -1,4 +1,4 @@
-//! The command of `run FILE`: a guest of the tree, which comes when everything is ready and leaves
+//! The command of `run FILE`: a command from outside the tree, which comes when everything is ready and leaves
 //! first.
 //!
 //! A signal that nestns gets is passed on to it as itself, as tini, dumb-init and catatonit do.
@@ -96,7 +96,7 @@ impl RunCommand {
         let started =
             entrance.and_then(|entrance| edge.start(OutsideProcess { subject, process, entrance, streams: None }));
         if started.is_err() {
-            // A helper that has failed has said why before; its keeper has only noticed.
+            // A helper that has failed has said why before; its parent has only noticed.
             edge.drain(Source::Inherited);
         }
         let tree = edge.tree_mut();

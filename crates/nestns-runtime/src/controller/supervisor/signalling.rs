@@ -22,12 +22,12 @@ use nix::unistd::Pid;
 pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i32, by: Caller) -> Reply {
     let (mut reached, mut ended, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     let (mut dropped, mut refused) = (Vec::new(), Vec::new());
-    let living = living(edge.tree());
+    let alive = alive(edge.tree());
     for target in targets {
         let path = || target.path.clone();
-        let is_living = living.get(&target.pid).is_some_and(|&(start, _)| start == target.start_time);
+        let is_alive = alive.get(&target.pid).is_some_and(|&(start, _)| start == target.start_time);
         let pidfd = match edge.kernel().open(Pid::from_raw(target.pid), target.start_time) {
-            Ok(pidfd) if is_living => pidfd,
+            Ok(pidfd) if is_alive => pidfd,
             Ok(_) | Err(Errno::ESRCH) => {
                 ended.push(path());
                 continue;
@@ -41,7 +41,7 @@ pub(super) fn signal_targets(edge: &mut dyn Edge, targets: &[Target], signal: i3
             dropped.push(path());
             continue;
         }
-        let subject = living.get(&target.pid).and_then(|&(_, subject)| subject);
+        let subject = alive.get(&target.pid).and_then(|&(_, subject)| subject);
         if signal == gate::RELEASE as i32 && subject.is_some_and(|subject| is_at_gate(edge.tree(), subject)) {
             refused.push((path(), "it has not started yet, so it can only be told to end".to_owned()));
             continue;
@@ -84,7 +84,7 @@ fn note_signalled(edge: &mut dyn Edge, (target, subject): (&Target, Option<Proce
 }
 
 /// Every process of the tree that lives, by number on the host, with the time of its begin.
-fn living(tree: &Tree) -> HashMap<i32, (u64, Option<ProcessKey>)> {
+fn alive(tree: &Tree) -> HashMap<i32, (u64, Option<ProcessKey>)> {
     let roster = &tree.roster;
     let members = roster
         .subjects()

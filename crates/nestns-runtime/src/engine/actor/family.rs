@@ -21,11 +21,11 @@ use super::wait::{Waiter, Woken, reap_until_asked};
 /// Runs with idle children; on TERM they are asked first, and the parent ends when the last has
 /// ended.
 pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
-    let mut living = Vec::new();
+    let mut alive = Vec::new();
     let mut grown = Ok(());
     for _ in 0..children {
         match fork_idle() {
-            Ok(child) => living.push(child),
+            Ok(child) => alive.push(child),
             Err(errno) => {
                 grown = Err(errno);
                 break;
@@ -33,15 +33,15 @@ pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
         }
     }
     while grown.is_ok() && waiter.wait(None)? != Woken::Asked {
-        reap_from(&mut living);
+        reap_from(&mut alive);
     }
-    for &child in &living {
+    for &child in &alive {
         // ESRCH cannot be, EPERM neither: they are copies of this process, and unreaped.
         let _ = kill(child, Signal::SIGTERM);
     }
     loop {
-        reap_from(&mut living);
-        if living.is_empty() {
+        reap_from(&mut alive);
+        if alive.is_empty() {
             return grown;
         }
         // Asked again, it goes on waiting: the children have been asked.
@@ -50,12 +50,12 @@ pub(super) fn tree(waiter: &Waiter, children: u32) -> nix::Result<()> {
 }
 
 /// Reaps what has ended, adopted orphans included, and takes the children among it off the list.
-fn reap_from(living: &mut Vec<Pid>) {
+fn reap_from(alive: &mut Vec<Pid>) {
     loop {
         match reap_one() {
-            Reaped::Child { pid, .. } => living.retain(|&child| child != pid),
+            Reaped::Child { pid, .. } => alive.retain(|&child| child != pid),
             Reaped::NoneEnded => return,
-            Reaped::NoChild => return living.clear(),
+            Reaped::NoChild => return alive.clear(),
         }
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn orphan(waiter: &Waiter) -> nix::Result<()> {
     reap_until_asked(waiter, None).map(drop)
 }
 
-/// Children that end at once, at the rate, each reaped before the next: the count of living ones
+/// Children that end at once, at the rate, each reaped before the next: the count of live ones
 /// stays at one, and the numbers of the namespace go up by one a child.
 pub(super) fn storm(waiter: &Waiter, rate: u32, duration: Option<Duration>) -> nix::Result<()> {
     let mut pace = Pace::new(rate, duration);
@@ -98,12 +98,12 @@ pub(super) fn storm(waiter: &Waiter, rate: u32, duration: Option<Duration>) -> n
         match fork() {
             Ok(ForkResult::Child) => exit_now(0),
             Ok(ForkResult::Parent { child }) => {
-                let mut living = vec![child];
-                while !living.is_empty() {
+                let mut alive = vec![child];
+                while !alive.is_empty() {
                     if waiter.wait(None)? == Woken::Asked {
                         return Ok(());
                     }
-                    reap_from(&mut living);
+                    reap_from(&mut alive);
                 }
             }
             // A limit of processes is the very thing that a storm is there to meet: this beat is

@@ -78,7 +78,7 @@ impl Children {
         self.enter(joined, &target, self.namespaces_of(joined.subject.namespace), wait_hook)
     }
 
-    /// The namespaces, besides PID, of a namespace of the plan that are not the keeper's own.
+    /// The namespaces, besides PID, of a namespace of the plan that are not the parent's own.
     pub fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags {
         // Entering one that is shared with the host would be refused to an ordinary user, who does
         // not own it.
@@ -252,7 +252,7 @@ impl JoinedProcess {
     /// Puts, in the child, its given streams at the numbers from which its plan inherits them.
     fn take_streams(&self, streams: &[OwnedFd; 3]) {
         let placed = if self.process.terminal == Terminal::Own {
-            descriptor::settle(&streams[0], TERMINAL).by(Call::Dup3)
+            descriptor::place_at(&streams[0], TERMINAL).by(Call::Dup3)
         } else {
             let place = |(number, stream)| descriptor::make_standard(stream, number).by(Call::Dup2);
             (0..).zip(streams).try_for_each(place)

@@ -5,8 +5,8 @@
 //! subtree takes further numbers. While it creates it holds a constant number of descriptors,
 //! because fork copies them (800 µs with 10,000).
 //!
-//! Reading order: [`Children::create`], `delivery` (the fork itself), `joining` (processes from
-//! outside), `renewal` (restarts).
+//! Reading order: [`Children::create`], `spawn` (the fork itself), `joining` (processes from
+//! outside), `rebuild` (restarts).
 
 mod crossing;
 mod joining;
@@ -78,7 +78,7 @@ pub struct Children {
     crossing: Crossing,
     run: RunPidOne,
     list: Vec<Child>,
-    living: usize,
+    alive: usize,
     pending: Vec<Pending>,
     /// Memory of the last process from outside. Every page of it that is freed while that process
     /// shares the memory, which it does until it has become its program, is copied first; so it is
@@ -89,7 +89,7 @@ pub struct Children {
 impl Children {
     /// Parent in the namespace `home`, or outside all of them.
     pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing, run: RunPidOne) -> Self {
-        Self { plan, home, crossing, run, list: Vec::new(), living: 0, pending: Vec::new(), spent: None }
+        Self { plan, home, crossing, run, list: Vec::new(), alive: 0, pending: Vec::new(), spent: None }
     }
 
     /// All children, in the order of creation.
@@ -98,8 +98,8 @@ impl Children {
     }
 
     /// Number of children that have not been reaped.
-    pub fn living(&self) -> usize {
-        self.living
+    pub fn alive(&self) -> usize {
+        self.alive
     }
 
     /// The child with this identity, if it lives.
@@ -127,7 +127,7 @@ impl Children {
     ///
     /// Those of [`Children::create`].
     pub fn finish(&mut self, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
-        self.settle_pending(0, wait_hook)
+        self.finish_pending(0, wait_hook)
     }
 
     /// Forks a process of this process's own namespace.
@@ -161,7 +161,7 @@ impl Children {
 
     fn add(&mut self, pid: Pid, subject: ProcessKey) {
         let child = Child { pid, subject, gone: false };
-        self.living += 1;
+        self.alive += 1;
         if self.plan.release() == Release::Apart
             && let Some(former) = self.list.iter_mut().find(|child| child.subject == subject && child.gone)
         {
@@ -179,7 +179,7 @@ impl Children {
             Ok(place) if !self.list[place].gone => place,
             _ => self.list.iter().position(|child| child.pid == pid && !child.gone)?,
         };
-        self.living -= 1;
+        self.alive -= 1;
         let subject = self.list[place].subject;
         if subject.is_from_outside() {
             // Not restarted, and there may be any number of others.
@@ -231,11 +231,11 @@ impl Children {
             Order::FileOrder => 0,
             Order::Parallel(jobs) => jobs.saturating_sub(1) as usize,
         };
-        self.settle_pending(most, wait_hook)
+        self.finish_pending(most, wait_hook)
     }
 
     /// Serves namespaces in creation until at most `most` are left.
-    fn settle_pending(&mut self, most: usize, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+    fn finish_pending(&mut self, most: usize, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
         while self.pending.len() > most {
             let channels: Vec<_> = self.pending.iter().map(|pending| pending.channel.as_fd()).collect();
             let place = wait_hook.until_readable(&channels)?;
@@ -291,7 +291,7 @@ mod tests {
     use crate::engine::plan::tests::plan;
     use crate::engine::plan::{ProcessKey, Slot};
 
-    /// A keeper that has forked no process, in a tree of two namespaces.
+    /// A parent that has forked no process, in a tree of two namespaces.
     fn children() -> Children {
         let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n");
         Children::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())
@@ -318,12 +318,12 @@ mod tests {
         for (number, place) in [(40, 0), (41, 1)] {
             children.add(pid(number), process(place));
         }
-        assert_eq!((children.living(), children.find(process(1)).map(|child| child.pid)), (2, Some(pid(41))));
+        assert_eq!((children.alive(), children.find(process(1)).map(|child| child.pid)), (2, Some(pid(41))));
         assert_eq!(children.remove(pid(40)), Some(process(0)));
         assert_eq!(children.remove(pid(40)), None, "it may be a stranger's number by now");
         assert_eq!(children.remove(pid(99)), None);
         assert!(children.find(process(0)).is_none());
-        assert_eq!((children.living(), children.list().len()), (1, 2));
+        assert_eq!((children.alive(), children.list().len()), (1, 2));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Init {
             Command::Fork { slot } | Command::Member { slot } => ProcessKey { namespace: self.index, slot },
             Command::Join { namespace, slot } => ProcessKey { namespace, slot },
             Command::Raise { namespace } => ProcessKey::init(namespace),
-            Command::Settle => ProcessKey::init(self.index),
+            Command::EndWhenEmpty => ProcessKey::init(self.index),
         }
     }
 
@@ -84,7 +84,7 @@ impl Init {
                 }
                 None => Err(failed(Stage::Channel)(Errno::EBADF.into())),
             },
-            Command::Settle => {
+            Command::EndWhenEmpty => {
                 self.exit_condition = ExitCondition::UntilEmpty;
                 Ok(None)
             }
@@ -127,7 +127,7 @@ fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
         if number <= libc::STDERR_FILENO {
             descriptor::make_standard(descriptor, number).by(Call::Dup2)?;
         } else {
-            descriptor::settle(descriptor, number).by(Call::Dup3)?;
+            descriptor::place_at(descriptor, number).by(Call::Dup3)?;
         }
     }
     Ok(())

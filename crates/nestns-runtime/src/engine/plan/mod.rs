@@ -150,7 +150,7 @@ impl Plan {
 
     /// Namespace of the nearest builtin init from `index` outward; `None` is the controller. It is
     /// the parent of the namespaces in it, and of the processes that join them.
-    pub fn keeper_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
+    pub fn nearest_parent_of(&self, mut index: Option<NamespaceIndex>) -> Option<NamespaceIndex> {
         while let Some(candidate) = index {
             let namespace = self.namespace(candidate);
             if namespace.forks_its_members() {
@@ -166,7 +166,7 @@ impl Plan {
         let namespace = self.namespace(subject.namespace);
         match namespace.process(subject.slot).map(|process| process.entry) {
             Some(Entry::Fork) if !subject.is_init() && namespace.forks_its_members() => Some(subject.namespace),
-            _ => self.keeper_of(namespace.parent),
+            _ => self.nearest_parent_of(namespace.parent),
         }
     }
 
@@ -485,7 +485,7 @@ proc.three = { actor = "idle" }
         assert_eq!(plan.parent_of(of("a/b/c/own")), Some(c));
         assert_eq!(plan.parent_of(ProcessKey::init(c)), Some(a));
         assert_eq!(plan.parent_of(of("p/joined")), None, "the controller");
-        assert_eq!(plan.keeper_of(Some(index(&plan, "p"))), None);
+        assert_eq!(plan.nearest_parent_of(Some(index(&plan, "p"))), None);
     }
 
     #[test]

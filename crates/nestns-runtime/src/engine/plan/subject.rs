@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn each_guest_is_of_one_kind() {
+    fn each_process_from_outside_is_of_one_kind() {
         let process = ProcessKey { namespace: 4, slot: Slot::Process(2) };
         let probe = process.probe_of().expect("a declared process can be asked about");
         assert_eq!(probe.probed(), Some(process));

@@ -116,7 +116,7 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
         .flat_map(|(sources, diagnostics)| diagnostics.iter().map(|diagnostic| finding(sources, diagnostic, &codes)))
         .collect();
     let driver = Driver {
-        name: env!("CARGO_PKG_NAME"),
+        name: "nestns",
         semantic_version: env!("CARGO_PKG_VERSION"),
         rules: codes.iter().copied().map(rule).collect(),
     };

@@ -316,7 +316,7 @@ impl Change {
                     return Some(Phase::Standing { subjects: self.subjects(edge), until: edge.now().plus(ARRIVAL) });
                 }
                 Err(failure) => {
-                    // The process that has failed first has said so before; its keeper has only
+                    // The process that has failed first has said so before; its parent has only
                     // noticed.
                     edge.drain(Source::Reports);
                     let failure = self.build_error(edge).unwrap_or(failure);
@@ -363,7 +363,7 @@ impl Change {
             let namespace = plan.namespace(subject.namespace);
             match namespace.process(subject.slot) {
                 Some(process) if process.is_unconditional() => {
-                    // It may have ended since, which its keeper reports.
+                    // It may have ended since, which its parent reports.
                     let _ = edge.signal(subject, gate::RELEASE as i32);
                     let path = namespace.path_of(subject.slot);
                     edge.record(&Event::Release { path: &path });
@@ -385,7 +385,7 @@ impl Change {
     fn clear_of(&self, edge: &mut dyn Edge, trouble: StartError) -> Phase {
         let plan = edge.tree().plan;
         for subject in self.wish.targets.iter().flat_map(|part| part.asked(&plan)) {
-            // One that has not been verified yet is known to its keeper, which has done the same.
+            // One that has not been verified yet is known to its parent, which has done the same.
             let _ = edge.signal(subject, libc::SIGKILL);
         }
         Phase::Clearing { trouble: Box::new(trouble), until: edge.now().plus(CLEARANCE) }

@@ -108,7 +108,7 @@ pub(super) struct Restarts {
     /// PID 1s that have been told that nothing comes again by itself, and those that are still to
     /// be told.
     settled: BTreeSet<NamespaceIndex>,
-    to_settle: BTreeSet<NamespaceIndex>,
+    to_release: BTreeSet<NamespaceIndex>,
     backoff: Backoff,
 }
 
@@ -175,7 +175,7 @@ impl Restarts {
     }
 
     /// Lets a client that wants taken down what is being taken down already wait with the others;
-    /// it may lose patience for all.
+    /// it may give up for all.
     fn join_another(&mut self, edge: &mut dyn Edge, wish: Wish) -> Option<Wish> {
         if wish.aim == Aim::Again {
             return Some(wish);
@@ -240,7 +240,7 @@ impl Restarts {
             None
         };
         let Some((count, delay)) = planned else {
-            self.settle_holder_of(edge, part);
+            self.release_holder_of(edge, part);
             return false;
         };
         let path = part.path(&plan);
@@ -268,7 +268,7 @@ impl Restarts {
                 Wish { aim: Aim::Again, targets, author, force: Force::Ask, askers: Vec::new() },
             );
         }
-        self.settle_holders(edge);
+        self.release_holders(edge);
     }
 
     /// Goes on with what is under way, as far as it gets without waiting; hands out what is over.
@@ -326,7 +326,7 @@ impl Restarts {
                 change.wish.targets.iter().map(|part| part.holder(&plan)).chain(keepers)
             });
             let is_needed = self.absent.iter().any(is_held)
-                || self.to_settle.contains(&namespace)
+                || self.to_release.contains(&namespace)
                 || changing.flatten().any(|holder| holder == namespace)
                 || (self.settled.contains(&namespace) && self.may_anything_come_to(edge, namespace));
             if !is_needed && edge.reach(namespace) != Reach::Busy {
@@ -358,7 +358,7 @@ impl Restarts {
         self.absent.retain(|part| *part == whole || !whole.contains(plan, part.0));
         let inside = whole.namespaces(plan);
         self.settled.retain(|index| !inside.contains(index));
-        self.to_settle.retain(|index| !inside.contains(index));
+        self.to_release.retain(|index| !inside.contains(index));
     }
 
     /// Ends all changes, because the whole tree is being stopped: nothing comes back any more, and
@@ -377,7 +377,7 @@ impl Restarts {
 
     /// Has the holder of something with a restart policy, which has ended for good, leave when it
     /// is empty, where nothing else of that kind is left in it.
-    fn settle_holder_of(&mut self, edge: &dyn Edge, part: Target) {
+    fn release_holder_of(&mut self, edge: &dyn Edge, part: Target) {
         let plan = edge.tree().plan;
         let Some(holder) = part.holder(&plan) else { return };
         let namespace = plan.namespace(holder);
@@ -386,7 +386,7 @@ impl Restarts {
             && namespace.restart_need == RestartNeed::Possible
             && !self.may_anything_come_to(edge, holder)
         {
-            self.to_settle.insert(holder);
+            self.to_release.insert(holder);
         }
     }
 
@@ -403,16 +403,16 @@ impl Restarts {
         })
     }
 
-    fn settle_holders(&mut self, edge: &mut dyn Edge) {
-        for holder in self.to_settle.clone() {
+    fn release_holders(&mut self, edge: &mut dyn Edge) {
+        for holder in self.to_release.clone() {
             match edge.reach(holder) {
                 Reach::Ready => {
-                    edge.command(holder, Command::Settle, None);
-                    self.to_settle.remove(&holder);
+                    edge.command(holder, Command::EndWhenEmpty, None);
+                    self.to_release.remove(&holder);
                     self.settled.insert(holder);
                 }
                 Reach::Waiting(_) | Reach::Busy => {}
-                Reach::Unreachable => drop(self.to_settle.remove(&holder)),
+                Reach::Unreachable => drop(self.to_release.remove(&holder)),
             }
         }
     }

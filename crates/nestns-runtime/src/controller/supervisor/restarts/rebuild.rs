@@ -1,4 +1,4 @@
-//! The creation of what comes back: each keeper is told, one after the other, what to create.
+//! The creation of what comes back: each parent is told, one after the other, what to create.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -95,7 +95,7 @@ impl Rebuild {
     ///
     /// # Errors
     ///
-    /// The failure, as the keeper has noticed it.
+    /// The failure, as the parent has noticed it.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge) -> Result<Progress, Failure> {
         let Some(&order) = self.orders.front() else { return Ok(Progress::Done) };
         let failed = |errno| Failure::of_no_call(order.of, Stage::Call, errno);
