@@ -17,7 +17,7 @@ Without --of, the schema of topology files: an editor that knows it completes, e
 keys are only added.")]
 pub(super) struct Args {
     /// Print the schema of a document that nestns writes, instead of that of topology files
-    #[arg(long, value_name = "DOCUMENT", value_parser = kinds())]
+    #[arg(long = "of", id = "document", value_name = "DOCUMENT", value_parser = kinds(), env = "NESTNS_DOCUMENT")]
     of: Option<Kind>,
 }
 

@@ -277,11 +277,11 @@ vm/ci/j…y/deep     —  —
 
     #[test]
     fn seven_bits_and_colours() {
-        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::None]];
+        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::None, Cell::None]];
         let look = Look { charset: Charset::Ascii, header: Header::Hidden, ..Look::default() };
-        assert_eq!(render(&COLUMNS, &rows, look), "x  -\n");
+        assert_eq!(render(&COLUMNS, &rows, look), "x  -  -\n");
         let coloured = render(&COLUMNS, &rows, Look { colour: Colour::On, ..look });
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  -\n");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  -  -\n");
         assert!(coloured.starts_with("\u{1b}[1mx\u{1b}[0m"), "{coloured:?}");
     }
 }

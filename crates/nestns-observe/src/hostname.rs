@@ -12,13 +12,14 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::setns;
 use nix::sys::utsname::uname;
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Pid, pipe2};
 
 use crate::namespaces::Standpoint;
 use nestns_sys::errno::number_of;
 use nestns_sys::fork::{exit_now, fork};
 use nestns_sys::pidfd::Pidfd;
+use nestns_sys::reap::await_child;
 
 /// Reads the host name.
 ///
@@ -51,7 +52,7 @@ pub fn names(pid: i32) -> io::Result<(String, String)> {
             drop(theirs);
             let mut name = Vec::new();
             let read = File::from(ours).read_to_end(&mut name);
-            let ended = waitpid(child, None)?;
+            let ended = WaitStatus::from_raw(child, await_child(child)?)?;
             read?;
             match ended {
                 WaitStatus::Exited(_, 0) => {

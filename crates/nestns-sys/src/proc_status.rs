@@ -1,4 +1,4 @@
-//! The fields of `/proc/PID/status`, of that of a thread, and of the `fdinfo` of a pidfd: proc_pid_status(5).
+//! The fields of `/proc/PID/status`, of that of a thread, and of the `fdinfo` of a pidfd; `proc_pid_status(5)`.
 //!
 //! The only parser of these files. A process may have given itself any name: the first field is all that it can change, and the
 //! kernel writes a line feed in it as `\n`, so that it cannot be taken for another field.

@@ -3,7 +3,6 @@
 use std::fs::File;
 
 use nix::errno::Errno;
-use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, getpid};
 
 use super::Check;
@@ -13,6 +12,7 @@ use nestns_sys::clone::{Arguments, Placement, clone3};
 use nestns_sys::errno::spelled;
 use nestns_sys::fork::exit_now;
 use nestns_sys::pidfd::Pidfd;
+use nestns_sys::reap::await_child;
 use nestns_sys::{namespace, probe};
 
 /// Number that no process in a fresh namespace has.
@@ -73,10 +73,7 @@ pub(super) fn can_number(way: Way) -> bool {
         way.go_inside()?;
         match clone3(Arguments { placement: Placement::Child, numbers: &[NUMBER] })? {
             ForkResult::Child => exit_now(0),
-            ForkResult::Parent { child } if child.as_raw() == NUMBER => {
-                waitpid(child, None)?;
-                Ok(())
-            }
+            ForkResult::Parent { child } if child.as_raw() == NUMBER => await_child(child).map(drop),
             ForkResult::Parent { .. } => Err(Errno::EINVAL),
         }
     };

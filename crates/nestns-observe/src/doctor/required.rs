@@ -36,6 +36,7 @@ use nestns_sys::call::{Call, CallError};
 use nestns_sys::errno::number_of;
 use nestns_sys::fork::{ForkResult, exit_now, fork};
 use nestns_sys::pidfd::Pidfd;
+use nestns_sys::reap::await_child;
 use nestns_sys::{descriptor, directory, latch};
 
 /// Name of the check.
@@ -272,12 +273,9 @@ fn try_fork() -> Result<(), RefusedCall> {
     Samples::take().map(drop)?;
     match fork() {
         Ok(ForkResult::Child) => exit_now(0),
-        Ok(ForkResult::Parent { child }) => loop {
-            match waitpid(child, Some(WaitPidFlag::__WALL)) {
-                Err(Errno::EINTR) => {}
-                Err(errno) if is_refusal(errno) => return Err(call("wait4", errno)),
-                _ => return Ok(()),
-            }
+        Ok(ForkResult::Parent { child }) => match await_child(child) {
+            Err(errno) if is_refusal(errno) => Err(call("wait4", errno)),
+            _ => Ok(()),
         },
         Err(errno) => Err(call("fork", errno)),
     }

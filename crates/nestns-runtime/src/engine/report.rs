@@ -409,28 +409,28 @@ mod tests {
         assert_eq!(Ending::from_status(3 << 8), Ending::Exited(3));
         assert_eq!(Ending::from_status(9), Ending::Signalled(9));
         // 128 says that there is a core file.
-        assert_eq!(Ending::from_status(11 | 128), Ending::Signalled(11));
+        assert_eq!(Ending::from_status(0x80 + 11), Ending::Signalled(11));
         assert_eq!(Ending::from_status(64), Ending::Signalled(64), "a real-time signal");
     }
 
     #[test]
     fn what_comes_through_a_channel_is_told_apart() {
-        let (receiver, sender) = super::channel().unwrap();
+        let (ours, theirs) = super::channel().unwrap();
         let reports = vec![Report::Created { namespace: 3 }];
-        assert!(matches!(receive(receiver.as_fd()), Look::Nothing));
-        let channel = Channel::from(&sender);
-        channel.send(&write(&reports).unwrap(), &[sender.as_fd()], Wait::Never).unwrap();
+        assert!(matches!(receive(ours.as_fd()), Look::Nothing));
+        let channel = Channel::from(&theirs);
+        channel.send(&write(&reports).unwrap(), &[theirs.as_fd()], Wait::Never).unwrap();
         channel.send(b"\x01\xff", &[], Wait::Never).unwrap();
         channel.send(b"", &[], Wait::Never).unwrap();
-        let Look::Received(received) = receive(receiver.as_fd()) else { panic!("it is a message") };
+        let Look::Received(received) = receive(ours.as_fd()) else { panic!("it is a message") };
         assert_eq!((received.sender, received.reports), (Pid::this(), reports));
         assert_eq!(received.descriptors.len(), 1);
         drop(received.descriptors);
         for _ in 0..2 {
-            assert!(matches!(receive(receiver.as_fd()), Look::Malformed { sender } if sender == Pid::this()));
+            assert!(matches!(receive(ours.as_fd()), Look::Malformed { sender } if sender == Pid::this()));
         }
-        drop(sender);
-        assert!(matches!(receive(receiver.as_fd()), Look::Closed));
+        drop(theirs);
+        assert!(matches!(receive(ours.as_fd()), Look::Closed));
     }
 
     #[test]

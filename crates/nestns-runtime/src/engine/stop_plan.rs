@@ -312,8 +312,9 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
         stop_plan.gone(process(1));
         assert_eq!(due(&mut stop_plan, 0.5), ["+0.1 3"]);
         stop_plan.gone(process(0));
-        assert_eq!(stop_plan.next(), None);
         assert_eq!(stop_plan.waiting_for().count(), 0);
+        assert_eq!(due(&mut stop_plan, 2.5), [""; 0], "its time is over, and it has left");
+        assert_eq!(stop_plan.next(), None);
     }
 
     #[test]

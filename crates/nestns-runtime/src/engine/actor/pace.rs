@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_minute_of_missed_beats_is_dropped() {
         let mut pace = Pace::new(4, None);
-        pace.next -= Duration::from_secs(60);
+        pace.next -= Duration::from_mins(1);
         let before = Instant::now();
         pace.advance();
         assert!(matches!(pace.beat(), Beat::At(next) if next >= before));

@@ -429,7 +429,7 @@ proc.three = { actor = "idle" }
             hostname = "host"
             env = { A = "1", B = "1" }
             labels = { tier = "x" }
-            proc.one = { cmd = "true x", env = { B = "2" }, stdout = { file = "out.log" }, stdin = { file = "/in" }, ok = [3, 0] }
+            proc.one = { cmd = "true x", env = { B = "2" }, stdout = "/out.log", stdin = "/in", ok = [3, 0] }
             proc.two = { actor = "idle", after = { one = "exited" }, stop = { signal = "QUIT", grace = "2s" } }
             "#,
         );
@@ -441,7 +441,7 @@ proc.three = { actor = "idle" }
         let [one, two] = namespace.processes.as_slice() else { panic!("two are declared") };
         assert_eq!(one.program, Program::Command(vec!["true".to_owned(), "x".to_owned()]));
         assert_eq!((one.env["A"].as_str(), one.env["B"].as_str()), ("1", "2"));
-        assert_eq!(one.stdout, Output::File("/base/out.log".into()), "relative files are meant from the base");
+        assert_eq!(one.stdout, Output::File("/out.log".into()));
         assert_eq!(one.stdin, Stdin::File("/in".into()));
         assert_eq!(one.ok, [0, 3]);
         assert!(one.is_unconditional() && !two.is_unconditional());
@@ -575,7 +575,7 @@ proc.three = { actor = "idle" }
 
     #[test]
     fn a_program_that_is_pid_one_is_part_of_its_namespace() {
-        let plan = plan("[ns.a]\ninit = { cmd = 'true' }\n[ns.b]\ninit = 'pause'\n[ns.c]\n");
+        let plan = plan("[ns.a]\ninit = ['true']\n[ns.b]\ninit = 'pause'\n[ns.c]\n");
         assert!(matches!(&plan.namespace(0).init, InitPlan::Program(program) if program.name == "init"));
         assert!(matches!(plan.namespace(1).init, InitPlan::Pause));
         assert!(matches!(plan.namespace(2).init, InitPlan::Builtin));

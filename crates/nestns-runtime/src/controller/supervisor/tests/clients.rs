@@ -127,7 +127,7 @@ fn a_program_that_cannot_be_forked_is_refused_and_forgotten() {
     let mut bench = Bench::running(PAIR);
     bench.supervisor.edge.build_error = Some(BuildError::Interrupted);
     bench.exec(1, "a");
-    let refused = "reply 1: the topology is being stopped; nothing can start in it any more";
+    let refused = "reply 1: the topology is being stopped, so nothing can be started in it";
     assert_eq!(bench.take(), ["start a/exec.1", refused]);
     assert!(bench.tree().exec_records.find("a/exec.1").is_none());
 }
@@ -217,7 +217,7 @@ fn nothing_starts_before_the_release_nor_in_a_stop() {
     bench.stop(2, Force::Ask);
     bench.take();
     bench.exec(1, "a");
-    assert_eq!(bench.take(), ["reply 1: the topology is being stopped; nothing can start in it any more"]);
+    assert_eq!(bench.take(), ["reply 1: the topology is being stopped, so nothing can be started in it"]);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn what_cannot_be_followed_is_refused() {
     attach(&mut bench, 5, "a/one");
     assert_eq!(
         bench.take_only("reply"),
-        ["reply 4: `a/exec.1` is the program of a client, who has its input and output", "reply 5: `a/one` has ended",]
+        ["reply 4: `a/exec.1` is connected to the `nestns exec` that started it", "reply 5: `a/one` has ended",]
     );
 }
 
@@ -288,7 +288,7 @@ fn a_condition_that_can_never_be_met_is_refused_at_the_end() {
     wait(&mut bench, 1, &["a/one"], Awaited::Ready);
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.ends("a/one", Ending::Exited(9));
-    assert_eq!(bench.take_only("reply"), ["reply 1: `a/one` has ended with status 9 and was not ready before"]);
+    assert_eq!(bench.take_only("reply"), ["reply 1: `a/one` ended with status 9 before it was ready"]);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn everything_that_is_waited_for_is_bounded() {
         wait(&mut bench, id, &paths, Awaited::Exited);
     }
     let refused = bench.take_only("reply");
-    assert!(refused.iter().any(|reply| reply.contains("more is waited for")), "{}", refused.len());
+    assert!(refused.iter().any(|reply| reply.contains("too many clients are waiting")), "{}", refused.len());
 }
 
 #[test]
@@ -389,5 +389,5 @@ fn a_tree_is_released_once() {
     bench.asks(1, Request::Release);
     assert_eq!(bench.take_only("reply"), ["reply 1: Done"]);
     bench.asks(2, Request::Release);
-    assert_eq!(bench.take_only("reply"), ["reply 2: it has been released already"]);
+    assert_eq!(bench.take_only("reply"), ["reply 2: it has already been released"]);
 }

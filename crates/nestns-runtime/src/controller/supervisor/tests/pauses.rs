@@ -35,7 +35,7 @@ fn what_does_not_come_to_rest_goes_on() {
     bench.after(Duration::from_secs(6));
     let orders = bench.take();
     assert_eq!(orders[0], "thaw 0");
-    assert!(orders[1].contains("did not come to rest within 5 s: process 77"), "{orders:?}");
+    assert!(orders[1].contains("was not frozen within 5 s: process 77"), "{orders:?}");
     assert_eq!(bench.tree().roster.paused(), [0; 0]);
 }
 
@@ -44,7 +44,7 @@ fn a_machine_that_cannot_freeze_changes_nothing() {
     let mut bench = Bench::running(PAIR);
     bench.frost.borrow_mut().refuses = true;
     bench.pause(1, "a");
-    assert_eq!(bench.take(), ["reply 1: cannot pause"]);
+    assert_eq!(bench.take(), ["reply 1: cannot pause `ns`: no cgroup"]);
     assert_eq!(bench.tree().roster.paused(), [0; 0]);
 }
 
@@ -55,7 +55,7 @@ fn nothing_is_paused_twice() {
     bench.take();
     bench.pause(2, "a");
     bench.pause(3, "a/b");
-    assert_eq!(bench.take(), ["reply 2: `a` is paused already", "reply 3: `a/b` is paused already, with `a`"]);
+    assert_eq!(bench.take(), ["reply 2: `a` is already paused", "reply 3: `a/b` is already paused, with `a`"]);
     resume(&mut bench, 4, "a/b");
     assert_eq!(bench.take(), ["reply 4: `a/b` is paused with `a`"]);
 }
@@ -74,7 +74,7 @@ fn a_pause_in_a_stop_is_refused() {
     bench.stop(1, Force::Ask);
     bench.take();
     bench.pause(2, "a");
-    assert_eq!(bench.take(), ["reply 2: `a` is being stopped; nothing can start in it any more"]);
+    assert_eq!(bench.take(), ["reply 2: `a` is being stopped, so nothing can be started in it"]);
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn nothing_starts_in_what_is_paused() {
     assert_eq!(
         bench.take(),
         [
-            "reply 2: `a/b` is paused with `a`; nothing starts in it",
-            "reply 3: `a/b` is paused with `a`; nothing starts in it",
+            "reply 2: `a/b` is paused with `a`, so nothing can be started in it",
+            "reply 3: `a/b` is paused with `a`, so nothing can be started in it",
         ]
     );
 }

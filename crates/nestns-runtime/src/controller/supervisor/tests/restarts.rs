@@ -155,7 +155,7 @@ fn a_failed_creation_is_cleared_and_told() {
     fail(&mut bench, "a/one");
     assert_eq!(bench.take_only("signal"), ["signal a/one KILL"]);
     bench.after(SECOND * 3);
-    let replies = bench.take_only("reply 1: could not bring `a/one` back");
+    let replies = bench.take_only("reply 1: could not restart `a/one`");
     assert_eq!((replies.len(), bench.state("a/one")), (1, State::Failed));
     assert_eq!(bench.life(), Life::Running);
 }
@@ -167,7 +167,7 @@ fn a_pid_1_that_hangs_up_fails_what_it_was_told() {
     bench.ends("a/one", Ending::Exited(0));
     bench.happens(Incident::Closed(0));
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not bring `a/one` back").len(), 1);
+    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_pid_1_that_does_not_answer_is_given_up() {
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.after(SECOND * 20);
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not bring `a/one` back").len(), 1);
+    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn what_does_not_report_in_time_is_given_up() {
     bench.take();
     bench.after(SECOND * 61);
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not bring `a/one` back").len(), 1);
+    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_stop_during_a_restart_refuses_it() {
     bench.take();
     bench.stop(2, Force::Ask);
     let orders = bench.take();
-    let refused = "reply 1: the topology is being stopped; nothing can start in it any more";
+    let refused = "reply 1: the topology is being stopped, so nothing can be started in it";
     assert!(orders.contains(&refused.to_owned()), "{orders:?}");
     assert!(orders.contains(&"ask a/init TERM".to_owned()), "{orders:?}");
     bench.ends("a/one", Ending::Exited(0));
@@ -397,7 +397,7 @@ fn nothing_comes_back_without_the_pid_1_around_it() {
     bench.ends("a/b/init", Ending::Exited(0));
     bench.take();
     bench.restart(1, "a/b/two");
-    assert_eq!(bench.take(), ["reply 1: PID 1 of `a/b` has exited; `a/b/two` cannot come back without it"]);
+    assert_eq!(bench.take(), ["reply 1: PID 1 of `a/b` has exited, and `a/b/two` cannot be restarted without it"]);
 }
 
 #[test]
