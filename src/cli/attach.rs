@@ -87,7 +87,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     Ok(match end {
         End::Exit(exit) => Status::Other(exit.status()),
         End::Left => {
-            standard_error::write(&format!("left {whom} alone; it goes on\n"));
+            standard_error::write(&format!("detached from {whom}; it keeps running\n"));
             Status::Done
         }
         End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),

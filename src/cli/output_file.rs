@@ -28,7 +28,9 @@ pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), Command
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let message = format!("{} already exists and was not changed", path.display());
             let error = CommandError::new(ErrorKind::Conflict, message);
-            Err(error.hint(Hint::More("help: --force replaces it, --output FILE writes another one".to_owned())))
+            Err(error.hint(Hint::More(
+                "help: use --force to overwrite it, or --output FILE to write another file".to_owned(),
+            )))
         }
         result => result.context(format_args!("cannot write {}", path.display())),
     }

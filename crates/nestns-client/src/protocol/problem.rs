@@ -10,7 +10,7 @@ use nestns_topology::Signal;
 #[serde(tag = "code", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum RequestError {
-    #[error("this is not a request: {reason}")]
+    #[error("not a request: {reason}")]
     Malformed { reason: String },
     #[error("the controller speaks version {controller} of the messages, not {client}")]
     Version { controller: u32, client: u32 },
@@ -27,8 +27,8 @@ pub enum RequestError {
     /// The client is in a namespace of the tree, from where it may only look, and asks for a
     /// change.
     #[error(
-        "this client is inside the tree, in `{namespace}`, from where `{namespace}` can be examined but nothing can be changed \
-         (`{asked}` was asked)"
+        "this client is inside the tree, in `{namespace}`; from there it may inspect `{namespace}`, but not change \
+         anything (request: `{asked}`)"
     )]
     Inside { namespace: String, asked: String },
     /// The client is in a namespace of neither the controller nor the tree.
