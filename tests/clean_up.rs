@@ -26,7 +26,7 @@ fn a_failed_removal_is_reported_with_a_failure_status() {
                     let said = outcome(command);
                     assert_eq!(said.code, 1, "{identity:?} {call} {errno}: {}", said.stderr);
                     assert!(
-                        said.stderr.contains("was removed: cannot"),
+                        said.stderr.contains("was not removed completely: cannot"),
                         "{identity:?} {call} {errno}: {}",
                         said.stderr
                     );

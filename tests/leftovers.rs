@@ -130,7 +130,7 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_reported() {
         kill_both(&truth(&nest));
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
-        assert!(stderr.starts_with(&format!("removed what `{}` has left behind", nest.root)), "{identity:?}: {stderr}");
+        assert!(stderr.starts_with(&format!("removed what `{}` left behind", nest.root)), "{identity:?}: {stderr}");
         assert_nothing_left(&nest);
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
         assert_eq!(code, 1, "{identity:?}: {stderr}");

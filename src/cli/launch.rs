@@ -134,7 +134,7 @@ pub(super) fn find_namespace(topology: &Topology, path: &str, file: &str) -> Res
     let is_process =
         |id, name| name == "init" || topology.namespace(id).processes.iter().any(|process| process.name == name);
     if let Some((around, _)) = around.filter(|&(id, name)| is_process(id, name)) {
-        return Err(error.help(format!("that is a process; it is in `{}`", topology.namespace(around).path)));
+        return Err(error.help(format!("that is a process, in `{}`", topology.namespace(around).path)));
     }
     let all = topology.pre_order();
     let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());

@@ -198,7 +198,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         match detach::split(wait_until).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
-                let what = format!("`{}` runs, but this cannot be told", news.name);
+                let what = format!("`{}` is running, but this cannot be reported", news.name);
                 return write_detached(&news, args).map_err(|error| error.context(what));
             }
             Side::Controller(report_channel) => options.report_channel = Some(report_channel),

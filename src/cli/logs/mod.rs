@@ -129,7 +129,7 @@ pub(super) fn with_note_on_lifetime(error: CommandError) -> CommandError {
     if error.status() != Status::No.code() {
         return error;
     }
-    error.hint(Hint::Note("logs and events are kept as long as their topology runs, and end with it".to_owned()))
+    error.hint(Hint::Note("logs and events are kept only as long as their topology runs".to_owned()))
 }
 
 fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {

@@ -159,7 +159,7 @@ pub(in crate::cli) fn nobody_looks(missing: &[String]) -> CommandError {
     let names: Vec<String> = missing.iter().map(|place| format!("`{place}`")).collect();
     let has = if names.len() == 1 { "has" } else { "have" };
     let names = names.join(", ");
-    CommandError::not_found(format!("nobody is there to look: {names} {has} ended, or may not be looked into"))
+    CommandError::not_found(format!("there is no observer: {names} {has} ended, or cannot be examined"))
 }
 
 fn members(machine: &HostSnapshot) -> HashMap<PidNamespaceId, Vec<&ProcessInfo>> {
