@@ -1,8 +1,8 @@
 //! `nestns`, the program: verbs, presentation and the terminal. What it builds on lives in `crates/`.
 
 #![cfg_attr(not(test), no_main)]
-#![cfg_attr(test, expect(dead_code, reason = "the main of a test build is that of the test runner"))]
 
+#[cfg_attr(test, expect(dead_code, reason = "the main of a test build is that of the test runner"))]
 mod cli;
 mod expect;
 mod experiment;

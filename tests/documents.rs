@@ -25,7 +25,7 @@ proc.threads = { actor = "threads" }
 
 [[expect]]
 from = "@/inner"
-not_sees = ["@/server"]
+hides = ["@/server"]
 "#;
 
 /// The schema as the program prints it.
@@ -126,7 +126,7 @@ fn the_documents_of_files_and_of_the_machine_are_as_their_schemas_say() {
     validate(Kind::Experiment, &says(&["experiment", "ls"]));
     validate(Kind::Prune, &says(&["prune", "--dry-run"]));
     require!(nesting());
-    validate(Kind::Experiment, &says(&["experiment", "run", "last-first"]));
+    validate(Kind::Experiment, &says(&["experiment", "run", "pid-one"]));
     validate(Kind::Test, &says(&["test", "dind.toml"]));
 }
 

@@ -349,6 +349,7 @@ fn for_programs(nest: &Nest, words: &[&str]) -> (Value, String) {
     assert_eq!(code, code_of_json, "{words:?}: {text}{line}");
     assert_eq!(line.lines().count(), 1, "{words:?}: {line}");
     let document: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line}"));
+    assert!(line.starts_with("{\"schema\":\"nestns.error/1\",\"error\":{"), "{words:?}: {line}");
     let error = document["error"].clone();
     assert_eq!(error["status"].as_i64(), code.map(i64::from), "{words:?}: {line}");
     (error, text)

@@ -2,18 +2,11 @@
 
 #![no_main]
 
-use std::collections::HashSet;
-
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nestns_client::protocol::lines::{Line, Lines, reply, request};
 use nestns_client::protocol::message::{Envelope, Reply, Snapshot, Status, VERSION};
-use nestns::present::age::date;
-use nestns::present::duration::Human;
-use nestns::present::escape::escape;
-use nestns::present::alive::{self, Part, View};
-use nestns::present::stop;
-use nestns::present::tree::{self, Folding, Look};
+use nestns_fuzz::shown;
 use nestns_fuzz::terminal::{check, show};
 
 /// A line may be this long here.
@@ -92,14 +85,12 @@ fn present(said: &Reply) {
     match said {
         Reply::Status(status) => head(status),
         Reply::Snapshot(snapshot) => draw(snapshot),
-        Reply::Stopped(timeline) => check(&stop::render(timeline)),
+        Reply::Stopped(timeline) => check(&shown::timeline(timeline)),
         Reply::Waiting(waiting) => {
             for (path, time) in waiting {
                 show(path);
                 check(
-                    &time.map_or_else(String::new, |(passed, grace)| {
-                        format!("{passed:.0} {}", Human::of_seconds(grace))
-                    }),
+                    &time.map_or_else(String::new, |(passed, grace)| format!("{passed:.0} {}", shown::duration(grace))),
                 );
             }
         }
@@ -112,19 +103,13 @@ fn present(said: &Reply) {
 }
 
 fn head(status: &Status) {
-    check(&date(status.since));
-    check(&escape(&status.name));
+    check(&shown::date(status.since));
+    check(&shown::name(&status.name));
 }
 
 fn draw(snapshot: &Snapshot) {
     head(&snapshot.status);
-    let part = Part {
-        namespaces: snapshot.namespaces.iter().map(|one| one.path.as_str()).collect::<HashSet<_>>(),
-        processes: snapshot.processes.iter().map(|one| one.path.as_str()).collect(),
-    };
-    let nodes = alive::nodes(&snapshot.namespaces, &snapshot.processes, &part, View::Host);
-    for folding in [Folding::Never, Folding::Keep(2)] {
-        let text = tree::render(&snapshot.status.name, &nodes, Look { folding, ..Look::default() });
+    for text in shown::trees(snapshot) {
         check(&text);
         assert!(text.lines().count() <= snapshot.namespaces.len() + 2 * snapshot.processes.len() + 1, "{text}");
     }

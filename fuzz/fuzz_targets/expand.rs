@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns_topology::diagnostic::Source;
-use nestns_topology::{Request, Setting, parse};
 use nestns_fuzz::examine;
 use nestns_fuzz::text::quoted;
 use nestns_fuzz::world::World;
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Request, Setting, parse};
 
 /// What a file says about limits is taken modulo this.
 const MOST: u16 = 3000;

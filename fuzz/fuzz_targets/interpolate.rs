@@ -4,11 +4,11 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nestns_topology::diagnostic::Source;
-use nestns_topology::{Request, parse};
 use nestns_fuzz::examine;
 use nestns_fuzz::text::{quoted, without_braces};
 use nestns_fuzz::world::World;
+use nestns_topology::diagnostic::Source;
+use nestns_topology::{Request, parse};
 
 /// Variables are called `v0` to `v7`, those of the environment `E0` to `E7`.
 const NAMES: u8 = 8;

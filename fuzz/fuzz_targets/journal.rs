@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use nestns_client::journal::event_reader::EventReader;
 use nestns_client::journal::log_reader::{LogReader, last_lines};
 use nestns_client::journal::{EVENTS, LOGS, LogName};
-use nestns::present::escape::{Colours, line};
+use nestns_fuzz::shown;
 
 /// A directory of this process.
 fn directory() -> &'static PathBuf {
@@ -36,8 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         for record in &batch.records {
             read += record.text.len();
-            let mut shown = Vec::new();
-            line(&record.text, Colours::Dropped, &mut shown);
+            let shown = shown::line(&record.text);
             assert!(shown.iter().all(|&byte| byte >= b' ' || byte == b'\t'), "{shown:?}");
         }
     }

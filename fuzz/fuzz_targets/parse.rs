@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use nestns_fuzz::{examine, show};
 use nestns_topology::diagnostic::{Code, Source};
 use nestns_topology::{Request, parse};
-use nestns_fuzz::{examine, show};
 
 fuzz_target!(|bytes: &[u8]| {
     let source = match Source::from_bytes("x.toml", bytes.to_vec()) {

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use nestns_fuzz::terminal::show;
 use nestns_observe::cgroup::Tree;
 use nestns_observe::mountinfo::{Mount, mounts};
 use nestns_observe::portrait::names;
@@ -14,7 +15,6 @@ use nestns_observe::process::words;
 use nestns_observe::stat::Stat;
 use nestns_observe::status::{Status, signals};
 use nestns_observe::thread::Thread;
-use nestns_fuzz::terminal::show;
 
 /// A `status` behind the name.
 const STATUS: &[u8] = b"\nState:\tS (sleeping)\nTgid:\t7\nPid:\t8\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t1\t2\t3\nGid:\t0\t0\t0\t0\n\

@@ -6,7 +6,8 @@
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
-use nestns_client::documents::{ExitDocument};
+use nestns_client::documents::ExitDocument;
+use nestns_fuzz::terminal::show;
 use nestns_runtime::controller::start_error::{refusal_help, refusal_sentence, sentence};
 use nestns_runtime::engine::failure::Failure;
 use nestns_runtime::engine::line::{Answer, Command};
@@ -16,7 +17,6 @@ use nestns_runtime::engine::plan::ProcessKey;
 use nestns_runtime::engine::refusal::Refusal;
 use nestns_runtime::engine::report::{self, Report};
 use nestns_topology::Signal;
-use nestns_fuzz::terminal::show;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

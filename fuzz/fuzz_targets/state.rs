@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use nestns_runtime::controller::freezer::recorded;
 use nestns_client::journal::LogName;
 use nestns_client::state_directory::{LOCK, TRUTH};
-use nestns_runtime::controller::state_directory::{Seized, seize};
-use nestns_observe::{boot, namespaces};
 use nestns_fuzz::terminal::show;
+use nestns_observe::{boot, namespaces};
+use nestns_runtime::controller::freezer::recorded;
+use nestns_runtime::controller::state_directory::{Seized, seize};
 
 /// A directory of this process.
 fn directory() -> &'static PathBuf {

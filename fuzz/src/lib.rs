@@ -1,5 +1,10 @@
 //! What is true of every answer, whatever was asked.
 
+// The presentation is a part of the program, which is no library.
+#[path = "../../src/present/mod.rs"]
+#[expect(dead_code, reason = "the verbs use more of it")]
+mod present;
+pub mod shown;
 pub mod terminal;
 pub mod text;
 pub mod world;
@@ -7,10 +12,11 @@ pub mod world;
 use std::collections::HashSet;
 
 use nestns_topology::diagnostic::{Color, Diagnostics, Format, Sources, Span, render};
-use nestns::present::graph::{Direction, Heading, Picture, dot, mermaid, svg};
-use nestns::present::outline;
-use nestns::present::tree::{self, Folding, Look};
 use nestns_topology::{Numbering, Parsed, Topology};
+
+use crate::present::graph::{Direction, Heading, Picture, dot, mermaid, svg};
+use crate::present::topology_nodes;
+use crate::present::tree::{self, Folding, Look};
 
 /// Larger trees are not drawn: drawing them would take most of the time.
 const DRAWN: usize = 200;
@@ -82,7 +88,7 @@ fn draw(topology: &Topology) {
     if topology.len() > DRAWN {
         return;
     }
-    let nodes = outline::declared(topology);
+    let nodes = topology_nodes::declared(topology);
     for folding in [Folding::Never, Folding::Keep(5)] {
         tree::render(&topology.name, &nodes, Look { folding, ..Look::default() });
     }

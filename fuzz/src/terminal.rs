@@ -1,6 +1,6 @@
 //! Text that may be shown on a terminal.
 
-use nestns::present::escape::{escape, message};
+use crate::present::escape::{escape, message};
 
 /// Checks that a text of several lines has no power over a terminal.
 ///

@@ -1,15 +1,15 @@
 //! Topologies whose controller is gone, ended by name: what a dead controller's guardian could not do any more.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::answer_format::AnswerFormat;
+use super::answer_format::{AnswerFormat, write_document};
 use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
 use super::unresponsive;
 use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::documents::{Kind, Timeline};
 use nestns_client::state_directory::StateError;
 use nestns_runtime::controller::state_directory::{Seized, seize};
 use nestns_sys::moment::Moment;
@@ -31,8 +31,8 @@ pub(super) fn end(name: &str, format: AnswerFormat) -> Result<bool, CommandError
     }
     CommandError::of_several(errors)?;
     if has_ended && format == AnswerFormat::Json {
-        let document = serde_json::json!({ "schema": "nestns.stop/1", "topology": name, "ms": 0.0, "steps": [] });
-        writeln!(std::io::stdout(), "{document:#}")?;
+        let schema = Kind::Stop.schema().into();
+        write_document(&Timeline { schema, topology: name.to_owned(), ms: 0.0, steps: Vec::new() })?;
     }
     Ok(has_ended)
 }

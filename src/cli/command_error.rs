@@ -1,7 +1,7 @@
 //! The error of a verb, and the one place where errors are printed.
 //!
 //! A verb returns what kept it from its answer; nothing below `main` writes an error. The kind decides the exit status, and is
-//! what a program reads in `{"error": …}`, which stands in place of the text where the verb was asked for JSON.
+//! what a program reads in `nestns.error/1`, which stands in place of the text where the verb was asked for JSON.
 
 use std::fmt::Write as _;
 use std::io;
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::standard_error;
 use super::status::Status;
+use nestns_client::documents::{ErrorDocument, ErrorFacts, Kind};
 use nestns_sys::errno::{of_io, spelled};
 use nestns_topology::AddressError;
 use nestns_topology::diagnostic::Code;
@@ -73,7 +74,7 @@ impl ErrorKind {
 pub(super) enum ErrorFormat {
     /// `error: …`, with the hints below.
     Text,
-    /// One line, `{"error": …}`.
+    /// One line, `nestns.error/1`.
     Json,
 }
 
@@ -110,20 +111,6 @@ pub(super) struct CommandError {
     status: Option<u8>,
     /// Others of the same run, which is about several things.
     others: Vec<Self>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorDocument<'a> {
-    error: ErrorFields<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorFields<'a> {
-    kind: ErrorKind,
-    code: Option<&'static str>,
-    message: &'a str,
-    hints: Vec<&'a str>,
-    status: u8,
 }
 
 impl CommandError {
@@ -243,15 +230,15 @@ impl CommandError {
     }
 
     fn document(&self) -> String {
-        let error = ErrorFields {
+        let error = ErrorFacts {
             kind: self.kind,
-            code: self.code.map(Code::text),
-            message: &self.message,
-            hints: self.hints.iter().map(Hint::text).collect(),
+            code: self.code.map(|code| code.text().to_owned()),
+            message: self.message.clone(),
+            hints: self.hints.iter().map(|hint| hint.text().to_owned()).collect(),
             status: self.status.unwrap_or_else(|| self.kind.status()),
         };
         // Text and numbers can always be written.
-        serde_json::to_string(&ErrorDocument { error }).unwrap_or_default() + "\n"
+        serde_json::to_string(&ErrorDocument { schema: Kind::Error.schema().into(), error }).unwrap_or_default() + "\n"
     }
 
     /// Prints it on standard error, and those that came with it.
@@ -325,7 +312,7 @@ mod tests {
         let error =
             error.hint(Hint::Place("a.toml:1:2".to_owned())).help("stop it").hint(Hint::More("more".to_owned()));
         assert_eq!(error.text(), "error[NS501]: it runs\n  --> a.toml:1:2\n  = help: stop it\nmore\n");
-        let document = "{\"error\":{\"kind\":\"conflict\",\"code\":\"NS501\",\"message\":\"it runs\",\"hints\":\
+        let document = "{\"schema\":\"nestns.error/1\",\"error\":{\"kind\":\"conflict\",\"code\":\"NS501\",\"message\":\"it runs\",\"hints\":\
                         [\"a.toml:1:2\",\"stop it\",\"more\"],\"status\":1}}\n";
         assert_eq!(error.document(), document);
     }

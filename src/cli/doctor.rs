@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
 
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
@@ -15,6 +14,7 @@ use super::topology_arguments::TopologyArguments;
 use crate::present::table::{Align, Columns};
 use crate::present::tree::Colour;
 use nestns_client::discovery;
+use nestns_client::documents::{DoctorDocument, Kind};
 use nestns_client::state_directory::usable_base;
 use nestns_observe::doctor::{self as machine, Check, HostCheck};
 
@@ -43,12 +43,6 @@ pub(super) struct Args {
     color: When,
 }
 
-#[derive(Debug, Serialize)]
-struct DoctorDocument<'a> {
-    schema: &'static str,
-    checks: &'a [Check],
-}
-
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let checked = match &args.topology.file {
@@ -62,7 +56,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         checks.extend(doctor_file::checks(checked, &machine));
     }
     match args.format {
-        AnswerFormat::Json => write_document(&DoctorDocument { schema: "nestns.doctor/1", checks: &checks })?,
+        AnswerFormat::Json => {
+            write_document(&DoctorDocument { schema: Kind::Doctor.schema().into(), checks: checks.clone() })?;
+        }
         AnswerFormat::Human => {
             let stdout = std::io::stdout();
             let text = render(&checks, args.color.colour(&stdout));

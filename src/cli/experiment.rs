@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
-use serde::Serialize;
 
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
@@ -15,6 +14,7 @@ use crate::experiment::{ALL, Experiment, Finding, Verdict, find};
 use crate::present::charset::Charset;
 use crate::present::count::count;
 use crate::present::table::aligned;
+use nestns_client::documents::{ExperimentDocument, ExperimentEntry, Kind};
 use nestns_observe::boot;
 use nestns_topology::diagnostic::Color;
 
@@ -74,28 +74,9 @@ struct AnswerArgs {
     color: When,
 }
 
-#[derive(Debug, Serialize)]
-struct ExperimentDocument<'a> {
-    schema: &'static str,
-    kernel: String,
-    experiments: &'a [Entry],
-}
-
-impl<'a> ExperimentDocument<'a> {
-    fn of(experiments: &'a [Entry]) -> Self {
-        Self { schema: "nestns.experiment/1", kernel: boot::kernel(), experiments }
-    }
-}
-
-/// One experiment; what was found is null of one that was only listed.
-#[derive(Debug, Serialize)]
-struct Entry {
-    id: &'static str,
-    hypothesis: &'static str,
-    layout: &'static str,
-    did: &'static str,
-    found: Option<String>,
-    verdict: Option<Verdict>,
+/// The document of some experiments.
+fn document(experiments: Vec<ExperimentEntry>) -> ExperimentDocument {
+    ExperimentDocument { schema: Kind::Experiment.schema().into(), kernel: boot::kernel(), experiments }
 }
 
 fn known(text: &str) -> Result<&'static str, String> {
@@ -116,9 +97,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 fn list(answer: &AnswerArgs) -> Result<Status, CommandError> {
-    let entries: Vec<Entry> = ALL.iter().map(|one| entry(one, None)).collect();
+    let entries: Vec<ExperimentEntry> = ALL.iter().map(|one| entry(one, None)).collect();
     if answer.format == AnswerFormat::Json {
-        write_document(&ExperimentDocument::of(&entries))?;
+        write_document(&document(entries))?;
         return Ok(Status::Done);
     }
     let rows: Vec<_> = ALL.iter().map(|one| [one.id, one.hypothesis].map(str::to_owned)).collect();
@@ -146,7 +127,7 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
     let many = |verdict| entries.iter().filter(|entry| entry.verdict == Some(verdict)).count();
     let (holds, fails, skipped) = (many(Verdict::Holds), many(Verdict::Fails), many(Verdict::Skipped));
     if args.answer.format == AnswerFormat::Json {
-        write_document(&ExperimentDocument::of(&entries))?;
+        write_document(&document(entries))?;
     } else if entries.len() > 1 {
         let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
         let text = format!(
@@ -167,13 +148,20 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
     }
 }
 
-fn entry(experiment: &Experiment, finding: Option<Finding>) -> Entry {
+fn entry(experiment: &Experiment, finding: Option<Finding>) -> ExperimentEntry {
     let Experiment { id, hypothesis, layout, did, .. } = *experiment;
     let (found, verdict) = finding.map(|finding| (finding.found, finding.verdict)).unzip();
-    Entry { id, hypothesis, layout, did, found, verdict }
+    ExperimentEntry {
+        id: id.into(),
+        hypothesis: hypothesis.into(),
+        layout: layout.into(),
+        did: did.into(),
+        found,
+        verdict,
+    }
 }
 
-fn describe(entry: &Entry, answer: &AnswerArgs) -> String {
+fn describe(entry: &ExperimentEntry, answer: &AnswerArgs) -> String {
     let verdict = entry.verdict.unwrap_or(Verdict::Skipped);
     let is_styled = answer.color.resolve(&std::io::stdout()) == Color::Styled;
     let style = match verdict {
@@ -190,7 +178,7 @@ fn describe(entry: &Entry, answer: &AnswerArgs) -> String {
         (Verdict::Fails, Charset::Ascii) => "x",
     };
     let found = entry.found.as_deref().unwrap_or_default();
-    let rows = [("layout", entry.layout), ("did", entry.did), ("found", found), ("verdict", verdict.word())];
+    let rows = [("layout", &*entry.layout), ("did", &*entry.did), ("found", found), ("verdict", verdict.word())];
     let rows = rows.map(|(what, words)| [format!("    {what}"), words.to_owned()]);
     format!("{style}{symbol} {}{style:#}  {}\n{}", entry.id, entry.hypothesis, aligned(&rows))
 }

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-
 use super::command_error::CommandError;
 use super::standard_error;
 use super::status::Status;
@@ -13,6 +11,7 @@ use crate::present::age::{Age, date};
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
 use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::documents::{Kind, LsDocument, TopologyEntry};
 use nestns_client::protocol::message::Status as Numbers;
 use nestns_client::state_directory::lock_in;
 use nestns_observe::locks;
@@ -32,29 +31,7 @@ pub(super) struct Args {
     table: TableArguments,
 }
 
-#[derive(Debug, Serialize)]
-struct LsDocument {
-    schema: &'static str,
-    topologies: Vec<TopologyDocument>,
-}
-
-/// Values known only to a controller are null where there is none.
-#[derive(Debug, Serialize)]
-struct TopologyDocument {
-    name: String,
-    state: String,
-    namespaces: Option<u32>,
-    processes: Option<u32>,
-    depth: Option<u32>,
-    since: Option<f64>,
-    file: Option<String>,
-    controller: Option<i32>,
-    directory: String,
-    /// Problem of the topology, or the reason why there is no more to tell.
-    problem: Option<String>,
-}
-
-type Of = Field<TopologyDocument>;
+type Of = Field<TopologyEntry>;
 
 const FIELDS: [Of; 11] = [
     Of::new("name", "NAME", |one, _| Cell::text(&one.name)),
@@ -77,10 +54,10 @@ const FIELDS: [Of; 11] = [
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
-    let topologies: Vec<TopologyDocument> = discovery::everything().into_iter().filter_map(describe).collect();
+    let topologies: Vec<TopologyEntry> = discovery::everything().into_iter().filter_map(describe).collect();
     write_notes(&topologies);
     if args.table.is_json() {
-        args.table.answer().write(&LsDocument { schema: "nestns.ls/1", topologies })?;
+        args.table.answer().write(&LsDocument { schema: Kind::Ls.schema().into(), topologies })?;
     } else {
         args.table.show(&columns, &topologies, |one| &one.name)?;
     }
@@ -88,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// `None` for what has gone while it was looked at.
-fn describe(found: Found) -> Option<TopologyDocument> {
+fn describe(found: Found) -> Option<TopologyEntry> {
     let Found { name, directory, presence, .. } = found;
     let (state, numbers, problem) = match presence {
         Presence::Controller(numbers) => {
@@ -110,7 +87,7 @@ fn describe(found: Found) -> Option<TopologyDocument> {
     };
     let numbers: Option<Box<Numbers>> = numbers;
     let of = |field: fn(&Numbers) -> u32| numbers.as_deref().map(field);
-    Some(TopologyDocument {
+    Some(TopologyEntry {
         name,
         state,
         namespaces: of(|numbers| numbers.namespaces),
@@ -124,7 +101,7 @@ fn describe(found: Found) -> Option<TopologyDocument> {
     })
 }
 
-fn write_notes(topologies: &[TopologyDocument]) {
+fn write_notes(topologies: &[TopologyEntry]) {
     let mut text = String::new();
     for one in topologies {
         // Writing to a string cannot fail.

@@ -109,7 +109,8 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
                 Selected::Process(_) if !address.is_exact() => {}
                 Selected::Process(process) => {
                     let (path, namespace) = (&process.path, &process.ns);
-                    let error = CommandError::not_found(format!("`{path}` is a process, but only namespaces can be paused"));
+                    let error =
+                        CommandError::not_found(format!("`{path}` is a process, but only namespaces can be paused"));
                     return Err(error.help(format!(
                         "pause `{namespace}`, or stop the process alone: `nestns kill -s STOP {path}`"
                     )));

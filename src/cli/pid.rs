@@ -17,6 +17,7 @@ use super::selection::{self, is_over, resolve_one};
 use super::status::Status;
 use super::table_arguments::AnswerArguments;
 use super::target::Target;
+use nestns_client::documents::{Kind, PidDocument};
 use nestns_client::protocol::message::Snapshot;
 use nestns_observe::host_snapshot::{HostSnapshot, ProcessInfo, Search};
 use nestns_observe::namespaces::Member;
@@ -110,16 +111,6 @@ impl PidTarget {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct PidDocument<'a> {
-    schema: &'static str,
-    path: &'a str,
-    pids: Pids<'a>,
-    /// Of a thread, the numbers of the process that it belongs to, which is that of the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread_of: Option<Pids<'a>>,
-}
-
 /// By namespace, outermost first.
 #[derive(Debug)]
 struct Pids<'a>(&'a [(String, i32)], &'a AnswerArguments);
@@ -181,8 +172,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             by_namespace.map(|((name, _), &number)| (name.clone(), number)).collect::<Vec<_>>()
         });
         args.answer.write(&PidDocument {
-            schema: "nestns.pid/1",
-            path: &path,
+            schema: Kind::Pid.schema().into(),
+            path,
             pids: Pids(shown, &args.answer),
             thread_of: thread_of.as_deref().map(|numbers| Pids(numbers, &args.answer)),
         })?;

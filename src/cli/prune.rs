@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use clap::builder::FalseyValueParser;
-use serde::Serialize;
 
 use super::answer_format::{AnswerFormat, write_document};
 use super::command_error::CommandError;
 use super::status::Status;
 use nestns_client::discovery::{self, Found, Presence};
+use nestns_client::documents::{Kept, Kind, PruneDocument, Removed};
 use nestns_client::state_directory::StateError;
 use nestns_runtime::controller::freezer::orphans::{Orphan, orphans};
 use nestns_runtime::controller::state_directory::{Seized, seize};
@@ -29,33 +29,14 @@ pub(super) struct Args {
     format: AnswerFormat,
 }
 
-#[derive(Debug, Serialize)]
-struct PruneDocument {
-    schema: &'static str,
-    dry_run: bool,
-    removed: Vec<Removed>,
-    kept: Vec<Kept>,
-}
-
-#[derive(Debug, Serialize)]
-struct Removed {
-    name: String,
-    directory: String,
-    why: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct Kept {
-    /// `null` for what is not in the place of a topology.
-    name: Option<String>,
-    why: String,
-    help: String,
-}
-
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let mut document =
-        PruneDocument { schema: "nestns.prune/1", dry_run: args.dry_run, removed: Vec::new(), kept: Vec::new() };
+    let mut document = PruneDocument {
+        schema: Kind::Prune.schema().into(),
+        dry_run: args.dry_run,
+        removed: Vec::new(),
+        kept: Vec::new(),
+    };
     for error in discovery::strange() {
         document.kept.push(kept(None, &error));
     }
@@ -107,7 +88,7 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
         document.kept.push(kept(Some(name), &error));
         return;
     }
-    document.removed.push(Removed { name, directory: directory.display().to_string(), why });
+    document.removed.push(Removed { name, directory: directory.display().to_string(), why: why.into() });
 }
 
 /// Removes the cgroup of a pause whose topology has left nothing else.
@@ -127,7 +108,7 @@ fn prune_group(orphan: &Orphan, dry_run: bool, document: &mut PruneDocument) {
         return;
     }
     let why = "a cgroup left over from a pause";
-    document.removed.push(Removed { name: name.clone(), directory, why });
+    document.removed.push(Removed { name: name.clone(), directory, why: why.into() });
 }
 
 fn kept(name: Option<String>, error: &StateError) -> Kept {

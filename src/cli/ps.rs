@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anstyle::Style;
 use clap::builder::FalseyValueParser;
-use serde::{Serialize, Serializer};
 
 use super::command_error::CommandError;
 use super::selection::{self, Selected, Selection, Unresolved};
@@ -20,9 +19,11 @@ use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
-use nestns_client::documents::{ExitDocument, ProcessDocument};
+use nestns_client::documents::{
+    ExitDocument, Kind, NamespaceOf, NamespaceRelations, ProcessDocument, PsDocument, PsRow, Sequence,
+};
 use nestns_client::protocol::message::Snapshot;
-use nestns_client::shared_namespaces::{Of, Relation, SharedNamespaces};
+use nestns_client::shared_namespaces::SharedNamespaces;
 use nestns_observe::memberships::Depth;
 use nestns_observe::process::Clock;
 use nestns_topology::{Address, Signal};
@@ -74,64 +75,19 @@ pub(super) struct Args {
     table: TableArguments,
 }
 
-#[derive(Debug, Serialize)]
-struct PsDocument<'a> {
-    schema: &'static str,
-    /// `null` where they are of several.
-    topology: Option<&'a str>,
-    processes: &'a [Row<'a>],
-}
-
-#[derive(Debug, Serialize)]
+/// A row of the table, and of the document.
+#[derive(Debug)]
 struct Row<'a> {
-    #[serde(flatten)]
     process: &'a ProcessDocument,
     topology: &'a str,
-    /// Path for people, with the topology in front where several are shown.
-    #[serde(skip)]
+    /// Its path for people, with the topology in front where several are shown.
     path: Cow<'a, str>,
-    #[serde(skip)]
     state: Option<State>,
-    #[serde(skip)]
     age: Option<Duration>,
     /// Of a row that stands for others like this one: how many.
-    #[serde(skip)]
     more: Option<(usize, Cow<'a, str>)>,
-    #[serde(flatten)]
-    namespaces: Option<PidNamespaces>,
-}
-
-/// Facts from the kernel about the namespaces of a process, when they were asked for.
-#[derive(Debug, Serialize)]
-struct PidNamespaces {
-    namespaces: Relations,
-    /// Why there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-}
-
-#[derive(Debug)]
-struct Relations(Vec<Relation>);
-
-/// A namespace in a document.
-#[derive(Debug, Serialize)]
-pub(super) struct SpaceDocument {
-    inode: u64,
-    id: Option<u64>,
-    of: Option<Of>,
-}
-
-impl From<&Relation> for SpaceDocument {
-    fn from(relation: &Relation) -> Self {
-        Self { inode: relation.membership.inode, id: relation.membership.id, of: relation.of }
-    }
-}
-
-impl Serialize for Relations {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries = self.0.iter().map(|relation| (relation.membership.kind, SpaceDocument::from(relation)));
-        serializer.collect_map(entries)
-    }
+    /// What the kernel says about the namespaces of the process, when that was asked for, or why it does not.
+    namespaces: Option<Result<NamespaceRelations, String>>,
 }
 
 const fn usual<'a>() -> [Field<Row<'a>>; 12] {
@@ -218,8 +174,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
     if args.table.is_json() {
         let only = snapshots.first().filter(|_| snapshots.len() == 1);
-        let topology = only.map(|snapshot| &*snapshot.status.name);
-        args.table.answer().write(&PsDocument { schema: "nestns.ps/1", topology, processes: &all })?;
+        let topology = only.map(|snapshot| snapshot.status.name.clone());
+        let processes = Sequence(|| all.iter().map(Row::document));
+        args.table.answer().write(&PsDocument { schema: Kind::Ps.schema().into(), topology, processes })?;
     } else {
         args.table.show(&columns, &all, |row| &row.path)?;
     }
@@ -311,10 +268,7 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
             state,
             age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
             more: None,
-            namespaces: shared.as_mut().map(|shared| match shared.of(process) {
-                Ok(relations) => PidNamespaces { namespaces: Relations(relations), problem: None },
-                Err(error) => PidNamespaces { namespaces: Relations(Vec::new()), problem: Some(error.to_string()) },
-            }),
+            namespaces: shared.as_mut().map(|shared| shared.of(process).map_err(|error| error.to_string())),
         }
     };
     processes.into_iter().map(row).collect()
@@ -348,7 +302,16 @@ fn fold(rows: &mut Vec<Row<'_>>) {
     }
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    fn document(&self) -> PsRow<&'a ProcessDocument> {
+        let (namespaces, problem) = match &self.namespaces {
+            None => (None, None),
+            Some(Ok(relations)) => (Some(relations.clone()), None),
+            Some(Err(problem)) => (Some(NamespaceRelations::default()), Some(problem.clone())),
+        };
+        PsRow { process: self.process, topology: self.topology.to_owned(), namespaces, problem }
+    }
+
     /// A cell about the process; nothing where it stands for several.
     fn one(&self, cell: impl FnOnce(&Self) -> Cell) -> Cell {
         if self.more.is_some() { Cell::text("") } else { cell(self) }
@@ -385,14 +348,13 @@ fn state(row: &Row) -> Cell {
 
 fn space(row: &Row, kind: &str, redaction: Redaction) -> Cell {
     let Some(spaces) = &row.namespaces else { return Cell::None };
-    let relation = spaces.namespaces.0.iter().find(|relation| relation.membership.kind == kind);
-    match relation {
+    match spaces.as_ref().ok().and_then(|relations| relations.get(kind)) {
         Some(relation) => {
-            let inode = redaction.inode(relation.membership.inode);
+            let inode = redaction.inode(relation.inode);
             match relation.of {
-                Some(Of::Around) => Cell::styled(&format!("{inode}="), Style::new().dimmed()),
-                Some(Of::Namespace) => Cell::text(&format!("{inode} ")),
-                Some(Of::Process) => Cell::text(&format!("{inode}!")),
+                Some(NamespaceOf::Around) => Cell::styled(&format!("{inode}="), Style::new().dimmed()),
+                Some(NamespaceOf::Namespace) => Cell::text(&format!("{inode} ")),
+                Some(NamespaceOf::Process) => Cell::text(&format!("{inode}!")),
                 None => Cell::text(&format!("{inode}?")),
             }
         }

@@ -13,7 +13,7 @@ use super::target::{Connection, Target};
 use super::undeclared;
 use crate::present::redact::Redaction;
 use nestns_client::state_directory::{TOPOLOGY, open_file};
-use nestns_runtime::controller::truth::TruthDocument;
+use nestns_runtime::controller::truth;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 /// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.
 fn truth(connection: &mut Connection, redact: bool) -> Result<String, CommandError> {
     let (snapshot, undeclared) = undeclared::both(connection)?;
-    let document = TruthDocument::of(&snapshot, &undeclared);
+    let document = truth::document(&snapshot, &undeclared);
     let text = if redact {
         let mut document = serde_json::to_value(document)?;
         Redaction::On.document(&mut document);

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
-use serde::Serialize;
 
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
@@ -19,7 +18,7 @@ use super::status::Status;
 use super::table_arguments::AnswerArguments;
 use super::target::Target;
 use super::topology_arguments::{TopologyArguments, Values};
-use super::tree_document::TreeDocument;
+use super::tree_document;
 use super::undeclared;
 use crate::present::count::count;
 use crate::present::snapshot_nodes::{self, Scope, View};
@@ -27,7 +26,7 @@ use crate::present::state::State;
 use crate::present::topology_nodes;
 use crate::present::tree::{self, Folding, Look};
 use nestns_client::discovery;
-use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::documents::{Kind, NamespaceDocument, ProcessDocument, TreeDocument, TreeRow};
 use nestns_client::protocol::message::Snapshot;
 use nestns_topology::{Address, Topology};
 
@@ -139,29 +138,6 @@ fn folding(args: &Args) -> Folding {
     if args.no_fold { Folding::Never } else { FOLDING }
 }
 
-/// `nestns.tree/1` of a topology that runs.
-#[derive(Debug, Serialize)]
-struct RunningDocument<'a> {
-    schema: &'static str,
-    topology: &'a str,
-    /// From where the numbers are seen, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a str>,
-    namespaces: Vec<&'a NamespaceDocument>,
-    processes: Vec<Seen<'a>>,
-}
-
-/// A process, with its numbers as they are seen.
-#[derive(Debug, Serialize)]
-struct Seen<'a> {
-    #[serde(flatten)]
-    process: &'a ProcessDocument,
-    /// `null` where it is invisible.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "left out, and null, are two answers")]
-    seen_as: Option<Option<i32>>,
-}
-
 fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandError> {
     let addresses: Vec<Address> = address.into_iter().collect();
     let from = args.from.as_ref().filter(|from| from.is_in_topology()).and_then(Place::address);
@@ -175,7 +151,7 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     let selections = selection::resolve(&snapshot, &addresses, &inside)?;
     let scope = scope(&snapshot, &selections);
     match args.answer.format {
-        AnswerFormat::Json => args.answer.write(&RunningDocument::of(&snapshot, &scope, from))?,
+        AnswerFormat::Json => args.answer.write(&running(&snapshot, &scope, from))?,
         AnswerFormat::Human => {
             let look = Look { charset: charset(), colour: args.answer.colour(), folding: folding(args) };
             let made = from.filter(|from| !from.declared).map(|from| (from.level, inside_of(&snapshot, from)));
@@ -258,31 +234,34 @@ fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
     format!("{}: {namespaces}, {processes}{others}, depth {}, {}{view}", status.name, status.depth, status.state)
 }
 
-impl<'a> RunningDocument<'a> {
-    fn of(snapshot: &'a Snapshot, scope: &Scope<'_>, from: Option<&'a NamespaceDocument>) -> Self {
-        let namespaces = snapshot.namespaces.iter().filter(|one| scope.namespaces.contains(&*one.path));
-        let undeclared = selection::parents_of_undeclared(snapshot);
-        let is_in_scope = |process: &&ProcessDocument| scope.processes.contains(&*process.path);
-        let made = from.filter(|from| !from.declared).map(|from| inside_of(snapshot, from));
-        let seen = |process: &'a ProcessDocument| Seen {
-            process,
-            seen_as: from.map(|from| {
-                if let Some(inside) = &made {
-                    let number = process.pids.get(from.level).copied().flatten();
-                    return number.filter(|_| inside.contains(&*process.ns));
-                }
-                let rest = selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
-                let is_inside = rest.is_empty() || rest.starts_with('/');
-                process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))
-            }),
-        };
-        Self {
-            schema: "nestns.tree/1",
-            topology: &snapshot.status.name,
-            from: from.map(|from| &*from.path),
-            namespaces: namespaces.collect(),
-            processes: snapshot.processes.iter().filter(is_in_scope).map(seen).collect(),
-        }
+/// The document of a topology that runs.
+fn running<'a>(
+    snapshot: &'a Snapshot,
+    scope: &Scope<'_>,
+    from: Option<&'a NamespaceDocument>,
+) -> TreeDocument<Vec<&'a NamespaceDocument>, Vec<TreeRow<&'a ProcessDocument>>> {
+    let namespaces = snapshot.namespaces.iter().filter(|one| scope.namespaces.contains(&*one.path));
+    let undeclared = selection::parents_of_undeclared(snapshot);
+    let is_in_scope = |process: &&ProcessDocument| scope.processes.contains(&*process.path);
+    let made = from.filter(|from| !from.declared).map(|from| inside_of(snapshot, from));
+    let seen = |process: &'a ProcessDocument| TreeRow {
+        process,
+        seen_as: from.map(|from| {
+            if let Some(inside) = &made {
+                let number = process.pids.get(from.level).copied().flatten();
+                return number.filter(|_| inside.contains(&*process.ns));
+            }
+            let rest = selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
+            let is_inside = rest.is_empty() || rest.starts_with('/');
+            process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))
+        }),
+    };
+    TreeDocument {
+        schema: Kind::Tree.schema().into(),
+        topology: snapshot.status.name.clone(),
+        from: from.map(|from| from.path.clone()),
+        namespaces: namespaces.collect(),
+        processes: snapshot.processes.iter().filter(is_in_scope).map(seen).collect(),
     }
 }
 
@@ -297,7 +276,7 @@ pub(super) fn declared(
     when: When,
 ) -> Result<Status, CommandError> {
     if format == AnswerFormat::Json {
-        write_document(&TreeDocument::of(topology))?;
+        write_document(&tree_document::document(topology))?;
         return Ok(Status::Done);
     }
     let (namespaces, processes, depth) = topology.counts();

@@ -2,46 +2,22 @@
 //!
 //! A hundred thousand namespaces are written one by one, and never all held at once.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::documents::{Kind, NamespaceDocument, ProcessDocument, Sequence, TreeDocument};
 use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
-#[derive(Debug, Serialize)]
-pub(super) struct TreeDocument<'t> {
-    schema: &'static str,
-    topology: &'t str,
-    namespaces: Namespaces<'t>,
-    processes: Processes<'t>,
-}
-
-#[derive(Debug)]
-struct Namespaces<'t>(&'t Topology);
-
-#[derive(Debug)]
-struct Processes<'t>(&'t Topology);
-
-impl<'t> TreeDocument<'t> {
-    pub(super) fn of(topology: &'t Topology) -> Self {
-        Self {
-            schema: "nestns.tree/1",
-            topology: &topology.name,
-            namespaces: Namespaces(topology),
-            processes: Processes(topology),
-        }
-    }
-}
-
-impl Serialize for Namespaces<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.pre_order().into_iter().map(|id| namespace(self.0, id)))
-    }
-}
-
-impl Serialize for Processes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let numbering = Numbering::predict(self.0);
-        serializer.collect_seq(self.0.pre_order().into_iter().flat_map(|id| processes(self.0, &numbering, id)))
+/// The document of a topology of a file.
+pub(super) fn document(topology: &Topology) -> TreeDocument<impl Serialize, impl Serialize> {
+    TreeDocument {
+        schema: Kind::Tree.schema().into(),
+        topology: topology.name.clone(),
+        from: None,
+        namespaces: Sequence(move || topology.pre_order().into_iter().map(move |id| namespace(topology, id))),
+        processes: Sequence(move || {
+            let numbering = Numbering::predict(topology);
+            topology.pre_order().into_iter().flat_map(move |id| processes(topology, &numbering, id))
+        }),
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
-use serde::Serialize;
 
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
@@ -20,8 +19,7 @@ use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::present::count::count;
 use crate::present::duration::Human;
-use nestns_client::documents::ExitDocument;
-use nestns_client::documents::Timeline;
+use nestns_client::documents::{Kind, UpDocument};
 use nestns_observe::doctor::required::refused_calls;
 use nestns_runtime::controller::start_error::StartError;
 use nestns_runtime::controller::startup_report::{StartupReport, WaitUntil};
@@ -127,22 +125,6 @@ impl From<OnExitWord> for OnExit {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct UpDocument<'a> {
-    schema: &'static str,
-    name: &'a str,
-    state: &'a str,
-    truth: String,
-    namespaces: u32,
-    processes: u32,
-    depth: u32,
-    create_ms: Option<f64>,
-    release_ms: Option<f64>,
-    /// `null` while it goes on.
-    exit: Option<ExitDocument>,
-    stop: Option<&'a Timeline>,
-}
-
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let checked = launch::check(&args.topology, args.name.clone(), args.color)?;
@@ -215,7 +197,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     match controller::run(Request { topology, origin, base, options }, &mut reporter) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json && !args.detach {
-                write_document(&UpDocument::of(&summary))?;
+                write_document(&of_summary(&summary))?;
             }
             Ok(Status::Other(summary.status_or(Status::No.code())))
         }
@@ -228,9 +210,9 @@ fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandEr
     match args.format {
         AnswerFormat::Json => {
             let document = UpDocument {
-                schema: "nestns.up/1",
-                name: &news.name,
-                state: &news.state,
+                schema: Kind::Up.schema().into(),
+                name: news.name.clone(),
+                state: news.state.clone(),
                 truth: news.truth.clone(),
                 namespaces: news.namespaces,
                 processes: news.processes,
@@ -260,21 +242,20 @@ fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandEr
     Ok(if news.failed.is_empty() { Status::Done } else { Status::No })
 }
 
-impl<'a> UpDocument<'a> {
-    fn of(summary: &'a Summary) -> Self {
-        Self {
-            schema: "nestns.up/1",
-            name: &summary.name,
-            state: "gone",
-            truth: summary.truth.display().to_string(),
-            namespaces: summary.counts.namespaces,
-            processes: summary.counts.processes,
-            depth: summary.counts.depth,
-            create_ms: summary.create.map(milliseconds),
-            release_ms: summary.release.map(milliseconds),
-            exit: Some(Ending::Exited(summary.status_or(Status::No.code())).into()),
-            stop: summary.timeline.as_ref(),
-        }
+/// The document of a topology that has ended.
+fn of_summary(summary: &Summary) -> UpDocument {
+    UpDocument {
+        schema: Kind::Up.schema().into(),
+        name: summary.name.clone(),
+        state: "gone".to_owned(),
+        truth: summary.truth.display().to_string(),
+        namespaces: summary.counts.namespaces,
+        processes: summary.counts.processes,
+        depth: summary.counts.depth,
+        create_ms: summary.create.map(milliseconds),
+        release_ms: summary.release.map(milliseconds),
+        exit: Some(Ending::Exited(summary.status_or(Status::No.code())).into()),
+        stop: summary.timeline.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
+use nestns_client::documents::{Kind, Match, WhoisDocument};
 
 use super::command_error::CommandError;
 use super::names::Names;
@@ -65,47 +65,28 @@ impl FromStr for Number {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct WhoisDocument<'a> {
-    schema: &'static str,
-    number: i32,
-    matches: &'a [Match],
-    /// How many processes are in namespaces that the caller may not see.
-    unreadable: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Match {
-    /// The namespace that counts; none where the caller may not see which it is.
-    #[serde(rename = "in")]
-    space: Option<String>,
-    topology: Option<String>,
-    path: Option<String>,
-    pids: Vec<i32>,
-    /// The process's name, as the kernel has it.
-    name: String,
-    /// Of a thread, the numbers of the process; `path` is the process's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread_of: Option<Vec<i32>>,
-    #[serde(skip)]
+/// A match, and its name for people.
+#[derive(Debug)]
+struct Row {
+    entry: Match,
     who: String,
 }
 
-type Of = Field<Match>;
+type Of = Field<Row>;
 
 const FIELDS: [Of; 5] = [
-    Of::new("in", "IN", |one, _| Cell::maybe(one.space.as_ref())).cut(Cut::Middle),
-    Of::new("who", "WHO", |one, _| match one.thread_of {
+    Of::new("in", "IN", |one, _| Cell::maybe(one.entry.namespace.as_ref())).cut(Cut::Middle),
+    Of::new("who", "WHO", |one, _| match one.entry.thread_of {
         Some(_) => Cell::text(&format!("thread of {}", one.who)),
         None => Cell::text(&one.who),
     })
     .cut(Cut::Middle),
     Of::new("pid", "PID", |one, redaction| {
-        let pids: Vec<Option<i32>> = one.pids.iter().copied().map(Some).collect();
+        let pids: Vec<Option<i32>> = one.entry.pids.iter().copied().map(Some).collect();
         Cell::text(&redaction.chain(&pids))
     }),
-    Of::new("command", "COMMAND", |one, _| Cell::text(&one.name)),
-    Of::new("topology", "TOPOLOGY", |one, _| Cell::maybe(one.topology.as_ref())),
+    Of::new("command", "COMMAND", |one, _| Cell::text(&one.entry.name)),
+    Of::new("topology", "TOPOLOGY", |one, _| Cell::maybe(one.entry.topology.as_ref())),
 ];
 
 /// Runs the verb.
@@ -130,28 +111,28 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     // Of a thread, the process that it belongs to; its numbers are its own.
     let threads =
         threads.iter().filter_map(|(space, thread)| Some((*space, machine.process(thread.leader?)?, Some(thread))));
-    let matches: Vec<Match> = bearers
+    let matches: Vec<Row> = bearers
         .chain(threads)
         .filter(|&(space, ..)| is_wanted(space))
         .map(|(space, process, thread)| {
             let (topology, path) = names.address(&machine, process).unzip();
             let bearer = thread.unwrap_or(process);
-            Match {
-                space: space.map(|space| names.of_space(&machine, space)),
+            let entry = Match {
+                namespace: space.map(|space| names.of_space(&machine, space)),
                 topology: topology.map(str::to_owned),
                 path,
                 pids: bearer.numbers.clone(),
                 name: bearer.name.clone(),
-                who: names.of_process(&machine, process),
                 thread_of: thread.map(|_| process.numbers.clone()),
-            }
+            };
+            Row { entry, who: names.of_process(&machine, process) }
         })
         .collect();
     if args.table.is_json() {
         let document = WhoisDocument {
-            schema: "nestns.whois/1",
+            schema: Kind::Whois.schema().into(),
             number: args.number.number,
-            matches: &matches,
+            matches: matches.iter().map(|one| one.entry.clone()).collect(),
             unreadable: machine.unreadable,
         };
         args.table.answer().write(&document)?;

@@ -1,20 +1,9 @@
 //! Case of a test: one expectation and its outcome.
 
-use serde::Serialize;
-
-/// Outcome of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
-    Passed,
-    Failed,
-    Skipped,
-    /// Unknown: the object of the expectation was not there.
-    Error,
-}
+pub(crate) use nestns_client::documents::CaseStatus as Status;
 
 /// Place of a declaration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) file: String,
     pub(crate) line: u32,

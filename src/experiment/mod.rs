@@ -15,33 +15,11 @@ mod stage;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use nestns_client::documents::Verdict;
 use nestns_observe::doctor::{ceiling, files};
 use nestns_sys::errno::spelled;
 use stage::Stage;
 pub(crate) use stage::StageError;
-
-/// Outcome of an experiment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    /// The kernel does as claimed.
-    Holds,
-    /// The kernel does not do as claimed.
-    Fails,
-    /// The experiment could not be carried out here.
-    Skipped,
-}
-
-impl Verdict {
-    /// The word, as in documents.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Holds => "holds",
-            Self::Fails => "fails",
-            Self::Skipped => "skipped",
-        }
-    }
-}
 
 /// Answer of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

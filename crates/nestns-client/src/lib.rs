@@ -26,7 +26,12 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! Architecture invariant: this crate forks nothing but the program, and starts no thread.
+//! Architecture invariant: this crate forks nothing but the program, starts no thread, and writes nothing to a terminal.
+
+/// The README's example, which is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 pub mod discovery;
 pub mod documents;

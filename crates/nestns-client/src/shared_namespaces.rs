@@ -11,33 +11,11 @@ use std::io;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
-use serde::Serialize;
 
-use crate::documents::ProcessDocument;
+use crate::documents::{NamespaceOf, NamespaceRelation, NamespaceRelations, ProcessDocument};
 use crate::protocol::message::Snapshot;
 use nestns_observe::memberships::{self, Depth, Membership};
 use nestns_observe::{namespaces, process};
-
-/// Owner of a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Of {
-    /// The namespace of the PID namespace around, shared down to here: the host's, of a root.
-    Around,
-    /// The PID namespace's own, shared between its members.
-    Namespace,
-    /// Neither its PID 1's, nor that around: the process has made or joined one of its own.
-    Process,
-}
-
-/// A namespace of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are their types")]
-pub struct Relation {
-    pub membership: Membership,
-    /// `None` where the other side of the comparison may not be looked into.
-    pub of: Option<Of>,
-}
 
 /// The comparisons within a snapshot.
 #[derive(Debug)]
@@ -76,9 +54,9 @@ impl<'a> SharedNamespaces<'a> {
     ///
     /// # Errors
     ///
-    /// `ESRCH` when it is gone, `EACCES` where it may not be looked into, and in words when the
-    /// snapshot's numbers are those of another PID namespace than the caller's.
-    pub fn of(&mut self, document: &'a ProcessDocument) -> io::Result<Vec<Relation>> {
+    /// `ESRCH` when it is gone, `EACCES` where it may not be looked into, and in words when the snapshot's numbers are those
+    /// of another PID namespace than the caller's.
+    pub fn of(&mut self, document: &'a ProcessDocument) -> io::Result<NamespaceRelations> {
         if !self.is_here {
             return Err(io::Error::other(
                 "the controller runs in another PID namespace, whose numbers mean nothing here",
@@ -88,7 +66,12 @@ impl<'a> SharedNamespaces<'a> {
         let beside = if document.enter == "init" { Some(own.clone()) } else { self.init_of(&document.ns).cloned() };
         let around = self.arounds.get(&*document.ns).copied().unwrap_or_default();
         let around = self.init_of(around).cloned();
-        Ok(own.into_iter().map(|membership| relate(membership, beside.as_deref(), around.as_deref())).collect())
+        let relations = own.into_iter().map(|membership| {
+            let Membership { kind, inode, id } = membership;
+            let of = owner(membership, beside.as_deref(), around.as_deref());
+            (kind.into(), NamespaceRelation { inode, id, of })
+        });
+        Ok(NamespaceRelations(relations.collect()))
     }
 
     /// Known memberships of the PID 1 of a namespace, of the controller for the host.
@@ -113,33 +96,33 @@ pub fn identity(document: &ProcessDocument) -> Option<(Pid, u64)> {
     (document.exit.is_none()).then_some((Pid::from_raw(pid), document.start_time?))
 }
 
-fn relate(membership: Membership, beside: Option<&[Membership]>, around: Option<&[Membership]>) -> Relation {
+/// The owner of a namespace; `None` where the other side of the comparison may not be looked into.
+fn owner(membership: Membership, beside: Option<&[Membership]>, around: Option<&[Membership]>) -> Option<NamespaceOf> {
     let same = |other: &[Membership]| {
         other.iter().any(|other| other.kind == membership.kind && other.inode == membership.inode)
     };
-    let of = match (around.map(same), beside.map(same)) {
-        (Some(true), _) => Some(Of::Around),
-        (Some(false), Some(true)) => Some(Of::Namespace),
-        (Some(false), Some(false)) => Some(Of::Process),
+    match (around.map(same), beside.map(same)) {
+        (Some(true), _) => Some(NamespaceOf::Around),
+        (Some(false), Some(true)) => Some(NamespaceOf::Namespace),
+        (Some(false), Some(false)) => Some(NamespaceOf::Process),
         _ => None,
-    };
-    Relation { membership, of }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Membership, Of, relate};
+    use super::{Membership, NamespaceOf, owner};
 
     #[test]
     fn a_namespace_belongs_to_the_outermost_who_has_it() {
         let of = |kind, inode| Membership { kind, inode, id: None };
         let around = [of("net", 1), of("mnt", 2)];
         let beside = [of("net", 1), of("mnt", 3)];
-        let whose = |membership| relate(membership, Some(&beside), Some(&around)).of;
-        assert_eq!(whose(of("net", 1)), Some(Of::Around));
-        assert_eq!(whose(of("mnt", 3)), Some(Of::Namespace));
-        assert_eq!(whose(of("mnt", 4)), Some(Of::Process));
-        assert_eq!(whose(of("net", 3)), Some(Of::Process), "an inode of another kind is no match");
-        assert_eq!(relate(of("net", 1), None, None).of, None);
+        let whose = |membership| owner(membership, Some(&beside), Some(&around));
+        assert_eq!(whose(of("net", 1)), Some(NamespaceOf::Around));
+        assert_eq!(whose(of("mnt", 3)), Some(NamespaceOf::Namespace));
+        assert_eq!(whose(of("mnt", 4)), Some(NamespaceOf::Process));
+        assert_eq!(whose(of("net", 3)), Some(NamespaceOf::Process), "an inode of another kind is no match");
+        assert_eq!(owner(of("net", 1), None, None), None);
     }
 }

@@ -3,6 +3,19 @@
 //! Nothing here trusts a plan or a stored file. A number is only as good as the moment at which it was read: identity is
 //! (PID, start time, boot id), and a namespace's is its 64-bit id where the kernel has one, because inodes are recycled
 //! within milliseconds (R18).
+//!
+//! ```
+//! use nestns_observe::translation;
+//! use nix::unistd::Pid;
+//!
+//! // The caller's number in its own PID namespace is the last of its chain, outermost first.
+//! let chain = translation::chain(Pid::this())?;
+//! assert_eq!(chain.numbers.last().map(|numbered| numbered.number), Some(Pid::this().as_raw()));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Architecture invariant: no controller is known here, and everything that is reported was read from the kernel at that
+//! moment.
 
 pub mod awaited;
 pub mod boot;

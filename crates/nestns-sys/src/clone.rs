@@ -67,8 +67,8 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
         Placement::SiblingInNewNamespace => (libc::CLONE_PARENT | libc::CLONE_NEWPID, 0),
     };
     let raw = Raw {
-        flags: u64::from(flags.cast_unsigned()),
-        exit_signal: u64::from(exit_signal.cast_unsigned()),
+        flags: flags.cast_unsigned().into(),
+        exit_signal: exit_signal.cast_unsigned().into(),
         set_tid: if arguments.numbers.is_empty() { 0 } else { arguments.numbers.as_ptr() as u64 },
         set_tid_size: arguments.numbers.len() as u64,
         ..Raw::default()

@@ -6,9 +6,10 @@
 //!
 //! # Safety
 //!
-//! This is the only module that may contain `unsafe`, but for the name of `main` in `main.rs`. Every function exported from here is safe to call: where the kernel or
-//! the C library asks for something (one thread before a fork, a handler that is async-signal-safe, a pointer that outlives
-//! the call), the function's own file establishes or asserts it, and the `SAFETY:` comment at the block says how.
+//! Architecture invariant: this is the only crate that may contain `unsafe`, but for the name of `main` in the program's
+//! `main.rs`. Every function exported from here is safe to call: where the kernel or the C library asks for something (one
+//! thread before a fork, a handler that is async-signal-safe, a pointer that outlives the call), the function's own file
+//! establishes or asserts it, and the `SAFETY:` comment at the block says how.
 #![allow(unsafe_code)]
 
 pub mod access;

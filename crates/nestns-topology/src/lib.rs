@@ -1,8 +1,34 @@
 //! Text → tree: the topology language and the checked tree that it describes.
 //!
 //! Two representations, one door: the spanned syntax of a TOML file, and the [`Topology`] that only the checks can build.
-//! Nothing behind the door validates again. This module knows the rules of PID namespaces (32 levels, a PID 1 that drops
-//! signals) as rules of the language; it makes no system call and cannot tell what this machine allows.
+//! Nothing behind the door validates again. This crate knows the rules of PID namespaces (32 levels, a PID 1 that drops
+//! signals) as rules of the language.
+//!
+//! ```
+//! use nestns_topology::diagnostic::Source;
+//! use nestns_topology::{Numbering, Request, parse};
+//!
+//! let text = "[ns.vm]\nproc.server = \"sleep 1000\"\n[ns.\"vm/ci\"]\nproc.runner = \"sleep 1000\"\n";
+//! let parsed = parse(Request::new(Source::new("vm.toml", text), "vm"));
+//! assert!(parsed.diagnostics.is_empty());
+//! let topology = parsed.topology.expect("there is no error");
+//! let ci = topology.find("vm/ci").expect("it is declared");
+//! assert_eq!(topology.namespace(ci).level(), 2);
+//! // The PIDs that creation in file order will give: those of `runner` in `vm` and in `vm/ci`.
+//! assert_eq!(Numbering::predict(&topology).process(ci, 0), [4, 2]);
+//! ```
+//!
+//! A file with an error has no tree, and all of its problems at once:
+//!
+//! ```
+//! use nestns_topology::diagnostic::Source;
+//! use nestns_topology::{Request, parse};
+//!
+//! let parsed = parse(Request::new(Source::new("vm.toml", "[ns.vm]\ninit = 7\n"), "vm"));
+//! assert!(parsed.topology.is_none() && parsed.diagnostics.has_errors());
+//! ```
+//!
+//! Architecture invariant: no system call is made here, and no process is known; a [`Topology`] comes only out of [`parse`].
 
 mod actor;
 pub mod address;

@@ -5,7 +5,6 @@ mod sheet;
 
 use std::io::Write as _;
 
-use self::document::{InspectDocument, Inspected};
 use super::answer_format::AnswerFormat;
 use super::selection::{self, Selected};
 use super::status::Status;
@@ -15,7 +14,7 @@ use super::undeclared;
 use crate::cli::command_error::CommandError;
 use crate::present::sheet as drawing;
 use clap::builder::FalseyValueParser;
-use nestns_client::documents::Description;
+use nestns_client::documents::{self, Description, InspectDocument};
 use nestns_client::protocol::client_error::ClientError;
 use nestns_client::protocol::message::{Kind, Reply, Request};
 use nestns_topology::Address;
@@ -48,17 +47,22 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     undeclared::name_hosts(&mut snapshot);
     let selected = selection::resolve_one(&snapshot, &args.address)?;
     let declaration = describe(&mut connection, selected)?;
-    let mut inspected = match selected {
-        Selected::Namespace(namespace) => Inspected::namespace(&snapshot, namespace, declaration),
-        Selected::Process(process) => Inspected::process(&snapshot, process, declaration),
+    let mut subject = match selected {
+        Selected::Namespace(namespace) => document::of_namespace(&snapshot, namespace, declaration),
+        Selected::Process(process) => document::of_process(&snapshot, process, declaration),
     };
     // Asking by the number of a thread is asking about that one.
     let asked = selection::threads::named(&snapshot, &args.address);
-    inspected.read_threads(args.threads, asked.as_ref());
+    document::read_threads(&mut subject, args.threads, asked.as_ref());
     selection::threads::note(&snapshot, std::slice::from_ref(&args.address));
     let problems = &snapshot.status.problems;
     let problem = (!problems.is_empty()).then(|| problems.join("; "));
-    let document = InspectDocument { schema: "nestns.inspect/1", topology: &snapshot.status.name, problem, inspected };
+    let document = InspectDocument {
+        schema: documents::Kind::Inspect.schema().into(),
+        topology: snapshot.status.name.clone(),
+        problem,
+        subject,
+    };
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&document)?,
         AnswerFormat::Human => {

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use super::document::{InspectDocument, Inspected, InspectedNamespace, KernelFacts, Members, ProcessFacts};
 use crate::present::age::Age;
 use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::sheet::Section;
-use nestns_client::documents::Description;
-use nestns_client::documents::{ExitDocument, ProcessDocument};
-use nestns_client::shared_namespaces::Of;
+use nestns_client::documents::{
+    Ancestor, Description, ExitDocument, InspectDocument, InspectSubject, InspectedNamespace, KernelFacts, Members,
+    NamespaceOf, ProcessDocument, ProcessFacts, Stray,
+};
 use nestns_topology::{Labels, Signal};
 
 /// All sections that have something to say.
 pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<Section> {
-    let mut sections = match &document.inspected {
-        Inspected::Namespace(namespace) => of_namespace(namespace, redaction),
-        Inspected::Process(process) => {
+    let mut sections = match &document.subject {
+        InspectSubject::Namespace(namespace) => of_namespace(namespace, redaction),
+        InspectSubject::Process(process) => {
             let mut sections = of_process(&process.facts, redaction);
             sections.insert(1, declaration(&process.declaration));
             sections
@@ -31,7 +31,7 @@ pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<
 }
 
 fn of_namespace(namespace: &InspectedNamespace, redaction: Redaction) -> Vec<Section> {
-    let document = namespace.document;
+    let document = &namespace.document;
     let mut head = Section::new(format!("{}/", document.path)).style(depth::style(document.level));
     head.maybe("state", document.state.as_ref());
     head.put("inside", document.parent.as_deref().unwrap_or("host"));
@@ -51,7 +51,7 @@ fn of_namespace(namespace: &InspectedNamespace, redaction: Redaction) -> Vec<Sec
 }
 
 fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
-    let document = facts.document;
+    let document = &facts.document;
     let level = document.pids.len().saturating_sub(1);
     let mut head = Section::new(&document.path).style(depth::style(level));
     head.put("state", &state(document));
@@ -77,7 +77,7 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
     }
     let mut hidden = Section::new(format!("hidden of {}", document.path));
     for (name, why) in &facts.problems {
-        hidden.put(*name, why);
+        hidden.put(name.clone(), why);
     }
     sections.push(hidden);
     sections
@@ -137,7 +137,7 @@ fn members(members: &Members, redaction: Redaction) -> Section {
     let mut section = Section::new("members");
     section.list("processes", members.processes.clone());
     section.list("namespaces", members.namespaces.iter().map(|path| format!("{path}/")).collect());
-    let stray = |stray: &super::document::Stray| {
+    let stray = |stray: &Stray| {
         let pids: Vec<Option<i32>> = stray.pids.iter().copied().map(Some).collect();
         let parent = stray.parent.as_ref().map(|parent| format!(", child of {parent}")).unwrap_or_default();
         let zombie = if stray.state == "zombie" { ", zombie" } else { "" };
@@ -149,15 +149,15 @@ fn members(members: &Members, redaction: Redaction) -> Section {
 
 fn namespaces(facts: &ProcessFacts, redaction: Redaction) -> Section {
     let mut section = Section::new("namespaces");
-    for relation in &facts.namespaces.0 {
-        let inode = redaction.inode(relation.membership.inode);
+    for (kind, relation) in &facts.namespaces.0 {
+        let inode = redaction.inode(relation.inode);
         let (mark, words) = match relation.of {
-            Some(Of::Around) => ("=", "  that of the surrounding namespace"),
-            Some(Of::Namespace) => ("", ""),
-            Some(Of::Process) => ("!", "  the process's own"),
+            Some(NamespaceOf::Around) => ("=", "  that of the surrounding namespace"),
+            Some(NamespaceOf::Namespace) => ("", ""),
+            Some(NamespaceOf::Process) => ("!", "  the process's own"),
             None => ("?", ""),
         };
-        section.put(relation.membership.kind, &format!("{inode}{mark}{words}"));
+        section.put(kind.clone(), &format!("{inode}{mark}{words}"));
     }
     section
 }
@@ -167,7 +167,7 @@ fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section
     kept.put("state", &kernel.state);
     kept.put("name", &kernel.name);
     kept.put("command line", &kernel.command_line.join(" "));
-    let ancestor = |ancestor: &super::document::AncestorDocument| {
+    let ancestor = |ancestor: &Ancestor| {
         let name = ancestor.path.as_deref().unwrap_or(&ancestor.name);
         format!("{} {name}", redaction.host_pid(ancestor.host_pid))
     };

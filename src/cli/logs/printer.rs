@@ -2,13 +2,12 @@
 
 use std::io::Write as _;
 
-use serde::Serialize;
-
 use super::Args;
 use super::merge::Line;
 use crate::cli::answer_format::AnswerFormat;
 use crate::cli::console_reporter::charset;
 use crate::present::line::{Controls, Lines};
+use nestns_client::documents::LineDocument;
 use nestns_client::journal::record::Wholeness;
 
 /// So much is written at a time.
@@ -21,20 +20,6 @@ pub(super) struct Printer {
     timestamps: bool,
     lines: Lines,
     shown: Vec<u8>,
-}
-
-#[derive(Debug, Serialize)]
-struct LineDocument<'a> {
-    ts: String,
-    path: &'a str,
-    stream: &'static str,
-    text: &'a str,
-    partial: bool,
-    /// Of a notice: how many bytes of output are not kept at this place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<String>,
 }
 
 impl Printer {
@@ -61,10 +46,10 @@ impl Printer {
                 let is_lossy = matches!(text, std::borrow::Cow::Owned(_));
                 let document = LineDocument {
                     ts: record.stamp.to_string(),
-                    path,
-                    stream: record.word(),
+                    path: &**path,
+                    stream: record.word().into(),
                     missing: record.gap.map(|gap| gap.bytes),
-                    text: &text,
+                    text: &*text,
                     partial: record.wholeness == Wholeness::Partial,
                     base64: is_lossy.then(|| base64(&record.text)),
                 };

@@ -6,7 +6,6 @@ mod nodes;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use self::document::MachineDocument;
 use super::answer_format::write_document;
 use super::color::When;
 use super::console_reporter::charset;
@@ -29,7 +28,7 @@ pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError>
 /// Writes `nestns.tree/1`.
 pub(super) fn answer() -> Result<Status, CommandError> {
     let (machine, names) = read()?;
-    write_document(&MachineDocument::of(&machine, &names))?;
+    write_document(&document::document(&machine, &names))?;
     Ok(Status::Done)
 }
 

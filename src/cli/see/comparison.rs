@@ -3,31 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
-
 use super::observation::{NamedObserver, Observation, Seen};
 use crate::cli::names::Names;
+use nestns_client::documents::MismatchEntry;
 use nestns_observe::host_snapshot::HostSnapshot;
 use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 use nestns_topology::expectation::Via;
 
-/// One cell that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Mismatch {
-    pub(super) observer: String,
-    pub(super) path: String,
-    /// `visible` or `invisible`.
-    pub(super) computed: &'static str,
-    pub(super) measured: String,
-    /// The number that it should have there.
-    pub(super) expected: Option<i32>,
-    /// The one that it has.
-    pub(super) number: Option<i32>,
-    pub(super) reason: String,
-}
-
-/// Input of a comparison.
+/// What is compared.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Comparison<'a> {
     pub(super) machine: &'a HostSnapshot,
@@ -38,7 +22,7 @@ pub(super) struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Everything that is not as it should be; of observers that could not look, nothing.
-    pub(super) fn mismatches(&self, views: &[View]) -> Vec<Mismatch> {
+    pub(super) fn mismatches(&self, views: &[View]) -> Vec<MismatchEntry> {
         let Self { machine, observation, .. } = *self;
         // By place as the file has it, or by that of the kernel where there is no file.
         let mut observers: HashMap<String, Vec<usize>> = HashMap::new();
@@ -79,10 +63,10 @@ impl Comparison<'_> {
                 }
                 // It may have ended while the others were looked at.
                 let Some(reason) = self.reason(named, one, view) else { continue };
-                mismatches.push(Mismatch {
+                mismatches.push(MismatchEntry {
                     observer: named.path.clone(),
                     path: one.path.clone(),
-                    computed: if is_computed { "visible" } else { "invisible" },
+                    computed: if is_computed { "visible" } else { "invisible" }.into(),
                     measured: view.answer(row).to_string(),
                     expected,
                     number,

@@ -1,11 +1,10 @@
 //! `nestns.see/1`, and the same as CSV. Written row by row: the matrix is never held whole.
 
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::comparison::Mismatch;
 use super::observation::Observation;
 use crate::present::redact::Redaction;
+use nestns_client::documents::{Kind, MismatchEntry, SeeDocument, SeeRow, Sequence};
 use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 
@@ -14,45 +13,28 @@ use nestns_topology::address::HOST;
 pub(super) struct Sheet<'a> {
     pub(super) observation: &'a Observation<'a>,
     pub(super) views: &'a [View],
-    pub(super) via: &'a str,
-    pub(super) mismatches: &'a [Mismatch],
+    pub(super) via: &'static str,
     pub(super) redaction: Redaction,
 }
 
-impl Serialize for Sheet<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(7))?;
-        map.serialize_entry("schema", "nestns.see/1")?;
-        map.serialize_entry("topology", &self.observation.topology)?;
-        map.serialize_entry("via", self.via)?;
-        map.serialize_entry(
-            "observers",
-            &self.observation.observers.iter().map(|named| &*named.path).collect::<Vec<_>>(),
-        )?;
-        map.serialize_entry("rows", &Rows(*self))?;
-        map.serialize_entry("mismatches", self.mismatches)?;
-        map.serialize_entry("troubles", &Troubles(*self))?;
-        map.end()
-    }
-}
-
-struct Rows<'a>(Sheet<'a>);
-
-impl Serialize for Rows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((0..self.0.observation.seen.len()).map(|row| Row(self.0, row)))
-    }
-}
-
-struct Row<'a>(Sheet<'a>, usize);
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("path", &self.0.observation.seen[self.1].path)?;
-        map.serialize_entry("pids", &Pids(self.0, self.1))?;
-        map.serialize_entry("answers", &Answers(self.0, self.1))?;
-        map.end()
+impl<'a> Sheet<'a> {
+    /// The document, whose rows are computed as they are written.
+    pub(super) fn document(self, mismatches: &[MismatchEntry]) -> SeeDocument<impl Serialize + use<'a>, Troubles<'a>> {
+        let Observation { topology, observers, seen, .. } = self.observation;
+        let row = move |row: usize| SeeRow {
+            path: seen[row].path.clone(),
+            pids: Pids(self, row),
+            answers: Answers(self, row),
+        };
+        SeeDocument {
+            schema: Kind::See.schema().into(),
+            topology: topology.clone(),
+            via: self.via.into(),
+            observers: observers.iter().map(|named| named.path.clone()).collect(),
+            rows: Sequence(move || (0..seen.len()).map(row)),
+            mismatches: mismatches.to_vec(),
+            troubles: Troubles(self),
+        }
     }
 }
 
@@ -85,7 +67,9 @@ impl Serialize for Answers<'_> {
     }
 }
 
-struct Troubles<'a>(Sheet<'a>);
+/// By observer, in their order, why it could not look.
+#[derive(Debug)]
+pub(super) struct Troubles<'a>(Sheet<'a>);
 
 impl Serialize for Troubles<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use self::comparison::{Comparison, Mismatch};
+use self::comparison::Comparison;
 use self::document::Sheet;
 use self::observation::{Observation, Question};
 use super::answer_format::write_document;
@@ -28,6 +28,7 @@ use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
 use crate::present::table::{self, Align, Cell, Column, Cut};
+use nestns_client::documents::MismatchEntry;
 use nestns_observe::host_snapshot::{HostSnapshot, Search};
 use nestns_observe::visibility::{self, Answer, Rows, View};
 use nestns_topology::Address;
@@ -171,10 +172,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
     let redaction = if args.redact { Redaction::On } else { Redaction::Off };
-    let sheet =
-        Sheet { observation: &observation, views: &views, via: args.via.word(), mismatches: &mismatches, redaction };
+    let sheet = Sheet { observation: &observation, views: &views, via: args.via.word(), redaction };
     match args.format {
-        Format::Json => write_document(&sheet)?,
+        Format::Json => write_document(&sheet.document(&mismatches))?,
         Format::Csv => {
             let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
             sheet.write_csv(&mut stdout, args.transpose)?;
@@ -251,7 +251,7 @@ const COLUMNS: [Column; 5] = [
     Column { header: "WHY", align: Align::Left, cut: Cut::Never },
 ];
 
-fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatch]) -> String {
+fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[MismatchEntry]) -> String {
     if mismatches.is_empty() {
         return format!(
             "no difference: {} and {}, via {}\n",
@@ -269,7 +269,7 @@ fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatc
     let rows: Vec<Vec<Cell>> = if args.is_folded(mismatches.len()) {
         let mut alike: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
         for one in mismatches {
-            *alike.entry((&one.observer, one.computed, &one.measured, &one.reason)).or_default() += 1;
+            *alike.entry((&one.observer, &*one.computed, &one.measured, &one.reason)).or_default() += 1;
         }
         let rows = alike.into_iter();
         rows.map(|((observer, computed, measured, reason), many)| {
@@ -279,7 +279,7 @@ fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatc
     } else {
         let rows = mismatches.iter();
         rows.map(|one| {
-            let computed = number(one.expected, one.computed);
+            let computed = number(one.expected, &one.computed);
             row(&one.observer, &one.path, &computed, &number(one.number, &one.measured), &one.reason)
         })
         .collect()

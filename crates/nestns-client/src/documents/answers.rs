@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nestns_observe::doctor::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -123,31 +124,6 @@ pub struct DoctorDocument {
     pub checks: Vec<Check>,
 }
 
-/// A check of the machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Check {
-    /// The name by which it is known everywhere.
-    pub id: Word,
-    /// The result.
-    pub status: CheckStatus,
-    /// Finding, with the value.
-    pub found: String,
-    /// Remedy; `null` if nothing is wrong.
-    pub remedy: Option<String>,
-}
-
-/// The result of a check of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckStatus {
-    /// Passed.
-    Yes,
-    /// Something is restricted; a topology that does not need it can be built.
-    Warn,
-    /// No topology can be built, or not the one in question.
-    No,
-}
-
 /// `nestns.experiment/1`: behaviours of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExperimentDocument {
@@ -188,6 +164,17 @@ pub enum Verdict {
     Skipped,
 }
 
+impl Verdict {
+    /// The word, as in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// `nestns.prune/1`: what was removed and what was kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PruneDocument {
@@ -225,15 +212,15 @@ pub struct Kept {
 
 /// A line of `logs --format json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LineDocument {
+pub struct LineDocument<T = String> {
     /// The time, RFC 3339 with nanoseconds, in UTC.
     pub ts: String,
     /// The path of the process.
-    pub path: String,
+    pub path: T,
     /// `stdout`, `stderr` or `nestns`.
     pub stream: Word,
     /// The line, without its end.
-    pub text: String,
+    pub text: T,
     /// True if the line goes on in the next record.
     pub partial: bool,
     /// Number of bytes of output that are missing at the place of a notice.
@@ -246,18 +233,18 @@ pub struct LineDocument {
 
 /// `nestns.error/1`: why a command failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorDocument {
+pub struct ErrorDocument<K = Word> {
     /// `nestns.error/1`.
     pub schema: Word,
     /// The error.
-    pub error: ErrorFacts,
+    pub error: ErrorFacts<K>,
 }
 
 /// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorFacts {
-    /// Kind of the error.
-    pub kind: Word,
+pub struct ErrorFacts<K = Word> {
+    /// What kind of error it is.
+    pub kind: K,
     /// The code of a diagnostic, as `nestns explain` knows it.
     pub code: Option<String>,
     /// The failure.

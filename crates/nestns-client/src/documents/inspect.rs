@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Description, NamespaceDocument, NamespaceRelation, ProcessDocument, Word};
+use super::{Description, NamespaceDocument, NamespaceRelations, ProcessDocument, Word};
 
 /// `nestns.inspect/1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,8 +64,8 @@ pub struct ProcessFacts {
     pub document: ProcessDocument,
     /// Seconds since its start.
     pub age: Option<f64>,
-    /// Namespaces of the process, by type.
-    pub namespaces: BTreeMap<String, NamespaceRelation>,
+    /// Its namespaces by type.
+    pub namespaces: NamespaceRelations,
     /// `null` where it has ended.
     pub kernel: Option<KernelFacts>,
     /// `null` where it was not asked for.
@@ -81,7 +81,7 @@ pub struct ThreadEntry {
     pub pids: Vec<i32>,
     /// The name.
     pub name: String,
-    /// The letter of proc_pid_stat(5).
+    /// The letter of `proc_pid_stat(5)`.
     pub state: char,
 }
 
@@ -116,7 +116,7 @@ pub struct Stray {
 /// Facts from `/proc` about a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelFacts {
-    /// `Name` of proc_pid_status(5).
+    /// `Name` of `proc_pid_status(5)`.
     pub name: String,
     /// `State`.
     pub state: String,

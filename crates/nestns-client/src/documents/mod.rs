@@ -24,19 +24,19 @@ mod test;
 mod tree;
 
 pub use answers::{
-    Check, CheckStatus, DoctorDocument, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept,
-    LineDocument, LsDocument, Match, PidDocument, PruneDocument, Removed, TopologyEntry, UpDocument, Verdict,
-    WhoisDocument,
+    DoctorDocument, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept, LineDocument, LsDocument,
+    Match, PidDocument, PruneDocument, Removed, TopologyEntry, UpDocument, Verdict, WhoisDocument,
 };
 pub use events::{Caller, EventDocument};
 pub use inspect::{
     Ancestor, InspectDocument, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts, Members,
     ProcessFacts, SignalSets, Stray, ThreadEntry,
 };
+pub use nestns_observe::doctor::{Check, Status as CheckStatus};
 pub use nestns_topology::diagnostic::{CheckDocument, DiagnosticEntry, RelatedPlace};
 pub use node::{
-    Description, ExitDocument, NamespaceDocument, NamespaceOf, NamespaceRelation, ProcessDocument, RestartDescription,
-    StopDescription, Word,
+    Description, ExitDocument, NamespaceDocument, NamespaceOf, NamespaceRelation, NamespaceRelations, ProcessDocument,
+    RestartDescription, StopDescription, Word,
 };
 pub use see::{MismatchEntry, SeeDocument, SeeRow};
 pub use stop::{How, Step, Timeline};
@@ -137,13 +137,12 @@ kinds! {
 impl Kind {
     /// The word by which `nestns schema --of` names it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            _ => {
-                let (_, name) = self.schema().split_once('.').unwrap_or_default();
-                name.split_once('/').unwrap_or_default().0
-            }
+        // It has the schema of the other trees.
+        if self == Self::Host {
+            return "host";
         }
+        let (_, name) = self.schema().split_once('.').unwrap_or_default();
+        name.split_once('/').unwrap_or_default().0
     }
 
     /// The JSON Schema (2020-12) of the document.

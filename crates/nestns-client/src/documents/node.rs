@@ -1,13 +1,14 @@
 //! Namespaces and processes, as every document has them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
 use nestns_observe::{process, thread};
 use nestns_topology::Labels;
 use nix::unistd::Pid;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A fixed word, or what a document says in its place.
 pub type Word = Cow<'static, str>;
@@ -79,7 +80,7 @@ pub struct ProcessDocument {
     pub enter: Word,
     /// The command line.
     pub argv: Vec<String>,
-    /// Clock ticks from boot to its start (`starttime` of proc_pid_stat(5)).
+    /// Clock ticks from boot to its start (`starttime` of `proc_pid_stat(5)`).
     pub start_time: Option<u64>,
     /// The numbers of its threads besides the first, as `pids` has the process's; in the truth, and
     /// where they were asked for.
@@ -159,6 +160,30 @@ pub struct NamespaceRelation {
     pub id: Option<u64>,
     /// The owner; `null` where that could not be compared.
     pub of: Option<NamespaceOf>,
+}
+
+/// The namespaces of a process by their types, in the order in which they are reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "BTreeMap<Word, NamespaceRelation>")]
+pub struct NamespaceRelations(pub Vec<(Word, NamespaceRelation)>);
+
+impl From<BTreeMap<Word, NamespaceRelation>> for NamespaceRelations {
+    fn from(relations: BTreeMap<Word, NamespaceRelation>) -> Self {
+        Self(relations.into_iter().collect())
+    }
+}
+
+impl Serialize for NamespaceRelations {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(kind, relation)| (kind, relation)))
+    }
+}
+
+impl NamespaceRelations {
+    /// The namespace of a type, by its name in `/proc/PID/ns`.
+    pub fn get(&self, kind: &str) -> Option<NamespaceRelation> {
+        self.0.iter().find(|(one, _)| one == kind).map(|&(_, relation)| relation)
+    }
 }
 
 /// The owner of a namespace that a process is in.

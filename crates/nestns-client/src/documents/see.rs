@@ -9,7 +9,7 @@ use super::Word;
 
 /// `nestns.see/1`: the visibility of processes from namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SeeDocument<R = Vec<SeeRow>> {
+pub struct SeeDocument<R = Vec<SeeRow>, T = BTreeMap<String, String>> {
     /// `nestns.see/1`.
     pub schema: Word,
     /// The name of the topology; `null` for the whole machine.
@@ -22,19 +22,19 @@ pub struct SeeDocument<R = Vec<SeeRow>> {
     pub rows: R,
     /// Differences between the measurement and the nesting of the namespaces.
     pub mismatches: Vec<MismatchEntry>,
-    /// Reasons why nothing could be measured, by observer.
-    pub troubles: BTreeMap<String, String>,
+    /// By observer, why nothing could be measured from there.
+    pub troubles: T,
 }
 
 /// A process, as each observer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SeeRow {
+pub struct SeeRow<P = BTreeMap<String, Option<i32>>, A = BTreeMap<String, Option<String>>> {
     /// The path of the process.
     pub path: String,
-    /// PIDs by observer; `null` where the process is invisible.
-    pub pids: BTreeMap<String, Option<i32>>,
-    /// Answers by observer: `yes` or the name of the error; `null` where nothing could be measured.
-    pub answers: BTreeMap<String, Option<String>>,
+    /// By observer, the number; `null` where it is invisible.
+    pub pids: P,
+    /// By observer, `yes` or the name of the error; `null` where nothing could be measured.
+    pub answers: A,
 }
 
 /// A deviation of the measurement from the nesting of the namespaces.

@@ -7,7 +7,7 @@ use nestns_topology::Labels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NamespaceDocument, NamespaceRelation, ProcessDocument, Word};
+use super::{NamespaceDocument, NamespaceRelations, ProcessDocument, Word};
 
 /// `nestns.tree/1` of a topology, in a file or running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,6 @@ pub struct TreeRow<P = ProcessDocument> {
     /// The number under which the observer of `tree --from` sees it, `null` where it is invisible;
     /// else absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[expect(clippy::option_option, reason = "absent and null are two answers")]
     pub seen_as: Option<Option<i32>>,
 }
 
@@ -162,16 +161,16 @@ pub struct PsDocument<P = Vec<PsRow>> {
 
 /// A process of `ps`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PsRow {
+pub struct PsRow<P = ProcessDocument> {
     /// The process.
     #[serde(flatten)]
-    pub process: ProcessDocument,
+    pub process: P,
     /// The name of its topology.
     pub topology: String,
     /// Namespaces of the process by type, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespaces: Option<BTreeMap<String, NamespaceRelation>>,
-    /// Reason why the namespaces are not known.
+    pub namespaces: Option<NamespaceRelations>,
+    /// Why the namespaces are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

@@ -6,21 +6,13 @@
 
 use serde::Serialize;
 
+pub use crate::documents::Caller;
 use crate::documents::ExitDocument;
 
 /// The path of the topology as a whole.
 pub const WHOLE: &str = ".";
 
-/// Client that has made a request on the control socket, as the kernel reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Caller {
-    /// PID on the host.
-    pub pid: i32,
-    /// User ID.
-    pub uid: u32,
-}
-
-/// Stage of a stop.
+/// How hard a stop goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {

@@ -146,8 +146,9 @@ impl RequestError {
             Self::PausedAlready { by, .. } | Self::PausedWith { by, .. } => {
                 return Some(format!("`nestns resume {by}` resumes all of it"));
             }
-            Self::Ended { path } => return Some(format!("`nestns logs {path}` shows its output")),
-            Self::Never { path, .. } => return Some(format!("`nestns logs {path}` shows its output")),
+            Self::Ended { path } | Self::Never { path, .. } => {
+                return Some(format!("`nestns logs {path}` shows its output"));
+            }
             Self::CannotPause { check, .. } => return check.clone(),
             Self::Failed { help, .. } => return help.clone(),
             _ => return None,

@@ -15,14 +15,17 @@ pub mod required;
 mod surroundings;
 mod trial;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use ceiling::PidsMax;
 pub use limits::Limits;
 pub use namespaces::{Levels, Nesting, Way};
 
 /// Outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Success.
@@ -34,10 +37,10 @@ pub enum Status {
 }
 
 /// Check of one ability.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Name, used everywhere.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// Outcome.
     pub status: Status,
     /// Finding, with the value.
@@ -49,17 +52,17 @@ pub struct Check {
 impl Check {
     /// Check with the outcome that all is well.
     pub fn yes(id: &'static str, found: impl Into<String>) -> Self {
-        Self { id, status: Status::Yes, found: found.into(), remedy: None }
+        Self { id: id.into(), status: Status::Yes, found: found.into(), remedy: None }
     }
 
     /// Check with the outcome that something is restricted.
     pub fn warn(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { id, status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
+        Self { id: id.into(), status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     /// Check with the outcome that something is not possible.
     pub fn no(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { id, status: Status::No, found: found.into(), remedy: Some(remedy.into()) }
+        Self { id: id.into(), status: Status::No, found: found.into(), remedy: Some(remedy.into()) }
     }
 
     /// The check as the remedy of an error that it explains.

@@ -1,22 +1,15 @@
 //! `nestns.truth/1`: what stands, as the kernel confirmed it, for programs that want to compare.
 
-use std::borrow::Cow;
 use std::path::Path;
-
-use serde::Serialize;
 
 use super::document::{namespace_documents, process_documents};
 use super::exec_records::ExecRecords;
 use super::roster::Roster;
-use nestns_client::documents::Undeclared;
-use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::documents::{HostEntry, Kind, NamespaceDocument, ProcessDocument, TruthDocument, Undeclared};
 use nestns_client::protocol::message::Snapshot;
 use nestns_observe::{boot, namespaces};
 
-/// Schema that the document names.
-const SCHEMA: &str = "nestns.truth/1";
-
-/// File that a tree was built from.
+/// Which file a tree was built from.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The topology's name.
@@ -40,51 +33,25 @@ pub(super) fn absolute(directory: &Path, file: &str) -> String {
     directory.join(file).display().to_string()
 }
 
-/// `nestns.truth/1`.
-#[derive(Debug, Serialize)]
-pub struct TruthDocument<'a> {
-    schema: &'static str,
-    topology: &'a str,
-    file: Option<Cow<'a, str>>,
-    hash: Option<&'a str>,
-    kernel: String,
-    boot_id: Cow<'a, str>,
-    host: Host,
-    controller: i32,
-    namespaces: Cow<'a, [NamespaceDocument]>,
-    /// The last field that a draft has: more may follow.
-    processes: Cow<'a, [ProcessDocument]>,
-    /// Everything that the file does not declare: children of programs, namespaces that they have
-    /// made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undeclared: Option<&'a Undeclared>,
-}
-
-impl<'a> TruthDocument<'a> {
-    /// The document of what a controller has answered.
-    pub fn of(snapshot: &'a Snapshot, undeclared: &'a Undeclared) -> Self {
-        let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
-        Self {
-            schema: SCHEMA,
-            topology: &status.name,
-            file: status.file.as_deref().map(Cow::Borrowed),
-            hash: status.hash.as_deref(),
-            kernel: boot::kernel(),
-            boot_id: Cow::Borrowed(boot_id),
-            host: Host { pidns: *host_pidns, pids_of: 0 },
-            controller: status.controller,
-            namespaces: Cow::Borrowed(namespaces),
-            processes: Cow::Borrowed(processes),
-            undeclared: Some(undeclared),
-        }
+/// The document of what a controller has answered.
+pub fn document<'a>(
+    snapshot: &'a Snapshot,
+    undeclared: &Undeclared,
+) -> TruthDocument<&'a [NamespaceDocument], &'a [ProcessDocument]> {
+    let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
+    TruthDocument {
+        schema: Kind::Truth.schema().into(),
+        topology: status.name.clone(),
+        file: status.file.clone(),
+        hash: status.hash.clone(),
+        kernel: boot::kernel(),
+        boot_id: boot_id.clone(),
+        host: HostEntry { pidns: *host_pidns, pids_of: 0 },
+        controller: status.controller,
+        namespaces,
+        processes,
+        undeclared: undeclared.clone(),
     }
-}
-
-#[derive(Debug, Serialize)]
-struct Host {
-    pidns: u64,
-    /// The first number of each list is this level's.
-    pids_of: u8,
 }
 
 /// The document as it was made last.
@@ -143,20 +110,21 @@ fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
     let mut processes = process_documents(roster);
     processes.iter_mut().for_each(ProcessDocument::read_threads);
     let document = TruthDocument {
-        schema: SCHEMA,
-        topology: &origin.name,
-        file: origin.file.as_deref().map(|file| absolute(&roster.plan().common().directory, file).into()),
-        hash: origin.hash.as_deref(),
+        schema: Kind::Truth.schema().into(),
+        topology: origin.name.clone(),
+        file: origin.file.as_deref().map(|file| absolute(&roster.plan().common().directory, file)),
+        hash: origin.hash.clone(),
         kernel: boot::kernel(),
-        boot_id: boot::id().into(),
-        host: Host { pidns: namespaces::own()?, pids_of: 0 },
+        boot_id: boot::id(),
+        host: HostEntry { pidns: namespaces::own()?, pids_of: 0 },
         controller: nix::unistd::getpid().as_raw(),
-        namespaces: namespace_documents(roster).into(),
-        processes: processes.into(),
-        undeclared: None,
+        namespaces: namespace_documents(roster),
+        processes,
+        undeclared: Undeclared::default(),
     };
     let mut text = serde_json::to_vec(&document)?;
-    text.truncate(text.len() - b"]}".len());
+    let rest = ["],\"undeclared\":", &serde_json::to_string(&document.undeclared)?, "}"].concat();
+    text.truncate(text.len() - rest.len());
     text.shrink_to_fit();
     Ok(text)
 }

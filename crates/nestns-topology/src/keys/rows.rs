@@ -138,7 +138,7 @@ tables! {
         Labels "labels": Strings;
         /// Templates to use, from left to right: later ones override earlier ones, and the keys
         /// given here override all of them.
-        #[schemars(example = &"pod", example = ["container", "shared"])]
+        #[schemars(example = &"pod", example = json!(["container", "shared"]))]
         Use "use": Use, Source;
         /// Topology file whose namespaces are mounted inside this one; the path is relative to this
         /// file. Its own variables, defaults and templates apply to them; variables of this file
@@ -171,7 +171,7 @@ tables! {
         Ns "ns": Namespaces<Namespace>, Content;
         /// Kinds of namespaces it has of its own besides PID; the others are shared with the
         /// surrounding namespace.
-        #[schemars(extend("default" = ["mount"]), example = ["mount", "uts", "ipc"])]
+        #[schemars(extend("default" = ["mount"]), example = json!(["mount", "uts", "ipc"]))]
         Unshare "unshare": Vec<Kind>
             as compose "networks": "nestns does not connect networks; unshare = [\"net\"] gives an empty one"
             as compose "network_mode": "unshare = [\"net\"] gives a namespace its own network";
@@ -213,7 +213,7 @@ tables! {
     #[schemars(title = "process", transform = table, transform = one_program, transform = or_program_alone)]
     Process: ProcessKey = "a process", later ["pid"] {
         /// A program and its arguments: words, split as by a shell but without one, or an array.
-        #[schemars(example = &"sleep 1000", example = ["sleep", "1000"])]
+        #[schemars(example = &"sleep 1000", example = json!(["sleep", "1000"]))]
         Cmd "cmd": Command, Choice
             as compose "command": "write cmd = \"…\" in a process, or init = [\"…\"] for PID 1";
         /// A script for `/bin/sh -c`.
@@ -306,7 +306,7 @@ tables! {
         ///
         /// What this file says itself in `vars`, `defaults` and `limits` wins, key by key. The same namespace or template in two
         /// files is an error; a file that is reached twice is included once.
-        #[schemars(example = ["templates.toml"])]
+        #[schemars(example = json!(["templates.toml"]))]
         Include "include": Vec<FilePath>, Source;
         /// Event that ends a foreground `nestns up`, besides the end of all processes.
         OnExit "on_exit": OnExit;
@@ -387,7 +387,7 @@ tables! {
         File "file": AbsolutePath, Choice;
         /// This command ends with status 0. It runs in the namespaces of the process, with its environment, directory and user,
         /// and is killed after 10 s.
-        #[schemars(example = &"redis-cli ping", example = ["test", "-S", "/run/db.sock"])]
+        #[schemars(example = &"redis-cli ping", example = json!(["test", "-S", "/run/db.sock"]))]
         Exec "exec": Command, Choice;
         /// How long `exec` pauses before it runs again, at least 10 ms.
         #[schemars(extend("default" = "1s"))]
@@ -432,23 +432,23 @@ tables! {
         From "from": String;
         /// Processes that it sees: paths, in which `*` matches one name and `**` any number of
         /// names, including PID 1s (`init`). A namespace means the processes directly in it.
-        #[schemars(example = ["vm/ci/**"])]
+        #[schemars(example = json!(["vm/ci/**"]))]
         Sees "sees": Paths;
         /// Processes that it does not see, in the same form.
-        #[schemars(example = ["vm/dockerd"])]
+        #[schemars(example = json!(["vm/dockerd"]))]
         Hides "hides": Paths;
         /// The process to check, or a pattern for each matching process; it matches PID 1s only
         /// where it matches nothing else.
         #[schemars(example = &"node/web/app")]
         Proc "proc": String;
         /// PID of the process in each of these namespaces.
-        #[schemars(example = BTreeMap::from([("vm/ci", 4)]))]
+        #[schemars(example = json!({ "vm/ci": 4 }))]
         Pid "pid": BTreeMap<String, Number>;
         /// PID of its parent in each of these namespaces; 0 for a parent outside.
-        #[schemars(example = BTreeMap::from([("node/web", 0)]))]
+        #[schemars(example = json!({ "node/web": 0 }))]
         Ppid "ppid": BTreeMap<String, Number>;
         /// All its PIDs below the host, the outermost first.
-        #[schemars(example = [7, 4])]
+        #[schemars(example = json!([7, 4]))]
         Chain "chain": Vec<Number>;
         /// State of the process.
         State "state": State;
