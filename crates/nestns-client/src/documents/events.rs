@@ -1,4 +1,4 @@
-//! Lines of `events.jsonl` and of `nestns events --format json`.
+//! Lines of `events.jsonl` and of `nestns events`.
 
 use std::collections::BTreeMap;
 

@@ -100,7 +100,7 @@ kinds! {
     Doctor => DoctorDocument, "nestns.doctor/1";
     /// Failure of a command: standard error of any verb with `--format json`
     Error => ErrorDocument, "nestns.error/1";
-    /// A line of `events --format json` and of `events.jsonl`
+    /// A line of `events` and of `events.jsonl`
     Event => EventDocument, "nestns.event/1";
     /// Behaviours of the kernel: `experiment --format json`
     Experiment => ExperimentDocument, "nestns.experiment/1";
