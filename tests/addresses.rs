@@ -21,8 +21,18 @@ proc.job = { actor = "idle" }
 fn a_detached_topology_runs_until_down() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
-        assert!(detached.up.stdout.contains(&detached.nest.root), "{}", detached.up.stdout);
-        assert_eq!(detached.truth().pids(&format!("{}/w.2/job", detached.nest.root)).len(), 3);
+        assert!(
+            detached.up.stdout.contains(&detached.nest.root),
+            "{}",
+            detached.up.stdout
+        );
+        assert_eq!(
+            detached
+                .truth()
+                .pids(&format!("{}/w.2/job", detached.nest.root))
+                .len(),
+            3
+        );
         assert!(detached.is_running() && detached.controller().as_raw() > 1);
         let down = ended(detached.start(&["down", "@"]));
         assert_eq!(down.code, 0, "{}", down.stderr);
@@ -39,24 +49,49 @@ fn an_unknown_address_is_reported_with_similar_names() {
         ("@/w.1/jbo", format!("did you mean `{root}/w.1/job`")),
         ("@/idle/", format!("`{root}/idle` is a process")),
         ("host", "`host` is outside the topology".to_owned()),
-        ("@/w.0#99", "no process of the topology has the number 99".to_owned()),
-        ("nothing-like-it-at-all-anywhere-here", "`nestns tree` shows all namespaces and processes".to_owned()),
+        (
+            "@/w.0#99",
+            "no process of the topology has the number 99".to_owned(),
+        ),
+        (
+            "nothing-like-it-at-all-anywhere-here",
+            "`nestns tree` shows all namespaces and processes".to_owned(),
+        ),
     ];
     for (address, said) in table {
         let outcome = detached.nestns(&["kill", address]);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{address}");
-        assert!(outcome.stderr.contains(&said), "{address}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (1, ""),
+            "{address}"
+        );
+        assert!(
+            outcome.stderr.contains(&said),
+            "{address}: {}",
+            outcome.stderr
+        );
     }
-    for (address, said) in [("@//idle", "an empty segment"), ("/@", "begins with a name"), ("other:/@ x", "")] {
+    for (address, said) in [
+        ("@//idle", "an empty segment"),
+        ("/@", "begins with a name"),
+        ("other:/@ x", ""),
+    ] {
         let outcome = detached.nestns(&["kill", address]);
         assert_eq!(outcome.code, 2, "{address}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains(said), "{address}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(said),
+            "{address}: {}",
+            outcome.stderr
+        );
     }
     let outcome = detached.nestns(&["kill", "@:/@/idle", "other:/x"]);
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
     assert_eq!(detached.nestns(&["kill", "other:/@/idle"]).code, 1);
     assert_eq!(detached.nestns(&["down", "@", "@/w.7"]).code, 1);
-    assert_eq!(detached.run(&["kill", "-s", "CONT", "@:/@/idle"]), format!("{root}/idle\n"));
+    assert_eq!(
+        detached.run(&["kill", "-s", "CONT", "@:/@/idle"]),
+        format!("{root}/idle\n")
+    );
 }
 
 /// Completions of bash for a line that ends at the cursor.
@@ -73,7 +108,13 @@ fn proposed(detached: &Detached, line: &str) -> Vec<String> {
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
     let line = line.replace('@', &detached.nest.root);
-    let mut words: Vec<String> = vec!["-c".to_owned(), script.to_owned(), "bash".to_owned(), program, line.clone()];
+    let mut words: Vec<String> = vec![
+        "-c".to_owned(),
+        script.to_owned(),
+        "bash".to_owned(),
+        program,
+        line.clone(),
+    ];
     for word in line.split(' ') {
         let mut rest = word;
         if rest.is_empty() {
@@ -81,7 +122,10 @@ fn proposed(detached: &Detached, line: &str) -> Vec<String> {
         }
         while let Some(place) = rest.find([':', '=']) {
             words.extend(
-                [&rest[..place], &rest[place..=place]].into_iter().filter(|word| !word.is_empty()).map(str::to_owned),
+                [&rest[..place], &rest[place..=place]]
+                    .into_iter()
+                    .filter(|word| !word.is_empty())
+                    .map(str::to_owned),
             );
             rest = &rest[place + 1..];
         }
@@ -90,11 +134,21 @@ fn proposed(detached: &Detached, line: &str) -> Vec<String> {
         }
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = detached.nest.other_command(Path::new("bash"), &words).output().expect("bash is here");
+    let output = detached
+        .nest
+        .other_command(Path::new("bash"), &words)
+        .output()
+        .expect("bash is here");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stderr.is_empty(), "{line}: {stderr}");
+    assert!(
+        output.status.success() && stderr.is_empty(),
+        "{line}: {stderr}"
+    );
     let text = String::from_utf8(output.stdout).expect("it is text");
-    text.lines().filter(|line| !line.is_empty()).map(|line| line.replace(&detached.nest.root, "@")).collect()
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.replace(&detached.nest.root, "@"))
+        .collect()
 }
 
 #[test]
@@ -104,7 +158,10 @@ fn bash_completes_running_paths() {
         let table: &[(&str, &[&str])] = &[
             ("nestns kil", &["kill"]),
             ("nestns kill @", &["@/"]),
-            ("nestns kill @/", &["@/w.0/", "@/w.1/", "@/w.2/", "@/init", "@/idle"]),
+            (
+                "nestns kill @/",
+                &["@/w.0/", "@/w.1/", "@/w.2/", "@/init", "@/idle"],
+            ),
             ("nestns kill -s TERM @/w.1/", &["@/w.1/init", "@/w.1/job"]),
             ("nestns wait @/idle @/w.2/j", &["@/w.2/job"]),
             ("nestns kill @/nothing", &[]),
@@ -135,8 +192,14 @@ fn tab_completes_the_path_of_a_running_process() {
     let nest = Nest::new("").env(STATE_ROOT, state.to_str().expect("our own path"));
     let mut terminal = Terminal::foreground_of(nest, &["bash", "--norc", "-i"]);
     terminal.expect("$ ");
-    let path = program().parent().expect("it is in a directory").display().to_string();
-    terminal.send(format!("PATH={path}:$PATH; source <(nestns completions bash)\r"));
+    let path = program()
+        .parent()
+        .expect("it is in a directory")
+        .display()
+        .to_string();
+    terminal.send(format!(
+        "PATH={path}:$PATH; source <(nestns completions bash)\r"
+    ));
     terminal.expect("$ ");
     let root = &detached.nest.root;
     let start = &root[..root.len() - 1];

@@ -8,7 +8,10 @@ use crate::harness::nest::{Ended, Nest};
 
 /// Runs a namespace with these processes to its end. All may write to the file `order`, each line whole and in order.
 fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
-    let topology = format!("[defaults.proc]\nstdout = \"DIRECTORY/order\"\n{}{processes}", chain(depth));
+    let topology = format!(
+        "[defaults.proc]\nstdout = \"DIRECTORY/order\"\n{}{processes}",
+        chain(depth)
+    );
     let ended = Nest::new(&topology).identity(identity).up().wait();
     let order = fs::read_to_string(ended.nest.directory.path().join("order")).unwrap_or_default();
     (ended, order)
@@ -18,10 +21,18 @@ fn up(identity: Identity, depth: usize, processes: &str) -> (Ended, String) {
 fn compare(processes: &str, code: i32, expected: &str) {
     for_each_identity(|identity| {
         for depth in DEPTHS {
-            for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
+            for (first, second) in [
+                ("fork", "fork"),
+                ("join", "join"),
+                ("fork", "join"),
+                ("join", "fork"),
+            ] {
                 let processes = processes.replace("FIRST", first).replace("SECOND", second);
                 let (ended, order) = up(identity, depth, &processes);
-                let context = format!("{identity:?}, depth {depth}:\n{processes}\n{}", ended.stderr);
+                let context = format!(
+                    "{identity:?}, depth {depth}:\n{processes}\n{}",
+                    ended.stderr
+                );
                 assert_eq!((ended.code, order.as_str()), (code, expected), "{context}");
             }
         }
@@ -72,10 +83,21 @@ fn started_waits_for_exec() {
                         chain(depth)
                     );
                     let nest = Nest::new(&topology).identity(identity);
-                    let from = format!("{}/b", crate::harness::chain::path(depth).replace('@', &nest.root));
+                    let from = format!(
+                        "{}/b",
+                        crate::harness::chain::path(depth).replace('@', &nest.root)
+                    );
                     let ended = nest.arguments(&["--exit-code-from", &from]).up().wait();
-                    assert_eq!(ended.code, 0, "{identity:?}, {depth}, {condition}, {enter}: {}", ended.stderr);
-                    assert!(ended.stdout.ends_with("│ sleep\n"), "{identity:?}, {depth}, {enter}: {}", ended.stdout);
+                    assert_eq!(
+                        ended.code, 0,
+                        "{identity:?}, {depth}, {condition}, {enter}: {}",
+                        ended.stderr
+                    );
+                    assert!(
+                        ended.stdout.ends_with("│ sleep\n"),
+                        "{identity:?}, {depth}, {enter}: {}",
+                        ended.stdout
+                    );
                 }
             }
         }
@@ -116,7 +138,10 @@ fn an_unreachable_condition_fails_the_dependent_with_a_message() {
                          proc.d = {{ sh = \"echo d\", after = {{ b = \"ok\" }}, essential = false }}\n"
                     ),
                 );
-                let context = format!("{identity:?}, depth {depth}, {program} {condition}: {}", ended.stderr);
+                let context = format!(
+                    "{identity:?}, depth {depth}, {program} {condition}: {}",
+                    ended.stderr
+                );
                 assert_eq!((ended.code, order.as_str()), (1, "c\n"), "{context}");
                 let at = crate::harness::chain::path(depth).replace('@', &ended.nest.root);
                 for (path, dependency) in [("b", "a"), ("d", "b")] {
@@ -147,7 +172,11 @@ fn joined_and_forked_processes_can_depend_on_each_other() {
                 ),
             );
             let context = format!("{identity:?}, depth {depth}: {}", ended.stderr);
-            assert_eq!((ended.code, order.as_str()), (0, "1\n2\n0\n3\n1\n4\n0\n5\n"), "{context}");
+            assert_eq!(
+                (ended.code, order.as_str()),
+                (0, "1\n2\n0\n3\n1\n4\n0\n5\n"),
+                "{context}"
+            );
         }
     });
 }

@@ -34,15 +34,27 @@ fn output_is_followed_from_now_on_as_two_streams() {
         let tree = Detached::up(Nest::new(TICKING).identity(identity));
         let mut child = tree.start(&["attach", "@/clock"]);
         let mut stdout = [0; 64];
-        child.stdout.as_mut().unwrap().read_exact(&mut stdout).unwrap();
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut stdout)
+            .unwrap();
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
         let outcome = ended(child);
         assert_eq!(outcome.code, 130);
         let text = String::from_utf8_lossy(&stdout);
         assert!(text.starts_with("out "), "{text}");
-        assert!(outcome.stderr.lines().all(|line| line.starts_with("err ")), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.lines().all(|line| line.starts_with("err ")),
+            "{}",
+            outcome.stderr
+        );
         // It goes on.
-        assert_eq!(tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"], "ready");
+        assert_eq!(
+            tree.document(&["ps", "@/clock", "--format", "json"])["processes"][0]["state"],
+            "ready"
+        );
     });
 }
 
@@ -50,20 +62,33 @@ fn output_is_followed_from_now_on_as_two_streams() {
 fn attach_ends_with_the_process() {
     for_each_identity(|identity| {
         let nest = Nest::new(BRIEF).identity(identity);
-        nix::unistd::mkfifo(&nest.directory.path().join("go"), nix::sys::stat::Mode::from_bits_truncate(0o666))
-            .unwrap();
+        nix::unistd::mkfifo(
+            &nest.directory.path().join("go"),
+            nix::sys::stat::Mode::from_bits_truncate(0o666),
+        )
+        .unwrap();
         let tree = Detached::up(nest);
         let child = tree.start(&["attach", "@/brief"]);
         // Attached once inotify has a watch: the descriptor is seen in /proc.
         tree.until("it follows", |_| {
             let fds = std::fs::read_dir(format!("/proc/{}/fd", child.id())).ok()?;
-            let links = fds.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
-            links.into_iter().any(|link| link.to_string_lossy().contains("inotify")).then_some(())
+            let links = fds
+                .flatten()
+                .filter_map(|fd| std::fs::read_link(fd.path()).ok());
+            links
+                .into_iter()
+                .any(|link| link.to_string_lossy().contains("inotify"))
+                .then_some(())
         });
         until_asleep(|| vec![child.id().cast_signed()]);
         std::fs::write(tree.nest.directory.path().join("go"), "hello\n").unwrap();
         let outcome = ended(child);
-        assert_eq!((outcome.code, &*outcome.stdout), (7, "said hello\n"), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (7, "said hello\n"),
+            "{}",
+            outcome.stderr
+        );
     });
 }
 
@@ -71,10 +96,18 @@ fn attach_ends_with_the_process() {
 fn attach_reports_what_cannot_be_attached() {
     require!(nesting());
     let tree = Detached::up(Nest::new(TICKING));
-    for (address, why) in [("@/quiet", "/dev/null"), ("@", "nestns itself"), ("@/clok", "clock")] {
+    for (address, why) in [
+        ("@/quiet", "/dev/null"),
+        ("@", "nestns itself"),
+        ("@/clok", "clock"),
+    ] {
         let outcome = tree.nestns(&["attach", address]);
         assert_eq!(outcome.code, 1, "{address}");
-        assert!(outcome.stderr.contains(why), "{address}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(why),
+            "{address}: {}",
+            outcome.stderr
+        );
     }
 }
 
@@ -129,7 +162,9 @@ fn a_terminal_is_detached_from_and_attached_again() {
 fn an_exec_process_is_detached_from_and_attached_again() {
     Terminal::for_each_identity_beside("[ns.@]\nproc.idle = { actor = \"idle\" }\n", |terminal| {
         let root = terminal.nest.root.clone();
-        terminal.send(format!("$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"));
+        terminal.send(format!(
+            "$N exec -it -e PS1='in> ' {root} -- bash --norc --noediting\r"
+        ));
         terminal.until_raw();
         terminal.expect("\nin> ");
         terminal.send("x=kept\r\x10\x11");

@@ -22,7 +22,14 @@ impl Drop for Theirs {
 
 fn start(words: &[&str]) -> Theirs {
     let mut command = Command::new(words[0]);
-    Theirs(command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("it is installed"))
+    Theirs(
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it is installed"),
+    )
 }
 
 /// Captures until the text has what is expected of a tree that stands.
@@ -34,7 +41,9 @@ fn captured(pid: u32, arguments: &[&str], expected: &str) -> Outcome {
         let outcome = Nestns::new(&words).run();
         if outcome.stdout.contains(expected) || start.elapsed() > TIMEOUT {
             assert!(outcome.stdout.contains(expected), "{expected}: {outcome:?}");
-            let checked = Nestns::new(&["check", "-"]).input(outcome.stdout.clone()).run();
+            let checked = Nestns::new(&["check", "-"])
+                .input(outcome.stdout.clone())
+                .run();
             assert_eq!(checked.code, 0, "{outcome:?} {checked:?}");
             return outcome;
         }
@@ -44,30 +53,69 @@ fn captured(pid: u32, arguments: &[&str], expected: &str) -> Outcome {
 #[test]
 fn nested_bubblewrap_sandboxes_are_captured() {
     require!(nesting(), root(), installed("bwrap"));
-    let outer = ["bwrap", "--dev-bind", "/", "/", "--proc", "/proc", "--die-with-parent", "--unshare-pid"];
+    let outer = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--die-with-parent",
+        "--unshare-pid",
+    ];
     let named = ["--unshare-uts", "--hostname", "inner-box"];
     let boxes = start(&[&outer[..], &outer[..], &named[..], &["sleep", "1000"]].concat());
     let actors = captured(boxes.0.id(), &[], "sleep");
     // bwrap(1) forks a PID 1 that reaps, and below it the command.
-    for said in ["\n[ns.bwrap]\n", "proc.bwrap", "\n[ns.\"bwrap/", "hostname = \"inner-box\"", "proc.sleep"] {
+    for said in [
+        "\n[ns.bwrap]\n",
+        "proc.bwrap",
+        "\n[ns.\"bwrap/",
+        "hostname = \"inner-box\"",
+        "proc.sleep",
+    ] {
         assert!(actors.stdout.contains(said), "{said}: {}", actors.stdout);
     }
-    assert_eq!(actors.stdout.matches("\n[ns.").count(), 2, "{}", actors.stdout);
+    assert_eq!(
+        actors.stdout.matches("\n[ns.").count(),
+        2,
+        "{}",
+        actors.stdout
+    );
     // bwrap(1) covers parts of its /proc where that can be written to.
     let masked = "1 namespace with parts of /proc masked\n";
     assert!(["", masked].contains(&&*actors.stderr), "{}", actors.stderr);
     let programs = captured(boxes.0.id(), &["--programs"], "[\"sleep\", \"1000\"]");
-    assert!(!programs.stdout.contains("--unshare-pid"), "it would be made twice: {}", programs.stdout);
+    assert!(
+        !programs.stdout.contains("--unshare-pid"),
+        "it would be made twice: {}",
+        programs.stdout
+    );
 }
 
 #[test]
 fn a_separate_user_namespace_is_reported() {
     require!(nesting(), root(), installed("bwrap"));
-    let words =
-        ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--unshare-pid", "--unshare-user", "sleep", "1000"];
+    let words = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--die-with-parent",
+        "--unshare-pid",
+        "--unshare-user",
+        "sleep",
+        "1000",
+    ];
     let boxed = start(&words);
     let outcome = captured(boxed.0.id(), &[], "proc.sleep");
-    assert!(outcome.stderr.contains("1 namespace with a user or time namespace of its own"), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .contains("1 namespace with a user or time namespace of its own"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 /// The least that runc(8) runs: our own program, which needs no library.
@@ -88,9 +136,21 @@ fn containers_of_runc_are_captured() {
     let name = format!("nestns-test-{}", std::process::id());
     let runtime = start(&["runc", "--root", &state, "run", "--bundle", &path, &name]);
     let outcome = captured(runtime.0.id(), &["--programs"], "\"/nestns\"");
-    assert!(outcome.stdout.contains("hostname = \"pod\""), "{}", outcome.stdout);
-    assert!(outcome.stdout.contains("init = [\"/nestns\", \"actor\", \"idle\"]"), "{}", outcome.stdout);
-    let removed = Command::new("runc").args(["--root", &state, "delete", "--force", &name]).status();
+    assert!(
+        outcome.stdout.contains("hostname = \"pod\""),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome
+            .stdout
+            .contains("init = [\"/nestns\", \"actor\", \"idle\"]"),
+        "{}",
+        outcome.stdout
+    );
+    let removed = Command::new("runc")
+        .args(["--root", &state, "delete", "--force", &name])
+        .status();
     assert!(removed.expect("it is installed").success());
     drop(runtime);
     assert!(!bundle.path().join("state").join(&name).exists());

@@ -43,8 +43,20 @@ enum Victim {
     Both,
 }
 
-const DOINGS: [Doing; 6] = [Doing::Build, Doing::Run, Doing::Stop, Doing::Exec, Doing::Restart, Doing::Pause];
-const VICTIMS: [Victim; 4] = [Victim::Controller, Victim::Guardian, Victim::Init, Victim::Both];
+const DOINGS: [Doing; 6] = [
+    Doing::Build,
+    Doing::Run,
+    Doing::Stop,
+    Doing::Exec,
+    Doing::Restart,
+    Doing::Pause,
+];
+const VICTIMS: [Victim; 4] = [
+    Victim::Controller,
+    Victim::Guardian,
+    Victim::Init,
+    Victim::Both,
+];
 
 /// `SplitMix64`: one number after another from a seed.
 struct Dice(u64);
@@ -63,17 +75,25 @@ impl Dice {
 fn held(pid: i32, controller: i32) -> Option<Pidfd> {
     let held = Pidfd::open(Pid::from_raw(pid)).ok()?;
     // It was opened by its number: it is still one of this tree.
-    let is_ours = pid == controller || kernel::descendants(controller).iter().any(|process| process.pid == pid);
+    let is_ours = pid == controller
+        || kernel::descendants(controller)
+            .iter()
+            .any(|process| process.pid == pid);
     is_ours.then_some(held)
 }
 
 fn kill(victim: Victim, controller: i32, dice: &mut Dice) {
     let processes = kernel::descendants(controller);
     let name = |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let guardian =
-        processes.iter().find(|process| process.parent == controller && name(process.pid).trim() == "nestns-guardian");
+    let guardian = processes.iter().find(|process| {
+        process.parent == controller && name(process.pid).trim() == "nestns-guardian"
+    });
     let guardian = guardian.map(|process| process.pid);
-    let others: Vec<i32> = processes.iter().map(|process| process.pid).filter(|&pid| Some(pid) != guardian).collect();
+    let others: Vec<i32> = processes
+        .iter()
+        .map(|process| process.pid)
+        .filter(|&pid| Some(pid) != guardian)
+        .collect();
     let mut victims = match victim {
         Victim::Controller => vec![controller],
         Victim::Guardian => guardian.into_iter().collect(),
@@ -84,7 +104,10 @@ fn kill(victim: Victim, controller: i32, dice: &mut Dice) {
     if dice.roll(2) == 0 {
         victims.reverse();
     }
-    let held: Vec<Pidfd> = victims.into_iter().filter_map(|pid| held(pid, controller)).collect();
+    let held: Vec<Pidfd> = victims
+        .into_iter()
+        .filter_map(|pid| held(pid, controller))
+        .collect();
     for victim in held {
         // It may have ended by itself.
         let _ = victim.signal(SIGKILL);
@@ -93,28 +116,43 @@ fn kill(victim: Victim, controller: i32, dice: &mut Dice) {
 
 fn start(nest: &Nest, arguments: &[&str]) -> Child {
     let mut command = nest.command(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().expect("the program was built")
 }
 
 fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
-    let (root, file) = (nest.root.clone(), nest.file.to_str().expect("our own path").to_owned());
+    let (root, file) = (
+        nest.root.clone(),
+        nest.file.to_str().expect("our own path").to_owned(),
+    );
     let mut tree = match doing {
-        Doing::Run => start(nest, &["run", "--name", &root, &file, "--", "sleep", "1000"]),
+        Doing::Run => start(
+            nest,
+            &["run", "--name", &root, &file, "--", "sleep", "1000"],
+        ),
         _ => start(nest, &["up", &file]),
     };
     let controller = tree.id().cast_signed();
     let truth = nest.state().join(&root).join("truth.json");
     if !matches!(doing, Doing::Build | Doing::Run) {
         until("the tree runs", || {
-            assert!(tree.try_wait().expect("it is our child").is_none(), "it has ended");
+            assert!(
+                tree.try_wait().expect("it is our child").is_none(),
+                "it has ended"
+            );
             truth.exists()
         });
     }
     let beside = match doing {
         Doing::Build | Doing::Run => None,
         Doing::Stop => Some(start(nest, &["down", &root])),
-        Doing::Exec => Some(start(nest, &["exec", "-n", &root, &root, "--", "sleep", "1000"])),
+        Doing::Exec => Some(start(
+            nest,
+            &["exec", "-n", &root, &root, "--", "sleep", "1000"],
+        )),
         Doing::Restart => Some(start(nest, &["restart", "-n", &root, &root])),
         Doing::Pause => Some(start(nest, &["pause", "-n", &root, &root])),
     };
@@ -122,8 +160,13 @@ fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
     std::thread::sleep(Duration::from_micros(dice.roll(40_000) as u64));
     kill(victim, controller, dice);
     // A death that the tree does not end with leaves a tree that can be ended.
-    let ends_by_itself = matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
-    let limit = if ends_by_itself { TIMEOUT } else { Duration::from_millis(50) };
+    let ends_by_itself =
+        matches!(victim, Victim::Controller | Victim::Both) || matches!(doing, Doing::Stop);
+    let limit = if ends_by_itself {
+        TIMEOUT
+    } else {
+        Duration::from_millis(50)
+    };
     if exit(&mut tree, limit).is_none() {
         // One that has no state directory yet is not known to `down`.
         let end = Instant::now() + TIMEOUT;
@@ -152,7 +195,12 @@ fn is_clean(nest: &Nest) {
     let (code, stdout, stderr) = run(nest, &["prune"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_nothing_left(nest);
-    let directory = nest.directory.path().to_str().expect("our own path").to_owned();
+    let directory = nest
+        .directory
+        .path()
+        .to_str()
+        .expect("our own path")
+        .to_owned();
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
     assert!(!mounts.contains(&directory), "a mount is left: {mounts}");
     let cgroups = kernel::cgroups_named(&format!("nestns-{}-", nest.root));
@@ -172,12 +220,20 @@ fn nothing_is_left_when_any_process_is_killed_at_any_time() {
     let identities: Vec<_> = identities().into_iter().collect();
     let mut dice = Dice(seed);
     for count in 0..rounds {
-        let (doing, victim) = (DOINGS[dice.roll(DOINGS.len())], VICTIMS[dice.roll(VICTIMS.len())]);
+        let (doing, victim) = (
+            DOINGS[dice.roll(DOINGS.len())],
+            VICTIMS[dice.roll(VICTIMS.len())],
+        );
         let tree = TREES[dice.roll(TREES.len())];
         let identity = identities[dice.roll(identities.len())];
         let nest = Nest::new(tree).identity(identity);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&nest, doing, victim, &mut dice)));
-        assert!(result.is_ok(), "round {count} of seed {seed}: {doing:?}, {victim:?}, {identity:?}, {tree}");
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            round(&nest, doing, victim, &mut dice)
+        }));
+        assert!(
+            result.is_ok(),
+            "round {count} of seed {seed}: {doing:?}, {victim:?}, {identity:?}, {tree}"
+        );
         if count % 100 == 99 {
             eprintln!("{} rounds", count + 1);
         }

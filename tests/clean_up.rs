@@ -21,8 +21,11 @@ fn a_failed_removal_is_reported_with_a_failure_status() {
             for call in ["unlink", "rmdir", "list-remains"] {
                 for errno in ERRNOS {
                     let nest = Nest::new(topology).identity(identity);
-                    let mut command = nest.command(&["up", nest.file.to_str().expect("our own path")]);
-                    command.env("NESTNS_FAULT", format!("{call}:{errno}")).stdin(Stdio::null());
+                    let mut command =
+                        nest.command(&["up", nest.file.to_str().expect("our own path")]);
+                    command
+                        .env("NESTNS_FAULT", format!("{call}:{errno}"))
+                        .stdin(Stdio::null());
                     let said = outcome(command);
                     assert_eq!(said.code, 1, "{identity:?} {call} {errno}: {}", said.stderr);
                     assert!(
@@ -32,7 +35,11 @@ fn a_failed_removal_is_reported_with_a_failure_status() {
                     );
                     assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
                     let (code, _, stderr) = run(&nest, &["prune"]);
-                    assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?} {call} {errno}");
+                    assert_eq!(
+                        (code, stderr.as_str()),
+                        (0, ""),
+                        "{identity:?} {call} {errno}"
+                    );
                     assert_nothing_left(&nest);
                 }
             }
@@ -53,7 +60,11 @@ fn run_reports_leftovers_with_its_own_failure_status() {
     let said = outcome(command);
     // What the command says goes first.
     assert_eq!(said.code, 7, "{}", said.stderr);
-    assert!(said.stderr.contains("`nestns prune` tries again"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("`nestns prune` tries again"),
+        "{}",
+        said.stderr
+    );
     assert_eq!(run(&nest, &["prune"]).0, 0);
     assert_nothing_left(&nest);
 }
@@ -66,7 +77,10 @@ fn down_reports_leftovers() {
         let root = tree.nest.root.clone();
         let (code, _, stderr) = run(&tree.nest, &["down", &root]);
         assert_eq!(code, 1, "{identity:?}: {stderr}");
-        assert!(stderr.contains("is still there") && stderr.contains("nestns prune"), "{identity:?}: {stderr}");
+        assert!(
+            stderr.contains("is still there") && stderr.contains("nestns prune"),
+            "{identity:?}: {stderr}"
+        );
         let mut command = tree.nest.command(&["prune"]);
         command.env_remove("NESTNS_FAULT");
         assert_eq!(outcome(command).code, 0, "{identity:?}");

@@ -37,25 +37,53 @@ impl Detached {
     fn up(identity: Identity) -> Self {
         let nest = Nest::new(TOPOLOGY).identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
-        let output = nest.command(&["up", "-d", &file]).stdin(Stdio::null()).output().expect("it was built");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = nest
+            .command(&["up", "-d", &file])
+            .stdin(Stdio::null())
+            .output()
+            .expect("it was built");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let directory = nest.state().join(&nest.root);
         let status = Socket::connect(&directory).call(&json!("status"));
         let controller = status["status"]["controller"].as_i64().expect("a PID");
-        Self { nest, directory, controller: i32::try_from(controller).expect("a PID") }
+        Self {
+            nest,
+            directory,
+            controller: i32::try_from(controller).expect("a PID"),
+        }
     }
 
     fn down(self) {
-        let output = self.nest.command(&["down", &self.nest.root]).output().expect("it was built");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .nest
+            .command(&["down", &self.nest.root])
+            .output()
+            .expect("it was built");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert_nothing_left(&self.nest);
     }
 
     /// Private memory of the controller, in KiB.
     fn memory(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.controller)).expect("it lives");
-        let line = text.lines().find(|line| line.starts_with("RssAnon:")).expect("since 4.5");
-        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+        let text =
+            fs::read_to_string(format!("/proc/{}/status", self.controller)).expect("it lives");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("RssAnon:"))
+            .expect("since 4.5");
+        line.split_whitespace()
+            .nth(1)
+            .expect("a number")
+            .parse()
+            .expect("a number")
     }
 
     /// Number of descriptors that the controller has open.
@@ -81,7 +109,11 @@ fn ten_thousand_requests_leak_nothing() {
                 std::thread::spawn(move || {
                     let mut socket = Socket::connect(&directory);
                     for round in 0..1250 {
-                        let request = if round % 10 == 0 { "snapshot" } else { "status" };
+                        let request = if round % 10 == 0 {
+                            "snapshot"
+                        } else {
+                            "status"
+                        };
                         let answer = socket.call(&json!(request));
                         assert!(answer.get(request).is_some(), "{answer}");
                     }
@@ -108,7 +140,9 @@ fn malformed_requests_are_answered_with_an_error() {
         socket.send(bytes).expect("it listens");
         let answer = socket.receive().expect("it answers");
         let problem = serde_json::from_value::<RequestError>(answer["say"]["problem"].clone());
-        problem.unwrap_or_else(|error| panic!("{error}: {answer}")).to_string()
+        problem
+            .unwrap_or_else(|error| panic!("{error}: {answer}"))
+            .to_string()
     };
     for (said, expected) in [
         ("hello\n", "not a request"),
@@ -117,10 +151,22 @@ fn malformed_requests_are_answered_with_an_error() {
         ("{}\n", "not a request"),
         ("{\"nestns\":2,\"id\":1,\"ask\":\"status\"}\n", "version 1"),
         ("{\"nestns\":1,\"id\":1}\n", "`ask` is missing"),
-        ("{\"nestns\":1,\"id\":1,\"ask\":\"dance\"}\n", "not a request"),
-        ("{\"nestns\":1,\"id\":1,\"ask\":{\"stop\":{}}}\n", "not a request"),
-        ("{\"nestns\":1,\"id\":-1,\"ask\":\"status\"}\n", "not a request"),
-        ("{\"nestns\":1,\"id\":1,\"ask\":{\"signal\":{\"targets\":[],\"signal\":1e99}}}\n", "not a request"),
+        (
+            "{\"nestns\":1,\"id\":1,\"ask\":\"dance\"}\n",
+            "not a request",
+        ),
+        (
+            "{\"nestns\":1,\"id\":1,\"ask\":{\"stop\":{}}}\n",
+            "not a request",
+        ),
+        (
+            "{\"nestns\":1,\"id\":-1,\"ask\":\"status\"}\n",
+            "not a request",
+        ),
+        (
+            "{\"nestns\":1,\"id\":1,\"ask\":{\"signal\":{\"targets\":[],\"signal\":1e99}}}\n",
+            "not a request",
+        ),
     ] {
         let message = problem(&mut socket, said.as_bytes());
         assert!(message.contains(expected), "{said}: {message}");
@@ -163,7 +209,10 @@ fn a_client_that_does_not_read_delays_no_other() {
     let mut deaf: Vec<Socket> = (0..20).map(|_| Socket::connect(&tree.directory)).collect();
     for socket in &mut deaf {
         let line = format!("{}\n", json!({ "nestns": 1, "id": 1, "ask": "snapshot" }));
-        socket.stream().set_nonblocking(true).expect("it is a socket");
+        socket
+            .stream()
+            .set_nonblocking(true)
+            .expect("it is a socket");
         // As much as it takes: it stops reading from clients that do not read.
         for _ in 0..2000 {
             if socket.send(line.as_bytes()).is_err() {
@@ -175,7 +224,10 @@ fn a_client_that_does_not_read_delays_no_other() {
     for _ in 0..100 {
         let began = Instant::now();
         assert!(socket.call(&json!("status")).get("status").is_some());
-        assert!(began.elapsed() < Duration::from_secs(5), "it waits for others");
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "it waits for others"
+        );
     }
     assert!(tree.memory() < 64 * 1024, "{} KiB", tree.memory());
     // They keep a stop waiting no longer than a moment either.
@@ -191,7 +243,11 @@ fn more_clients_than_the_limit_connect_and_disconnect() {
     let crowd: Vec<Socket> = (0..400).map(|_| Socket::connect(&tree.directory)).collect();
     let mut socket = Socket::connect(&tree.directory);
     assert!(socket.call(&json!("status")).get("status").is_some());
-    assert!(tree.descriptors() <= before + 130, "{} descriptors", tree.descriptors());
+    assert!(
+        tree.descriptors() <= before + 130,
+        "{} descriptors",
+        tree.descriptors()
+    );
     drop(socket);
     drop(crowd);
     tree.until_descriptors(before + 1);
@@ -207,10 +263,20 @@ fn unexpected_descriptors_are_closed() {
     let numbers = vec![file.as_raw_fd(); 200];
     let mut socket = Socket::connect(&tree.directory);
     let status = b"{\"nestns\":1,\"id\":0,\"ask\":\"status\"}\n";
-    for bytes in [&status[..], b"{", b"nonsense\n"].into_iter().cycle().take(60) {
+    for bytes in [&status[..], b"{", b"nonsense\n"]
+        .into_iter()
+        .cycle()
+        .take(60)
+    {
         let rights = [ControlMessage::ScmRights(&numbers)];
-        sendmsg::<()>(socket.stream().as_raw_fd(), &[IoSlice::new(bytes)], &rights, MsgFlags::empty(), None)
-            .expect("it listens");
+        sendmsg::<()>(
+            socket.stream().as_raw_fd(),
+            &[IoSlice::new(bytes)],
+            &rights,
+            MsgFlags::empty(),
+            None,
+        )
+        .expect("it listens");
     }
     // The last answer is to the last line; everything before has been looked at by then.
     socket.send(b"\n").expect("it listens");
@@ -238,7 +304,15 @@ fn clients_of_other_users_are_refused() {
     let stranger = r#"$SIG{PIPE} = 'IGNORE'; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, pack_sockaddr_un($ARGV[0])) or exit 3;
         syswrite(S, qq({"nestns":1,"id":1,"ask":"status"}\n)); exit(sysread(S, $answer, 10) ? 4 : 0)"#;
     let status = other
-        .other_command(Path::new("perl"), &["-MSocket", "-e", stranger, path.to_str().expect("our own path")])
+        .other_command(
+            Path::new("perl"),
+            &[
+                "-MSocket",
+                "-e",
+                stranger,
+                path.to_str().expect("our own path"),
+            ],
+        )
         .status()
         .expect("perl is there");
     assert_eq!(status.code(), Some(0));

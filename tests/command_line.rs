@@ -13,16 +13,28 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn a_wrong_command_line_ends_with_two() {
-    for arguments in [&[][..], &["banana"], &["check", "--banana"], &["check", "--stri"], &["check", "--format", "xml"]]
-    {
+    for arguments in [
+        &[][..],
+        &["banana"],
+        &["check", "--banana"],
+        &["check", "--stri"],
+        &["check", "--format", "xml"],
+    ] {
         let outcome = Nestns::new(arguments).run();
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}"
+        );
     }
 }
 
 #[test]
 fn a_flag_can_be_set_by_the_environment() {
-    let outcome = Nestns::new(&["check", "-"]).input("[ns.a]\ninit = [\"cat\"]\n").env("NESTNS_STRICT", "1").run();
+    let outcome = Nestns::new(&["check", "-"])
+        .input("[ns.a]\ninit = [\"cat\"]\n")
+        .env("NESTNS_STRICT", "1")
+        .run();
     assert_eq!(outcome.code, 1);
 }
 
@@ -30,18 +42,39 @@ fn a_flag_can_be_set_by_the_environment() {
 fn the_manual_page_is_roff() {
     let outcome = Nestns::new(&["man"]).run();
     assert_eq!(outcome.code, 0);
-    assert!(outcome.stdout.contains(".TH nestns 1"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains(".TH nestns 1"),
+        "{}",
+        outcome.stdout
+    );
     assert!(outcome.stdout.contains("check"), "{}", outcome.stdout);
 }
 
 #[test]
 fn every_verb_has_a_manual_page_of_its_own() {
-    for verb in
-        ["up", "run", "check", "tree", "graph", "explain", "schema", "new", "actor", "completions", "man", "version"]
-    {
+    for verb in [
+        "up",
+        "run",
+        "check",
+        "tree",
+        "graph",
+        "explain",
+        "schema",
+        "new",
+        "actor",
+        "completions",
+        "man",
+        "version",
+    ] {
         let outcome = Nestns::new(&["man", verb]).run();
         assert_eq!(outcome.code, 0, "{verb}");
-        assert!(outcome.stdout.contains(&format!(".SH NAME\nnestns\\-{verb} \\-")), "{}", outcome.stdout);
+        assert!(
+            outcome
+                .stdout
+                .contains(&format!(".SH NAME\nnestns\\-{verb} \\-")),
+            "{}",
+            outcome.stdout
+        );
     }
     assert_eq!(Nestns::new(&["man", "nothing"]).run().code, 2);
 }

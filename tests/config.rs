@@ -80,7 +80,10 @@ fn config(text: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn the_expanded_topology_is_a_file() {
-    assert_data_eq!(config(EVERYTHING, &[]), snapbox::file!["config/expanded.toml"].raw());
+    assert_data_eq!(
+        config(EVERYTHING, &[]),
+        snapbox::file!["config/expanded.toml"].raw()
+    );
 }
 
 #[test]
@@ -155,7 +158,10 @@ count = 1
 #[test]
 fn json_has_the_keys_of_the_file() {
     assert_data_eq!(
-        config("[ns.a]\nproc.x = 'true \"a b\"'\n[ns.'a/b']\n", &["--as", "json"]),
+        config(
+            "[ns.a]\nproc.x = 'true \"a b\"'\n[ns.'a/b']\n",
+            &["--as", "json"]
+        ),
         str![[r#"
 {
   "schema": "nestns.config/1",
@@ -219,7 +225,8 @@ fn printed_variables_can_be_read_again() {
     let text = "[vars]\nn = 3\nname-less = 1\n";
     let outcome = Nestns::new(&["config", "-", "--vars"]).input(text).run();
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    let text = "[vars]\nn = 3\ndouble = \"{{n * 2}}\"\nyes = true\nword = \"a \\\"b\\\"\"\n[ns.a]\n";
+    let text =
+        "[vars]\nn = 3\ndouble = \"{{n * 2}}\"\nyes = true\nword = \"a \\\"b\\\"\"\n[ns.a]\n";
     assert_data_eq!(
         config(text, &["--vars", "--set", "n=4"]),
         str![[r#"
@@ -289,8 +296,14 @@ fn the_hash_is_that_of_the_content() {
 
 #[test]
 fn output_options_exclude_each_other() {
-    for pair in [["--paths", "--vars"], ["--hash", "--paths"], ["--vars", "--hash"]] {
-        let outcome = Nestns::new(&["config", "-", pair[0], pair[1]]).input("[ns.a]\n").run();
+    for pair in [
+        ["--paths", "--vars"],
+        ["--hash", "--paths"],
+        ["--vars", "--hash"],
+    ] {
+        let outcome = Nestns::new(&["config", "-", pair[0], pair[1]])
+            .input("[ns.a]\n")
+            .run();
         assert_eq!(outcome.code, 2, "{pair:?}");
     }
 }
@@ -300,7 +313,10 @@ fn placeless(topology: &Topology) -> Vec<Namespace> {
     let namespaces = topology.pre_order().into_iter().map(|id| {
         let mut namespace = topology.namespace(id).clone();
         namespace.position = Position::default();
-        namespace.processes.iter_mut().for_each(|process| process.position = Position::default());
+        namespace
+            .processes
+            .iter_mut()
+            .for_each(|process| process.position = Position::default());
         if let Init::Program(program) = &mut namespace.init {
             program.position = Position::default();
         }
@@ -311,27 +327,55 @@ fn placeless(topology: &Topology) -> Vec<Namespace> {
 
 fn read(text: String) -> Result<Topology, String> {
     let parsed = parse(Request::new(Source::new("x.toml", text), "x"));
-    let problems: Vec<_> = parsed.diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect();
+    let problems: Vec<_> = parsed
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.message.clone())
+        .collect();
     parsed.topology.ok_or_else(|| problems.join("\n"))
 }
 
 /// The expectations of a file, without their places.
 fn expected(topology: &Topology) -> Vec<(toml::Table, Vec<Assertion>)> {
-    let claims = |one: &Expectation| one.claims.iter().map(|claim| claim.assertion.clone()).collect();
-    topology.expectations.iter().map(|one| (one.written.clone(), claims(one))).collect()
+    let claims = |one: &Expectation| {
+        one.claims
+            .iter()
+            .map(|claim| claim.assertion.clone())
+            .collect()
+    };
+    topology
+        .expectations
+        .iter()
+        .map(|one| (one.written.clone(), claims(one)))
+        .collect()
 }
 
 /// Prints and reads until nothing changes: that must be at once.
 fn assert_round(text: &str) -> Result<(), TestCaseError> {
-    let Ok(first) = read(text.to_owned()) else { return Err(TestCaseError::reject("not a topology")) };
+    let Ok(first) = read(text.to_owned()) else {
+        return Err(TestCaseError::reject("not a topology"));
+    };
     for arrangement in [Arrangement::Paths, Arrangement::Nested] {
         let printed = toml(&first, arrangement);
-        let second = read(printed.clone()).map_err(|problem| TestCaseError::fail(format!("{problem}\n{printed}")))?;
+        let second = read(printed.clone())
+            .map_err(|problem| TestCaseError::fail(format!("{problem}\n{printed}")))?;
         prop_assert_eq!(placeless(&first), placeless(&second), "{}", printed);
         prop_assert_eq!(toml(&second, arrangement), printed);
         prop_assert_eq!(
-            (&first.name, &first.description, first.on_exit, expected(&first), hash(&first)),
-            (&second.name, &second.description, second.on_exit, expected(&second), hash(&second))
+            (
+                &first.name,
+                &first.description,
+                first.on_exit,
+                expected(&first),
+                hash(&first)
+            ),
+            (
+                &second.name,
+                &second.description,
+                second.on_exit,
+                expected(&second),
+                hash(&second)
+            )
         );
     }
     Ok(())
@@ -356,8 +400,13 @@ fn quoted(text: &str) -> String {
 /// Lines of a process table.
 fn process() -> impl Strategy<Value = String> {
     let program = prop_oneof![
-        prop_oneof![Just("idle"), Just("tree --children 3"), Just("exit --code 3 --after 1.5s"), Just("log --for 2s")]
-            .prop_map(|actor| format!("actor = {}", quoted(actor))),
+        prop_oneof![
+            Just("idle"),
+            Just("tree --children 3"),
+            Just("exit --code 3 --after 1.5s"),
+            Just("log --for 2s")
+        ]
+        .prop_map(|actor| format!("actor = {}", quoted(actor))),
         word().prop_map(|word| format!("cmd = [\"prog\", {}]", quoted(&word))),
         word().prop_map(|word| format!("sh = {}", quoted(&format!("x{word}")))),
         word().prop_map(|word| format!("cmd = [\"/bin/sh\", \"-c\", {}]", quoted(&word))),
@@ -365,7 +414,10 @@ fn process() -> impl Strategy<Value = String> {
     let extras = prop::collection::vec(
         prop_oneof![
             word().prop_map(|word| format!("description = {}", quoted(&word))),
-            word().prop_map(|word| format!("env = {{ A = {}, \"b c\" = \"{{{{i}}}}\" }}", quoted(&word))),
+            word().prop_map(|word| format!(
+                "env = {{ A = {}, \"b c\" = \"{{{{i}}}}\" }}",
+                quoted(&word)
+            )),
             word().prop_map(|word| format!("labels = {{ \"\" = {} }}", quoted(&word))),
             Just("ok = [0, 143]".to_owned()),
             Just("oneshot = true".to_owned()),
@@ -383,7 +435,10 @@ fn process() -> impl Strategy<Value = String> {
     (program, extras).prop_map(|(program, mut extras)| {
         extras.sort();
         extras.dedup_by_key(|extra| extra.split(' ').next().map(str::to_owned));
-        std::iter::once(program).chain(extras).collect::<Vec<_>>().join(", ")
+        std::iter::once(program)
+            .chain(extras)
+            .collect::<Vec<_>>()
+            .join(", ")
     })
 }
 
@@ -398,7 +453,10 @@ fn body() -> impl Strategy<Value = String> {
     let keys = prop::collection::vec(
         prop_oneof![
             word().prop_map(|word| format!("description = {}\n", quoted(&word))),
-            word().prop_map(|word| format!("labels = {{ a = {}, z = \"{{{{i}}}}\" }}\n", quoted(&word))),
+            word().prop_map(|word| format!(
+                "labels = {{ a = {}, z = \"{{{{i}}}}\" }}\n",
+                quoted(&word)
+            )),
             Just("hostname = \"h-{{i}}\"\n".to_owned()),
             Just("unshare = [\"uts\", \"net\"]\n".to_owned()),
             Just("unshare = []\n".to_owned()),
@@ -416,7 +474,11 @@ fn body() -> impl Strategy<Value = String> {
         keys.dedup_by_key(|key| key.split(' ').next().map(str::to_owned));
         let mut text = init + &keys.concat();
         for (place, process) in processes.iter().enumerate() {
-            let after = if place > 0 { ", after = { p0 = \"started\" }" } else { "" };
+            let after = if place > 0 {
+                ", after = { p0 = \"started\" }"
+            } else {
+                ""
+            };
             // Writing into a string cannot fail.
             let _ = writeln!(text, "proc.p{place} = {{ {process}{after} }}");
         }
@@ -450,7 +512,10 @@ proptest! {
 #[test]
 fn every_example_is_the_same_when_it_is_read_again() {
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for path in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()) {
+    for path in std::fs::read_dir(examples)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         if path.extension().is_some_and(|end| end == "toml") {
             assert_round(&std::fs::read_to_string(&path).unwrap()).unwrap();
         }

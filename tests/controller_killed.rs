@@ -15,7 +15,11 @@ use crate::harness::terminal::Terminal;
 
 /// Number of deaths of each kind; `NESTNS_LONG` asks for more.
 fn rounds() -> u64 {
-    if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 }
+    if std::env::var_os("NESTNS_LONG").is_some() {
+        300
+    } else {
+        40
+    }
 }
 
 /// Delays that look random and are the same in every run.
@@ -50,7 +54,11 @@ fn wide() -> String {
 fn roots() -> String {
     let mut text = "[ns.@]\nproc.one = { actor = \"ignore-term\" }\n".to_owned();
     for number in 0..60 {
-        write!(text, "[ns.@-{number}]\nproc.one = {{ cmd = [\"sleep\", \"1000\"] }}\n").unwrap();
+        write!(
+            text,
+            "[ns.@-{number}]\nproc.one = {{ cmd = [\"sleep\", \"1000\"] }}\n"
+        )
+        .unwrap();
     }
     text
 }
@@ -105,7 +113,12 @@ fn die(topology: &str, identity: Identity, moment: &str, delay: Duration) -> Dur
     running.signal(Signal::SIGKILL);
     let killed = Instant::now();
     let ended = running.wait();
-    assert!(matches!(ended.code, 137 | 143), "{moment}, {delay:?}: {} {}", ended.code, ended.stderr);
+    assert!(
+        matches!(ended.code, 137 | 143),
+        "{moment}, {delay:?}: {} {}",
+        ended.code,
+        ended.stderr
+    );
     killed.elapsed()
 }
 
@@ -120,7 +133,10 @@ fn die_often(layouts: &[String], moment: &str, seed: u64, limit: Duration) {
             longest = longest.max(die(layout, identity, moment, delay));
         }
     }
-    eprintln!("{moment}: the slowest of {} ends took {longest:?}", rounds());
+    eprintln!(
+        "{moment}: the slowest of {} ends took {longest:?}",
+        rounds()
+    );
     assert!(longest < Duration::from_secs(5), "{longest:?}");
 }
 
@@ -130,17 +146,32 @@ fn layouts() -> Vec<String> {
 
 #[test]
 fn a_controller_killed_during_the_build_leaves_nothing() {
-    die_often(&layouts(), "build", 0x9e37_79b9_7f4a_7c15, Duration::from_millis(60));
+    die_often(
+        &layouts(),
+        "build",
+        0x9e37_79b9_7f4a_7c15,
+        Duration::from_millis(60),
+    );
 }
 
 #[test]
 fn a_controller_killed_while_the_tree_runs_leaves_nothing() {
-    die_often(&layouts(), "running", 0x2545_f491_4f6c_dd1d, Duration::from_millis(20));
+    die_often(
+        &layouts(),
+        "running",
+        0x2545_f491_4f6c_dd1d,
+        Duration::from_millis(20),
+    );
 }
 
 #[test]
 fn a_controller_killed_during_a_slow_stop_leaves_nothing() {
-    die_often(&[roots(), JOINED.to_owned()], "stop", 0xd1b5_4a32_d192_ed03, Duration::from_millis(60));
+    die_often(
+        &[roots(), JOINED.to_owned()],
+        "stop",
+        0xd1b5_4a32_d192_ed03,
+        Duration::from_millis(60),
+    );
 }
 
 #[test]
@@ -151,7 +182,10 @@ fn a_root_that_runs_as_another_user_dies_with_the_controller() {
         for moment in ["build", "running", "stop"] {
             let delay = delays.next(Duration::from_millis(40));
             let took = die(ANOTHER_USER, Identity::Own, moment, delay);
-            assert!(took < Duration::from_secs(5), "{moment}, {delay:?}: {took:?}");
+            assert!(
+                took < Duration::from_secs(5),
+                "{moment}, {delay:?}: {took:?}"
+            );
         }
     }
 }
@@ -177,7 +211,11 @@ fn the_terminal_is_restored_after_the_death_of_the_controller() {
             assert_eq!(terminal.status(), 137);
             terminal.until_restored();
             terminal.close();
-            assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+            assert!(
+                killed.elapsed() < Duration::from_secs(5),
+                "{:?}",
+                killed.elapsed()
+            );
         }
     }
 }
@@ -195,8 +233,9 @@ fn a_killed_guardian_is_replaced_and_the_tree_still_ends_with_its_controller() {
                 let controller = running.pid();
                 let first = running.until("there is a guardian", |_| kernel::guardian(controller));
                 kill(first, Signal::SIGKILL).expect("it runs");
-                running
-                    .until("there is another guardian", |_| kernel::guardian(controller).filter(|&pid| pid != first));
+                running.until("there is another guardian", |_| {
+                    kernel::guardian(controller).filter(|&pid| pid != first)
+                });
                 running.until("it is said", |nest| {
                     let told = fs::read_to_string(nest.directory.path().join("stderr")).ok()?;
                     (told.matches("the guardian was killed").count() == times).then_some(())

@@ -6,30 +6,74 @@ use crate::harness::Nestns;
 fn files(deep: usize) -> Vec<(&'static str, String)> {
     let sh = |text: String| format!("[ns.a]\nproc.x = {{ sh = \"{text}\" }}\n");
     let chain = |from: &str| {
-        let links: Vec<String> =
-            (0..deep).map(|at| from.replace('@', &at.to_string()).replace('#', &(at + 1).to_string())).collect();
+        let links: Vec<String> = (0..deep)
+            .map(|at| {
+                from.replace('@', &at.to_string())
+                    .replace('#', &(at + 1).to_string())
+            })
+            .collect();
         links.concat()
     };
     vec![
-        ("defaults of the environment", sh(format!("{{{{{}1}}}}", "env.A ?? ".repeat(deep)))),
-        ("parentheses", sh(format!("{{{{{}1{}}}}}", "(".repeat(deep), ")".repeat(deep)))),
+        (
+            "defaults of the environment",
+            sh(format!("{{{{{}1}}}}", "env.A ?? ".repeat(deep))),
+        ),
+        (
+            "parentheses",
+            sh(format!("{{{{{}1{}}}}}", "(".repeat(deep), ")".repeat(deep))),
+        ),
         ("signs", sh(format!("{{{{{}1}}}}", "-".repeat(deep)))),
         ("sums", sh(format!("{{{{1{}}}}}", "+1".repeat(deep)))),
-        ("arrays", format!("x = {}{}\n", "[".repeat(deep), "]".repeat(deep))),
-        ("inline tables", format!("x = {}1{}\n", "{ a = ".repeat(deep), " }".repeat(deep))),
+        (
+            "arrays",
+            format!("x = {}{}\n", "[".repeat(deep), "]".repeat(deep)),
+        ),
+        (
+            "inline tables",
+            format!("x = {}1{}\n", "{ a = ".repeat(deep), " }".repeat(deep)),
+        ),
         ("dotted keys", format!("x{} = 1\n", ".a".repeat(deep))),
-        ("dotted keys in inline tables", format!("x = {{ y{} = 1 }}\n", ".a".repeat(deep))),
+        (
+            "dotted keys in inline tables",
+            format!("x = {{ y{} = 1 }}\n", ".a".repeat(deep)),
+        ),
         ("headers", format!("[x{}]\n", ".a".repeat(deep))),
         ("arrays of tables", format!("[[x{}]]\n", ".a".repeat(deep))),
-        ("namespaces in namespaces", format!("[ns.a{}]\n", ".ns.a".repeat(deep))),
+        (
+            "namespaces in namespaces",
+            format!("[ns.a{}]\n", ".ns.a".repeat(deep)),
+        ),
         ("a long path", format!("[ns.\"a{}\"]\n", "/a".repeat(deep))),
-        ("variables", format!("[vars]\nv{deep} = 1\n{}[ns.a]\ncount = \"{{{{v0}}}}\"\n", chain("v@ = \"{{v#}}\"\n"))),
-        ("templates", format!("[template.t{deep}]\n{}[ns.a]\nuse = \"t0\"\n", chain("[template.t@]\nuse = \"t#\"\n"))),
+        (
+            "variables",
+            format!(
+                "[vars]\nv{deep} = 1\n{}[ns.a]\ncount = \"{{{{v0}}}}\"\n",
+                chain("v@ = \"{{v#}}\"\n")
+            ),
+        ),
+        (
+            "templates",
+            format!(
+                "[template.t{deep}]\n{}[ns.a]\nuse = \"t0\"\n",
+                chain("[template.t@]\nuse = \"t#\"\n")
+            ),
+        ),
         (
             "braces of addresses",
-            format!("[ns.a]\n[[expect]]\nfrom = \"{}a{}\"\nsees = \"a\"\n", "{a,".repeat(deep), "}".repeat(deep)),
+            format!(
+                "[ns.a]\n[[expect]]\nfrom = \"{}a{}\"\nsees = \"a\"\n",
+                "{a,".repeat(deep),
+                "}".repeat(deep)
+            ),
         ),
-        ("stars of addresses", format!("[ns.a]\n[[expect]]\nfrom = \"a\"\nsees = \"{}\"\n", "*a".repeat(deep))),
+        (
+            "stars of addresses",
+            format!(
+                "[ns.a]\n[[expect]]\nfrom = \"a\"\nsees = \"{}\"\n",
+                "*a".repeat(deep)
+            ),
+        ),
         (
             "patterns",
             format!(
@@ -45,8 +89,17 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
                 chain("proc.p@ = { cmd = \"x\", after = [\"p#\"] }\n")
             ),
         ),
-        ("durations", format!("[ns.a]\nstop.grace = \"{}\"\n", "1h".repeat(deep))),
-        ("words of an actor", format!("[ns.a]\nproc.x = {{ actor = \"{}\" }}\n", "idle ".repeat(deep))),
+        (
+            "durations",
+            format!("[ns.a]\nstop.grace = \"{}\"\n", "1h".repeat(deep)),
+        ),
+        (
+            "words of an actor",
+            format!(
+                "[ns.a]\nproc.x = {{ actor = \"{}\" }}\n",
+                "idle ".repeat(deep)
+            ),
+        ),
         ("depth of a generator", format!("[ns.a]\ndepth = {deep}\n")),
     ]
 }
@@ -60,9 +113,19 @@ fn deeply_nested_input_does_not_overflow_the_stack() {
                 continue;
             }
             let outcome = Nestns::new(&["check", "-"]).input(file.as_str()).run();
-            assert!(matches!(outcome.code, 0 | 3), "{deep} {what}: {} {}", outcome.code, outcome.stderr);
+            assert!(
+                matches!(outcome.code, 0 | 3),
+                "{deep} {what}: {} {}",
+                outcome.code,
+                outcome.stderr
+            );
             let tree = Nestns::new(&["config", "-"]).input(file).run();
-            assert!(matches!(tree.code, 0 | 3), "{deep} {what}: {} {}", tree.code, tree.stderr);
+            assert!(
+                matches!(tree.code, 0 | 3),
+                "{deep} {what}: {} {}",
+                tree.code,
+                tree.stderr
+            );
         }
     }
 }
@@ -70,10 +133,25 @@ fn deeply_nested_input_does_not_overflow_the_stack() {
 #[test]
 fn deeply_nested_arguments_do_not_overflow_the_stack() {
     for deep in [100, 10_000] {
-        for word in ["{a,".repeat(deep), "*".repeat(deep), "a/".repeat(deep), "w.0..9".repeat(deep), "(".repeat(deep)] {
-            for words in [&["pid", &word][..], &["ps", &word], &["see", &word], &["wait", "--timeout", &word]] {
+        for word in [
+            "{a,".repeat(deep),
+            "*".repeat(deep),
+            "a/".repeat(deep),
+            "w.0..9".repeat(deep),
+            "(".repeat(deep),
+        ] {
+            for words in [
+                &["pid", &word][..],
+                &["ps", &word],
+                &["see", &word],
+                &["wait", "--timeout", &word],
+            ] {
                 let outcome = Nestns::new(words).run();
-                assert!(matches!(outcome.code, 1..=3), "{deep} {words:?}: {}", outcome.code);
+                assert!(
+                    matches!(outcome.code, 1..=3),
+                    "{deep} {words:?}: {}",
+                    outcome.code
+                );
             }
         }
     }

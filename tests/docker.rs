@@ -51,20 +51,37 @@ impl Drop for EtcDocker {
 
 /// The cgroups that docker has made for its containers, one in each hierarchy: it leaves them behind, empty.
 fn groups(name: &str) -> Vec<PathBuf> {
-    let all = fs::read_dir("/sys/fs/cgroup").map(|entries| entries.flatten().map(|entry| entry.path()).collect());
+    let all = fs::read_dir("/sys/fs/cgroup")
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect());
     let mut places: Vec<PathBuf> = all.unwrap_or_default();
     places.push("/sys/fs/cgroup".into());
-    places.into_iter().map(|place| place.join(name)).filter(|group| group.is_dir()).collect()
+    places
+        .into_iter()
+        .map(|place| place.join(name))
+        .filter(|group| group.is_dir())
+        .collect()
 }
 
 fn docker(nest: &Detached, words: &[&str], input: Option<&Path>) -> String {
-    let socket = format!("unix://{}", nest.nest.directory.path().join("socket").display());
+    let socket = format!(
+        "unix://{}",
+        nest.nest.directory.path().join("socket").display()
+    );
     let mut command = Command::new("docker");
-    command.args(["-H", &socket]).args(words).env("DOCKER_CONFIG", nest.nest.directory.path().join("config"));
-    command.stdin(input.map_or_else(Stdio::null, |path| fs::File::open(path).expect("it was made").into()));
+    command
+        .args(["-H", &socket])
+        .args(words)
+        .env("DOCKER_CONFIG", nest.nest.directory.path().join("config"));
+    command.stdin(input.map_or_else(Stdio::null, |path| {
+        fs::File::open(path).expect("it was made").into()
+    }));
     let output = command.output().expect("it is installed");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "docker {words:?}: {told}{}", nest.nestns(&["logs"]).stdout);
+    assert!(
+        output.status.success(),
+        "docker {words:?}: {told}{}",
+        nest.nestns(&["logs"]).stdout
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -74,14 +91,27 @@ fn import(nest: &Detached) {
     fs::create_dir_all(directory.join("image/bin")).expect("the directory is writable");
     let script = "cp \"$(command -v busybox)\" image/bin/busybox && ln -s busybox image/bin/sh && ln -s busybox image/bin/sleep && \
                   tar -C image -cf image.tar .";
-    let made = Command::new("sh").args(["-c", script]).current_dir(directory).status();
+    let made = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(directory)
+        .status();
     assert!(made.is_ok_and(|status| status.success()));
-    docker(nest, &["import", "-", "box"], Some(&directory.join("image.tar")));
+    docker(
+        nest,
+        &["import", "-", "box"],
+        Some(&directory.join("image.tar")),
+    );
 }
 
 #[test]
 fn containers_of_a_nested_dockerd_are_observed() {
-    require!(nesting(), root(), installed("dockerd"), installed("docker"), installed("busybox"));
+    require!(
+        nesting(),
+        root(),
+        installed("dockerd"),
+        installed("docker"),
+        installed("busybox")
+    );
     let _etc = EtcDocker::make();
     let nest = Detached::up(Nest::new(TOPOLOGY));
     let root = nest.nest.root.clone();
@@ -89,9 +119,24 @@ fn containers_of_a_nested_dockerd_are_observed() {
     let ids: Vec<String> = (1..=CONTAINERS)
         .map(|number| {
             let name = format!("web-{number}");
-            let words =
-                ["run", "-d", "--network", "none", "--stop-timeout", "1", "--hostname", &name, "box", "sh", "-c"];
-            docker(&nest, &[&words[..], &["sleep 1010 & sleep 1010; :"]].concat(), None)
+            let words = [
+                "run",
+                "-d",
+                "--network",
+                "none",
+                "--stop-timeout",
+                "1",
+                "--hostname",
+                &name,
+                "box",
+                "sh",
+                "-c",
+            ];
+            docker(
+                &nest,
+                &[&words[..], &["sleep 1010 & sleep 1010; :"]].concat(),
+                None,
+            )
         })
         .collect();
     are_shown(&nest, &ids);
@@ -104,9 +149,16 @@ fn containers_of_a_nested_dockerd_are_observed() {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
     assert!(!mounts.contains(&directory), "{mounts}");
     let groups = groups(&root);
-    assert!(!groups.is_empty(), "no container was in a cgroup of its own");
+    assert!(
+        !groups.is_empty(),
+        "no container was in a cgroup of its own"
+    );
     for group in groups {
-        assert!(fs::remove_dir(&group).is_ok(), "{} is not empty", group.display());
+        assert!(
+            fs::remove_dir(&group).is_ok(),
+            "{} is not empty",
+            group.display()
+        );
     }
 }
 
@@ -115,31 +167,56 @@ fn are_shown(nest: &Detached, ids: &[String]) {
     let root = &nest.nest.root;
     let tree = nest.until("all of them run", |nest| {
         let tree = nest.document(&["tree", "--format", "json"]);
-        let sleepers = list(&tree, "processes").iter().filter(|process| process["argv"][1] == "1010").count();
+        let sleepers = list(&tree, "processes")
+            .iter()
+            .filter(|process| process["argv"][1] == "1010")
+            .count();
         (sleepers == 2 * CONTAINERS).then_some(tree)
     });
-    let namespaces = list(&tree, "namespaces").iter().filter(|namespace| namespace["declared"] == false);
+    let namespaces = list(&tree, "namespaces")
+        .iter()
+        .filter(|namespace| namespace["declared"] == false);
     let mut found: Vec<(String, String)> = namespaces
         .map(|namespace| {
-            assert_eq!((text(namespace, "parent"), &namespace["level"]), (root.as_str(), &2.into()), "{namespace}");
-            (text(namespace, "hostname").to_owned(), text(namespace, "cgroup").to_owned())
+            assert_eq!(
+                (text(namespace, "parent"), &namespace["level"]),
+                (root.as_str(), &2.into()),
+                "{namespace}"
+            );
+            (
+                text(namespace, "hostname").to_owned(),
+                text(namespace, "cgroup").to_owned(),
+            )
         })
         .collect();
     found.sort_unstable();
-    let expected: Vec<(String, String)> =
-        (1..).zip(ids).map(|(number, id)| (format!("web-{number}"), id.clone())).collect();
+    let expected: Vec<(String, String)> = (1..)
+        .zip(ids)
+        .map(|(number, id)| (format!("web-{number}"), id.clone()))
+        .collect();
     assert_eq!(found, expected);
     // A process of the engine may come or go between the two.
     nest.until("both list as many processes", |nest| {
         let count = |verb| list(&nest.document(&[verb, "--format", "json"]), "processes").len();
         (count("ps") == count("tree")).then_some(())
     });
-    let names: Vec<&str> =
-        list(&tree, "processes").iter().filter(|one| one["declared"] == false).map(|one| text(one, "name")).collect();
-    assert_eq!(names.iter().filter(|name| name.starts_with("containerd-shim")).count(), CONTAINERS, "{names:?}");
+    let names: Vec<&str> = list(&tree, "processes")
+        .iter()
+        .filter(|one| one["declared"] == false)
+        .map(|one| text(one, "name"))
+        .collect();
+    assert_eq!(
+        names
+            .iter()
+            .filter(|name| name.starts_with("containerd-shim"))
+            .count(),
+        CONTAINERS,
+        "{names:?}"
+    );
     let drawn = nest.run(&["tree"]);
     assert!(
-        drawn.contains(&format!(" and {CONTAINERS} namespaces undeclared)")) && drawn.contains("web-2, PID 1: "),
+        drawn.contains(&format!(" and {CONTAINERS} namespaces undeclared)"))
+            && drawn.contains("web-2, PID 1: "),
         "{drawn}"
     );
     nest.until("the truth has them", |nest| {
@@ -160,13 +237,21 @@ fn are_looked_from(nest: &Detached) {
             .collect();
         assert_eq!(made.len(), CONTAINERS, "{via}: {seen}");
         for observer in made {
-            let known = list(&seen, "rows").iter().filter(|row| row["pids"][observer].is_i64());
+            let known = list(&seen, "rows")
+                .iter()
+                .filter(|row| row["pids"][observer].is_i64());
             let paths: Vec<&str> = known.map(|row| text(row, "path")).collect();
             assert!(
-                paths.len() >= 2 && paths.iter().all(|path| path.starts_with(&format!("{root}#"))),
+                paths.len() >= 2
+                    && paths
+                        .iter()
+                        .all(|path| path.starts_with(&format!("{root}#"))),
                 "{via}: {paths:?}"
             );
-            assert!(paths.len() < list(&seen, "rows").len() / 2, "{via}: {paths:?}");
+            assert!(
+                paths.len() < list(&seen, "rows").len() / 2,
+                "{via}: {paths:?}"
+            );
         }
         let told = nest.run(&["see", "--via", via, "--diff"]);
         assert!(told.starts_with("no difference: "), "{via}: {told}");
@@ -176,7 +261,11 @@ fn are_looked_from(nest: &Detached) {
         .iter()
         .filter(|process| process["declared"] == false && process["enter"] == "init");
     let mut names: Vec<String> = inits
-        .map(|init| nest.run(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"]).trim().to_owned())
+        .map(|init| {
+            nest.run(&["exec", text(init, "path"), "--", "/bin/busybox", "hostname"])
+                .trim()
+                .to_owned()
+        })
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["web-1", "web-2", "web-3"]);

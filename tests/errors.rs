@@ -43,13 +43,23 @@ fn a_message_names_only_the_call_that_failed() {
         ("pidfd_open", libc::SYS_pidfd_open, libc::EMFILE, "EMFILE"),
         ("pipe2", libc::SYS_pipe2, libc::ENFILE, "ENFILE"),
         ("signalfd", libc::SYS_signalfd4, libc::EMFILE, "EMFILE"),
-        ("epoll_create1", libc::SYS_epoll_create1, libc::EMFILE, "EMFILE"),
+        (
+            "epoll_create1",
+            libc::SYS_epoll_create1,
+            libc::EMFILE,
+            "EMFILE",
+        ),
         ("epoll_ctl", libc::SYS_epoll_ctl, libc::ENOSPC, "ENOSPC"),
         ("fork", libc::SYS_clone, libc::EAGAIN, "EAGAIN"),
         ("fork", libc::SYS_clone, libc::ENOMEM, "ENOMEM"),
         ("unshare", libc::SYS_unshare, libc::ENOMEM, "ENOMEM"),
         ("mount", libc::SYS_mount, libc::ENOMEM, "ENOMEM"),
-        ("sendmsg", libc::SYS_sendmsg, libc::ETOOMANYREFS, "ETOOMANYREFS"),
+        (
+            "sendmsg",
+            libc::SYS_sendmsg,
+            libc::ETOOMANYREFS,
+            "ETOOMANYREFS",
+        ),
         ("dup3", libc::SYS_dup3, libc::EMFILE, "EMFILE"),
         ("close_range", libc::SYS_close_range, libc::EINVAL, "EINVAL"),
         ("listen", libc::SYS_listen, libc::EADDRINUSE, "EADDRINUSE"),
@@ -60,14 +70,25 @@ fn a_message_names_only_the_call_that_failed() {
             let (_nest, output) = up(identity, number, errno);
             let said = said(&output);
             let code = output.status.code();
-            assert!(matches!(code, Some(4 | 5)), "{name}, {spelled}, {identity:?}: {code:?}: {said}");
-            let first =
-                said.lines().find(|line| line.starts_with("error[")).unwrap_or_else(|| panic!("{name}: {said}"));
-            assert!(first.contains(&format!("({spelled})")), "{name}, {identity:?}: {said}");
-            let is_named = first.contains(&format!("({name})")) || (name == "fork" && first.contains("cannot fork"));
+            assert!(
+                matches!(code, Some(4 | 5)),
+                "{name}, {spelled}, {identity:?}: {code:?}: {said}"
+            );
+            let first = said
+                .lines()
+                .find(|line| line.starts_with("error["))
+                .unwrap_or_else(|| panic!("{name}: {said}"));
+            assert!(
+                first.contains(&format!("({spelled})")),
+                "{name}, {identity:?}: {said}"
+            );
+            let is_named = first.contains(&format!("({name})"))
+                || (name == "fork" && first.contains("cannot fork"));
             assert!(is_named, "{name}, {identity:?}: {said}");
             assert!(!said.contains("os error"), "{said}");
-            let others = calls.iter().filter(|(other, ..)| *other != name && first.contains(&format!("({other})")));
+            let others = calls
+                .iter()
+                .filter(|(other, ..)| *other != name && first.contains(&format!("({other})")));
             assert_eq!(others.count(), 0, "{name}: {first}");
         }
     });
@@ -77,12 +98,23 @@ fn a_message_names_only_the_call_that_failed() {
 fn an_exhausted_resource_is_reported_with_its_limit() {
     require!(nesting());
     let watches = up(Identity::Own, libc::SYS_epoll_ctl, libc::ENOSPC);
-    assert!(said(&watches.1).contains("the limit fs.epoll.max_user_watches ("), "{}", said(&watches.1));
+    assert!(
+        said(&watches.1).contains("the limit fs.epoll.max_user_watches ("),
+        "{}",
+        said(&watches.1)
+    );
     let files = up(Identity::Own, libc::SYS_pidfd_open, libc::EMFILE);
-    assert!(said(&files.1).contains("RLIMIT_NOFILE ("), "{}", said(&files.1));
+    assert!(
+        said(&files.1).contains("RLIMIT_NOFILE ("),
+        "{}",
+        said(&files.1)
+    );
     // Where no limit is reached, none is said to be.
     let nothing = said(&up(Identity::Own, libc::SYS_clone, libc::EAGAIN).1);
-    assert!(nothing.contains("none of those that can be read is exhausted"), "{nothing}");
+    assert!(
+        nothing.contains("none of those that can be read is exhausted"),
+        "{nothing}"
+    );
     assert!(!nothing.contains("is reached"), "{nothing}");
 }
 
@@ -119,14 +151,28 @@ fn the_limit_of_a_user_is_named_with_the_user() {
         let said = said(&output);
         assert_eq!(output.status.code(), Some(5), "{words:?}: {said}");
         assert!(said.contains("(EAGAIN)"), "{said}");
-        assert!(said.contains("RLIMIT_NPROC (25) of user 61234 is reached"), "{words:?}: {said}");
+        assert!(
+            said.contains("RLIMIT_NPROC (25) of user 61234 is reached"),
+            "{words:?}: {said}"
+        );
         assert_nothing_left(&nest);
     }
-    let output = with_processes(&nest, &["experiment", "run", "depth-32", "--format", "json"], 20);
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document, always");
+    let output = with_processes(
+        &nest,
+        &["experiment", "run", "depth-32", "--format", "json"],
+        20,
+    );
+    let document: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("a document, always");
     let found = &document["experiments"][0];
     assert_eq!(found["verdict"], "skipped", "{found}");
-    assert!(found["found"].as_str().expect("a text").contains("RLIMIT_NPROC (20) of user 61234"), "{found}");
+    assert!(
+        found["found"]
+            .as_str()
+            .expect("a text")
+            .contains("RLIMIT_NPROC (20) of user 61234"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -136,8 +182,10 @@ fn a_limit_on_files_below_what_nestns_needs_itself_is_named() {
             let nest = Nest::new(TOPOLOGY).identity(identity);
             let limit = format!("ulimit {option}; exec \"$@\"");
             let nest = nest.wrapped(&["sh", "-c", &limit, "sh"]);
-            let words: Vec<String> =
-                words.iter().map(|word| word.replace("FILE", nest.file.to_str().expect("ours"))).collect();
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| word.replace("FILE", nest.file.to_str().expect("ours")))
+                .collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let output = nest.command(&words).output().expect("sh");
             assert_nothing_left(&nest);
@@ -162,15 +210,26 @@ fn an_experiment_that_runs_short_of_descriptors_is_skipped_and_says_so() {
     let nest = Nest::new(TOPOLOGY);
     for limit in 4..16 {
         let script = format!("ulimit -n {limit}; exec \"$0\" experiment run --all --format json");
-        let mut command =
-            nest.outside("sh".as_ref(), &["-c", &script, crate::harness::nest::program().to_str().expect("ours")]);
+        let mut command = nest.outside(
+            "sh".as_ref(),
+            &[
+                "-c",
+                &script,
+                crate::harness::nest::program().to_str().expect("ours"),
+            ],
+        );
         let output = command.output().expect("sh");
-        let Ok(document) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else { continue };
+        let Ok(document) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else {
+            continue;
+        };
         for found in document["experiments"].as_array().expect("a list") {
             let word = found["found"].as_str().expect("a text");
             match found["verdict"].as_str() {
                 Some("holds") => {}
-                Some("skipped") => assert!(word.contains(&format!("RLIMIT_NOFILE ({limit})")), "{limit}: {found}"),
+                Some("skipped") => assert!(
+                    word.contains(&format!("RLIMIT_NOFILE ({limit})")),
+                    "{limit}: {found}"
+                ),
                 _ => panic!("{limit}: {found}"),
             }
         }
@@ -186,7 +245,12 @@ impl Group {
         let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc");
         let top = mounts.lines().find_map(|line| {
             let (left, right) = line.split_once(" - ")?;
-            let is_v1 = right.starts_with("cgroup ") && right.rsplit(' ').next()?.split(',').any(|one| one == "pids");
+            let is_v1 = right.starts_with("cgroup ")
+                && right
+                    .rsplit(' ')
+                    .next()?
+                    .split(',')
+                    .any(|one| one == "pids");
             let point = left.split(' ').nth(4)?;
             let is_v2 = right.starts_with("cgroup2 ")
                 && fs::read_to_string(format!("{point}/cgroup.subtree_control"))
@@ -214,12 +278,24 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
         skipped("no cgroup with a limit on processes can be made");
         return;
     };
-    let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
+    let join = format!(
+        "echo $$ > {}/cgroup.procs && exec \"$@\"",
+        group.0.display()
+    );
     let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
-    let output = nest.command(&["up", nest.file.to_str().expect("our own path")]).output().expect("sh");
+    let output = nest
+        .command(&["up", nest.file.to_str().expect("our own path")])
+        .output()
+        .expect("sh");
     let said = said(&output);
     assert_eq!(output.status.code(), Some(5), "{said}");
-    assert!(said.contains(&format!("pids.max (20) of the cgroup {} is reached", group.0.display())), "{said}");
+    assert!(
+        said.contains(&format!(
+            "pids.max (20) of the cgroup {} is reached",
+            group.0.display()
+        )),
+        "{said}"
+    );
     assert_nothing_left(&nest);
 }
 
@@ -231,15 +307,26 @@ fn the_doctor_names_a_cgroup_limit_that_is_reached() {
         skipped("no cgroup with a limit on processes can be made");
         return;
     };
-    let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.0.display());
+    let join = format!(
+        "echo $$ > {}/cgroup.procs && exec \"$@\"",
+        group.0.display()
+    );
     let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
-    let output = nest.command(&["doctor", "--format", "json"]).output().expect("sh");
+    let output = nest
+        .command(&["doctor", "--format", "json"])
+        .output()
+        .expect("sh");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
     for id in ["fan-out", "nesting"] {
         let checks = document["checks"].as_array().expect("a list");
-        let check = checks.iter().find(|check| check["id"] == id).expect("it is there").to_string();
+        let check = checks
+            .iter()
+            .find(|check| check["id"] == id)
+            .expect("it is there")
+            .to_string();
         assert!(
-            check.contains("pids.max (14)") && check.contains(&format!("{}/pids.max", group.0.display())),
+            check.contains("pids.max (14)")
+                && check.contains(&format!("{}/pids.max", group.0.display())),
             "{check}"
         );
     }
@@ -251,17 +338,29 @@ fn exhausted_pids_are_attributed_to_their_namespace() {
         // As root of the namespace, where the kernel has a limit for each (6.14).
         let script = "before=$(cat /proc/sys/kernel/pid_max); [ $before = 4194304 ] || exit 77; echo 400 > \
                       /proc/sys/kernel/pid_max && for i in $(seq 100 500); do sleep 1000 & done 2>/dev/null; echo full; wait";
-        let topology = format!("[ns.@]\nproc.fill = {{ cmd = [\"sh\", \"-c\", {script:?}], essential = false }}\n");
+        let topology = format!(
+            "[ns.@]\nproc.fill = {{ cmd = [\"sh\", \"-c\", {script:?}], essential = false }}\n"
+        );
         let mut standing = Nest::new(&topology).identity(identity).up();
         standing.until_running();
         let is_own = standing.until("the numbers are used up", |nest| {
-            let stdout = fs::read_to_string(nest.directory.path().join("stdout")).unwrap_or_default();
-            let stderr = fs::read_to_string(nest.directory.path().join("stderr")).unwrap_or_default();
-            if stdout.contains("full") { Some(true) } else { stderr.contains("exited with").then_some(false) }
+            let stdout =
+                fs::read_to_string(nest.directory.path().join("stdout")).unwrap_or_default();
+            let stderr =
+                fs::read_to_string(nest.directory.path().join("stderr")).unwrap_or_default();
+            if stdout.contains("full") {
+                Some(true)
+            } else {
+                stderr.contains("exited with").then_some(false)
+            }
         });
         if is_own {
             let root = standing.nest.root.clone();
-            let output = standing.nest.command(&["exec", &root, "--", "true"]).output().expect("the program was built");
+            let output = standing
+                .nest
+                .command(&["exec", &root, "--", "true"])
+                .output()
+                .expect("the program was built");
             let said = said(&output);
             assert_eq!(output.status.code(), Some(125), "{identity:?}: {said}");
             assert!(said.contains("(EAGAIN)"), "{said}");
@@ -284,9 +383,25 @@ fn waiting_for_a_stopped_controller_times_out() {
     let root = standing.nest.root.clone();
     suspend(standing.pid());
     for state in ["ready", "exited", "gone"] {
-        let words = ["wait", &format!("{root}/a"), "--for", state, "--timeout", "300ms"];
-        let output = standing.nest.command(&words).output().expect("the program was built");
-        assert_eq!(output.status.code(), Some(124), "{state}: {}", said(&output));
+        let words = [
+            "wait",
+            &format!("{root}/a"),
+            "--for",
+            state,
+            "--timeout",
+            "300ms",
+        ];
+        let output = standing
+            .nest
+            .command(&words)
+            .output()
+            .expect("the program was built");
+        assert_eq!(
+            output.status.code(),
+            Some(124),
+            "{state}: {}",
+            said(&output)
+        );
     }
     kill(standing.pid(), Signal::SIGCONT).expect("it runs");
     standing.stop();
@@ -295,10 +410,14 @@ fn waiting_for_a_stopped_controller_times_out() {
 #[test]
 fn a_test_fails_where_its_state_cannot_be_written() {
     require!(nesting());
-    let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n";
+    let topology =
+        "[ns.@]\nproc.p = { actor = \"idle\" }\n[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\n";
     for (what, mount) in [
         ("read-only", "mount -t tmpfs -o ro none run"),
-        ("full", "mount -t tmpfs -o size=4k,mode=777 none run && { cat /dev/zero > run/full 2>/dev/null; :; }"),
+        (
+            "full",
+            "mount -t tmpfs -o size=4k,mode=777 none run && { cat /dev/zero > run/full 2>/dev/null; :; }",
+        ),
     ] {
         let script = format!("{mount} && exec \"$@\"");
         let nest = Nest::new(topology).wrapped(&[
@@ -315,7 +434,10 @@ fn a_test_fails_where_its_state_cannot_be_written() {
         let output = nest.command(&["test", &file]).output().expect("unshare(1)");
         let said = said(&output);
         assert_eq!(output.status.code(), Some(4), "{what}: {said}");
-        assert!(said.contains("0 passed, 0 failed, 1 error"), "{what}: {said}");
+        assert!(
+            said.contains("0 passed, 0 failed, 1 error"),
+            "{what}: {said}"
+        );
         assert!(!said.contains("os error"), "{what}: {said}");
     }
 }
@@ -324,15 +446,36 @@ fn a_test_fails_where_its_state_cannot_be_written() {
 fn an_experiment_without_a_stage_has_a_document() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
-        let mut command = nest.command(&["experiment", "run", "pid-one", "orphans", "--format", "json"]);
+        let mut command = nest.command(&[
+            "experiment",
+            "run",
+            "pid-one",
+            "orphans",
+            "--format",
+            "json",
+        ]);
         refuse(&mut command, libc::SYS_unshare, libc::EPERM);
         let output = command.output().expect("the program was built");
-        assert_eq!(output.status.code(), Some(4), "{identity:?}: {}", said(&output));
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document, always");
+        assert_eq!(
+            output.status.code(),
+            Some(4),
+            "{identity:?}: {}",
+            said(&output)
+        );
+        let document: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("a document, always");
         let experiments = document["experiments"].as_array().expect("they are there");
         assert_eq!(experiments.len(), 2);
-        assert!(experiments.iter().all(|one| one["verdict"] == "skipped"), "{document}");
-        assert!(document.to_string().contains("Operation not permitted (EPERM)"), "{document}");
+        assert!(
+            experiments.iter().all(|one| one["verdict"] == "skipped"),
+            "{document}"
+        );
+        assert!(
+            document
+                .to_string()
+                .contains("Operation not permitted (EPERM)"),
+            "{document}"
+        );
     });
 }
 
@@ -342,16 +485,27 @@ fn for_programs(nest: &Nest, words: &[&str]) -> (Value, String) {
     let run = |words: &[&str]| {
         let output = nest.command(words).output().expect("the program was built");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{words:?}");
-        (output.status.code(), String::from_utf8(output.stderr).expect("it writes text"))
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).expect("it writes text"),
+        )
     };
     let (code, text) = run(words);
     let (code_of_json, line) = run(&[words, &["--format", "json"]].concat());
     assert_eq!(code, code_of_json, "{words:?}: {text}{line}");
     assert_eq!(line.lines().count(), 1, "{words:?}: {line}");
-    let document: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line}"));
-    assert!(line.starts_with("{\"schema\":\"nestns.error/1\",\"error\":{"), "{words:?}: {line}");
+    let document: Value =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line}"));
+    assert!(
+        line.starts_with("{\"schema\":\"nestns.error/1\",\"error\":{"),
+        "{words:?}: {line}"
+    );
     let error = document["error"].clone();
-    assert_eq!(error["status"].as_i64(), code.map(i64::from), "{words:?}: {line}");
+    assert_eq!(
+        error["status"].as_i64(),
+        code.map(i64::from),
+        "{words:?}: {line}"
+    );
     (error, text)
 }
 
@@ -360,24 +514,79 @@ fn errors_are_documents_where_the_answer_is_one() {
     let nest = Nest::new("[ns.@\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
     let cases: [(&[&str], &str, Value, &str, i64); 9] = [
-        (&["ps", "-n", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
-        (&["inspect", "no-such:/vm"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
-        (&["logs", "--name", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
-        (&["ps", "-o", "wrong"], "usage", Value::Null, "there is no column `wrong`", 2),
-        (&["ps", "a//b"], "usage", Value::Null, "invalid value 'a//b' for '[ADDR]...'", 2),
-        (&["tree", "--from", "*", "-n", "no-such"], "not_found", Value::Null, "no topology named `no-such` runs", 1),
-        (&["whois", "vm#7", "--in", "vm"], "usage", Value::Null, "the number says itself in which namespace", 2),
+        (
+            &["ps", "-n", "no-such"],
+            "not_found",
+            Value::Null,
+            "no topology named `no-such` runs",
+            1,
+        ),
+        (
+            &["inspect", "no-such:/vm"],
+            "not_found",
+            Value::Null,
+            "no topology named `no-such` runs",
+            1,
+        ),
+        (
+            &["logs", "--name", "no-such"],
+            "not_found",
+            Value::Null,
+            "no topology named `no-such` runs",
+            1,
+        ),
+        (
+            &["ps", "-o", "wrong"],
+            "usage",
+            Value::Null,
+            "there is no column `wrong`",
+            2,
+        ),
+        (
+            &["ps", "a//b"],
+            "usage",
+            Value::Null,
+            "invalid value 'a//b' for '[ADDR]...'",
+            2,
+        ),
+        (
+            &["tree", "--from", "*", "-n", "no-such"],
+            "not_found",
+            Value::Null,
+            "no topology named `no-such` runs",
+            1,
+        ),
+        (
+            &["whois", "vm#7", "--in", "vm"],
+            "usage",
+            Value::Null,
+            "the number says itself in which namespace",
+            2,
+        ),
         (&["tree", &file], "file", "NS003".into(), &file, 3),
-        (&["up", "no-such.toml"], "file", "NS001".into(), "no-such.toml: cannot read the file", 3),
+        (
+            &["up", "no-such.toml"],
+            "file",
+            "NS001".into(),
+            "no-such.toml: cannot read the file",
+            3,
+        ),
     ];
     for (words, kind, code, message, status) in cases {
         let (error, text) = for_programs(&nest, words);
-        assert_eq!((&error["kind"], &error["code"]), (&kind.into(), &code), "{words:?}: {error}");
+        assert_eq!(
+            (&error["kind"], &error["code"]),
+            (&kind.into(), &code),
+            "{words:?}: {error}"
+        );
         assert_eq!(error["status"], status, "{words:?}: {error}");
         let said = error["message"].as_str().expect("a text");
         assert!(said.starts_with(message), "{words:?}: {error}");
         if code.is_null() {
-            assert!(text.starts_with(&format!("error: {said}")), "{words:?}: {said}: {text}");
+            assert!(
+                text.starts_with(&format!("error: {said}")),
+                "{words:?}: {said}: {text}"
+            );
         }
         let hints = error["hints"].as_array().expect("a list");
         for hint in hints.iter().map(|hint| hint.as_str().expect("a text")) {
@@ -385,10 +594,22 @@ fn errors_are_documents_where_the_answer_is_one() {
         }
     }
     // The diagnostics of a check are its answer.
-    let output = nest.command(&["check", "--format", "json", &file]).output().expect("the program was built");
+    let output = nest
+        .command(&["check", "--format", "json", &file])
+        .output()
+        .expect("the program was built");
     let answer: Value = serde_json::from_slice(&output.stdout).expect("a document");
-    assert_eq!((answer["schema"].as_str(), output.status.code()), (Some("nestns.check/1"), Some(3)));
-    assert_eq!(said(&Output { stdout: Vec::new(), ..output }), "");
+    assert_eq!(
+        (answer["schema"].as_str(), output.status.code()),
+        (Some("nestns.check/1"), Some(3))
+    );
+    assert_eq!(
+        said(&Output {
+            stdout: Vec::new(),
+            ..output
+        }),
+        ""
+    );
 }
 
 #[test]
@@ -397,23 +618,36 @@ fn a_controller_that_does_not_answer_is_an_error_for_programs() {
     let tree = Detached::up(Nest::new("[ns.@]\nproc.a = { actor = \"idle\" }\n"));
     let (controller, root) = (tree.controller(), tree.nest.root.clone());
     kill(controller, Signal::SIGSTOP).expect("it runs");
-    tree.until("it has stopped", |_| kernel::process(controller.as_raw()).filter(|found| found.state == 'T'));
+    tree.until("it has stopped", |_| {
+        kernel::process(controller.as_raw()).filter(|found| found.state == 'T')
+    });
     let (error, text) = for_programs(&tree.nest, &["ps", "-n", &root]);
     kill(controller, Signal::SIGCONT).expect("it is stopped");
-    assert_eq!((error["kind"].as_str(), error["status"].as_i64()), (Some("unresponsive"), Some(1)), "{error}");
+    assert_eq!(
+        (error["kind"].as_str(), error["status"].as_i64()),
+        (Some("unresponsive"), Some(1)),
+        "{error}"
+    );
     assert!(text.contains("is stopped, as by Ctrl-Z"), "{text}");
     // What the controller refuses says the same to both.
     let (error, text) = for_programs(&tree.nest, &["down", "-n"]);
     assert_eq!(error["kind"], "usage", "{text}");
     let (error, text) = for_programs(&tree.nest, &["inspect", "-n", &root, "no/such"]);
-    assert_eq!((error["kind"].as_str(), error["status"].as_i64()), (Some("not_found"), Some(1)), "{text}");
+    assert_eq!(
+        (error["kind"].as_str(), error["status"].as_i64()),
+        (Some("not_found"), Some(1)),
+        "{text}"
+    );
 }
 
 /// The code of a source file: without comments, and without its tests.
 fn code_of(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("it is there");
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]

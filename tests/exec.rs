@@ -41,14 +41,19 @@ fn kill_client(client: &mut Child) {
 /// Waits until no process of the nest has this in its command line.
 fn until_none_runs(tree: &Detached, word: &str) {
     tree.until(&format!("nobody runs {word}"), |tree| {
-        processes_of(&tree.nest).iter().all(|(_, line)| !line.contains(word)).then_some(())
+        processes_of(&tree.nest)
+            .iter()
+            .all(|(_, line)| !line.contains(word))
+            .then_some(())
     });
 }
 
 /// Waits until a process of the nest has this command line, and returns its PID.
 fn until_runs(tree: &Detached, word: &str) -> i32 {
     tree.until(&format!("somebody runs {word}"), |tree| {
-        let found = processes_of(&tree.nest).into_iter().find(|(_, line)| line.starts_with(word));
+        let found = processes_of(&tree.nest)
+            .into_iter()
+            .find(|(_, line)| line.starts_with(word));
         found.map(|(pid, _)| pid)
     })
 }
@@ -56,22 +61,41 @@ fn until_runs(tree: &Detached, word: &str) -> i32 {
 #[test]
 fn the_process_is_in_every_namespace_of_the_target() {
     Detached::for_each_identity(TREE, &[], |tree| {
-        for (target, init) in [("@/in", "@/in/init"), ("@/in/deep", "@/in/deep/init"), ("@/in/idle", "@/in/idle")] {
+        for (target, init) in [
+            ("@/in", "@/in/init"),
+            ("@/in/deep", "@/in/deep/init"),
+            ("@/in/idle", "@/in/idle"),
+        ] {
             let init = tree.truth().host_pid(&init.replace('@', &tree.nest.root));
             // With the host's own /proc: the number that it has there is in `self`.
             let script = "for kind in pid mnt uts ipc net user cgroup time; do readlink /proc/self/ns/$kind; done";
             let inside = tree.run(&["exec", target, "--", "sh", "-c", script]);
             let kinds = ["pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time"];
-            let link = |kind| fs::read_link(format!("/proc/{init}/ns/{kind}")).unwrap().display().to_string();
-            assert_eq!(inside.lines().collect::<Vec<_>>(), kinds.map(link), "{target}");
+            let link = |kind| {
+                fs::read_link(format!("/proc/{init}/ns/{kind}"))
+                    .unwrap()
+                    .display()
+                    .to_string()
+            };
+            assert_eq!(
+                inside.lines().collect::<Vec<_>>(),
+                kinds.map(link),
+                "{target}"
+            );
         }
         assert_eq!(tree.run(&["exec", "@/in", "uname", "-n"]), "inside\n");
         let script = "echo $PPID; readlink /proc/self/ns/pid";
         let inside = tree.run(&["exec", "@/in/deep", "sh", "-c", script]);
-        assert!(inside.starts_with("0\npid:"), "its parent is outside: {inside}");
+        assert!(
+            inside.starts_with("0\npid:"),
+            "its parent is outside: {inside}"
+        );
         // Only the PID namespace: the host name is still the caller's.
         let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        assert_eq!(tree.run(&["exec", "--only", "pid", "@/in", "uname", "-n"]), own);
+        assert_eq!(
+            tree.run(&["exec", "--only", "pid", "@/in", "uname", "-n"]),
+            own
+        );
     });
 }
 
@@ -88,13 +112,25 @@ fn the_status_is_that_of_the_program() {
         assert_eq!(code(&["/no/such/program"]), 127);
         let outcome = tree.nestns(&["exec", "-w", "/no/such/directory", "@/in", "true"]);
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("/no/such/directory"), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("/no/such/directory"),
+            "{}",
+            outcome.stderr
+        );
         let outcome = tree.nestns(&["exec", "@/im", "true"]);
         assert_eq!(outcome.code, 1);
-        assert!(outcome.stderr.contains(&format!("{}/in", tree.nest.root)), "the nearest name: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(&format!("{}/in", tree.nest.root)),
+            "the nearest name: {}",
+            outcome.stderr
+        );
         let outcome = tree.nestns(&["exec", "@/*", "true"]);
         assert_eq!(outcome.code, 1, "several: {}", outcome.stderr);
-        assert_eq!(tree.nestns(&["exec", "@/in", "-u", "no-such-user", "true"]).code, 2);
+        assert_eq!(
+            tree.nestns(&["exec", "@/in", "-u", "no-such-user", "true"])
+                .code,
+            2
+        );
     });
 }
 
@@ -102,18 +138,55 @@ fn the_status_is_that_of_the_program() {
 fn environment_directory_and_user_are_as_requested() {
     Detached::for_each_identity(TREE, &[], |tree| {
         let script = "echo $WHERE $BOTH $NEW $PWD; test -r \"$NESTNS_TRUTH\" && echo truth";
-        let said = tree.run(&["exec", "-e", "BOTH=mine", "-e", "NEW=x=y", "-w", "/usr", "@/in", "sh", "-c", script]);
+        let said = tree.run(&[
+            "exec",
+            "-e",
+            "BOTH=mine",
+            "-e",
+            "NEW=x=y",
+            "-w",
+            "/usr",
+            "@/in",
+            "sh",
+            "-c",
+            script,
+        ]);
         assert_eq!(said, "inside mine x=y /usr\ntruth\n");
         let mut command = tree.command(&["exec", "-e", "GIVEN", "@/in", "sh", "-c", "echo $GIVEN"]);
-        let output = command.env("GIVEN", "by the caller").stdin(Stdio::null()).output().unwrap();
+        let output = command
+            .env("GIVEN", "by the caller")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "by the caller\n");
         if tree.nest.identity == Identity::Own && nix::unistd::geteuid().is_root() {
-            assert_eq!(tree.run(&["exec", "-u", "12345:54321", "@/in", "sh", "-c", "id -u; id -g"]), "12345\n54321\n");
+            assert_eq!(
+                tree.run(&[
+                    "exec",
+                    "-u",
+                    "12345:54321",
+                    "@/in",
+                    "sh",
+                    "-c",
+                    "id -u; id -g"
+                ]),
+                "12345\n54321\n"
+            );
         }
         // Without a program it is the caller's shell.
         let mut command = tree.command(&["exec", "@/in"]);
-        let mut child = command.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"echo I am $0; exit 3\n").unwrap();
+        let mut child = command
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"echo I am $0; exit 3\n")
+            .unwrap();
         let outcome = ended(child);
         assert_eq!((outcome.code, &*outcome.stdout), (3, "I am /bin/sh\n"));
     });
@@ -125,15 +198,34 @@ fn closed_streams_are_dev_null() {
         let place = format!("{}/in", tree.nest.root);
         let by_hand = |script: &str| {
             let program = program().to_str().expect("our own path");
-            let mut shell = tree.nest.other_command(Path::new("/bin/sh"), &["-c", script, program, &place]);
-            ended(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+            let mut shell = tree
+                .nest
+                .other_command(Path::new("/bin/sh"), &["-c", script, program, &place]);
+            ended(
+                shell
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap(),
+            )
         };
         let outcome = by_hand("\"$0\" exec \"$1\" -- readlink /proc/self/fd/0 <&-");
-        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (0, "/dev/null\n", ""));
-        let outcome = by_hand("\"$0\" exec \"$1\" -- sh -c 'test /proc/$$/fd/1 -ef /dev/null && exit 7' >&-");
-        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (7, "", ""));
+        assert_eq!(
+            (outcome.code, &*outcome.stdout, &*outcome.stderr),
+            (0, "/dev/null\n", "")
+        );
+        let outcome =
+            by_hand("\"$0\" exec \"$1\" -- sh -c 'test /proc/$$/fd/1 -ef /dev/null && exit 7' >&-");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout, &*outcome.stderr),
+            (7, "", "")
+        );
         let outcome = by_hand("\"$0\" exec \"$1\" -- readlink /proc/self/fd/2 <&- 2>&-");
-        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (0, "/dev/null\n", ""));
+        assert_eq!(
+            (outcome.code, &*outcome.stdout, &*outcome.stderr),
+            (0, "/dev/null\n", "")
+        );
     });
 }
 
@@ -143,17 +235,25 @@ fn the_streams_are_those_of_the_caller() {
         let outcome = tree.nestns(&["exec", "@/in", "sh", "-c", "echo out; echo err >&2"]);
         assert_eq!((&*outcome.stdout, &*outcome.stderr), ("out\n", "err\n"));
         // Every byte, and so many of them that nothing of it fits anywhere in between.
-        let megabytes = if std::env::var_os("NESTNS_LONG").is_some() { 1024 } else { 48 };
+        let megabytes = if std::env::var_os("NESTNS_LONG").is_some() {
+            1024
+        } else {
+            48
+        };
         let mut child = tree
             .command(&["exec", "-i", "@/in/deep", "--", "cat"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let block: Vec<u8> = (0..1 << 20).map(|place: u32| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let block: Vec<u8> = (0..1 << 20)
+            .map(|place: u32| (place.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
         let mut stdin = child.stdin.take().unwrap();
         let sent = block.clone();
-        let writer = std::thread::spawn(move || (0..megabytes).for_each(|_| stdin.write_all(&sent).unwrap()));
+        let writer = std::thread::spawn(move || {
+            (0..megabytes).for_each(|_| stdin.write_all(&sent).unwrap())
+        });
         let mut stdout = child.stdout.take().unwrap();
         let mut received = vec![0; block.len()];
         for _ in 0..megabytes {
@@ -172,7 +272,12 @@ fn signals_of_the_client_are_forwarded() {
         let script = "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done";
         let mut child = tree.start(&["exec", "@/in", "sh", "-c", script]);
         let mut ready = [0; 6];
-        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut ready)
+            .unwrap();
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
         let outcome = ended(child);
         assert_eq!((outcome.code, &*outcome.stdout), (5, "got INT\n"));
@@ -191,7 +296,13 @@ fn a_killed_client_leaves_no_process_of_its_session() {
         until_none_runs(tree, "trap");
         // init, idle, and the three of this very pipe.
         tree.until("nobody else is in there", |tree| {
-            let said = tree.run(&["exec", "@/in/deep", "sh", "-c", "ls /proc | grep -c '^[0-9]'"]);
+            let said = tree.run(&[
+                "exec",
+                "@/in/deep",
+                "sh",
+                "-c",
+                "ls /proc | grep -c '^[0-9]'",
+            ]);
             (said.trim().parse::<u32>().unwrap() <= 5).then_some(())
         });
     });
@@ -209,12 +320,21 @@ fn ten_exec_processes_do_not_delay_a_stop() {
             .collect();
         tree.until("ten of them run", |tree| {
             let found = processes_of(&tree.nest);
-            (found.iter().filter(|(_, line)| line.starts_with("sleep 1000")).count() == 10).then_some(())
+            (found
+                .iter()
+                .filter(|(_, line)| line.starts_with("sleep 1000"))
+                .count()
+                == 10)
+                .then_some(())
         });
         let began = Instant::now();
         tree.run(&["down", "@"]);
         // The default grace is ten seconds, and no process of the tree itself takes any of it.
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            began.elapsed()
+        );
         for child in children.drain(..) {
             let outcome = ended(child);
             assert_eq!(outcome.code, 137, "{}", outcome.stderr);
@@ -225,15 +345,18 @@ fn ten_exec_processes_do_not_delay_a_stop() {
 #[test]
 fn nothing_starts_in_a_namespace_that_is_stopping() {
     require!(nesting());
-    let topology =
-        "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
+    let topology = "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"30s\" } }\nstop.grace = \"30s\"\n";
     let tree = Detached::up(Nest::new(topology));
     let mut down = tree.start(&["down", "@"]);
     let end = Instant::now() + TIMEOUT;
     loop {
         let outcome = tree.nestns(&["exec", "@", "true"]);
         if outcome.code == 125 {
-            assert!(outcome.stderr.contains("being stopped"), "{}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains("being stopped"),
+                "{}",
+                outcome.stderr
+            );
             break;
         }
         assert!(Instant::now() < end, "{}", outcome.stderr);
@@ -250,7 +373,11 @@ fn a_stopped_controller_is_reported_and_starts_nothing_afterwards() {
         let outcome = tree.nestns(&["exec", "@/in", "--", "touch", "@.late"]);
         kill(controller, Signal::SIGCONT).expect("it runs");
         assert_eq!(outcome.code, 125, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("is stopped, as by Ctrl-Z"), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("is stopped, as by Ctrl-Z"),
+            "{}",
+            outcome.stderr
+        );
         // It serves one after another: what came before this has been served or dropped.
         assert_eq!(tree.run(&["exec", "@/in", "--", "echo", "here"]), "here\n");
         assert!(!tree.run(&["events", "--no-follow"]).contains("@.late"));
@@ -275,7 +402,10 @@ fn a_request_of_a_disconnected_client_is_dropped() {
         // It serves one after another: what came before this has been served or dropped.
         assert_eq!(tree.run(&["exec", "@/in", "--", "echo", "here"]), "here\n");
         let events = tree.run(&["events", "--no-follow"]);
-        assert!(events.contains("awaited") && !events.contains("abandoned"), "{events}");
+        assert!(
+            events.contains("awaited") && !events.contains("abandoned"),
+            "{events}"
+        );
     });
 }
 
@@ -293,10 +423,19 @@ fn all_prefixes_lines_and_returns_the_worst_status() {
             "echo hello; test \"$WHERE\" != inside || exit 9",
         ]);
         assert_eq!(outcome.code, 9, "{}", outcome.stderr);
-        let mut lines: Vec<String> =
-            outcome.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let mut lines: Vec<String> = outcome
+            .stdout
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         lines.sort();
-        assert_eq!(lines, [format!("{root}/in │ hello"), format!("{root}/in/deep │ hello")]);
+        assert_eq!(
+            lines,
+            [
+                format!("{root}/in │ hello"),
+                format!("{root}/in/deep │ hello")
+            ]
+        );
     });
 }
 
@@ -311,22 +450,41 @@ fn a_detached_process_runs_alone_and_its_output_is_kept() {
         // Its client is gone; the process is not.
         let rows = tree.document(&["ps", path, "--format", "json"]);
         assert_eq!(
-            (&rows["processes"][0]["state"], &rows["processes"][0]["enter"]),
+            (
+                &rows["processes"][0]["state"],
+                &rows["processes"][0]["enter"]
+            ),
             (&"running".into(), &"exec".into())
         );
         tree.until("its output is kept", |tree| {
             let log = tree.run(&["logs", path]);
             (log.contains("from ") && log.contains("wrong")).then_some(())
         });
-        assert_eq!(tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code, 127);
+        assert_eq!(
+            tree.nestns(&["exec", "-d", "@/in", "no-such-program"]).code,
+            127
+        );
         // Its exit is known to clients that wait for it, and to later ones.
         let brief = tree.run(&["exec", "-d", "@/in", "sh", "-c", "sleep 0.2; exit 5"]);
         for _ in 0..2 {
             let outcome = tree.nestns(&["wait", brief.trim(), "--exit-code"]);
-            assert_eq!((outcome.code, outcome.stdout), (5, format!("{}: 5\n", brief.trim())), "{}", outcome.stderr);
+            assert_eq!(
+                (outcome.code, outcome.stdout),
+                (5, format!("{}: 5\n", brief.trim())),
+                "{}",
+                outcome.stderr
+            );
         }
         assert_eq!(tree.nestns(&["wait", "@/in/exec.999"]).code, 1);
-        let on_a_terminal = tree.run(&["exec", "-d", "-t", "@/in", "sh", "-c", "test -t 0 && exec sleep 1235"]);
+        let on_a_terminal = tree.run(&[
+            "exec",
+            "-d",
+            "-t",
+            "@/in",
+            "sh",
+            "-c",
+            "test -t 0 && exec sleep 1235",
+        ]);
         until_runs(tree, "sleep 1235");
         tree.run(&["kill", "-s", "KILL", on_a_terminal.trim()]);
         until_none_runs(tree, "sleep 1235");
@@ -339,7 +497,9 @@ fn a_detached_process_runs_alone_and_its_output_is_kept() {
 fn a_terminal_has_job_control_and_a_size_and_is_restored() {
     Terminal::for_each_identity_beside(TREE, |terminal| {
         let root = terminal.nest.root.clone();
-        terminal.send(format!("PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"));
+        terminal.send(format!(
+            "PS1='out> ' $N exec -it -e PS1='in> ' {root}/in -- bash --norc --noediting\r"
+        ));
         terminal.until_raw();
         terminal.expect("\nin> ");
         terminal.send("stty size; tty\r");
@@ -350,13 +510,18 @@ fn a_terminal_has_job_control_and_a_size_and_is_restored() {
         terminal.expect("50 132");
         terminal.send("sleep 1000\r");
         terminal.until("the job has the foreground", |terminal| {
-            processes_of(&terminal.nest).iter().any(|(_, line)| line.starts_with("sleep 1000")).then_some(())
+            processes_of(&terminal.nest)
+                .iter()
+                .any(|(_, line)| line.starts_with("sleep 1000"))
+                .then_some(())
         });
         terminal.send("\x1a");
         terminal.expect("Stopped");
         terminal.expect("in> ");
         // bash does not leave as long as it knows of a job that is stopped.
-        terminal.send("kill -KILL %1; while kill -0 %1 2>/dev/null; do sleep 0.01; done; wait; echo over\r");
+        terminal.send(
+            "kill -KILL %1; while kill -0 %1 2>/dev/null; do sleep 0.01; done; wait; echo over\r",
+        );
         terminal.expect("\nover");
         terminal.send("exit 6\r");
         terminal.expect("$ ");

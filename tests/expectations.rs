@@ -26,8 +26,17 @@ fn cases(ended: &Ended) -> Vec<(String, String, i64)> {
     let cases = document["cases"].as_array().expect("a list").iter();
     cases
         .map(|case| {
-            let text = |key: &str| case[key].as_str().expect("text").replace(&ended.nest.root, "@");
-            (text("name"), text("status"), case["line"].as_i64().unwrap_or(0))
+            let text = |key: &str| {
+                case[key]
+                    .as_str()
+                    .expect("text")
+                    .replace(&ended.nest.root, "@")
+            };
+            (
+                text("name"),
+                text("status"),
+                case["line"].as_i64().unwrap_or(0),
+            )
         })
         .collect()
 }
@@ -42,8 +51,16 @@ fn correct_expectations_pass_by_every_mechanism() {
                  hides = [\"@/*\", \"@/pod/\"]\n"
             );
             let ended = test(identity, &expectations, &["--require"]);
-            assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
-            assert!(ended.stdout.ends_with(": 9 passed, 0 failed\n"), "{}", ended.stdout);
+            assert_eq!(
+                ended.code, 0,
+                "{identity:?} {via}: {}{}",
+                ended.stdout, ended.stderr
+            );
+            assert!(
+                ended.stdout.ends_with(": 9 passed, 0 failed\n"),
+                "{}",
+                ended.stdout
+            );
         }
     });
 }
@@ -57,8 +74,15 @@ fn pids_parents_states_and_signals_can_be_expected() {
     for_each_identity(|identity| {
         let ended = test(identity, expectations, &["--require", "--format", "json"]);
         let found = cases(&ended);
-        assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
-        assert!(found.len() == 9 && found.iter().all(|(_, status, _)| status == "passed"), "{found:?}");
+        assert_eq!(
+            ended.code, 0,
+            "{identity:?}: {}{}",
+            ended.stdout, ended.stderr
+        );
+        assert!(
+            found.len() == 9 && found.iter().all(|(_, status, _)| status == "passed"),
+            "{found:?}"
+        );
     });
 }
 
@@ -82,17 +106,33 @@ fn a_wrong_expectation_fails_with_its_own_line() {
         assert_eq!(ended.code, 1);
         // The command runs all the same, and its success does not outweigh a failed expectation.
         for (command, status) in [("exit 0", "passed"), ("exit 7", "failed")] {
-            let ended = test(identity, expectations, &["--format", "json", "--", "sh", "-c", command]);
+            let ended = test(
+                identity,
+                expectations,
+                &["--format", "json", "--", "sh", "-c", command],
+            );
             let found = cases(&ended);
             assert_eq!((ended.code, &*found[3].1), (1, status), "{found:?}");
         }
-        let ended = test(identity, expectations, &["--timeout", "2s", "--", "sleep", "100"]);
+        let ended = test(
+            identity,
+            expectations,
+            &["--timeout", "2s", "--", "sleep", "100"],
+        );
         assert_eq!(ended.code, 124, "{}{}", ended.stdout, ended.stderr);
         let ended = test(identity, expectations, &[]);
         let root = &ended.nest.root;
         let declared = format!("declared {}:{}\n", ended.nest.file.display(), line + 5);
-        assert!(ended.stdout.contains(&format!("not ok  {root} does not see {root}/pod/app\n")), "{}", ended.stdout);
-        assert!(ended.stdout.contains(&format!("observer {root}   {root}/pod/app   expected ·   found 4  (host ")));
+        assert!(
+            ended
+                .stdout
+                .contains(&format!("not ok  {root} does not see {root}/pod/app\n")),
+            "{}",
+            ended.stdout
+        );
+        assert!(ended.stdout.contains(&format!(
+            "observer {root}   {root}/pod/app   expected ·   found 4  (host "
+        )));
         assert!(
             ended.stdout.contains(&declared) && ended.stdout.contains("expected 9   found 2\n"),
             "{}",
@@ -105,21 +145,39 @@ fn a_wrong_expectation_fails_with_its_own_line() {
 fn tap_and_junit_are_valid() {
     require!(nesting());
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = [\"@/p\"]\nhides = [\"@/pod/in/\"]\n";
-    let tap = test(Identity::Own, expectations, &["--format", "tap", "--", "echo", "out"]);
+    let tap = test(
+        Identity::Own,
+        expectations,
+        &["--format", "tap", "--", "echo", "out"],
+    );
     let text = tap.stdout.replace(&tap.nest.root, "@");
     assert!(
-        text.starts_with("TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ does not see @/pod/in/\n#   "),
+        text.starts_with(
+            "TAP version 14\n1..3\nok 1 - @ sees @/p\nnot ok 2 - @ does not see @/pod/in/\n#   "
+        ),
         "{text}"
     );
     assert!(text.ends_with("ok 3 - command echo out\n"), "{text}");
-    assert!(tap.stderr.ends_with("out\n"), "what it writes is kept apart: {}", tap.stderr);
+    assert!(
+        tap.stderr.ends_with("out\n"),
+        "what it writes is kept apart: {}",
+        tap.stderr
+    );
     let junit = test(Identity::Own, expectations, &["--format", "junit"]);
     assert!(
-        junit.stdout.contains("<testsuites tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">"),
+        junit
+            .stdout
+            .contains("<testsuites tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">"),
         "{}",
         junit.stdout
     );
-    assert!(junit.stdout.contains("<failure message=\"expected ·, found 5\">observer "), "{}", junit.stdout);
+    assert!(
+        junit
+            .stdout
+            .contains("<failure message=\"expected ·, found 5\">observer "),
+        "{}",
+        junit.stdout
+    );
     assert_eq!((tap.code, junit.code), (1, 1));
 }
 
@@ -128,10 +186,17 @@ fn the_command_has_the_truth_and_its_status_counts() {
     let expectations = "[[expect]]\nfrom = \"@\"\nsees = \"@/p\"\n";
     for_each_identity(|identity| {
         let script = "grep -q nestns.truth/1 \"$NESTNS_TRUTH\" && echo \"$$ $PPID\"; exit 7";
-        let outside = test(identity, expectations, &["--format", "json", "--", "sh", "-c", script]);
+        let outside = test(
+            identity,
+            expectations,
+            &["--format", "json", "--", "sh", "-c", script],
+        );
         assert_eq!(outside.code, 7, "{}", outside.stderr);
         assert_eq!(cases(&outside).len(), 2);
-        assert!(!outside.stderr.is_empty(), "what it writes is kept apart from the document");
+        assert!(
+            !outside.stderr.is_empty(),
+            "what it writes is kept apart from the document"
+        );
         let root = outside.nest.root.clone();
         drop(outside);
         assert!(!root.is_empty());
@@ -139,12 +204,17 @@ fn the_command_has_the_truth_and_its_status_counts() {
         assert_eq!(inside.code, 0, "{}", inside.stderr);
         for (command, code) in [("no-such-command", 127), ("/etc/passwd", 126)] {
             // A directory of PATH that may not be searched would make 126 of 127, as execvp(3) does.
-            let nest = Nest::new(TREE).identity(identity).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+            let nest = Nest::new(TREE)
+                .identity(identity)
+                .env("PATH", "/usr/local/bin:/usr/bin:/bin");
             let file = nest.file.display().to_string();
             let ended = nest.start_verb(&["test", &file, "--", command]).wait();
             assert_eq!(ended.code, code, "{identity:?} {command}: {}", ended.stderr);
         }
-        assert_eq!(test(identity, "", &["--timeout", "1s", "--", "sleep", "100"]).code, 124);
+        assert_eq!(
+            test(identity, "", &["--timeout", "1s", "--", "sleep", "100"]).code,
+            124
+        );
     });
 }
 
@@ -152,11 +222,28 @@ fn the_command_has_the_truth_and_its_status_counts() {
 fn the_command_runs_in_a_namespace() {
     for_each_identity(|identity| {
         let nest = Nest::new(TREE).identity(identity);
-        let (file, namespace) = (nest.file.display().to_string(), format!("{}/pod", nest.root));
-        let words =
-            ["test", &file, "--in", &namespace, "--", "sh", "-c", "grep -q NSpid /proc/1/status; echo $PPID; exit 3"];
+        let (file, namespace) = (
+            nest.file.display().to_string(),
+            format!("{}/pod", nest.root),
+        );
+        let words = [
+            "test",
+            &file,
+            "--in",
+            &namespace,
+            "--",
+            "sh",
+            "-c",
+            "grep -q NSpid /proc/1/status; echo $PPID; exit 3",
+        ];
         let ended = nest.start_verb(&words).wait();
-        assert_eq!((ended.code, ended.stdout.lines().next()), (3, Some("0")), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            (ended.code, ended.stdout.lines().next()),
+            (3, Some("0")),
+            "{}{}",
+            ended.stdout,
+            ended.stderr
+        );
     });
 }
 
@@ -176,10 +263,21 @@ fn an_unmet_expectation_is_checked_again() {
 #[test]
 fn an_interrupted_test_leaves_nothing() {
     for_each_identity(|identity| {
-        for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGKILL, 137)] {
+        for (signal, code) in [
+            (Signal::SIGINT, 130),
+            (Signal::SIGTERM, 143),
+            (Signal::SIGKILL, 137),
+        ] {
             let nest = Nest::new(TREE).identity(identity);
             let file = nest.file.display().to_string();
-            let mut running = nest.start_verb(&["test", &file, "--", "sh", "-c", "echo begun; exec sleep 1.5"]);
+            let mut running = nest.start_verb(&[
+                "test",
+                &file,
+                "--",
+                "sh",
+                "-c",
+                "echo begun; exec sleep 1.5",
+            ]);
             running.until_stdout_has("begun");
             running.signal(signal);
             assert_eq!(running.wait().code, code, "{identity:?} {signal}");
@@ -205,7 +303,8 @@ fn learned_expectations_hold() {
 #[test]
 fn instances_with_equal_visibility_are_learned_once() {
     require!(nesting());
-    let topology = "[ns.@]\nproc.hub = { actor = \"idle\" }\n[ns.\"@/w\"]\ncount = 40\ninit = \"pause\"\n";
+    let topology =
+        "[ns.@]\nproc.hub = { actor = \"idle\" }\n[ns.\"@/w\"]\ncount = 40\ninit = \"pause\"\n";
     let test = |expectations: &str, words: &[&str]| {
         let nest = Nest::new(&format!("{topology}{expectations}"));
         let file = nest.file.display().to_string();
@@ -213,7 +312,10 @@ fn instances_with_equal_visibility_are_learned_once() {
     };
     let ended = test("", &["--learn"]);
     let learnt = ended.stdout.replace(&ended.nest.root, "@");
-    assert!(learnt.starts_with("[[expect]]\nfrom  = \"@/w/\"\nhides = [\"@/\"]\ncount = 1\n\n"), "{learnt}");
+    assert!(
+        learnt.starts_with("[[expect]]\nfrom  = \"@/w/\"\nhides = [\"@/\"]\ncount = 1\n\n"),
+        "{learnt}"
+    );
     assert_eq!(learnt.matches("from ").count(), 2, "{learnt}");
     let again = test(&learnt, &["--require"]);
     assert_eq!(again.code, 0, "{learnt}{}{}", again.stdout, again.stderr);
@@ -238,15 +340,25 @@ fn a_count_of_zero_is_not_expected() {
     let test = |many: &str, words: &[&str]| {
         let nest = Nest::new(topology);
         let file = nest.file.display().to_string();
-        nest.start_verb(&[&["test", &file, "--set", many, "--format", "json"], words].concat()).wait()
+        nest.start_verb(&[&["test", &file, "--set", many, "--format", "json"], words].concat())
+            .wait()
     };
     let none = test("many=0", &["--require"]);
     assert_eq!(none.code, 0, "{}{}", none.stdout, none.stderr);
     assert_eq!(cases(&none).len(), 1, "{}", none.stdout);
     // Where there are some, everything counts: two agents and two times three processes, and PID 1.
     let some = test("many=2", &[]);
-    let failed = cases(&some).into_iter().filter(|(_, status, _)| status == "failed").count();
-    assert_eq!((some.code, cases(&some).len(), failed), (1, 4, 1), "{}{}", some.stdout, some.stderr);
+    let failed = cases(&some)
+        .into_iter()
+        .filter(|(_, status, _)| status == "failed")
+        .count();
+    assert_eq!(
+        (some.code, cases(&some).len(), failed),
+        (1, 4, 1),
+        "{}{}",
+        some.stdout,
+        some.stderr
+    );
 }
 
 #[test]
@@ -263,8 +375,26 @@ fn the_exits_of_processes_can_be_expected_and_are_in_the_truth() {
         let file = nest.file.display().to_string();
         // By then everything has ended, PID 1s included, and the command can still read how.
         let agent = "grep -q '\"exit\":{\"code\":3}' \"$NESTNS_TRUTH\"";
-        let ended = nest.start_verb(&["test", &file, "--format", "json", "--require", "--", "sh", "-c", agent]).wait();
-        assert_eq!((ended.code, cases(&ended).len()), (0, 6), "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        let ended = nest
+            .start_verb(&[
+                "test",
+                &file,
+                "--format",
+                "json",
+                "--require",
+                "--",
+                "sh",
+                "-c",
+                agent,
+            ])
+            .wait();
+        assert_eq!(
+            (ended.code, cases(&ended).len()),
+            (0, 6),
+            "{identity:?}: {}{}",
+            ended.stdout,
+            ended.stderr
+        );
     });
 }
 
@@ -275,8 +405,16 @@ fn a_test_that_is_killed_ends_its_topology() {
         for verb in ["test", "run"] {
             for place in [&[][..], &["--in", "@"]] {
                 let nest = Nest::new(TREE).identity(identity);
-                let (file, mark) = (nest.file.display().to_string(), nest.directory.path().display().to_string());
-                let words = [&[verb, &file][..], place, &["--", "sh", "-c", script, &mark]].concat();
+                let (file, mark) = (
+                    nest.file.display().to_string(),
+                    nest.directory.path().display().to_string(),
+                );
+                let words = [
+                    &[verb, &file][..],
+                    place,
+                    &["--", "sh", "-c", script, &mark],
+                ]
+                .concat();
                 let mut running = nest.start_verb(&words);
                 running.until_stdout_has("began");
                 running.signal(Signal::SIGKILL);
@@ -295,27 +433,58 @@ fn an_expectation_that_cannot_be_checked_is_not_a_success() {
         let topology = "[ns.@]\nproc.p = [\"DIRECTORY/sleep\", \"1000\"]\nproc.q = { actor = \"idle\" }\n[[expect]]\nfrom = \"@/p\"\n\
                         via = \"kill\"\nsees = \"@/q\"\n[[expect]]\nfrom = \"@\"\nsees = \"@/q\"\n";
         let nest = Nest::new(topology).identity(Identity::Ordinary);
-        let (copy, file) = (nest.directory.path().join("sleep"), nest.file.display().to_string());
-        let copied = std::process::Command::new("install").args(["-m", "711", "/bin/sleep"]).arg(&copy).status();
+        let (copy, file) = (
+            nest.directory.path().join("sleep"),
+            nest.file.display().to_string(),
+        );
+        let copied = std::process::Command::new("install")
+            .args(["-m", "711", "/bin/sleep"])
+            .arg(&copy)
+            .status();
         assert!(copied.is_ok_and(|status| status.success()));
         nest.start_verb(&[&["test", &file], words].concat()).wait()
     };
     let ended = test(&[]);
     assert_eq!(ended.code, 4, "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stdout.ends_with(": 1 passed, 0 failed, 1 skipped\n"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.ends_with(": 1 passed, 0 failed, 1 skipped\n"),
+        "{}",
+        ended.stdout
+    );
     let root = &ended.nest.root;
-    let told = format!("error: cannot determine whether {root}/p sees {root}/q via kill: cannot place a probe there: ");
-    assert!(ended.stderr.contains(&told) && ended.stderr.contains("--require"), "{}", ended.stderr);
+    let told = format!(
+        "error: cannot determine whether {root}/p sees {root}/q via kill: cannot place a probe there: "
+    );
+    assert!(
+        ended.stderr.contains(&told) && ended.stderr.contains("--require"),
+        "{}",
+        ended.stderr
+    );
     let junit = test(&["--format", "junit"]);
-    assert!(junit.stdout.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", junit.stdout);
+    assert!(
+        junit
+            .stdout
+            .contains("failures=\"0\" errors=\"0\" skipped=\"1\""),
+        "{}",
+        junit.stdout
+    );
     let tap = test(&["--format", "tap", "--", "true"]);
-    assert!(tap.stdout.contains(" via kill # SKIP cannot place a probe there: "), "{}", tap.stdout);
+    assert!(
+        tap.stdout
+            .contains(" via kill # SKIP cannot place a probe there: "),
+        "{}",
+        tap.stdout
+    );
     assert_eq!((junit.code, tap.code), (4, 4));
     // A command that has failed has the last word, as everywhere; and with --require nothing is skipped.
     assert_eq!(test(&["--", "sh", "-c", "exit 7"]).code, 7);
     let required = test(&["--require"]);
     assert_eq!(required.code, 1, "{}{}", required.stdout, required.stderr);
-    assert!(required.stdout.ends_with(": 1 passed, 1 failed\n"), "{}", required.stdout);
+    assert!(
+        required.stdout.ends_with(": 1 passed, 1 failed\n"),
+        "{}",
+        required.stdout
+    );
 }
 
 #[test]
@@ -330,8 +499,16 @@ fn expectations_hold_from_a_user_namespace_of_a_process() {
             let nest = Nest::new(&topology).identity(identity);
             let file = nest.file.display().to_string();
             let ended = nest.start_verb(&["test", &file]).wait();
-            assert_eq!(ended.code, 0, "{identity:?} {via}: {}{}", ended.stdout, ended.stderr);
-            assert!(ended.stdout.ends_with(": 2 passed, 0 failed\n"), "{}", ended.stdout);
+            assert_eq!(
+                ended.code, 0,
+                "{identity:?} {via}: {}{}",
+                ended.stdout, ended.stderr
+            );
+            assert!(
+                ended.stdout.ends_with(": 2 passed, 0 failed\n"),
+                "{}",
+                ended.stdout
+            );
         }
     });
 }
@@ -345,10 +522,22 @@ fn a_wildcard_stands_for_a_pid_1_where_that_is_all_there_is() {
                             [[expect]]\nsignal = { from = \"@\", to = \"@/pod/in/**\", allowed = true }\n\
                             [[expect]]\nproc = \"@/pod/*\"\ncount = 1\n";
         let ended = test(identity, expectations, &["--require"]);
-        assert_eq!(ended.code, 0, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.code, 0,
+            "{identity:?}: {}{}",
+            ended.stdout, ended.stderr
+        );
         // One that is visible is not passed over.
-        let ended = test(identity, "[[expect]]\nfrom = \"@/pod\"\nhides = \"@/pod/*\"\n", &[]);
-        assert_eq!(ended.code, 1, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        let ended = test(
+            identity,
+            "[[expect]]\nfrom = \"@/pod\"\nhides = \"@/pod/*\"\n",
+            &[],
+        );
+        assert_eq!(
+            ended.code, 1,
+            "{identity:?}: {}{}",
+            ended.stdout, ended.stderr
+        );
         assert!(ended.stdout.contains("/pod/init "), "{}", ended.stdout);
     });
 }

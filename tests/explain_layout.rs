@@ -25,36 +25,59 @@ use crate::random_trees::blueprints;
 const SHELLS: [&str; 2] = ["dash", "bash"];
 
 fn explain(arguments: &[&str]) -> String {
-    let arguments: Vec<&str> = std::iter::once("explain").chain(arguments.iter().copied()).collect();
-    let outcome = Nestns::new(&arguments).directory(Path::new(env!("CARGO_MANIFEST_DIR"))).run();
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
+    let arguments: Vec<&str> = std::iter::once("explain")
+        .chain(arguments.iter().copied())
+        .collect();
+    let outcome = Nestns::new(&arguments)
+        .directory(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .run();
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (0, ""),
+        "{}",
+        outcome.stdout
+    );
     outcome.stdout
 }
 
 #[test]
 fn hello_is_the_usual_unshare_command() {
-    assert_data_eq!(explain(&["examples/hello.toml"]), file!["explain_layout/hello.sh"].raw());
+    assert_data_eq!(
+        explain(&["examples/hello.toml"]),
+        file!["explain_layout/hello.sh"].raw()
+    );
 }
 
 #[test]
 fn a_chain_is_a_block_a_level() {
-    assert_data_eq!(explain(&["examples/chain.toml"]), file!["explain_layout/chain.sh"].raw());
+    assert_data_eq!(
+        explain(&["examples/chain.toml"]),
+        file!["explain_layout/chain.sh"].raw()
+    );
 }
 
 #[test]
 fn docker_in_docker_has_names_and_a_script_of_its_own() {
-    assert_data_eq!(explain(&["examples/dind.toml"]), file!["explain_layout/dind.sh"].raw());
+    assert_data_eq!(
+        explain(&["examples/dind.toml"]),
+        file!["explain_layout/dind.sh"].raw()
+    );
 }
 
 #[test]
 fn a_pod_is_entered() {
-    assert_data_eq!(explain(&["examples/pod.toml"]), file!["explain_layout/pod.sh"].raw());
+    assert_data_eq!(
+        explain(&["examples/pod.toml"]),
+        file!["explain_layout/pod.sh"].raw()
+    );
 }
 
 #[test]
 fn every_value_of_a_file_is_quoted_once() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain_layout");
-    let outcome = Nestns::new(&["explain", "odd.toml"]).directory(&directory).run();
+    let outcome = Nestns::new(&["explain", "odd.toml"])
+        .directory(&directory)
+        .run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_data_eq!(outcome.stdout, file!["explain_layout/odd.sh"].raw());
 }
@@ -63,8 +86,14 @@ fn every_value_of_a_file_is_quoted_once() {
 fn a_path_is_a_subtree_or_a_line() {
     let dind = "examples/dind.toml";
     let subtree = explain(&[dind, "vm/ci/"]);
-    assert!(subtree.contains("# vm/ci of what `nestns up examples/dind.toml` builds"), "{subtree}");
-    assert!(subtree.contains("--kill-child sh -c \"$ns_vm_ci\" &") && !subtree.contains("containerd'"), "{subtree}");
+    assert!(
+        subtree.contains("# vm/ci of what `nestns up examples/dind.toml` builds"),
+        "{subtree}"
+    );
+    assert!(
+        subtree.contains("--kill-child sh -c \"$ns_vm_ci\" &") && !subtree.contains("containerd'"),
+        "{subtree}"
+    );
     assert!(!subtree.contains("ns_vm="), "{subtree}");
     assert_eq!(explain(&[dind, "."]), explain(&[dind]));
     assert_data_eq!(
@@ -99,7 +128,10 @@ fn an_unknown_path_is_reported_with_similar_ones() {
     for (path, help) in [
         ("vm/co", "\n  = help: similar: `vm/ci`\n"),
         ("runner", "\n  = help: similar: `vm/ci/runner`\n"),
-        ("vm/containerd/", "\n  = help: similar: `vm/containerd`, `vm/ci/containerd`\n"),
+        (
+            "vm/containerd/",
+            "\n  = help: similar: `vm/containerd`, `vm/ci/containerd`\n",
+        ),
         ("etc/passwd", "\n"),
     ] {
         let outcome = Nestns::new(&["explain", file, path]).run();
@@ -121,13 +153,30 @@ impl ByHand {
         let nest = Nest::new(topology).identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
         let say = |arguments: &[&str]| {
-            let output = nest.command(arguments).output().expect("the program was built");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let output = nest
+                .command(arguments)
+                .output()
+                .expect("the program was built");
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             output.stdout
         };
-        let declared = Declared(serde_json::from_slice(&say(&["tree", &file, "--format", "json"])).expect("JSON"));
-        fs::write(nest.directory.path().join("by-hand.sh"), say(&["explain", &file])).expect("it is our own");
-        Self { nest, declared, shell }
+        let declared = Declared(
+            serde_json::from_slice(&say(&["tree", &file, "--format", "json"])).expect("JSON"),
+        );
+        fs::write(
+            nest.directory.path().join("by-hand.sh"),
+            say(&["explain", &file]),
+        )
+        .expect("it is our own");
+        Self {
+            nest,
+            declared,
+            shell,
+        }
     }
 
     /// A command with a PATH in which `nestns` is the one under test and `sh` the shell under test.
@@ -171,8 +220,13 @@ impl ByHand {
 /// The file of a program; an ordinary user's PATH may be another than that of the tests.
 fn which(program: &str) -> std::path::PathBuf {
     let path = std::env::var_os("PATH").expect("there is one");
-    let found = std::env::split_paths(&path).chain(["/usr/bin".into(), "/bin".into()]).map(|path| path.join(program));
-    found.into_iter().find(|file| file.exists()).unwrap_or_else(|| panic!("{program} is not installed"))
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/bin".into(), "/bin".into()])
+        .map(|path| path.join(program));
+    found
+        .into_iter()
+        .find(|file| file.exists())
+        .unwrap_or_else(|| panic!("{program} is not installed"))
 }
 
 /// Ends the script by what it cannot notice: nothing may be left all the same.
@@ -191,17 +245,27 @@ fn assert_numbers(declared: &Declared, found: &[ProcessInfo]) {
     for (level, words, numbers) in declared.numbers() {
         let here = found.iter().filter(|member| member.numbers.len() == level);
         let matching: Vec<_> = match &words {
-            Some(words) => here.filter(|member| member.words == *words).map(|one| &one.numbers).collect(),
-            None => here.filter(|member| member.numbers.last() == Some(&1)).map(|one| &one.numbers).collect(),
+            Some(words) => here
+                .filter(|member| member.words == *words)
+                .map(|one| &one.numbers)
+                .collect(),
+            None => here
+                .filter(|member| member.numbers.last() == Some(&1))
+                .map(|one| &one.numbers)
+                .collect(),
         };
-        assert!(matching.contains(&&numbers), "{words:?}: {matching:?}, expected {numbers:?}");
+        assert!(
+            matching.contains(&&numbers),
+            "{words:?}: {matching:?}, expected {numbers:?}"
+        );
     }
 }
 
 #[test]
 fn a_chain_by_hand_has_the_numbers_that_nestns_gives() {
     // A program that executes another is no longer recognised.
-    let chain = example::text("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
+    let chain =
+        example::text("chain.toml").replace("exec sleep infinity", "while :; do sleep 1000; done");
     for_each_shell(|identity, shell| {
         let (running, declared, found) = ByHand::new(&chain, identity, shell).start();
         assert_numbers(&declared, &found);
@@ -221,7 +285,11 @@ fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
         let rest = dind[script..].find("'''\n\n").expect("its end") + script + 4;
         let mut quiet = format!("{}cmd = \"sleep 1000\"\n{}", &dind[..script], &dind[rest..]);
         if identity == Identity::Ordinary || !nix::unistd::geteuid().is_root() {
-            quiet = quiet.lines().filter(|line| !line.starts_with("hostname")).collect::<Vec<_>>().join("\n");
+            quiet = quiet
+                .lines()
+                .filter(|line| !line.starts_with("hostname"))
+                .collect::<Vec<_>>()
+                .join("\n");
         }
         let (running, declared, found) = ByHand::new(&quiet, identity, shell).start();
         assert_numbers(&declared, &found);
@@ -232,14 +300,23 @@ fn docker_in_docker_by_hand_has_the_shape_of_the_file() {
 #[test]
 fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
     for_each_shell(|identity, shell| {
-        let (running, declared, found) = ByHand::new(&example::text("pod.toml"), identity, shell).start();
+        let (running, declared, found) =
+            ByHand::new(&example::text("pod.toml"), identity, shell).start();
         let processes = declared.0["processes"].as_array().expect("a list");
-        let joined: Vec<Vec<String>> =
-            processes.iter().filter(|process| process["enter"] == "join").map(words).collect();
+        let joined: Vec<Vec<String>> = processes
+            .iter()
+            .filter(|process| process["enter"] == "join")
+            .map(words)
+            .collect();
         assert_eq!(joined.len(), 3);
-        let web = found.iter().find(|one| one.words == ["nestns", "actor", "log", "--rate", "1"]).expect("it stands");
+        let web = found
+            .iter()
+            .find(|one| one.words == ["nestns", "actor", "log", "--rate", "1"])
+            .expect("it stands");
         // Not what PID 1 has forked for a moment, as a shell does for each command of its script.
-        let members = found.iter().filter(|one| one.namespace == web.namespace && joined.contains(&one.words));
+        let members = found
+            .iter()
+            .filter(|one| one.namespace == web.namespace && joined.contains(&one.words));
         let mut count = 0;
         for member in members {
             let parent = kernel::process(member.pid).expect("it lives").parent;
@@ -251,12 +328,20 @@ fn a_pod_by_hand_has_processes_whose_parent_is_outside() {
             if nix::unistd::geteuid().is_root() {
                 // As its own /proc has it.
                 let own = member.numbers.last().expect("it has one");
-                let status = fs::read_to_string(format!("/proc/{}/root/proc/{own}/status", member.pid)).expect("root");
+                let status =
+                    fs::read_to_string(format!("/proc/{}/root/proc/{own}/status", member.pid))
+                        .expect("root");
                 assert!(status.contains("\nPPid:\t0\n"), "{status}");
                 for kind in ["mnt", "uts", "ipc"] {
-                    let init = found.iter().find(|one| one.namespace == web.namespace && one.numbers.ends_with(&[1]));
+                    let init = found
+                        .iter()
+                        .find(|one| one.namespace == web.namespace && one.numbers.ends_with(&[1]));
                     let init = init.expect("it has a PID 1").pid;
-                    assert_eq!(kernel::namespace(member.pid, kind), kernel::namespace(init, kind), "{kind}");
+                    assert_eq!(
+                        kernel::namespace(member.pid, kind),
+                        kernel::namespace(init, kind),
+                        "{kind}"
+                    );
                 }
             }
             count += 1;
@@ -304,13 +389,19 @@ init = { actor = "idle" }
 #[test]
 fn what_is_generated_is_built_by_loops() {
     let small = |name: &str| {
-        example::text(name).replace("workers = 1000", "workers = 20").replace("levels  = 8", "levels  = 5")
+        example::text(name)
+            .replace("workers = 1000", "workers = 20")
+            .replace("levels  = 8", "levels  = 5")
     };
     for_each_shell(|identity, shell| {
         for name in ["fan.toml", "kind.toml", "matrix.toml", "scale.toml"] {
             let by_hand = ByHand::new(&small(name), identity, shell);
-            let script = fs::read_to_string(by_hand.nest.directory.path().join("by-hand.sh")).expect("it was written");
-            assert!(script.contains("\ndone\n") && script.len() < 12_000, "{name}: {script}");
+            let script = fs::read_to_string(by_hand.nest.directory.path().join("by-hand.sh"))
+                .expect("it was written");
+            assert!(
+                script.contains("\ndone\n") && script.len() < 12_000,
+                "{name}: {script}"
+            );
             assert_parses(&by_hand);
             let (running, _, _) = by_hand.start();
             end(running, Signal::SIGKILL);
@@ -320,16 +411,33 @@ fn what_is_generated_is_built_by_loops() {
 
 #[test]
 fn a_fan_is_a_loop() {
-    assert_data_eq!(explain(&["examples/fan.toml", "--set", "workers=1000"]), file!["explain_layout/fan.sh"].raw());
+    assert_data_eq!(
+        explain(&["examples/fan.toml", "--set", "workers=1000"]),
+        file!["explain_layout/fan.sh"].raw()
+    );
 }
 
 #[test]
 fn a_chain_of_thirty_one_has_names_that_can_be_read() {
-    let outcome = Nestns::new(&["explain", "-"]).input("[ns.deep]\ndepth = 31\n").run();
+    let outcome = Nestns::new(&["explain", "-"])
+        .input("[ns.deep]\ndepth = 31\n")
+        .run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("nestns explain - | sh\n"), "{}", outcome.stdout);
-    assert!(outcome.stdout.contains("sh -c \"$ns_deep_29\""), "{}", outcome.stdout);
-    assert!(outcome.stdout.lines().all(|line| line.len() < 300), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("nestns explain - | sh\n"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.contains("sh -c \"$ns_deep_29\""),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.lines().all(|line| line.len() < 300),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[test]
@@ -337,7 +445,11 @@ fn hello_by_hand_is_a_shell_with_the_terminal() {
     for_each_shell(|identity, shell| {
         for piped in [false, true] {
             let by_hand = ByHand::new(&example::text("hello.toml"), identity, shell);
-            let command = if piped { format!("{shell} < by-hand.sh") } else { format!("{shell} by-hand.sh") };
+            let command = if piped {
+                format!("{shell} < by-hand.sh")
+            } else {
+                format!("{shell} by-hand.sh")
+            };
             let mut terminal = Terminal::foreground_of(by_hand.nest, &["sh", "-c", &command]);
             // The end of a prompt: dash leaves the caller's to bash, bash does not.
             terminal.expect(" ");
@@ -356,12 +468,21 @@ fn hello_by_hand_is_a_shell_with_the_terminal() {
 fn assert_parses(by_hand: &ByHand) {
     let path = by_hand.nest.directory.path().join("by-hand.sh");
     let text = fs::read_to_string(&path).expect("it was written");
-    let (variables, _) = text.split_once("\n# Only root may do this.").expect("the start stands at the end");
+    let (variables, _) = text
+        .split_once("\n# Only root may do this.")
+        .expect("the start stands at the end");
     for shell in SHELLS {
         let check = |arguments: &[&str]| {
-            let output = Command::new(which(shell)).args(arguments).stdin(Stdio::null()).output().expect("it runs");
+            let output = Command::new(which(shell))
+                .args(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .expect("it runs");
             let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success() && complaints.is_empty(), "{shell} {complaints}\n{text}");
+            assert!(
+                output.status.success() && complaints.is_empty(),
+                "{shell} {complaints}\n{text}"
+            );
             output.stdout
         };
         check(&["-n", path.to_str().expect("our own path")]);
@@ -376,8 +497,14 @@ fn assert_parses(by_hand: &ByHand) {
 #[test]
 fn any_tree_by_hand_is_the_tree_of_the_file() {
     require!(nesting());
-    let config = Config { cases: 48, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: 48,
+        failure_persistence: None,
+        max_shrink_iters: 50,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let mut case = 0;
     let case = std::cell::RefCell::new(&mut case);
     let strategy = (blueprints(), any::<u64>());
@@ -400,8 +527,13 @@ fn any_tree_by_hand_is_the_tree_of_the_file() {
             .lines()
             .map(|line| {
                 place += usize::from(line.starts_with("[ns."));
-                let keeps = line.starts_with("init") && (seed >> (place % 64)).trailing_zeros() >= 2;
-                if keeps { format!("{line}\nmount_proc = false") } else { line.to_owned() }
+                let keeps =
+                    line.starts_with("init") && (seed >> (place % 64)).trailing_zeros() >= 2;
+                if keeps {
+                    format!("{line}\nmount_proc = false")
+                } else {
+                    line.to_owned()
+                }
             })
             .collect();
         let identities = identities();

@@ -18,9 +18,15 @@ use crate::harness::wait::within;
 fn collapse(identity: Identity, level: usize, init: &str) {
     let mut topology = String::new();
     for (index, path) in paths(10).iter().enumerate() {
-        writeln!(topology, "[ns.{path:?}]\ninit = {init}\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
+        writeln!(
+            topology,
+            "[ns.{path:?}]\ninit = {init}\nproc.idle = {{ actor = \"idle\" }}"
+        )
+        .expect("memory");
         // A process that no supervisor knows: an orphan in a session of its own, with all signals but KILL ignored.
-        let lost = format!("(trap '' TERM HUP INT; exec setsid sleep 1000) & echo lost {index}; exec sleep 1000");
+        let lost = format!(
+            "(trap '' TERM HUP INT; exec setsid sleep 1000) & echo lost {index}; exec sleep 1000"
+        );
         writeln!(topology, "proc.lost = {{ sh = {lost:?} }}").expect("memory");
     }
     let mut running = Nest::new(&topology).identity(identity).up();
@@ -36,18 +42,29 @@ fn collapse(identity: Identity, level: usize, init: &str) {
         .map(|pid| kernel::namespace(pid, "pid").expect("it lives"))
         .collect();
     let victims = kernel::members(&doomed);
-    assert!(victims.len() >= 4 * (11 - level), "three of the file and an orphan each: {victims:?}");
+    assert!(
+        victims.len() >= 4 * (11 - level),
+        "three of the file and an orphan each: {victims:?}"
+    );
     let init = format!("{}/init", paths(10)[level - 1].replace('@', &root));
     kill(Pid::from_raw(truth.host_pid(&init)), Signal::SIGKILL).expect("it lives");
     let began = Instant::now();
     // A tenth of this is the aim; a loaded machine gets the rest.
     let limit = Duration::from_secs(10);
     // The PIDs may be reused by now, but not below the same controller.
-    let survive = || kernel::descendants(controller).iter().any(|process| victims.contains(&process.pid));
+    let survive = || {
+        kernel::descendants(controller)
+            .iter()
+            .any(|process| victims.contains(&process.pid))
+    };
     within(limit, || (!survive()).then_some(()))
         .unwrap_or_else(|| panic!("{identity:?}: {:?}", kernel::descendants(controller)));
     let ended = running.wait();
-    assert!(began.elapsed() < limit, "{identity:?} {level}: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < limit,
+        "{identity:?} {level}: {:?}",
+        began.elapsed()
+    );
     assert_eq!(ended.code, 137, "{identity:?} {level}: {}", ended.stderr);
     assert!(
         ended.stderr.contains(&init) && ended.stderr.contains("KILL"),
@@ -55,7 +72,10 @@ fn collapse(identity: Identity, level: usize, init: &str) {
         ended.stderr
     );
     let survivors = kernel::members(&doomed);
-    assert!(survivors.is_disjoint(&victims), "{identity:?}: {survivors:?}");
+    assert!(
+        survivors.is_disjoint(&victims),
+        "{identity:?}: {survivors:?}"
+    );
 }
 
 #[test]

@@ -95,20 +95,42 @@ elif mode == "deaf":
 "#;
 
 fn specimen(name: &'static str, needs: &'static str, init: &str, expected: Expected) -> Specimen {
-    Specimen { name, needs, init: init.to_owned(), expected }
+    Specimen {
+        name,
+        needs,
+        init: init.to_owned(),
+        expected,
+    }
 }
 
 fn zoo() -> Vec<Specimen> {
     use Expected::{Dropped, Taken, Unknown};
     let child = r#""sh", "-c", "touch DIRECTORY/NAME.up; exec sleep 1000""#;
     let mut all = Vec::new();
-    for (name, arguments) in
-        [("tini", r#""tini", "--", "#), ("catatonit", r#""catatonit", "--", "#), ("dumb-init", r#""dumb-init", "#)]
-    {
-        all.push(specimen(name, name, &format!("[{arguments}{}]", child.replace("NAME", name)), Taken));
+    for (name, arguments) in [
+        ("tini", r#""tini", "--", "#),
+        ("catatonit", r#""catatonit", "--", "#),
+        ("dumb-init", r#""dumb-init", "#),
+    ] {
+        all.push(specimen(
+            name,
+            name,
+            &format!("[{arguments}{}]", child.replace("NAME", name)),
+            Taken,
+        ));
     }
-    all.push(specimen("s6-svscan", "s6-svscan", r#"["s6-svscan", "DIRECTORY/scan"]"#, Taken));
-    all.push(specimen("runsvdir", "runsvdir", r#"["runsvdir", "DIRECTORY/services"]"#, Taken));
+    all.push(specimen(
+        "s6-svscan",
+        "s6-svscan",
+        r#"["s6-svscan", "DIRECTORY/scan"]"#,
+        Taken,
+    ));
+    all.push(specimen(
+        "runsvdir",
+        "runsvdir",
+        r#"["runsvdir", "DIRECTORY/services"]"#,
+        Taken,
+    ));
     all.push(specimen(
         "supervisord",
         "supervisord",
@@ -148,10 +170,15 @@ fn nest(zoo: &[Specimen], identity: Identity) -> Nest {
     }
     let nest = Nest::new(&topology).identity(identity);
     let directory = nest.directory.path();
-    let configuration = "[supervisord]\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=DIRECTORY/supervisord.pid\n";
+    let configuration =
+        "[supervisord]\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=DIRECTORY/supervisord.pid\n";
     fs::write(directory.join("zoo.py"), PYTHON).unwrap();
     let place = directory.to_str().expect("our own path");
-    fs::write(directory.join("supervisord.conf"), configuration.replace("DIRECTORY", place)).unwrap();
+    fs::write(
+        directory.join("supervisord.conf"),
+        configuration.replace("DIRECTORY", place),
+    )
+    .unwrap();
     for name in ["scan", "services"] {
         let made = directory.join(name);
         fs::create_dir(&made).unwrap();
@@ -174,7 +201,10 @@ fn is_started(directory: &Path, specimen: &Specimen, pid: i32) -> bool {
         "s6-svscan" | "runsvdir" | "supervisord" => {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let mask = |field: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("0");
+                let line = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix(field))
+                    .unwrap_or("0");
                 u64::from_str_radix(line.trim(), 16).unwrap_or(0)
             };
             let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -192,8 +222,9 @@ fn until_started(detached: &Detached, zoo: &[Specimen]) {
     let truth = detached.truth();
     for specimen in zoo {
         let pid = truth.host_pid(&format!("{root}/{}/init", specimen.name));
-        detached
-            .until(specimen.name, |detached| is_started(detached.nest.directory.path(), specimen, pid).then_some(()));
+        detached.until(specimen.name, |detached| {
+            is_started(detached.nest.directory.path(), specimen, pid).then_some(())
+        });
     }
 }
 
@@ -205,64 +236,109 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
         until_started(&detached, zoo);
         let root = &detached.nest.root;
         let of = |wanted: Expected| {
-            let matching = zoo
-                .iter()
-                .filter(move |specimen| (specimen.expected == Expected::Dropped) == (wanted == Expected::Dropped));
+            let matching = zoo.iter().filter(move |specimen| {
+                (specimen.expected == Expected::Dropped) == (wanted == Expected::Dropped)
+            });
             matching.map(|specimen| specimen.name).collect::<Vec<_>>()
         };
         let (deaf, listening) = (of(Expected::Dropped), of(Expected::Taken));
         for specimen in zoo {
-            let document = detached.document(&["inspect", &format!("@/{}/init", specimen.name), "--format", "json"]);
+            let document = detached.document(&[
+                "inspect",
+                &format!("@/{}/init", specimen.name),
+                "--format",
+                "json",
+            ]);
             let signals = &document["process"]["kernel"]["signals"];
-            let has = |key: &str| signals[key].as_array().expect("a list").contains(&"TERM".into());
+            let has = |key: &str| {
+                signals[key]
+                    .as_array()
+                    .expect("a list")
+                    .contains(&"TERM".into())
+            };
             let found = match (has("dropped"), has("unknown")) {
                 (true, _) => Expected::Dropped,
                 (false, true) => Expected::Unknown,
                 (false, false) => Expected::Taken,
             };
-            assert_eq!(found, specimen.expected, "{identity:?}, {}: {signals:#}", specimen.name);
+            assert_eq!(
+                found, specimen.expected,
+                "{identity:?}, {}: {signals:#}",
+                specimen.name
+            );
         }
         // Only PID 1s that ignore it: nothing is sent.
         let words: Vec<String> = deaf.iter().map(|name| format!("@/{name}/init")).collect();
         let mut command: Vec<&str> = vec!["kill"];
         command.extend(words.iter().map(String::as_str));
         let refused = detached.nestns(&command);
-        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{identity:?}: {}", refused.stderr);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (1, ""),
+            "{identity:?}: {}",
+            refused.stderr
+        );
         assert!(
-            refused.stderr.contains("nothing was sent;") || refused.stderr.contains("nothing was sent\n"),
+            refused.stderr.contains("nothing was sent;")
+                || refused.stderr.contains("nothing was sent\n"),
             "{}",
             refused.stderr
         );
         // All of them at once: those that ignore it are named, and the others get it.
-        let words: Vec<String> = zoo.iter().map(|specimen| format!("@/{}/init", specimen.name)).collect();
+        let words: Vec<String> = zoo
+            .iter()
+            .map(|specimen| format!("@/{}/init", specimen.name))
+            .collect();
         let mut command: Vec<&str> = vec!["kill"];
         command.extend(words.iter().map(String::as_str));
         let outcome = detached.nestns(&command);
         assert_eq!(outcome.code, 1, "{identity:?}: {}", outcome.stderr);
         let reached: Vec<&str> = outcome.stdout.lines().collect();
-        let mut expected: Vec<String> = listening.iter().map(|name| format!("{root}/{name}/init")).collect();
+        let mut expected: Vec<String> = listening
+            .iter()
+            .map(|name| format!("{root}/{name}/init"))
+            .collect();
         expected.sort_unstable();
         let mut sorted = reached.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, expected, "{identity:?}: {}", outcome.stderr);
         for name in &deaf {
-            assert!(outcome.stderr.contains(&format!("`{root}/{name}/init`")), "{identity:?}: {}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains(&format!("`{root}/{name}/init`")),
+                "{identity:?}: {}",
+                outcome.stderr
+            );
         }
         // The kernel agrees: those that were reached exit, and no other.
         fs::write(detached.nest.directory.path().join("late.go"), "").unwrap();
         for name in &listening {
-            detached.run(&["wait", &format!("@/{name}"), "--for", "gone", "--timeout", "50s"]);
+            detached.run(&[
+                "wait",
+                &format!("@/{name}"),
+                "--for",
+                "gone",
+                "--timeout",
+                "50s",
+            ]);
         }
         for name in &deaf {
             let pid = detached.truth().host_pid(&format!("{root}/{name}/init"));
-            assert!(Path::new(&format!("/proc/{pid}")).exists(), "{identity:?}: {name}");
+            assert!(
+                Path::new(&format!("/proc/{pid}")).exists(),
+                "{identity:?}: {name}"
+            );
         }
         if deaf.contains(&"late-open") {
             // Deaf a moment ago, and not any more.
             let directory = detached.nest.directory.path();
             fs::write(directory.join("late-open.go"), "").unwrap();
-            detached.until("its handler is set", |_| directory.join("late-open.set").exists().then_some(()));
-            assert_eq!(detached.run(&["kill", "@/late-open/init"]), format!("{root}/late-open/init\n"));
+            detached.until("its handler is set", |_| {
+                directory.join("late-open.set").exists().then_some(())
+            });
+            assert_eq!(
+                detached.run(&["kill", "@/late-open/init"]),
+                format!("{root}/late-open/init\n")
+            );
             detached.run(&["wait", "@/late-open", "--for", "gone", "--timeout", "50s"]);
         }
         detached.run(&["kill", "-s", "KILL", "@/deaf", "@/thread-open"]);
@@ -291,9 +367,16 @@ fn the_timeline_tells_which_inits_handle_the_signal() {
                 ("late-open", _) => {}
                 ("late", _) => assert!(step["handled"].is_null(), "{context}"),
                 // It may have been about to wait again each time that it was looked at.
-                ("sigtimedwait", _) => assert!(step["handled"] != false && step["how"] == "exited", "{context}"),
+                ("sigtimedwait", _) => assert!(
+                    step["handled"] != false && step["how"] == "exited",
+                    "{context}"
+                ),
                 (_, Expected::Taken) => {
-                    assert_eq!((&step["handled"], &step["how"]), (&true.into(), &"exited".into()), "{context}");
+                    assert_eq!(
+                        (&step["handled"], &step["how"]),
+                        (&true.into(), &"exited".into()),
+                        "{context}"
+                    );
                 }
                 _ => assert_eq!(
                     (&step["handled"], &step["how"]),

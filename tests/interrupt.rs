@@ -70,7 +70,11 @@ fn the_first_control_c_names_what_it_waits_for_and_the_second_kills() {
         terminal.expect("stopping: waiting for ");
         assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
         let said = terminal.expect("Ctrl-C again to kill");
-        assert!(said.contains(&format!("{root}/deaf/init")) && said.contains(&format!("{root}/in/deaf")), "{said}");
+        assert!(
+            said.contains(&format!("{root}/deaf/init"))
+                && said.contains(&format!("{root}/in/deaf")),
+            "{said}"
+        );
         let again = Instant::now();
         terminal.send(b"\x03");
         assert_eq!(terminal.status(), 137);
@@ -85,13 +89,26 @@ fn control_c_during_the_build_rolls_it_back() {
     for_each_identity(|identity| {
         let mut terminal = Terminal::up(Nest::new(&wide(900)).identity(identity));
         terminal.pid();
-        terminal.until("the build goes on", |terminal| is_claimed(&terminal.nest).then_some(()));
-        assert!(!terminal.screen().contains("created in"), "the tree is not large enough");
+        terminal.until("the build goes on", |terminal| {
+            is_claimed(&terminal.nest).then_some(())
+        });
+        assert!(
+            !terminal.screen().contains("created in"),
+            "the tree is not large enough"
+        );
         let asked = Instant::now();
         terminal.send(b"\x03");
         assert_eq!(terminal.status(), 130);
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-        assert!(!terminal.screen().contains("created in"), "{}", terminal.screen());
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert!(
+            !terminal.screen().contains("created in"),
+            "{}",
+            terminal.screen()
+        );
         terminal.close();
     });
 }
@@ -99,19 +116,33 @@ fn control_c_during_the_build_rolls_it_back() {
 #[test]
 fn signals_set_the_status_during_build_run_and_stop() {
     for_each_identity(|identity| {
-        for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+        for (signal, status) in [
+            (Signal::SIGINT, 130),
+            (Signal::SIGTERM, 143),
+            (Signal::SIGHUP, 129),
+        ] {
             let mut running = Nest::new(QUICK).identity(identity).up();
             running.until_running();
             running.signal(signal);
             let ended = running.wait();
             assert_eq!(ended.code, status, "{signal}: {}", ended.stderr);
-            assert!(ended.stderr.contains(&format!("stopping: got {}", &signal.as_str()[3..])), "{}", ended.stderr);
+            assert!(
+                ended
+                    .stderr
+                    .contains(&format!("stopping: got {}", &signal.as_str()[3..])),
+                "{}",
+                ended.stderr
+            );
 
             let mut running = Nest::new(&wide(900)).identity(identity).up();
             running.until("the build goes on", |nest| is_claimed(nest).then_some(()));
             running.signal(signal);
             let ended = running.wait();
-            assert_eq!(ended.code, status, "{signal} during the build: {}", ended.stderr);
+            assert_eq!(
+                ended.code, status,
+                "{signal} during the build: {}",
+                ended.stderr
+            );
 
             let mut running = Nest::new(DEAF).identity(identity).up();
             running.until_running();
@@ -120,7 +151,11 @@ fn signals_set_the_status_during_build_run_and_stop() {
             let asked = Instant::now();
             running.signal(signal);
             let ended = running.wait();
-            assert_eq!(ended.code, 137, "{signal} during the stop: {}", ended.stderr);
+            assert_eq!(
+                ended.code, 137,
+                "{signal} during the stop: {}",
+                ended.stderr
+            );
             assert!(asked.elapsed() < AT_ONCE, "{signal}: {:?}", asked.elapsed());
         }
     });
@@ -156,7 +191,11 @@ fn a_sighup_that_the_caller_ignores_is_ignored() {
         running.signal(Signal::SIGTERM);
         let ended = running.wait();
         assert_eq!(ended.code, 143, "{}", ended.stderr);
-        assert!(ended.stderr.contains("stopping: got TERM"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("stopping: got TERM"),
+            "{}",
+            ended.stderr
+        );
     });
 }
 
@@ -166,7 +205,9 @@ fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
         let mut shell = Terminal::shell(Nest::new(QUICK).identity(identity));
         let words = shell.nest.words_for_up().join(" ");
         let program = crate::harness::nest::program().display().to_string();
-        shell.send(format!("(trap '' INT; echo $BASHPID > pid; exec {program} {words})\r"));
+        shell.send(format!(
+            "(trap '' INT; echo $BASHPID > pid; exec {program} {words})\r"
+        ));
         shell.expect("ready");
         // The terminal shows the key when it has sent the signal.
         shell.send(b"\x03");
@@ -175,13 +216,19 @@ fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
         kill(pid, None).expect("it runs");
         // While it is pending the kernel drops another one.
         let interrupt = 1 << (Signal::SIGINT as u32 - 1);
-        until("the typed one is taken", || kernel::signals(pid.as_raw(), "ShdPnd:") & interrupt == 0);
+        until("the typed one is taken", || {
+            kernel::signals(pid.as_raw(), "ShdPnd:") & interrupt == 0
+        });
         assert!(!shell.screen().contains("stopping"), "{}", shell.screen());
         kill(pid, Signal::SIGINT).expect("it runs");
         shell.expect("stopping: got INT");
         shell.expect("$ ");
         // Had the typed one counted, this would have been the second.
-        assert!(!shell.screen().contains("killing the roots"), "{}", shell.screen());
+        assert!(
+            !shell.screen().contains("killing the roots"),
+            "{}",
+            shell.screen()
+        );
         shell.close();
     });
 }
@@ -189,14 +236,18 @@ fn where_interrupts_are_ignored_a_typed_one_is_and_a_sent_one_is_not() {
 #[test]
 fn a_closed_standard_output_is_a_graceful_stop() {
     for_each_identity(|identity| {
-        let topology = "[ns.@]\nproc.log = { actor = \"log --rate 20\" }\nproc.idle = { actor = \"idle\" }\n";
+        let topology =
+            "[ns.@]\nproc.log = { actor = \"log --rate 20\" }\nproc.idle = { actor = \"idle\" }\n";
         for writes in [true, false] {
             let topology = if writes { topology } else { QUICK };
             let nest = Nest::new(topology).identity(identity);
             let words = nest.words_for_up();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let mut command = nest.command(&words);
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
             let mut stdout = child.stdout.take().unwrap();
             assert!(stdout.read(&mut [0; 64]).unwrap() > 0);
@@ -222,7 +273,13 @@ fn control_z_suspends_and_fg_resumes() {
         shell.send(b"\x1a");
         shell.expect("Stopped");
         shell.expect("$ ");
-        let truth = std::fs::read_dir(shell.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json");
+        let truth = std::fs::read_dir(shell.nest.state())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path()
+            .join("truth.json");
         let truth = Truth(serde_json::from_slice(&std::fs::read(truth).unwrap()).unwrap());
         let idle = truth.host_pid(&format!("{}/idle", shell.nest.root));
         shell.send("fg\r");

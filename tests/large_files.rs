@@ -27,10 +27,19 @@ fn within_bounds(verb: &[&str], namespaces: &str) -> String {
     command.args(verb).arg(&file).stdin(Stdio::null());
     // SAFETY: one system call between fork and exec.
     unsafe {
-        command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE << 20, ADDRESS_SPACE << 20)?));
+        command.pre_exec(|| {
+            Ok(setrlimit(
+                Resource::RLIMIT_AS,
+                ADDRESS_SPACE << 20,
+                ADDRESS_SPACE << 20,
+            )?)
+        });
     }
     let output = command.output().expect("the program was built");
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{}: {stderr}", output.status);
     stdout.into_owned() + &stderr
 }
@@ -41,14 +50,19 @@ const FINE: &str = "checked 1 file: no problems\n";
 fn a_file_that_declares_each_namespace() {
     let mut text = String::new();
     for number in 0..NAMESPACES {
-        write!(text, "[ns.\"r/w{number}\"]\nlabels = {{ shard = \"{number}\" }}\n{BODY}").expect("memory");
+        write!(
+            text,
+            "[ns.\"r/w{number}\"]\nlabels = {{ shard = \"{number}\" }}\n{BODY}"
+        )
+        .expect("memory");
     }
     assert_eq!(within_bounds(&["check"], &text), FINE);
 }
 
 #[test]
 fn a_file_with_a_generator() {
-    let text = format!("[ns.\"r/w\"]\ncount = {NAMESPACES}\nlabels = {{ shard = \"{{{{i}}}}\" }}\n{BODY}");
+    let text =
+        format!("[ns.\"r/w\"]\ncount = {NAMESPACES}\nlabels = {{ shard = \"{{{{i}}}}\" }}\n{BODY}");
     assert_eq!(within_bounds(&["check"], &text), FINE);
 }
 
@@ -56,7 +70,11 @@ fn a_file_with_a_generator() {
 fn a_file_with_a_template() {
     let mut text = format!("[template.t]\nlabels = {{ tier = \"{{{{name}}}}\" }}\n{BODY}");
     for number in 0..NAMESPACES {
-        write!(text, "[ns.\"r/w{number}\"]\nuse = \"t\"\nlabels.shard = \"{number}\"\n").expect("memory");
+        write!(
+            text,
+            "[ns.\"r/w{number}\"]\nuse = \"t\"\nlabels.shard = \"{number}\"\n"
+        )
+        .expect("memory");
     }
     assert_eq!(within_bounds(&["check"], &text), FINE);
 }
@@ -67,5 +85,8 @@ fn the_document_is_streamed() {
     let document = within_bounds(&["up", "--dry-run", "--format", "json"], &text);
     let document: serde_json::Value = serde_json::from_str(&document).expect("a document");
     let number = |key: &str| document[key].as_array().map(Vec::len);
-    assert_eq!((number("namespaces"), number("processes")), (Some(NAMESPACES + 1), Some(2 * NAMESPACES + 1)));
+    assert_eq!(
+        (number("namespaces"), number("processes")),
+        (Some(NAMESPACES + 1), Some(2 * NAMESPACES + 1))
+    );
 }

@@ -19,20 +19,33 @@ use crate::harness::wait::{suspend, until, until_asleep};
 
 pub(crate) const IDLE: &str = "[ns.@]\nproc.idle = \"sleep 1000\"\n";
 /// Topology whose PID 1 changes its user, and so does not die with its parent.
-const STUBBORN: &str =
-    "[ns.@]\ninit = [\"setpriv\", \"--reuid=65534\", \"--regid=65534\", \"--clear-groups\", \"sleep\", \"1000\"]\n";
+const STUBBORN: &str = "[ns.@]\ninit = [\"setpriv\", \"--reuid=65534\", \"--regid=65534\", \"--clear-groups\", \"sleep\", \"1000\"]\n";
 
 /// Runs `nestns ARGUMENTS` to its end.
 pub(crate) fn run(nest: &Nest, arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } =
-        nest.command(arguments).stdin(Stdio::null()).output().expect("the program was built");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = nest
+        .command(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program was built");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it writes text");
-    (status.code().expect("it is not killed"), text(stdout), text(stderr))
+    (
+        status.code().expect("it is not killed"),
+        text(stdout),
+        text(stderr),
+    )
 }
 
 /// Starts the nest's topology on its own, and returns its truth.
 pub(crate) fn up(nest: &Nest) -> Value {
-    let (code, stdout, stderr) = run(nest, &["up", "-d", nest.file.to_str().expect("our own path")]);
+    let (code, stdout, stderr) = run(
+        nest,
+        &["up", "-d", nest.file.to_str().expect("our own path")],
+    );
     assert_eq!(code, 0, "{stdout}{stderr}");
     truth(nest)
 }
@@ -77,10 +90,17 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
                 "warning: the controller of an earlier `{}` had just died; waited until its tree was gone\n",
                 nest.root
             );
-            assert!(stderr.is_empty() || stderr == said, "{identity:?}: {stderr}");
+            assert!(
+                stderr.is_empty() || stderr == said,
+                "{identity:?}: {stderr}"
+            );
             let init = number(&first["processes"][0]["pids"][0]);
             assert!(has_ended(init), "{identity:?}");
-            assert_eq!(run(&nest, &["down", "--now", &nest.root]).0, 0, "{identity:?}");
+            assert_eq!(
+                run(&nest, &["down", "--now", &nest.root]).0,
+                0,
+                "{identity:?}"
+            );
         }
         assert_nothing_left(&nest);
     });
@@ -98,17 +118,38 @@ fn up_and_down_wait_for_a_guardian_that_cleans_up() {
             kill(controller, Signal::SIGKILL).expect("it runs");
             until("the controller is gone", || has_ended(controller));
             let file = nest.file.to_str().expect("our own path");
-            let arguments = if verb == "up" { vec!["up", "-d", file] } else { vec!["down", &nest.root] };
+            let arguments = if verb == "up" {
+                vec!["up", "-d", file]
+            } else {
+                vec!["down", &nest.root]
+            };
             let mut command = nest.command(&arguments);
-            let waits = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            let waits = command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn();
             let waits = waits.expect("the program was built");
             let waiting = waits.id().cast_signed();
-            until_asleep(|| kernel::descendants(waiting).iter().map(|one| one.pid).chain([waiting]).collect());
+            until_asleep(|| {
+                kernel::descendants(waiting)
+                    .iter()
+                    .map(|one| one.pid)
+                    .chain([waiting])
+                    .collect()
+            });
             kill(guardian, Signal::SIGCONT).expect("it waits");
             let output = waits.wait_with_output().expect("it ends");
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(0), "{identity:?} {verb}: {stderr}");
-            assert!(stderr.contains("waited until"), "{identity:?} {verb}: {stderr}");
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{identity:?} {verb}: {stderr}"
+            );
+            assert!(
+                stderr.contains("waited until"),
+                "{identity:?} {verb}: {stderr}"
+            );
             if verb == "up" {
                 assert_eq!(run(&nest, &["down", &nest.root]).0, 0);
             }
@@ -125,12 +166,18 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_reported() {
         let file = nest.file.to_str().expect("our own path");
         let (code, _, stderr) = run(&nest, &["up", "-d", file]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
-        let said = format!("warning: removed what an earlier `{}` left behind", nest.root);
+        let said = format!(
+            "warning: removed what an earlier `{}` left behind",
+            nest.root
+        );
         assert!(stderr.starts_with(&said), "{identity:?}: {stderr}");
         kill_both(&truth(&nest));
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
-        assert!(stderr.starts_with(&format!("removed what `{}` left behind", nest.root)), "{identity:?}: {stderr}");
+        assert!(
+            stderr.starts_with(&format!("removed what `{}` left behind", nest.root)),
+            "{identity:?}: {stderr}"
+        );
         assert_nothing_left(&nest);
         let (code, _, stderr) = run(&nest, &["down", &nest.root]);
         assert_eq!(code, 1, "{identity:?}: {stderr}");
@@ -145,7 +192,8 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         let truth = up(&nest);
         let init = number(&truth["processes"][0]["pids"][0]);
         until("its user has changed", || {
-            fs::read_to_string(format!("/proc/{init}/status")).is_ok_and(|status| status.contains("Uid:\t65534"))
+            fs::read_to_string(format!("/proc/{init}/status"))
+                .is_ok_and(|status| status.contains("Uid:\t65534"))
         });
         kill_both(&truth);
         assert!(!has_ended(init), "it was to survive");
@@ -160,11 +208,17 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         assert_eq!(stderr, said);
         assert!(!has_ended(init));
         let file = nest.file.to_str().expect("our own path");
-        let arguments = if verb == "up" { vec!["up", "-d", file] } else { vec!["down", root] };
+        let arguments = if verb == "up" {
+            vec!["up", "-d", file]
+        } else {
+            vec!["down", root]
+        };
         let (code, _, stderr) = run(&nest, &arguments);
         assert_eq!(code, 0, "{stderr}");
         assert!(
-            stderr.contains(&format!("; `{root}` was still running without a controller and was killed\n")),
+            stderr.contains(&format!(
+                "; `{root}` was still running without a controller and was killed\n"
+            )),
             "{stderr}"
         );
         assert!(has_ended(init));
@@ -181,20 +235,37 @@ fn an_unrelated_process_with_a_recorded_pid_is_left_alone() {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
         let path = nest.state().join(&nest.root).join("truth.json");
-        let mut stranger = nest.other_command(Path::new("sleep"), &["1000"]).spawn().expect("sleep(1) is everywhere");
+        let mut stranger = nest
+            .other_command(Path::new("sleep"), &["1000"])
+            .spawn()
+            .expect("sleep(1) is everywhere");
         let text = fs::read_to_string(format!("/proc/{}/stat", stranger.id())).expect("it lives");
-        let start: u64 = text.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+        let start: u64 = text
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .nth(19)
+            .unwrap()
+            .parse()
+            .unwrap();
         let mut document = truth(&nest);
         let host = kernel::own_pid_namespace();
         // Each document differs from the stranger in one thing: its start, its namespace, the boot.
-        for (start_time, pidns, boot) in
-            [(start + 1, host, None), (start, host + 1, None), (start, host, Some("other"))]
-        {
+        for (start_time, pidns, boot) in [
+            (start + 1, host, None),
+            (start, host + 1, None),
+            (start, host, Some("other")),
+        ] {
             let init = &mut document["processes"][0];
             init["pids"][0] = stranger.id().into();
             init["start_time"] = start_time.into();
             document["namespaces"][0]["pidns"] = pidns.into();
-            document["namespaces"][0]["pidns_id"] = if pidns == host { Value::Null } else { pidns.into() };
+            document["namespaces"][0]["pidns_id"] = if pidns == host {
+                Value::Null
+            } else {
+                pidns.into()
+            };
             if let Some(boot) = boot {
                 document["boot_id"] = boot.into();
             }
@@ -205,11 +276,15 @@ fn an_unrelated_process_with_a_recorded_pid_is_left_alone() {
                     chown(path, Some(ORDINARY), Some(ORDINARY)).expect("root may");
                 }
             }
-            fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o700)).expect("it is ours");
+            fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o700))
+                .expect("it is ours");
             let (code, _, stderr) = run(&nest, &["down", &nest.root]);
             assert_eq!(code, 0, "{identity:?}: {stderr}");
             assert!(!stderr.contains("killed"), "{identity:?}: {stderr}");
-            assert!(stranger.try_wait().expect("it is our child").is_none(), "{identity:?}");
+            assert!(
+                stranger.try_wait().expect("it is our child").is_none(),
+                "{identity:?}"
+            );
         }
         stranger.kill().expect("it lives");
         stranger.wait().expect("it is our child");
@@ -226,20 +301,31 @@ fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
             let both: Vec<_> = (0..2)
                 .map(|_| {
                     let mut command = nest.command(&["up", "-d", file]);
-                    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                    command
+                        .stdin(Stdio::null())
+                        .stdout(Stdio::piped())
+                        .stderr(Stdio::piped());
                     command.spawn().expect("the program was built")
                 })
                 .collect();
-            let outputs: Vec<Output> =
-                both.into_iter().map(|child| child.wait_with_output().expect("it ends")).collect();
+            let outputs: Vec<Output> = both
+                .into_iter()
+                .map(|child| child.wait_with_output().expect("it ends"))
+                .collect();
             let said: Vec<(Option<i32>, String)> = outputs
                 .iter()
                 .map(|output| {
                     let text = [&output.stdout[..], &output.stderr[..]].concat();
-                    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+                    (
+                        output.status.code(),
+                        String::from_utf8_lossy(&text).into_owned(),
+                    )
                 })
                 .collect();
-            let won = said.iter().filter(|(code, text)| *code == Some(0) && text.contains("ready in")).count();
+            let won = said
+                .iter()
+                .filter(|(code, text)| *code == Some(0) && text.contains("ready in"))
+                .count();
             assert_eq!(won, 1, "{identity:?}, {round}: {said:?}");
             // A start after the other one has finished is told that the same topology runs.
             let lost = said.iter().filter(|(code, text)| {
@@ -263,7 +349,10 @@ fn fifty_topologies_live_side_by_side() {
             .iter()
             .map(|name| {
                 let mut command = nest.command(&["up", "-d", file, "--name", name]);
-                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                command
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped());
                 command.spawn().expect("the program was built")
             })
             .collect();
@@ -272,7 +361,10 @@ fn fifty_topologies_live_side_by_side() {
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(0), "{identity:?}: {stderr}");
         }
-        assert_eq!(fs::read_dir(nest.state()).expect("they stand").count(), names.len());
+        assert_eq!(
+            fs::read_dir(nest.state()).expect("they stand").count(),
+            names.len()
+        );
         let (code, _, stderr) = run(&nest, &["down", "--all", "--yes", "--now"]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         assert_nothing_left(&nest);
@@ -288,21 +380,33 @@ fn spoil(nest: &Nest, how: &str) {
     let precious = nest.directory.path().join("precious");
     fs::create_dir_all(&precious).expect("the directory is ours");
     fs::write(precious.join("file"), "precious").expect("the directory is ours");
-    let fifo = |name: &str| nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours");
+    let fifo = |name: &str| {
+        nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours")
+    };
     match how {
         "truncated truth" => {
-            fs::write(state.join("truth.json"), "{\"schema\":\"nestns.truth/1\",\"topo").expect("ours");
+            fs::write(
+                state.join("truth.json"),
+                "{\"schema\":\"nestns.truth/1\",\"topo",
+            )
+            .expect("ours");
         }
         "link as lock" => symlink(precious.join("file"), state.join("lock")).expect("ours"),
-        "link as socket" => symlink(precious.join("file"), state.join("control.sock")).expect("ours"),
+        "link as socket" => {
+            symlink(precious.join("file"), state.join("control.sock")).expect("ours")
+        }
         "link as logs" => symlink(&precious, state.join("logs")).expect("ours"),
         "link as truth" => symlink(precious.join("file"), state.join("truth.json")).expect("ours"),
         "fifo as lock" => fifo("lock"),
         "fifo as truth" => fifo("truth.json"),
         "stranger" => fs::write(state.join("notes"), "mine").expect("ours"),
         "directory as truth" => fs::create_dir(state.join("truth.json")).expect("ours"),
-        "open to all" => fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("ours"),
-        "above open to all" => fs::set_permissions(nest.state(), fs::Permissions::from_mode(0o777)).expect("ours"),
+        "open to all" => {
+            fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("ours")
+        }
+        "above open to all" => {
+            fs::set_permissions(nest.state(), fs::Permissions::from_mode(0o777)).expect("ours")
+        }
         _ => unreachable!(),
     }
     if nest.identity == Identity::Ordinary {
@@ -310,7 +414,8 @@ fn spoil(nest: &Nest, how: &str) {
             chown(&path, Some(ORDINARY), Some(ORDINARY)).expect("root may");
         }
         for entry in fs::read_dir(&state).expect("it is ours").flatten() {
-            std::os::unix::fs::lchown(entry.path(), Some(ORDINARY), Some(ORDINARY)).expect("root may");
+            std::os::unix::fs::lchown(entry.path(), Some(ORDINARY), Some(ORDINARY))
+                .expect("root may");
         }
     }
 }
@@ -318,7 +423,11 @@ fn spoil(nest: &Nest, how: &str) {
 fn listing(directory: &Path) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        all.push(format!("{} {:?}", entry.path().display(), entry.file_type().expect("it is there")));
+        all.push(format!(
+            "{} {:?}",
+            entry.path().display(),
+            entry.file_type().expect("it is there")
+        ));
         if entry.file_type().expect("it is there").is_dir() {
             all.extend(listing(&entry.path()));
         }
@@ -349,20 +458,41 @@ fn files_of_others_are_named_and_neither_followed_nor_removed() {
             let before = listing(nest.directory.path());
             let began = Instant::now();
             let file = nest.file.to_str().expect("our own path");
-            for (arguments, expected) in [(&["up", "-d", file][..], 4), (&["prune"], 1), (&["prune", "-n"], 1)] {
+            for (arguments, expected) in [
+                (&["up", "-d", file][..], 4),
+                (&["prune"], 1),
+                (&["prune", "-n"], 1),
+            ] {
                 let (code, stdout, stderr) = run(&nest, arguments);
                 let context = format!("{identity:?}, {how}, {arguments:?}: {stdout}{stderr}");
                 assert_eq!(code, expected, "{context}");
-                assert!(stderr.contains(said) && stderr.contains("= help: "), "{context}");
+                assert!(
+                    stderr.contains(said) && stderr.contains("= help: "),
+                    "{context}"
+                );
                 // But for the lock that was taken to look.
                 let after = listing(nest.directory.path());
-                let lost: Vec<_> = before.iter().filter(|entry| !after.contains(entry)).collect();
+                let lost: Vec<_> = before
+                    .iter()
+                    .filter(|entry| !after.contains(entry))
+                    .collect();
                 assert!(lost.is_empty(), "{context}: {lost:?}");
-                let new: Vec<_> = after.iter().filter(|entry| !before.contains(entry)).collect();
-                assert!(new.iter().all(|entry| entry.contains("/lock ")), "{context}: {new:?}");
+                let new: Vec<_> = after
+                    .iter()
+                    .filter(|entry| !before.contains(entry))
+                    .collect();
+                assert!(
+                    new.iter().all(|entry| entry.contains("/lock ")),
+                    "{context}: {new:?}"
+                );
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "{how}: {:?}", began.elapsed());
-            let precious = fs::read(nest.directory.path().join("precious/file")).expect("it is still there");
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "{how}: {:?}",
+                began.elapsed()
+            );
+            let precious =
+                fs::read(nest.directory.path().join("precious/file")).expect("it is still there");
             assert_eq!(precious, b"precious", "{identity:?}, {how}");
             fs::remove_dir_all(nest.state()).expect("it is ours");
             assert_nothing_left(&nest);

@@ -25,9 +25,15 @@ struct Tiny(TempDir);
 
 impl Tiny {
     fn mount(identity: Identity) -> Self {
-        let directory = tempfile::Builder::new().prefix("nest-tiny-").tempdir().expect("the directory is writable");
+        let directory = tempfile::Builder::new()
+            .prefix("nest-tiny-")
+            .tempdir()
+            .expect("the directory is writable");
         let place = directory.path();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "nest-tiny"]).arg(place).status();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "nest-tiny"])
+            .arg(place)
+            .status();
         assert!(mounted.expect("mount(8) is everywhere").success());
         fs::set_permissions(place, fs::Permissions::from_mode(0o700)).expect("it is ours");
         if identity == Identity::Ordinary {
@@ -45,9 +51,17 @@ impl Drop for Tiny {
 
 /// Bytes that are told as missing, and bytes that are there.
 fn count(lines: &[Value]) -> (u64, u64) {
-    let missing = lines.iter().filter_map(|line| line["missing"].as_u64()).sum();
+    let missing = lines
+        .iter()
+        .filter_map(|line| line["missing"].as_u64())
+        .sum();
     let output = lines.iter().filter(|line| line["stream"] != "notice");
-    (missing, output.map(|line| line["text"].as_str().expect("text").len() as u64 + 1).sum())
+    (
+        missing,
+        output
+            .map(|line| line["text"].as_str().expect("text").len() as u64 + 1)
+            .sum(),
+    )
 }
 
 #[test]
@@ -57,32 +71,74 @@ fn a_full_state_directory_is_reported_by_ls_and_inspect_and_marked_in_the_log() 
         let nest = Nest::new(LOUD).identity(identity);
         // Dropped after the tree.
         let tiny = Tiny::mount(identity);
-        let text = tiny.0.path().join("state").to_str().expect("our own path").to_owned();
-        let nest = nest.env("NESTNS_STATE_ROOT", &text).arguments(&["--no-wait"]);
+        let text = tiny
+            .0
+            .path()
+            .join("state")
+            .to_str()
+            .expect("our own path")
+            .to_owned();
+        let nest = nest
+            .env("NESTNS_STATE_ROOT", &text)
+            .arguments(&["--no-wait"]);
         let tree = Detached::up(nest);
         let done = tree.nest.directory.path().join("run/done");
         tree.until("all was written", |_| done.exists().then_some(()));
         let problem = tree.until("it is told", |tree| {
             let document = tree.document(&["ls", "--format", "json"]);
-            document["topologies"][0]["problem"].as_str().map(str::to_owned)
+            document["topologies"][0]["problem"]
+                .as_str()
+                .map(str::to_owned)
         });
-        assert!(problem.contains("bytes of output of 1 process were lost"), "{identity:?}: {problem}");
-        assert!(problem.contains("No space left on device"), "{identity:?}: {problem}");
+        assert!(
+            problem.contains("bytes of output of 1 process were lost"),
+            "{identity:?}: {problem}"
+        );
+        assert!(
+            problem.contains("No space left on device"),
+            "{identity:?}: {problem}"
+        );
         let listed = tree.nestns(&["ls"]);
-        assert!(listed.stderr.contains("were lost"), "{identity:?}: {}", listed.stderr);
+        assert!(
+            listed.stderr.contains("were lost"),
+            "{identity:?}: {}",
+            listed.stderr
+        );
         let inspected = tree.document(&["inspect", "@/loud", "--format", "json"]);
-        assert!(inspected["problem"].as_str().is_some_and(|text| text.contains("were lost")), "{inspected}");
+        assert!(
+            inspected["problem"]
+                .as_str()
+                .is_some_and(|text| text.contains("were lost")),
+            "{inspected}"
+        );
         let sheet = tree.run(&["inspect", "@/loud"]);
-        assert!(sheet.contains("lost output") && sheet.contains("problem"), "{sheet}");
+        assert!(
+            sheet.contains("lost output") && sheet.contains("problem"),
+            "{sheet}"
+        );
         let inspected = tree.document(&["inspect", "@/quiet", "--format", "json"]);
-        assert!(inspected["process"]["declaration"].get("lost_output").is_none(), "{inspected}");
-        let whole: u64 = (0..4000).map(|number| format!("line {number} ").len() as u64 + 61).sum();
+        assert!(
+            inspected["process"]["declaration"]
+                .get("lost_output")
+                .is_none(),
+            "{inspected}"
+        );
+        let whole: u64 = (0..4000)
+            .map(|number| format!("line {number} ").len() as u64 + 61)
+            .sum();
         let lines = objects(&tree.run(&["logs", "@/loud", "--format", "json"]));
         let (missing, there) = count(&lines);
-        assert_eq!(missing + there, whole, "{identity:?}: {missing} missing, {there} there");
+        assert_eq!(
+            missing + there,
+            whole,
+            "{identity:?}: {missing} missing, {there} there"
+        );
         assert!(missing > 0, "{identity:?}");
         let text = tree.run(&["logs", "@/loud"]);
-        assert!(text.contains("bytes of output missing here: it could not be written"), "{text}");
+        assert!(
+            text.contains("bytes of output missing here: it could not be written"),
+            "{text}"
+        );
         assert_eq!(tree.nestns(&["down", "@"]).code, 0);
     });
 }
@@ -91,18 +147,28 @@ fn a_full_state_directory_is_reported_by_ls_and_inspect_and_marked_in_the_log() 
 fn output_dropped_by_log_bytes_is_marked_and_counted() {
     for_each_identity(|identity| {
         let topology = format!("[limits]\nlog_bytes = \"64K\"\n{LOUD}");
-        let tree = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--no-wait"]));
+        let tree = Detached::up(
+            Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--no-wait"]),
+        );
         let done = tree.nest.directory.path().join("run/done");
         tree.until("all was written", |_| done.exists().then_some(()));
-        let whole: u64 = (0..4000).map(|number| format!("line {number} ").len() as u64 + 61).sum();
+        let whole: u64 = (0..4000)
+            .map(|number| format!("line {number} ").len() as u64 + 61)
+            .sum();
         let lines = tree.until("all was kept or counted", |tree| {
             let lines = objects(&tree.run(&["logs", "@/loud", "--format", "json"]));
             let (missing, there) = count(&lines);
             (missing + there == whole).then_some(lines)
         });
         // One mark, in front of everything.
-        let marks: Vec<usize> =
-            lines.iter().enumerate().filter(|(_, line)| line["stream"] == "notice").map(|(place, _)| place).collect();
+        let marks: Vec<usize> = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line["stream"] == "notice")
+            .map(|(place, _)| place)
+            .collect();
         assert_eq!(marks, [0], "{identity:?}");
         let text = tree.run(&["logs", "@/loud"]);
         assert!(
@@ -114,6 +180,9 @@ fn output_dropped_by_log_bytes_is_marked_and_counted() {
         assert!(document["topologies"][0]["problem"].is_null(), "{document}");
         // A follower from the end misses nothing, and is told of nothing.
         let tail = objects(&tree.run(&["logs", "@/loud", "--tail", "5", "--format", "json"]));
-        assert!(tail.iter().all(|line| line["stream"] != "notice"), "{tail:?}");
+        assert!(
+            tail.iter().all(|line| line["stream"] != "notice"),
+            "{tail:?}"
+        );
     });
 }

@@ -16,10 +16,23 @@ const TOPOLOGY: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n[ns.\"@/in\"]\n
 
 /// Rows as words, with the nest's own names taken out.
 fn rows(text: &str, detached: &Detached) -> Vec<String> {
-    let directory = detached.nest.directory.path().to_str().expect("our own path");
-    let text = text.replace(directory, "DIR").replace(&detached.nest.root, "@");
+    let directory = detached
+        .nest
+        .directory
+        .path()
+        .to_str()
+        .expect("our own path");
+    let text = text
+        .replace(directory, "DIR")
+        .replace(&detached.nest.root, "@");
     text.lines()
-        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|"))
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect::<Vec<_>>()
+                .join("|")
+        })
         .collect()
 }
 
@@ -29,10 +42,22 @@ fn running_topologies_are_listed_as_a_table_and_as_json() {
         let detached = Detached::up(Nest::new(TOPOLOGY).identity(identity));
         assert_eq!(
             rows(&detached.run(&["ls", "--redact"]), &detached),
-            ["NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE", "@|ready|2|1|2|[t]|[pid]|DIR/@.toml"]
+            [
+                "NAME|STATE|NS|PROCS|DEPTH|AGE|CONTROLLER|FILE",
+                "@|ready|2|1|2|[t]|[pid]|DIR/@.toml"
+            ]
         );
-        assert_eq!(detached.run(&["ls", "-q"]), format!("{}\n", detached.nest.root));
-        assert_eq!(rows(&detached.run(&["ls", "--no-header", "-o", "state,name"]), &detached), ["ready|@"]);
+        assert_eq!(
+            detached.run(&["ls", "-q"]),
+            format!("{}\n", detached.nest.root)
+        );
+        assert_eq!(
+            rows(
+                &detached.run(&["ls", "--no-header", "-o", "state,name"]),
+                &detached
+            ),
+            ["ready|@"]
+        );
         let document = detached.document(&["ls", "--format", "json"]);
         assert_eq!(document["schema"], "nestns.ls/1");
         let one = &document["topologies"][0];
@@ -41,7 +66,8 @@ fn running_topologies_are_listed_as_a_table_and_as_json() {
         let wrong = detached.nestns(&["ls", "-o", "nme"]);
         assert_eq!(wrong.code, 2);
         assert!(
-            wrong.stderr.contains("there is no column `nme`") && wrong.stderr.contains("name, state, ns"),
+            wrong.stderr.contains("there is no column `nme`")
+                && wrong.stderr.contains("name, state, ns"),
             "{}",
             wrong.stderr
         );
@@ -62,9 +88,18 @@ fn a_stopped_controller_is_silent_and_delays_nothing() {
     let took = began.elapsed();
     kill(controller, Signal::SIGCONT).expect("it runs");
     assert_eq!(rows(&outcome.stdout, &detached)[1..], ["@|silent"]);
-    assert!(outcome.stderr.contains(&format!("PID {controller}, does not answer")), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .contains(&format!("PID {controller}, does not answer")),
+        "{}",
+        outcome.stderr
+    );
     assert!(took < Duration::from_secs(20), "{took:?}");
-    assert_eq!(rows(&detached.run(&["ls", "-o", "name,state"]), &detached)[1..], ["@|ready"]);
+    assert_eq!(
+        rows(&detached.run(&["ls", "-o", "name,state"]), &detached)[1..],
+        ["@|ready"]
+    );
 }
 
 #[test]
@@ -78,7 +113,11 @@ fn a_directory_without_a_controller_is_a_leftover_and_is_not_touched() {
     let outcome = detached.nestns(&["ls", "-o", "name,state,ns"]);
     let found = rows(&outcome.stdout, &detached);
     assert!(found.contains(&"ghost|leftover|—".to_owned()), "{found:?}");
-    assert!(outcome.stderr.contains("`nestns prune` removes"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("`nestns prune` removes"),
+        "{}",
+        outcome.stderr
+    );
     assert!(ghost.join("lock").exists());
     fs::remove_dir_all(&ghost).expect("it is our own");
 }

@@ -1,6 +1,9 @@
 //! The one integration binary: a module a subject, one harness.
 
-#![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes what is compared with them")]
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "snapbox writes what is compared with them"
+)]
 
 mod addresses;
 mod after;

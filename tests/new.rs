@@ -7,12 +7,18 @@ use snapbox::{assert_data_eq, str};
 
 use crate::harness::{Nestns, Outcome};
 
-const TEMPLATES: [&str; 8] = ["hello", "dind", "pod", "kind", "chain", "fan", "matrix", "scale"];
+const TEMPLATES: [&str; 8] = [
+    "hello", "dind", "pod", "kind", "chain", "fan", "matrix", "scale",
+];
 
 /// The example, with the commands to try about the file that it is written to.
 fn example_in(name: &str, file: &str) -> String {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.toml"));
-    fs::read_to_string(example).unwrap().replace(&format!("examples/{name}.toml"), file)
+    let example = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(format!("{name}.toml"));
+    fs::read_to_string(example)
+        .unwrap()
+        .replace(&format!("examples/{name}.toml"), file)
 }
 
 fn example(name: &str) -> String {
@@ -21,13 +27,18 @@ fn example(name: &str) -> String {
 
 /// `nestns new ARGUMENTS` in a directory.
 fn new(directory: &Path, arguments: &[&str]) -> Outcome {
-    let words: Vec<&str> = ["new"].into_iter().chain(arguments.iter().copied()).collect();
+    let words: Vec<&str> = ["new"]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
     Nestns::new(&words).directory(directory).run()
 }
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -37,8 +48,14 @@ fn every_template_is_the_example_of_its_name() {
     let directory = tempfile::tempdir().unwrap();
     for name in TEMPLATES {
         let outcome = new(directory.path(), &[name]);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}", outcome.stderr);
-        let written = fs::read_to_string(directory.path().join(format!("{name}.nestns.toml"))).unwrap();
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (0, ""),
+            "{}",
+            outcome.stderr
+        );
+        let written =
+            fs::read_to_string(directory.path().join(format!("{name}.nestns.toml"))).unwrap();
         assert_eq!(written, example(name));
         assert!(!written.contains("examples/"), "{written}");
         assert_eq!(new(directory.path(), &[name, "-o", "-"]).stdout, written);
@@ -100,7 +117,10 @@ help: use --force to overwrite it, or --output FILE to write another file
 #[test]
 fn a_symbolic_link_is_not_followed() {
     let directory = tempfile::tempdir().unwrap();
-    let (link, target) = (directory.path().join("pod.nestns.toml"), directory.path().join("target"));
+    let (link, target) = (
+        directory.path().join("pod.nestns.toml"),
+        directory.path().join("target"),
+    );
     std::os::unix::fs::symlink(&target, &link).unwrap();
     assert_eq!(new(directory.path(), &["pod"]).code, 1);
     assert!(!target.exists());
@@ -124,7 +144,10 @@ fn a_write_failure_is_reported() {
     ] {
         let outcome = new(directory.path(), arguments);
         assert_eq!(outcome.code, 1, "{outcome:?}");
-        assert!(outcome.stderr.starts_with("error: cannot write "), "{outcome:?}");
+        assert!(
+            outcome.stderr.starts_with("error: cannot write "),
+            "{outcome:?}"
+        );
         assert!(outcome.stderr.contains(reason), "{outcome:?}");
     }
     assert_eq!(names(directory.path()), ["x"]);
@@ -135,7 +158,10 @@ fn an_unknown_template_is_refused_with_the_list() {
     let directory = tempfile::tempdir().unwrap();
     let outcome = new(directory.path(), &["knd"]);
     assert_eq!(outcome.code, 2);
-    for word in ["hello, dind, pod, kind, chain, fan, matrix, scale", "'kind'"] {
+    for word in [
+        "hello, dind, pod, kind, chain, fan, matrix, scale",
+        "'kind'",
+    ] {
         assert!(outcome.stderr.contains(word), "{}", outcome.stderr);
     }
     assert!(names(directory.path()).is_empty());
@@ -166,7 +192,9 @@ scale   An 8-deep chain and a 1000-wide fan-out, with variables and limits
 #[test]
 fn shells_complete_the_names() {
     for shell in ["bash", "zsh", "fish", "elvish"] {
-        let asked = Nestns::new(&["--", "nestns", "new", ""]).env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "2");
+        let asked = Nestns::new(&["--", "nestns", "new", ""])
+            .env("COMPLETE", shell)
+            .env("_CLAP_COMPLETE_INDEX", "2");
         let said = asked.run().stdout;
         for name in TEMPLATES {
             assert!(said.contains(name), "{shell}: {name}: {said}");

@@ -53,7 +53,10 @@ fn no_line_of_two_hundred_writers_is_torn_or_lost() {
             };
             assert_eq!(rest, expected, "{line:?}");
         }
-        assert!(next.iter().all(|&next| next == (LINES + 1, LINES + 10)), "{next:?}");
+        assert!(
+            next.iter().all(|&next| next == (LINES + 1, LINES + 10)),
+            "{next:?}"
+        );
     });
 }
 
@@ -83,12 +86,22 @@ fn a_very_long_line_is_shown_in_pieces_without_loss() {
     for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-        let lines: Vec<&str> = ended.stdout.lines().map(|line| line.split_once("│ ").unwrap().1).collect();
+        let lines: Vec<&str> = ended
+            .stdout
+            .lines()
+            .map(|line| line.split_once("│ ").unwrap().1)
+            .collect();
         let (last, long) = lines.split_last().unwrap();
         assert_eq!(*last, "after");
-        assert!(long.iter().all(|line| line.bytes().all(|byte| byte == b'y')));
+        assert!(
+            long.iter()
+                .all(|line| line.bytes().all(|byte| byte == b'y'))
+        );
         assert_eq!(long.iter().map(|line| line.len()).sum::<usize>(), 1_000_000);
-        assert!(long.iter().any(|line| line.len() >= 65_536), "short lines are not cut");
+        assert!(
+            long.iter().any(|line| line.len() >= 65_536),
+            "short lines are not cut"
+        );
     });
 }
 
@@ -97,7 +110,12 @@ fn unread(nest: &Nest) -> Child {
     let words = nest.words_for_up();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let log = std::fs::File::create(nest.directory.path().join("stderr")).unwrap();
-    nest.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    nest.command(&words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// Waits until the loud program of a tree waits for the controller, and the controller for its own reader.
@@ -108,15 +126,23 @@ fn until_silent(controller: &Child, pid: i32) {
 
 fn loud_pid(nest: &Nest) -> i32 {
     let truth: Value = until_some("the tree runs", || {
-        let directory = std::fs::read_dir(nest.state()).ok()?.flatten().next()?.path();
+        let directory = std::fs::read_dir(nest.state())
+            .ok()?
+            .flatten()
+            .next()?
+            .path();
         serde_json::from_slice(&std::fs::read(directory.join("truth.json")).ok()?).ok()
     });
-    let loud = truth["processes"].as_array().unwrap().iter().find(|process| process["name"] == "loud").unwrap();
+    let loud = truth["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|process| process["name"] == "loud")
+        .unwrap();
     i32::try_from(loud["pids"][0].as_i64().unwrap()).unwrap()
 }
 
-const LOUD: &str =
-    "[ns.@]\nproc.loud = { cmd = [\"yes\", \"a line of some length that is written again and again\"] }\n";
+const LOUD: &str = "[ns.@]\nproc.loud = { cmd = [\"yes\", \"a line of some length that is written again and again\"] }\n";
 
 #[test]
 fn a_reader_that_never_reads_does_not_delay_a_stop() {
@@ -141,7 +167,12 @@ fn a_reader_that_pauses_costs_no_time() {
         until_silent(&child, loud_pid(&nest));
         let ticks = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-            let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+            let fields: Vec<&str> = stat
+                .rsplit_once(')')
+                .unwrap()
+                .1
+                .split_whitespace()
+                .collect();
             fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
         };
         let before = ticks();
@@ -151,7 +182,10 @@ fn a_reader_that_pauses_costs_no_time() {
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(143));
         // Of a hundred a second.
-        assert!(used <= 10, "the controller used {used} ticks of processor time while it had nothing to do");
+        assert!(
+            used <= 10,
+            "the controller used {used} ticks of processor time while it had nothing to do"
+        );
         assert_nothing_left(&nest);
     });
 }
@@ -188,13 +222,21 @@ fn a_slow_reader_gets_everything() {
 fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
     let topology = "[ns.@]\nproc.p = { sh = 'echo hello; exit 3' }\n";
     for_each_identity(|identity| {
-        let ended = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up().wait();
+        let ended = Nest::new(topology)
+            .identity(identity)
+            .arguments(&["--format", "json"])
+            .up()
+            .wait();
         assert_eq!(ended.code, 3);
-        let document: Value =
-            serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
+        let document: Value = serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
         assert_eq!(document["schema"], "nestns.up/1");
         assert_eq!(
-            (&document["namespaces"], &document["processes"], &document["depth"]),
+            (
+                &document["namespaces"],
+                &document["processes"],
+                &document["depth"]
+            ),
             (&1.into(), &1.into(), &1.into())
         );
         assert_eq!(document["exit"]["code"], 3, "{document}");
@@ -204,18 +246,28 @@ fn the_json_answer_is_one_document_and_the_lines_go_elsewhere() {
 
 #[test]
 fn json_progress_is_one_object_per_line() {
-    let topology =
-        "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
+    let topology = "[ns.@]\nproc.p = { sh = 'exit 3' }\nproc.q = { actor = \"idle\" }\nproc.r = { cmd = [\"/no/such\"] }\n";
     for_each_identity(|identity| {
-        let ended = Nest::new(topology).identity(identity).arguments(&["--progress", "json"]).up().wait();
+        let ended = Nest::new(topology)
+            .identity(identity)
+            .arguments(&["--progress", "json"])
+            .up()
+            .wait();
         let mut events = Vec::new();
         for line in ended.stderr.lines() {
-            let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-            assert!(event["ts"].is_string() && event["event"].is_string(), "{line}");
+            let event: Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert!(
+                event["ts"].is_string() && event["event"].is_string(),
+                "{line}"
+            );
             events.push(event["event"].as_str().unwrap().to_owned());
         }
         for name in ["create", "verify", "release", "error", "stopping", "gone"] {
-            assert!(events.iter().any(|event| event == name), "no {name}: {events:?}");
+            assert!(
+                events.iter().any(|event| event == name),
+                "no {name}: {events:?}"
+            );
         }
     });
 }
@@ -224,16 +276,26 @@ fn json_progress_is_one_object_per_line() {
 fn quiet_prints_only_errors() {
     for_each_identity(|identity| {
         let good = "[ns.@]\nproc.p = { sh = 'echo hello' }\n";
-        let ended = Nest::new(good).identity(identity).arguments(&["-q"]).up().wait();
+        let ended = Nest::new(good)
+            .identity(identity)
+            .arguments(&["-q"])
+            .up()
+            .wait();
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
         assert!(ended.stdout.ends_with("│ hello\n"), "{}", ended.stdout);
-        let mut running =
-            Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n").identity(identity).arguments(&["-q"]).up();
+        let mut running = Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n")
+            .identity(identity)
+            .arguments(&["-q"])
+            .up();
         running.until_running();
         let ended = running.stop();
         assert_eq!((ended.code, ended.stderr.as_str()), (130, ""));
         let bad = "[ns.@]\nproc.p = { sh = 'exit 3' }\n";
-        let ended = Nest::new(bad).identity(identity).arguments(&["-q"]).up().wait();
+        let ended = Nest::new(bad)
+            .identity(identity)
+            .arguments(&["-q"])
+            .up()
+            .wait();
         assert!(ended.stderr.contains("exited with 3"), "{}", ended.stderr);
     });
 }

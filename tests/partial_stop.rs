@@ -24,7 +24,10 @@ proc.x = { cmd = ["sleep", "1000"] }
 
 fn state(detached: &Detached, path: &str) -> String {
     let path = path.replace('@', &detached.nest.root);
-    detached.truth().process(&path)["state"].as_str().expect("it has one").to_owned()
+    detached.truth().process(&path)["state"]
+        .as_str()
+        .expect("it has one")
+        .to_owned()
 }
 
 fn runs(detached: &Detached, path: &str) -> bool {
@@ -50,10 +53,17 @@ fn the_rest_keeps_running_and_the_part_can_be_restarted() {
             let steps = timeline["steps"].as_array().expect("a timeline");
             for path in &inside {
                 let path = path.replace('@', &detached.nest.root);
-                assert!(steps.iter().any(|step| step["path"] == path.as_str()), "{part}: {timeline}");
+                assert!(
+                    steps.iter().any(|step| step["path"] == path.as_str()),
+                    "{part}: {timeline}"
+                );
             }
             for path in all {
-                assert_eq!(runs(&detached, path), !inside.contains(&path), "{part} ({identity:?}): {path}");
+                assert_eq!(
+                    runs(&detached, path),
+                    !inside.contains(&path),
+                    "{part} ({identity:?}): {path}"
+                );
             }
             detached.sync();
             assert!(detached.is_running());
@@ -112,13 +122,19 @@ proc.deaf = { actor = "ignore-term", stop = { grace = "600s" } }
     let first = detached.start(&["down", "@", "@/deaf"]);
     let path = format!("{}/deaf", detached.nest.root);
     detached.until("it has its signal", |detached| {
-        detached.events().iter().any(|event| event["event"] == "signal" && event["path"] == path).then_some(())
+        detached
+            .events()
+            .iter()
+            .any(|event| event["event"] == "signal" && event["path"] == path)
+            .then_some(())
     });
     detached.run(&["down", "@", "@/deaf", "--now"]);
     assert_eq!(crate::harness::detached::ended(first).code, 0);
     detached.run(&["down", "@", "@/in", "--timeout", "200ms"]);
     assert!(began.elapsed() < Duration::from_mins(1));
-    assert!(runs(&detached, "@/stays") && !runs(&detached, "@/deaf") && !runs(&detached, "@/in/deaf"));
+    assert!(
+        runs(&detached, "@/stays") && !runs(&detached, "@/deaf") && !runs(&detached, "@/in/deaf")
+    );
 }
 
 /// Exits on request are failures by no rule.
@@ -163,7 +179,10 @@ proc.second = { cmd = ["sleep", "1000"], after = { first = "ok" } }
     let second = format!("{}/second", detached.nest.root);
     let pid = detached.truth().host_pid(&second);
     detached.until("the second runs", |_| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.starts_with("sleep").then_some(())
+        std::fs::read_to_string(format!("/proc/{pid}/comm"))
+            .ok()?
+            .starts_with("sleep")
+            .then_some(())
     });
 }
 
@@ -177,5 +196,7 @@ fn taking_down_the_last_root_ends_the_topology() {
     detached.run(&["restart", "@-two"]);
     detached.run(&["down", "@", "@-two"]);
     detached.run(&["down", "@", "@/"]);
-    detached.until("it has ended", |detached| (!detached.is_running()).then_some(()));
+    detached.until("it has ended", |detached| {
+        (!detached.is_running()).then_some(())
+    });
 }

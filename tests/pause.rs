@@ -48,7 +48,12 @@ impl Delegation {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let group = mount.join(format!("nest-test-{}-{number}", std::process::id()));
         fs::create_dir(&group).expect("root may");
-        for name in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+        for name in [
+            "",
+            "cgroup.procs",
+            "cgroup.threads",
+            "cgroup.subtree_control",
+        ] {
             chown(group.join(name), Some(ORDINARY), Some(ORDINARY)).expect("root may");
         }
         Self(group)
@@ -58,13 +63,19 @@ impl Delegation {
 impl Drop for Delegation {
     fn drop(&mut self) {
         let removed = within(Duration::from_secs(5), || fs::remove_dir(&self.0).ok());
-        assert!(std::thread::panicking() || removed.is_some(), "a cgroup is left in {}", self.0.display());
+        assert!(
+            std::thread::panicking() || removed.is_some(),
+            "a cgroup is left in {}",
+            self.0.display()
+        );
     }
 }
 
 /// Cgroups of version 2 are mounted.
 fn cgroups() -> Result<(), Missing> {
-    mount().map(drop).ok_or_else(|| Missing::Given("cgroups of version 2 are not mounted".to_owned()))
+    mount()
+        .map(drop)
+        .ok_or_else(|| Missing::Given("cgroups of version 2 are not mounted".to_owned()))
 }
 
 /// A topology that runs in a group of its own, and where its groups of paused namespaces are.
@@ -88,7 +99,9 @@ pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Sta
     let stage = |identity| {
         let group = Delegation::make(&mount);
         let nest = Nest::new(topology).identity(identity);
-        let mut nest = variables.iter().fold(nest, |nest, (name, value)| nest.env(name, value));
+        let mut nest = variables
+            .iter()
+            .fold(nest, |nest, (name, value)| nest.env(name, value));
         // The cgroup is entered by root; the wrapper changes to the user afterwards.
         nest.identity = Identity::Own;
         let change = if identity == Identity::Ordinary {
@@ -96,9 +109,15 @@ pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Sta
         } else {
             String::new()
         };
-        let enter = format!("echo $$ > {}/cgroup.procs; exec {change} \"$@\"", group.0.display());
+        let enter = format!(
+            "echo $$ > {}/cgroup.procs; exec {change} \"$@\"",
+            group.0.display()
+        );
         let nest = nest.wrapped(&["sh", "-c", &enter, "sh"]);
-        Stage { detached: Detached::up(nest), group }
+        Stage {
+            detached: Detached::up(nest),
+            group,
+        }
     };
     [Identity::Own, Identity::Ordinary].map(stage).into()
 }
@@ -107,8 +126,10 @@ impl Stage {
     /// The groups of paused namespaces.
     pub(crate) fn groups(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.group.0).expect("it is there").flatten();
-        let is_ours =
-            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("nestns-"));
+        let is_ours = |path: &PathBuf| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("nestns-"))
+        };
         entries.map(|entry| entry.path()).filter(is_ours).collect()
     }
 
@@ -121,7 +142,9 @@ impl Stage {
     /// Waits until a process counts.
     fn until_counting(&self, who: &str) {
         let before = self.count(who);
-        self.detached.until(&format!("{who} counts"), |_| (self.count(who) > before + 2).then_some(()));
+        self.detached.until(&format!("{who} counts"), |_| {
+            (self.count(who) > before + 2).then_some(())
+        });
     }
 
     /// Makes sure that a process does not count.
@@ -134,21 +157,37 @@ impl Stage {
 
     /// The states of everything, by path; a namespace's path ends with `/`.
     fn states(&self) -> BTreeMap<String, String> {
-        let path = self.detached.nest.state().join(&self.detached.nest.root).join("control.sock");
+        let path = self
+            .detached
+            .nest
+            .state()
+            .join(&self.detached.nest.root)
+            .join("control.sock");
         let mut stream = UnixStream::connect(path).expect("the controller listens");
-        stream.write_all(b"{\"nestns\":1,\"id\":1,\"ask\":\"snapshot\"}\n").expect("it reads");
+        stream
+            .write_all(b"{\"nestns\":1,\"id\":1,\"ask\":\"snapshot\"}\n")
+            .expect("it reads");
         let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).expect("it answers");
+        BufReader::new(stream)
+            .read_line(&mut line)
+            .expect("it answers");
         let answer: Value = serde_json::from_str(&line).expect("it is a document");
         let snapshot = &answer["say"]["snapshot"];
         let list = |name: &str, end: &str| -> Vec<(String, String)> {
             let all = snapshot[name].as_array().expect("it has them").iter();
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            all.map(|one| (text(&one["path"]) + end, text(&one["state"]))).collect()
+            all.map(|one| (text(&one["path"]) + end, text(&one["state"])))
+                .collect()
         };
         let mut states: BTreeMap<_, _> = list("namespaces", "/").into_iter().collect();
         states.extend(list("processes", ""));
-        states.insert(".".to_owned(), snapshot["status"]["state"].as_str().unwrap_or_default().to_owned());
+        states.insert(
+            ".".to_owned(),
+            snapshot["status"]["state"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        );
         states
     }
 
@@ -166,7 +205,10 @@ fn a_paused_namespace_is_frozen_until_resumed() {
         let inner = stage.detached.truth().host_pid(&stage.at("@/in/count"));
         let cgroup = || fs::read_to_string(format!("/proc/{inner}/cgroup")).expect("it lives");
         let origin = cgroup();
-        assert_eq!(stage.detached.run(&["pause", "@/in"]), stage.at("paused @/in\n"));
+        assert_eq!(
+            stage.detached.run(&["pause", "@/in"]),
+            stage.at("paused @/in\n")
+        );
         assert_ne!(cgroup(), origin);
         stage.is_frozen("inner");
         stage.is_frozen("own");
@@ -185,20 +227,33 @@ fn a_paused_namespace_is_frozen_until_resumed() {
             assert_eq!(states[&stage.at(path)], state, "{path}");
         }
         assert_eq!(stage.groups().len(), 1);
-        assert_eq!(stage.detached.run(&["resume", "@/in"]), stage.at("resumed @/in\n"));
+        assert_eq!(
+            stage.detached.run(&["resume", "@/in"]),
+            stage.at("resumed @/in\n")
+        );
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
         for who in ["outer", "inner", "own", "other"] {
             stage.until_counting(who);
         }
         assert_eq!(cgroup(), origin);
-        assert!(stage.states().values().all(|state| state != "paused"), "{:?}", stage.states());
+        assert!(
+            stage.states().values().all(|state| state != "paused"),
+            "{:?}",
+            stage.states()
+        );
         // The whole of it.
-        assert_eq!(stage.detached.run(&["pause", "."]), stage.at("paused @\npaused @-other\n"));
+        assert_eq!(
+            stage.detached.run(&["pause", "."]),
+            stage.at("paused @\npaused @-other\n")
+        );
         for who in ["outer", "inner", "own", "other"] {
             stage.is_frozen(who);
         }
         assert_eq!(stage.states()["."], "paused");
-        assert_eq!(stage.detached.run(&["resume", "."]), stage.at("resumed @\nresumed @-other\n"));
+        assert_eq!(
+            stage.detached.run(&["resume", "."]),
+            stage.at("resumed @\nresumed @-other\n")
+        );
         stage.until_counting("own");
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
     }
@@ -213,7 +268,8 @@ fn an_inner_pause_persists_when_the_outer_namespace_is_resumed() {
         stage.is_frozen("outer");
         let refused = stage.detached.nestns(&["resume", "@/in"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-        let said = "error: `@/in` is paused with `@`\n  = help: `nestns resume @` resumes all of it\n";
+        let said =
+            "error: `@/in` is paused with `@`\n  = help: `nestns resume @` resumes all of it\n";
         assert_eq!(refused.stderr, stage.at(said));
         stage.detached.run(&["resume", "@"]);
         stage.until_counting("outer");
@@ -229,7 +285,12 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
     for stage in stages(TREE) {
         let refused = |arguments: &[&str], code: i32, said: &str| {
             let outcome = stage.detached.nestns(arguments);
-            assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{arguments:?}: {}", outcome.stderr);
+            assert_eq!(
+                (outcome.code, outcome.stdout.as_str()),
+                (code, ""),
+                "{arguments:?}: {}",
+                outcome.stderr
+            );
             assert_eq!(outcome.stderr, stage.at(said), "{arguments:?}");
         };
         refused(&["resume", "@"], 1, "error: `@` is not paused\n");
@@ -243,7 +304,11 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         stage.detached.run(&["pause", "@"]);
         refused(&["pause", "@"], 1, "error: `@` is already paused\n");
         let help = "  = help: `nestns resume @` resumes all of it\n";
-        refused(&["pause", "@/in"], 1, &format!("error: `@/in` is already paused, with `@`\n{help}"));
+        refused(
+            &["pause", "@/in"],
+            1,
+            &format!("error: `@/in` is already paused, with `@`\n{help}"),
+        );
         refused(
             &["exec", "@/in", "--", "true"],
             125,
@@ -253,12 +318,17 @@ fn operations_on_a_paused_namespace_are_refused_with_the_reason() {
         // A signal waits; KILL does not.
         let outcome = stage.detached.nestns(&["kill", "-s", "CONT", "@/in/count"]);
         assert_eq!(outcome.code, 0);
-        assert_eq!(outcome.stderr, stage.at("`@/in/count` is paused; the signal is delivered when it resumes\n"));
+        assert_eq!(
+            outcome.stderr,
+            stage.at("`@/in/count` is paused; the signal is delivered when it resumes\n")
+        );
         // Its parent, which has to reap it, is stopped as well.
         let own = stage.detached.truth().host_pid(&stage.at("@/in/own"));
         let outcome = stage.detached.nestns(&["kill", "-s", "KILL", "@/in/own"]);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-        stage.detached.until("it has ended", |_| kernel::process(own).filter(|process| process.state == 'Z'));
+        stage.detached.until("it has ended", |_| {
+            kernel::process(own).filter(|process| process.state == 'Z')
+        });
     }
 }
 
@@ -271,7 +341,11 @@ fn a_paused_tree_can_be_taken_down_and_leaves_no_cgroup() {
             stage.detached.run(&["pause", "."]);
             let began = Instant::now();
             let said = stage.detached.run(arguments);
-            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "{:?}",
+                began.elapsed()
+            );
             assert!(said.contains("stopped in"), "{said}");
             if arguments.len() == 2 {
                 assert!(!said.contains("killed at deadline"), "{said}");
@@ -288,7 +362,11 @@ fn a_paused_tree_and_its_cgroups_end_with_the_controller() {
         stage.detached.run(&["pause", "."]);
         assert_eq!(stage.groups().len(), 3);
         kill(stage.detached.controller(), Signal::SIGKILL).expect("it runs");
-        stage.detached.until("the guardian has cleaned up", |detached| (!detached.is_running()).then_some(()));
+        stage
+            .detached
+            .until("the guardian has cleaned up", |detached| {
+                (!detached.is_running()).then_some(())
+            });
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
     }
 }
@@ -300,9 +378,13 @@ fn cgroups_without_controller_and_guardian_are_removed_by_prune() {
         assert_eq!(stage.groups().len(), 2);
         let root = Pid::from_raw(stage.detached.truth().host_pid(&stage.at("@/init")));
         kill_both(&stage.detached.truth().0);
-        stage.detached.until("its parent's death has ended the root", |_| {
-            kernel::process(root.as_raw()).is_none_or(|process| process.state == 'Z').then_some(())
-        });
+        stage
+            .detached
+            .until("its parent's death has ended the root", |_| {
+                kernel::process(root.as_raw())
+                    .is_none_or(|process| process.state == 'Z')
+                    .then_some(())
+            });
         assert_eq!(stage.groups().len(), 2);
         stage.detached.run(&["prune"]);
         assert_eq!(stage.groups(), Vec::<PathBuf>::new());
@@ -313,12 +395,21 @@ fn cgroups_without_controller_and_guardian_are_removed_by_prune() {
 #[test]
 fn without_a_delegated_cgroup_the_remedy_is_printed() {
     require!(nesting(), root(), cgroups());
-    let detached = Detached::up(Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(Identity::Ordinary));
+    let detached = Detached::up(
+        Nest::new("[ns.@]\nproc.idle = \"sleep 1000\"\n").identity(Identity::Ordinary),
+    );
     let outcome = detached.nestns(&["pause", "@"]);
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (4, ""),
+        "{}",
+        outcome.stderr
+    );
     let root = &detached.nest.root;
     assert!(
-        outcome.stderr.starts_with(&format!("error: cannot pause `{root}`: cannot create a cgroup in ")),
+        outcome.stderr.starts_with(&format!(
+            "error: cannot pause `{root}`: cannot create a cgroup in "
+        )),
         "{}",
         outcome.stderr
     );

@@ -15,17 +15,22 @@ use crate::harness::requirement::{nesting, require, root};
 fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
     require!(nesting());
     for depth in DEPTHS {
-        for (identity, init) in identities()
-            .into_iter()
-            .flat_map(|identity| [Init::Builtin, Init::Pause, Init::Actor, Init::Program].map(|init| (identity, init)))
-        {
+        for (identity, init) in identities().into_iter().flat_map(|identity| {
+            [Init::Builtin, Init::Pause, Init::Actor, Init::Program].map(|init| (identity, init))
+        }) {
             let namespace = |(index, path): (usize, String)| Namespace {
                 path,
                 parent: index.checked_sub(1),
                 init,
                 processes: vec![Enter::Fork, Enter::Join],
             };
-            let blueprint = Blueprint(paths(depth).into_iter().enumerate().map(namespace).collect());
+            let blueprint = Blueprint(
+                paths(depth)
+                    .into_iter()
+                    .enumerate()
+                    .map(namespace)
+                    .collect(),
+            );
             let mut running = Nest::new(&blueprint.topology()).identity(identity).up();
             let truth = running.until_running();
             blueprint.confirm(&running, &truth);
@@ -38,10 +43,19 @@ fn a_chain_of_any_depth_has_the_documented_pids_and_parents() {
                     let expected: Vec<i32> = (0..=index)
                         .map(|level| i32::try_from(3 * (index - level) + place + 1).expect("small"))
                         .collect();
-                    assert_eq!(truth.pids(&format!("{path}/{name}"))[1..], expected, "{path}/{name}");
+                    assert_eq!(
+                        truth.pids(&format!("{path}/{name}"))[1..],
+                        expected,
+                        "{path}/{name}"
+                    );
                 }
-                let init = kernel::process(truth.host_pid(&format!("{path}/init"))).expect("it lives");
-                assert_eq!((init.numbers.len(), init.numbers.last()), (index + 2, Some(&1)), "{path}");
+                let init =
+                    kernel::process(truth.host_pid(&format!("{path}/init"))).expect("it lives");
+                assert_eq!(
+                    (init.numbers.len(), init.numbers.last()),
+                    (index + 2, Some(&1)),
+                    "{path}"
+                );
             }
             assert_eq!(running.stop().code, 130, "{identity:?} {init:?} {depth}");
         }
@@ -61,17 +75,29 @@ fn a_program_sees_its_own_pid_its_parent_and_exactly_the_members_below() {
                     let tells = format!(
                         "set -- /proc/[0-9]*; echo {name} {index} self $$ $PPID; echo {name} {index} seen $*; exec sleep 1000"
                     );
-                    writeln!(topology, "proc.{name} = {{ sh = {tells:?}, enter = {enter:?} }}").expect("memory");
+                    writeln!(
+                        topology,
+                        "proc.{name} = {{ sh = {tells:?}, enter = {enter:?} }}"
+                    )
+                    .expect("memory");
                 }
             }
             let mut running = Nest::new(&topology).identity(identity).up();
             let truth = running.until_running();
             let root = running.nest.root.clone();
-            for (index, path) in paths(depth).iter().map(|path| path.replace('@', &root)).enumerate() {
+            for (index, path) in paths(depth)
+                .iter()
+                .map(|path| path.replace('@', &root))
+                .enumerate()
+            {
                 let level = index + 1;
                 let inside = |other: &str| other == path || other.starts_with(&format!("{path}/"));
-                let members: BTreeSet<i32> =
-                    truth.paths().iter().filter(|path| inside(path)).map(|path| truth.pids(path)[level]).collect();
+                let members: BTreeSet<i32> = truth
+                    .paths()
+                    .iter()
+                    .filter(|path| inside(path))
+                    .map(|path| truth.pids(path)[level])
+                    .collect();
                 assert_eq!(members.len(), 3 * (depth - index));
                 for (name, parent) in [("forked", 1), ("joined", 0)] {
                     let process = format!("{path}/{name}");
@@ -81,7 +107,12 @@ fn a_program_sees_its_own_pid_its_parent_and_exactly_the_members_below() {
                     let seen = answer(&mut running, &format!("{name} {index} seen "));
                     let seen: BTreeSet<i32> = seen
                         .split(' ')
-                        .map(|entry| entry.trim_start_matches("/proc/").parse().expect("a number"))
+                        .map(|entry| {
+                            entry
+                                .trim_start_matches("/proc/")
+                                .parse()
+                                .expect("a number")
+                        })
                         .collect();
                     assert_eq!(seen, members, "{identity:?} {process}");
                 }
@@ -99,11 +130,23 @@ fn a_proc_read_from_the_host_lists_the_same_members() {
         let mut running = Nest::new(topology).identity(identity).up();
         let truth = running.until_running();
         let root = running.nest.root.clone();
-        for (path, expected) in [(root.clone(), vec![1, 2, 3, 4]), (format!("{root}/in"), vec![1, 2])] {
-            let proc = format!("/proc/{}/root/proc", truth.host_pid(&format!("{path}/init")));
+        for (path, expected) in [
+            (root.clone(), vec![1, 2, 3, 4]),
+            (format!("{root}/in"), vec![1, 2]),
+        ] {
+            let proc = format!(
+                "/proc/{}/root/proc",
+                truth.host_pid(&format!("{path}/init"))
+            );
             let entries = std::fs::read_dir(proc).expect("root may look").flatten();
-            let found: BTreeSet<i32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-            assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{identity:?} {path}");
+            let found: BTreeSet<i32> = entries
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                .collect();
+            assert_eq!(
+                found.into_iter().collect::<Vec<_>>(),
+                expected,
+                "{identity:?} {path}"
+            );
         }
         running.stop();
     });
@@ -114,7 +157,12 @@ fn a_wide_tree_has_the_structure_of_the_file() {
     // Three levels of three: 39 namespaces.
     let mut namespaces: Vec<Namespace> = Vec::new();
     let mut plant = |path: String, parent| {
-        namespaces.push(Namespace { path, parent, init: Init::Builtin, processes: vec![Enter::Fork] });
+        namespaces.push(Namespace {
+            path,
+            parent,
+            init: Init::Builtin,
+            processes: vec![Enter::Fork],
+        });
         namespaces.len() - 1
     };
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
@@ -131,7 +179,14 @@ fn a_wide_tree_has_the_structure_of_the_file() {
             }
         }
     }
-    assert_eq!(namespaces.iter().map(|namespace| &namespace.path).collect::<HashSet<_>>().len(), 39);
+    assert_eq!(
+        namespaces
+            .iter()
+            .map(|namespace| &namespace.path)
+            .collect::<HashSet<_>>()
+            .len(),
+        39
+    );
     let blueprint = Blueprint(namespaces);
     for_each_identity(|identity| {
         let mut running = Nest::new(&blueprint.topology()).identity(identity).up();

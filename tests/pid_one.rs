@@ -14,7 +14,10 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
                 "{}init = [\"sleep\", \"1000\"]\nstop = {{ grace = \"1s\" }}\nproc.beside = {{ cmd = \"sleep 1000\" }}\n",
                 chain(depth)
             );
-            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            let mut running = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--format", "json"])
+                .up();
             let at = path(depth).replace('@', &running.nest.root);
             let truth = running.until_running();
             for process in ["init", "beside"] {
@@ -25,21 +28,42 @@ fn a_program_without_a_handler_is_killed_at_its_deadline_and_not_before() {
                 });
             }
             let ended = running.stop();
-            assert_eq!(ended.code, 130, "{identity:?}, depth {depth}: {}", ended.stderr);
+            assert_eq!(
+                ended.code, 130,
+                "{identity:?}, depth {depth}: {}",
+                ended.stderr
+            );
             let timeline = timeline(&ended);
             let init = step(&timeline, &ended, &format!("{}/init", path(depth)));
             let context = format!("{identity:?}, depth {depth}: {timeline:#}");
             assert_eq!(
-                (&init["signal"], &init["handled"], &init["how"], &init["code"]),
-                (&"TERM".into(), &false.into(), &"killed at deadline".into(), &137.into()),
+                (
+                    &init["signal"],
+                    &init["handled"],
+                    &init["how"],
+                    &init["code"]
+                ),
+                (
+                    &"TERM".into(),
+                    &false.into(),
+                    &"killed at deadline".into(),
+                    &137.into()
+                ),
                 "{context}"
             );
             let ended_ms = init["ended_ms"].as_f64().expect("it has ended");
             assert!((1000.0..1900.0).contains(&ended_ms), "{context}");
             // For its neighbour, no PID 1, the default action is what it is everywhere.
             let beside = step(&timeline, &ended, &format!("{}/beside", path(depth)));
-            assert_eq!((&beside["handled"], &beside["how"]), (&true.into(), &"signalled".into()), "{context}");
-            assert!(beside["ended_ms"].as_f64().expect("it has ended") < 1000.0, "{context}");
+            assert_eq!(
+                (&beside["handled"], &beside["how"]),
+                (&true.into(), &"signalled".into()),
+                "{context}"
+            );
+            assert!(
+                beside["ended_ms"].as_f64().expect("it has ended") < 1000.0,
+                "{context}"
+            );
         }
     });
 }
@@ -56,9 +80,15 @@ fn the_table_names_who_inside_requested_the_stop() {
             (comm == "sleep\n").then_some(())
         });
         let ended = running.stop();
-        let line = ended.stderr.lines().find(|line| line.starts_with(&format!("{root}/init  TERM, not handled  ")));
+        let line = ended
+            .stderr
+            .lines()
+            .find(|line| line.starts_with(&format!("{root}/init  TERM, not handled  ")));
         let line = line.unwrap_or_else(|| panic!("{identity:?}: {}", ended.stderr));
-        assert!(line.ends_with("  killed at deadline"), "{identity:?}: {line}");
+        assert!(
+            line.ends_with("  killed at deadline"),
+            "{identity:?}: {line}"
+        );
     });
 }
 
@@ -82,7 +112,9 @@ fn term_from_inside_stops_only_that_namespace_and_the_sender_is_named() {
                 let at = path(depth).replace('@', &running.nest.root);
                 let truth = running.until_running();
                 // The sender is PID 3, behind PID 1 and the first process.
-                running.until_stderr_has(&format!("`{at}/init` was asked to stop by PID 3 inside it\n"));
+                running.until_stderr_has(&format!(
+                    "`{at}/init` was asked to stop by PID 3 inside it\n"
+                ));
                 for process in ["killer", "first", "init"] {
                     let pid = truth.host_pid(&format!("{at}/{process}"));
                     running.until(&format!("{process} is gone"), |_| {
@@ -90,7 +122,10 @@ fn term_from_inside_stops_only_that_namespace_and_the_sender_is_named() {
                     });
                 }
                 let stays = truth.host_pid(&format!("{}-host/stays", running.nest.root));
-                assert!(std::path::Path::new(&format!("/proc/{stays}")).exists(), "{identity:?}, depth {depth}");
+                assert!(
+                    std::path::Path::new(&format!("/proc/{stays}")).exists(),
+                    "{identity:?}, depth {depth}"
+                );
                 let ended = running.stop();
                 let context = format!("{identity:?}, depth {depth}, {init}: {}", ended.stderr);
                 assert_eq!(ended.code, 130, "{context}");
@@ -106,9 +141,14 @@ fn the_timeline_names_who_inside_requested_the_stop() {
     for_each_identity(|identity| {
         let topology = "[ns.@]\nproc.stays = { actor = \"idle\" }\n[ns.\"@/in\"]\nstop = { grace = \"1s\" }\n\
                         proc.deaf = { sh = \"trap '' TERM; kill 1; exec sleep 1000\" }\n";
-        let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
+        let mut running = Nest::new(topology)
+            .identity(identity)
+            .arguments(&["--format", "json"])
+            .up();
         let root = running.nest.root.clone();
-        running.until_stderr_has(&format!("`{root}/in/init` was asked to stop by PID 2 inside it\n"));
+        running.until_stderr_has(&format!(
+            "`{root}/in/init` was asked to stop by PID 2 inside it\n"
+        ));
         let ended = running.stop();
         let timeline = timeline(&ended);
         let asked = step(&timeline, &ended, "@/in/init");
@@ -123,18 +163,27 @@ fn the_timeline_names_who_inside_requested_the_stop() {
             (&"killed at deadline".into(), &false.into()),
             "{identity:?}: {timeline:#}"
         );
-        assert!(step(&timeline, &ended, "@/init")["asked_by_pid"].is_null(), "{identity:?}: {timeline:#}");
+        assert!(
+            step(&timeline, &ended, "@/init")["asked_by_pid"].is_null(),
+            "{identity:?}: {timeline:#}"
+        );
     });
 }
 
 #[test]
 fn kill_1_in_the_root_ends_the_tree_successfully() {
     for_each_identity(|identity| {
-        let topology =
-            "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
+        let topology = "[ns.@]\nproc.killer = { sh = \"kill 1; sleep 1000\" }\n[ns.\"@/in\"]\nproc.x = { actor = \"idle\" }\n";
         let ended = Nest::new(topology).identity(identity).up().wait();
-        let told = format!("`{}/init` was asked to stop by PID 2 inside it\n", ended.nest.root);
-        assert!(ended.stderr.contains(&told), "{identity:?}: {}", ended.stderr);
+        let told = format!(
+            "`{}/init` was asked to stop by PID 2 inside it\n",
+            ended.nest.root
+        );
+        assert!(
+            ended.stderr.contains(&told),
+            "{identity:?}: {}",
+            ended.stderr
+        );
         assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
     });
 }

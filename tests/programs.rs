@@ -8,14 +8,20 @@ use crate::harness::nest::{Ended, Nest};
 use crate::harness::requirement::{nesting, require, root};
 
 fn up(identity: Identity, topology: &str) -> Ended {
-    let ended =
-        Nest::new(topology).identity(identity).env("A", "caller").env("B", "caller").env("C", "caller").up().wait();
+    let ended = Nest::new(topology)
+        .identity(identity)
+        .env("A", "caller")
+        .env("B", "caller")
+        .env("C", "caller")
+        .up()
+        .wait();
     assert_eq!(ended.code, 0, "{identity:?}:\n{topology}\n{}", ended.stderr);
     ended
 }
 
 fn read(ended: &Ended, file: &str) -> String {
-    fs::read_to_string(ended.nest.directory.path().join(file)).unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr))
+    fs::read_to_string(ended.nest.directory.path().join(file))
+        .unwrap_or_else(|_| panic!("no {file}: {}", ended.stderr))
 }
 
 #[test]
@@ -48,9 +54,10 @@ fn the_environment_of_the_process_overrides_that_of_the_namespace_and_the_caller
 #[test]
 fn the_program_is_looked_up_in_its_own_path() {
     for_each_identity(|identity| {
-        let ended = Nest::new("[ns.@]\nproc.x = { cmd = \"true\", env = { PATH = \"/nonexistent\" } }\n")
-            .identity(identity)
-            .up();
+        let ended =
+            Nest::new("[ns.@]\nproc.x = { cmd = \"true\", env = { PATH = \"/nonexistent\" } }\n")
+                .identity(identity)
+                .up();
         let ended = ended.wait();
         assert_eq!(ended.code, 127, "{identity:?}: {}", ended.stderr);
     });
@@ -68,12 +75,33 @@ fn the_working_directory_is_the_given_one_or_inherited() {
                 ),
             );
             assert_eq!(read(&ended, "given"), "/usr\n", "{identity:?}");
-            let directory = ended.nest.directory.path().canonicalize().expect("it is there");
-            assert_eq!(read(&ended, "none"), format!("{}\n", directory.display()), "{identity:?}");
+            let directory = ended
+                .nest
+                .directory
+                .path()
+                .canonicalize()
+                .expect("it is there");
+            assert_eq!(
+                read(&ended, "none"),
+                format!("{}\n", directory.display()),
+                "{identity:?}"
+            );
         }
-        let ended = Nest::new("").identity(identity).start_verb(&["run", "--depth", "5", "--", "pwd", "-P"]).wait();
-        let directory = ended.nest.directory.path().canonicalize().expect("it is there");
-        assert_eq!(ended.stdout, format!("{}\n", directory.display()), "{identity:?}");
+        let ended = Nest::new("")
+            .identity(identity)
+            .start_verb(&["run", "--depth", "5", "--", "pwd", "-P"])
+            .wait();
+        let directory = ended
+            .nest
+            .directory
+            .path()
+            .canonicalize()
+            .expect("it is there");
+        assert_eq!(
+            ended.stdout,
+            format!("{}\n", directory.display()),
+            "{identity:?}"
+        );
     });
 }
 
@@ -81,17 +109,28 @@ fn the_working_directory_is_the_given_one_or_inherited() {
 fn root_can_set_user_group_and_supplementary_groups() {
     require!(nesting(), root());
     let id = |user: &str| {
-        let output = Command::new("sh").args(["-c", &format!("id -u {user}; id -g {user}; id -G {user}")]).output();
+        let output = Command::new("sh")
+            .args(["-c", &format!("id -u {user}; id -g {user}; id -G {user}")])
+            .output();
         String::from_utf8(output.expect("id is there").stdout).expect("numbers")
     };
     for (user, expected) in [
         ("nobody", id("nobody")),
         ("daemon", id("daemon")),
         ("1234:2345", "1234\n2345\n2345\n".to_owned()),
-        ("nobody:0", format!("{}0\n0\n", id("nobody").split_inclusive('\n').next().expect("a uid"))),
+        (
+            "nobody:0",
+            format!(
+                "{}0\n0\n",
+                id("nobody").split_inclusive('\n').next().expect("a uid")
+            ),
+        ),
         ("61235", "61235\n61235\n61235\n".to_owned()),
     ] {
-        for (first, second) in [("[ns.@]\nproc.x", ""), ("[ns.@]\nproc.x", ", enter = \"join\"")] {
+        for (first, second) in [
+            ("[ns.@]\nproc.x", ""),
+            ("[ns.@]\nproc.x", ", enter = \"join\""),
+        ] {
             let text = format!(
                 "{first} = {{ sh = \"id -u; id -g; id -G\", user = \"{user}\", stdout = \"inherit\"{second} }}\n"
             );
@@ -104,13 +143,16 @@ fn root_can_set_user_group_and_supplementary_groups() {
 #[test]
 fn programs_of_an_ordinary_user_are_root_inside_and_that_user_outside() {
     for_each_identity(|identity| {
-        let text = "[ns.@]\nproc.x = { sh = \"id -u; touch DIRECTORY/mine\", stdout = \"inherit\" }\n";
+        let text =
+            "[ns.@]\nproc.x = { sh = \"id -u; touch DIRECTORY/mine\", stdout = \"inherit\" }\n";
         let ended = up(identity, text);
         assert_eq!(ended.stdout, "0\n", "{identity:?}");
-        let owner =
-            std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("mine")).expect("made"));
-        let run =
-            std::os::unix::fs::MetadataExt::uid(&fs::metadata(ended.nest.directory.path().join("run")).expect("made"));
+        let owner = std::os::unix::fs::MetadataExt::uid(
+            &fs::metadata(ended.nest.directory.path().join("mine")).expect("made"),
+        );
+        let run = std::os::unix::fs::MetadataExt::uid(
+            &fs::metadata(ended.nest.directory.path().join("run")).expect("made"),
+        );
         assert_eq!(owner, run, "{identity:?}");
     });
 }
@@ -127,10 +169,18 @@ fn standard_input_is_null_inherited_or_a_file() {
             ));
             fs::write(nest.directory.path().join("words"), "of a file\n").expect("it is ours");
             fs::write(nest.directory.path().join("caller"), "of the caller\n").expect("it is ours");
-            let ended = nest.identity(identity).wrapped(&["sh", "-c", "exec \"$@\" < caller", "sh"]).up().wait();
+            let ended = nest
+                .identity(identity)
+                .wrapped(&["sh", "-c", "exec \"$@\" < caller", "sh"])
+                .up()
+                .wait();
             assert_eq!(ended.code, 0, "{identity:?}: {}", ended.stderr);
             assert_eq!(read(&ended, "null"), "/dev/null\n", "{identity:?}, {enter}");
-            assert_eq!(read(&ended, "inherit"), "of the caller\n", "{identity:?}, {enter}");
+            assert_eq!(
+                read(&ended, "inherit"),
+                "of the caller\n",
+                "{identity:?}, {enter}"
+            );
             assert_eq!(read(&ended, "file"), "of a file\n", "{identity:?}, {enter}");
         }
     });
@@ -151,7 +201,8 @@ fn output_goes_to_the_log_a_file_the_caller_or_nowhere() {
             for name in ["out", "err"] {
                 let path = nest.directory.path().join(name);
                 fs::write(&path, "before\n").expect("it is ours");
-                fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("it is ours");
+                fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666))
+                    .expect("it is ours");
             }
             let ended = nest.identity(identity).up().wait();
             let context = format!("{identity:?}, {enter}:\n{}\n{}", ended.stdout, ended.stderr);
@@ -165,12 +216,16 @@ fn output_goes_to_the_log_a_file_the_caller_or_nowhere() {
             lines.sort_unstable();
             let root = &ended.nest.root;
             let width = root.len() + "/log".len();
-            let line = |bar: &str, text: &str| format!("{:width$} {bar} {text}", format!("{root}/log"));
+            let line =
+                |bar: &str, text: &str| format!("{:width$} {bar} {text}", format!("{root}/log"));
             let mut expected = [line(" │", "out"), line("!│", "err"), "raw out".to_owned()];
             expected.sort_unstable();
             assert_eq!(lines, expected, "{context}");
             assert_eq!(ended.stderr.matches("raw err\n").count(), 1, "{context}");
-            assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("\nnever"), "{context}");
+            assert!(
+                !format!("{}{}", ended.stdout, ended.stderr).contains("\nnever"),
+                "{context}"
+            );
         }
     });
 }

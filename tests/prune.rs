@@ -21,7 +21,11 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
 
         let (code, stdout, stderr) = run(&nest, &["prune", "--dry-run"]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?}");
-        assert_eq!(stdout, format!("would remove {root}: all of its processes have ended\n"), "{identity:?}");
+        assert_eq!(
+            stdout,
+            format!("would remove {root}: all of its processes have ended\n"),
+            "{identity:?}"
+        );
         assert!(state.join("truth.json").exists(), "{identity:?}");
 
         let (code, stdout, stderr) = run(&nest, &["prune", "--format", "json"]);
@@ -37,8 +41,15 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
         assert!(!state.exists(), "{identity:?}");
 
         let (code, stdout, stderr) = run(&nest, &["prune"]);
-        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""), "{identity:?}");
-        assert!(nest.state().join("alive/truth.json").exists(), "{identity:?}");
+        assert_eq!(
+            (code, stdout.as_str(), stderr.as_str()),
+            (0, "", ""),
+            "{identity:?}"
+        );
+        assert!(
+            nest.state().join("alive/truth.json").exists(),
+            "{identity:?}"
+        );
         assert_eq!(run(&nest, &["down", "alive"]).0, 0);
         assert_nothing_left(&nest);
     });
@@ -47,14 +58,17 @@ fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
 #[test]
 fn state_from_before_the_last_boot_or_of_failed_starts_is_removed() {
     for_each_identity(|identity| {
-        for (change, why) in [("boot", "it dates from before the last boot"), ("none", "its start was never completed")]
-        {
+        for (change, why) in [
+            ("boot", "it dates from before the last boot"),
+            ("none", "its start was never completed"),
+        ] {
             let nest = Nest::new(IDLE).identity(identity);
             kill_both(&up(&nest));
             let path = nest.state().join(&nest.root).join("truth.json");
             if change == "boot" {
                 let mut document: Value =
-                    serde_json::from_slice(&fs::read(&path).expect("it stood")).expect("a document");
+                    serde_json::from_slice(&fs::read(&path).expect("it stood"))
+                        .expect("a document");
                 document["boot_id"] = "00000000-0000-0000-0000-000000000000".into();
                 // It is written in place: the owner stays.
                 fs::write(&path, document.to_string()).expect("it is ours");
@@ -63,7 +77,11 @@ fn state_from_before_the_last_boot_or_of_failed_starts_is_removed() {
             }
             let (code, stdout, stderr) = run(&nest, &["prune"]);
             assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?}");
-            assert_eq!(stdout, format!("removed {}: {why}\n", nest.root), "{identity:?}");
+            assert_eq!(
+                stdout,
+                format!("removed {}: {why}\n", nest.root),
+                "{identity:?}"
+            );
             assert_nothing_left(&nest);
         }
     });

@@ -30,13 +30,21 @@ fn running(nest: Nest) -> Detached {
 
 fn rows(detached: &Detached, arguments: &[&str]) -> Vec<String> {
     let text = detached.run(arguments).replace(&detached.nest.root, "@");
-    let cells =
-        |line: &str| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|");
+    let cells = |line: &str| {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect::<Vec<_>>()
+            .join("|")
+    };
     text.lines().map(cells).collect()
 }
 
 fn processes(document: &Value) -> Vec<Value> {
-    document["processes"].as_array().expect("the document has them").clone()
+    document["processes"]
+        .as_array()
+        .expect("the document has them")
+        .clone()
 }
 
 #[test]
@@ -55,18 +63,44 @@ fn the_tables_are_complete() {
                 "@/in/apart|[pid]/6/3|1|ready|[t]|unshare --uts sleep 1000",
             ]
         );
-        assert_eq!(rows(&detached, &["ps", "-q", "@/in"]), ["@/in/init", "@/in/joined", "@/in/apart"]);
-        assert_eq!(rows(&detached, &["ps", "-q", "@", "-l", "tier=web"]), ["@/init", "@/idle", "@/bad"]);
-        assert_eq!(rows(&detached, &["ps", "-q", "-r", "@", "--state", "failed"]), ["@/bad"]);
-        assert_eq!(rows(&detached, &["ps", "-q", "--leaves"]), ["@/in/init", "@/in/joined", "@/in/apart"]);
+        assert_eq!(
+            rows(&detached, &["ps", "-q", "@/in"]),
+            ["@/in/init", "@/in/joined", "@/in/apart"]
+        );
+        assert_eq!(
+            rows(&detached, &["ps", "-q", "@", "-l", "tier=web"]),
+            ["@/init", "@/idle", "@/bad"]
+        );
+        assert_eq!(
+            rows(&detached, &["ps", "-q", "-r", "@", "--state", "failed"]),
+            ["@/bad"]
+        );
+        assert_eq!(
+            rows(&detached, &["ps", "-q", "--leaves"]),
+            ["@/in/init", "@/in/joined", "@/in/apart"]
+        );
         assert_eq!(rows(&detached, &["ps", "-q", "@/in#2"]), ["@/in/joined"]);
         assert_eq!(
-            rows(&detached, &["ps", "--no-header", "-o", "path,exit,enter", "@/bad", "@/in/joined"]),
+            rows(
+                &detached,
+                &[
+                    "ps",
+                    "--no-header",
+                    "-o",
+                    "path,exit,enter",
+                    "@/bad",
+                    "@/in/joined"
+                ]
+            ),
             ["@/bad|3|fork", "@/in/joined|—|join"]
         );
         let missing = detached.nestns(&["ps", "@/ni"]);
         assert_eq!(missing.code, 1, "{}", missing.stderr);
-        assert!(missing.stderr.contains("did you mean"), "{}", missing.stderr);
+        assert!(
+            missing.stderr.contains("did you mean"),
+            "{}",
+            missing.stderr
+        );
     });
 }
 
@@ -75,8 +109,12 @@ fn the_rows_agree_with_the_kernel() {
     for_each_identity(|identity| {
         let detached = running(Nest::new(TOPOLOGY).identity(identity));
         // `unshare` has done so a moment after it was started.
-        let apart = detached.truth().host_pid(&format!("{}/in/apart", detached.nest.root));
-        let beside = detached.truth().host_pid(&format!("{}/in/init", detached.nest.root));
+        let apart = detached
+            .truth()
+            .host_pid(&format!("{}/in/apart", detached.nest.root));
+        let beside = detached
+            .truth()
+            .host_pid(&format!("{}/in/init", detached.nest.root));
         detached.until("it has a namespace of its own", |_| {
             (kernel::namespace(apart, "uts")? != kernel::namespace(beside, "uts")?).then_some(())
         });
@@ -89,7 +127,11 @@ fn the_rows_agree_with_the_kernel() {
             }
             let pid = i32::try_from(process["pids"][0].as_i64().expect("a number")).expect("a PID");
             let found = kernel::process(pid).expect("it lives");
-            assert_eq!(process["pids"], serde_json::json!(found.numbers), "{process}");
+            assert_eq!(
+                process["pids"],
+                serde_json::json!(found.numbers),
+                "{process}"
+            );
             assert_eq!(process["ppids"][0], found.parent, "{process}");
             for kind in ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"] {
                 assert_eq!(
@@ -103,9 +145,14 @@ fn the_rows_agree_with_the_kernel() {
         assert_eq!(looked_at, 5);
         let of = |path: &str, kind: &str| {
             let path = format!("{}/{path}", detached.nest.root);
-            let process =
-                processes(&document).into_iter().find(|process| process["path"] == path).expect("it is there");
-            process["namespaces"][kind]["of"].as_str().unwrap_or("unknown").to_owned()
+            let process = processes(&document)
+                .into_iter()
+                .find(|process| process["path"] == path)
+                .expect("it is there");
+            process["namespaces"][kind]["of"]
+                .as_str()
+                .unwrap_or("unknown")
+                .to_owned()
         };
         for (path, kind, whose) in [
             ("in/joined", "uts", "namespace"),
@@ -117,8 +164,26 @@ fn the_rows_agree_with_the_kernel() {
         ] {
             assert_eq!(of(path, kind), whose, "{path} {kind}");
         }
-        let marks = rows(&detached, &["ps", "-N", "--no-header", "--redact", "-o", "path,utsns,netns", "@/in"]);
-        assert_eq!(marks, ["@/in/init|[ns]|[ns]=", "@/in/joined|[ns]|[ns]=", "@/in/apart|[ns]!|[ns]="]);
+        let marks = rows(
+            &detached,
+            &[
+                "ps",
+                "-N",
+                "--no-header",
+                "--redact",
+                "-o",
+                "path,utsns,netns",
+                "@/in",
+            ],
+        );
+        assert_eq!(
+            marks,
+            [
+                "@/in/init|[ns]|[ns]=",
+                "@/in/joined|[ns]|[ns]=",
+                "@/in/apart|[ns]!|[ns]="
+            ]
+        );
     });
 }
 
@@ -128,8 +193,14 @@ fn exec_processes_are_listed_in_their_namespace() {
     let detached = running(Nest::new(TOPOLOGY));
     let session = detached.start(&["exec", "@", "--", "sleep", "1000"]);
     let found = detached.until("it is there", |detached| {
-        let found = rows(detached, &["ps", "--no-header", "--redact", "-o", "path,enter,command"]);
-        found.iter().any(|row| row.contains("|exec|")).then_some(found)
+        let found = rows(
+            detached,
+            &["ps", "--no-header", "--redact", "-o", "path,enter,command"],
+        );
+        found
+            .iter()
+            .any(|row| row.contains("|exec|"))
+            .then_some(found)
     });
     assert_eq!(found[3], "@/exec.1|exec|sleep 1000", "{found:?}");
     detached.run(&["down", "@", "--now"]);

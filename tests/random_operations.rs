@@ -37,8 +37,15 @@ proc.g = { actor = "idle" }
 "#;
 
 const NAMESPACES: [&str; 4] = ["", "/mid", "/mid/in", "/side"];
-const PROCESSES: [(&str, &str); 7] =
-    [("", "a"), ("/mid", "b"), ("/mid", "c"), ("/mid/in", "d"), ("/mid/in", "e"), ("/side", "f"), ("/side", "g")];
+const PROCESSES: [(&str, &str); 7] = [
+    ("", "a"),
+    ("/mid", "b"),
+    ("/mid", "c"),
+    ("/mid/in", "d"),
+    ("/mid/in", "e"),
+    ("/side", "f"),
+    ("/side", "g"),
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Operation {
@@ -88,7 +95,8 @@ struct Model {
 }
 
 fn is_inside(path: &str, namespace: &str) -> bool {
-    path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(namespace)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Model {
@@ -100,16 +108,25 @@ impl Model {
 
     fn create(&mut self, namespace: &'static str) {
         self.fell(namespace);
-        self.namespaces.extend(NAMESPACES.into_iter().filter(|inner| is_inside(inner, namespace)));
-        let inside = PROCESSES.into_iter().filter(|(home, _)| is_inside(home, namespace));
-        self.running.extend(inside.map(|(home, name)| format!("{home}/{name}")));
+        self.namespaces.extend(
+            NAMESPACES
+                .into_iter()
+                .filter(|inner| is_inside(inner, namespace)),
+        );
+        let inside = PROCESSES
+            .into_iter()
+            .filter(|(home, _)| is_inside(home, namespace));
+        self.running
+            .extend(inside.map(|(home, name)| format!("{home}/{name}")));
     }
 
     fn fell(&mut self, namespace: &str) {
         self.namespaces.retain(|inner| !is_inside(inner, namespace));
         self.paused.retain(|inner| !is_inside(inner, namespace));
         // A process is inside its namespace, and so are the exec processes.
-        self.running.retain(|path| !is_inside(path, namespace) || (namespace.is_empty() && path.is_empty()));
+        self.running.retain(|path| {
+            !is_inside(path, namespace) || (namespace.is_empty() && path.is_empty())
+        });
     }
 
     fn stands(&self, namespace: &str) -> bool {
@@ -141,7 +158,11 @@ impl Run {
 
     fn does(&self, arguments: &[&str]) -> i32 {
         let outcome = self.tree.nestns(arguments);
-        assert!(!outcome.stderr.contains("panicked"), "{arguments:?}: {}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains("panicked"),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
         outcome.code
     }
 
@@ -161,18 +182,36 @@ impl Run {
     }
 
     fn execute(&mut self, namespace: &'static str) {
-        let code = self.does(&["exec", &self.path(&format!("{namespace}/")), "--", "sh", "-c", "exit 42"]);
+        let code = self.does(&[
+            "exec",
+            &self.path(&format!("{namespace}/")),
+            "--",
+            "sh",
+            "-c",
+            "exit 42",
+        ]);
         let possible = self.model.stands(namespace) && !self.model.is_frozen(namespace);
         assert_eq!(code, if possible { 42 } else { 125 }, "{namespace:?}");
     }
 
     fn execute_detached(&mut self, namespace: &'static str) {
         let address = self.path(&format!("{namespace}/"));
-        let outcome = self.tree.nestns(&["exec", "-d", &address, "sleep", "10000"]);
+        let outcome = self
+            .tree
+            .nestns(&["exec", "-d", &address, "sleep", "10000"]);
         let possible = self.model.stands(namespace) && !self.model.is_frozen(namespace);
-        assert_eq!(outcome.code, if possible { 0 } else { 125 }, "{namespace:?}: {}", outcome.stderr);
+        assert_eq!(
+            outcome.code,
+            if possible { 0 } else { 125 },
+            "{namespace:?}: {}",
+            outcome.stderr
+        );
         if possible {
-            let path = outcome.stdout.trim().strip_prefix(&self.tree.nest.root).expect("its path");
+            let path = outcome
+                .stdout
+                .trim()
+                .strip_prefix(&self.tree.nest.root)
+                .expect("its path");
             self.model.running.insert(path.to_owned());
         }
     }
@@ -197,7 +236,11 @@ impl Run {
             return;
         }
         let code = self.does(&["kill", "-s", "KILL", &self.path(&format!("{namespace}/"))]);
-        assert_eq!(code, i32::from(!self.model.stands(namespace)), "{namespace}");
+        assert_eq!(
+            code,
+            i32::from(!self.model.stands(namespace)),
+            "{namespace}"
+        );
         self.model.fell(namespace);
     }
 
@@ -236,7 +279,10 @@ impl Run {
         let path = format!("{home}/{name}");
         let root = self.tree.nest.root.clone();
         let code = self.does(&["down", &root, &self.path(&path)]);
-        assert!(code == 0 || !self.model.running.contains(&path), "{path}: {code}");
+        assert!(
+            code == 0 || !self.model.running.contains(&path),
+            "{path}: {code}"
+        );
         self.model.running.remove(&path);
     }
 
@@ -246,7 +292,10 @@ impl Run {
         }
         let root = self.tree.nest.root.clone();
         let code = self.does(&["down", &root, &self.path(&format!("{namespace}/"))]);
-        assert!(code == 0 || !self.model.stands(namespace), "{namespace}: {code}");
+        assert!(
+            code == 0 || !self.model.stands(namespace),
+            "{namespace}: {code}"
+        );
         self.model.fell(namespace);
     }
 
@@ -265,7 +314,11 @@ impl Run {
 
     fn resume(&mut self, namespace: &'static str) {
         if self.model.paused.remove(namespace) {
-            assert_eq!(self.does(&["resume", &self.path(&format!("{namespace}/"))]), 0, "{namespace}");
+            assert_eq!(
+                self.does(&["resume", &self.path(&format!("{namespace}/"))]),
+                0,
+                "{namespace}"
+            );
         }
     }
 
@@ -276,36 +329,66 @@ impl Run {
             difference = self.difference();
             difference.is_none().then_some(())
         })
-        .unwrap_or_else(|| panic!("{}\n{:#?}\nafter {history:?}", difference.unwrap_or_default(), self.model));
+        .unwrap_or_else(|| {
+            panic!(
+                "{}\n{:#?}\nafter {history:?}",
+                difference.unwrap_or_default(),
+                self.model
+            )
+        });
     }
 
     fn difference(&self) -> Option<String> {
-        let document = self.tree.document(&["ps", "--declared", "--format", "json"]);
-        let processes = document["processes"].as_array().expect("the document has them");
+        let document = self
+            .tree
+            .document(&["ps", "--declared", "--format", "json"]);
+        let processes = document["processes"]
+            .as_array()
+            .expect("the document has them");
         let mut running = BTreeSet::new();
         let mut inodes: BTreeMap<String, (u64, usize)> = BTreeMap::new();
         for process in processes {
             if !process["exit"].is_null()
-                || matches!(process["state"].as_str(), Some("exited" | "failed" | "killed" | "gone"))
+                || matches!(
+                    process["state"].as_str(),
+                    Some("exited" | "failed" | "killed" | "gone")
+                )
             {
                 continue;
             }
-            let path = process["path"].as_str().expect("a path").strip_prefix(&self.tree.nest.root).expect("its root");
+            let path = process["path"]
+                .as_str()
+                .expect("a path")
+                .strip_prefix(&self.tree.nest.root)
+                .expect("its root");
             // Of one that is being created again no number is known yet.
-            let Some(pid) = process["pids"][0].as_i64() else { return Some(format!("{path} has no number yet")) };
+            let Some(pid) = process["pids"][0].as_i64() else {
+                return Some(format!("{path} has no number yet"));
+            };
             if let Some(difference) = differs_from_the_kernel(process) {
                 return Some(difference);
             }
-            let namespace = path.rsplit_once('/').map_or("", |(namespace, _)| namespace).to_owned();
-            let Some(inode) = inode_of(pid) else { return Some(format!("{path} has just ended")) };
+            let namespace = path
+                .rsplit_once('/')
+                .map_or("", |(namespace, _)| namespace)
+                .to_owned();
+            let Some(inode) = inode_of(pid) else {
+                return Some(format!("{path} has just ended"));
+            };
             let (known, count) = inodes.entry(namespace).or_insert((inode, 0));
             if *known != inode {
-                return Some(format!("{path} is not in the PID namespace of its neighbours"));
+                return Some(format!(
+                    "{path} is not in the PID namespace of its neighbours"
+                ));
             }
             *count += 1;
             running.insert(path.to_owned());
         }
-        let inits = self.model.namespaces.iter().map(|namespace| format!("{namespace}/init"));
+        let inits = self
+            .model
+            .namespaces
+            .iter()
+            .map(|namespace| format!("{namespace}/init"));
         let expected: BTreeSet<String> = self.model.running.iter().cloned().chain(inits).collect();
         if running != expected {
             let missing: Vec<_> = expected.difference(&running).collect();
@@ -315,10 +398,17 @@ impl Run {
         // All processes in the namespaces are known, but for the children of `e`.
         let members = members();
         for (namespace, (inode, count)) in &inodes {
-            let children = if namespace == "/mid/in" && running.contains("/mid/in/e") { 2 } else { 0 };
+            let children = if namespace == "/mid/in" && running.contains("/mid/in/e") {
+                2
+            } else {
+                0
+            };
             let found = members.get(inode).copied().unwrap_or(0);
             if found != count + children {
-                return Some(format!("{found} processes in {namespace:?}, {} known", count + children));
+                return Some(format!(
+                    "{found} processes in {namespace:?}, {} known",
+                    count + children
+                ));
             }
         }
         None
@@ -326,25 +416,48 @@ impl Run {
 }
 
 fn differs_from_the_kernel(process: &Value) -> Option<String> {
-    let pids: Vec<i64> = process["pids"].as_array()?.iter().filter_map(Value::as_i64).collect();
+    let pids: Vec<i64> = process["pids"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_i64)
+        .collect();
     let status = fs::read_to_string(format!("/proc/{}/status", pids[0])).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
-    let numbers: Vec<i64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))
+        .unwrap_or_default();
+    let numbers: Vec<i64> = line
+        .split_whitespace()
+        .filter_map(|number| number.parse().ok())
+        .collect();
     // The tests may run in a namespace themselves; the last numbers are those that count.
     let is_same = numbers.ends_with(&pids[1..]) && !numbers.is_empty();
-    (!is_same).then(|| format!("{}: {pids:?} here, {numbers:?} in the kernel", process["path"]))
+    (!is_same).then(|| {
+        format!(
+            "{}: {pids:?} here, {numbers:?} in the kernel",
+            process["path"]
+        )
+    })
 }
 
 fn inode_of(pid: i64) -> Option<u64> {
     use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|metadata| metadata.ino())
+    fs::metadata(format!("/proc/{pid}/ns/pid"))
+        .ok()
+        .map(|metadata| metadata.ino())
 }
 
 /// Number of processes in each PID namespace.
 fn members() -> BTreeMap<u64, usize> {
     let mut members = BTreeMap::new();
     for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
         if let Some(inode) = inode_of(pid) {
             *members.entry(inode).or_default() += 1;
         }
@@ -354,15 +467,29 @@ fn members() -> BTreeMap<u64, usize> {
 
 #[test]
 fn after_every_operation_the_kernel_has_what_the_model_says() {
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 20 } else { 1 };
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
+        20
+    } else {
+        1
+    };
     for_each_identity(|identity| {
-        let config = Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let config = Config {
+            cases,
+            failure_persistence: None,
+            max_shrink_iters: 0,
+            ..Config::default()
+        };
+        let mut runner =
+            TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let result = runner.run(&operations(), |operations| {
             let tree = Detached::up(Nest::new(TOPOLOGY).identity(identity));
             // An ordinary user has no delegated cgroup here.
             let can_pause = identity == Identity::Own && nix::unistd::geteuid().is_root();
-            let mut run = Run { tree, model: Model::new(), can_pause };
+            let mut run = Run {
+                tree,
+                model: Model::new(),
+                can_pause,
+            };
             run.compare(&[]);
             for (place, &operation) in operations.iter().enumerate() {
                 run.perform(operation);

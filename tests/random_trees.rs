@@ -14,8 +14,7 @@ use crate::harness::requirement::{nesting, require};
 const DEEPEST: usize = 10;
 
 pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
-    let init =
-        prop_oneof![4 => Just(Init::Builtin), 2 => Just(Init::Pause), 2 => Just(Init::Actor), 1 => Just(Init::Program)];
+    let init = prop_oneof![4 => Just(Init::Builtin), 2 => Just(Init::Pause), 2 => Just(Init::Actor), 1 => Just(Init::Program)];
     let enter = prop_oneof![2 => Just(Enter::Fork), 1 => Just(Enter::Join)];
     let namespace = (any::<u32>(), any::<bool>(), init, vec(enter, 0..3));
     vec(namespace, 1..60).prop_map(|seeds| {
@@ -29,11 +28,19 @@ pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
                 _ if near => Some(index - 1 - (seed / 16) % index.min(3)),
                 _ => Some((seed / 16) % index),
             };
-            let parent = candidate.filter(|&parent| namespaces[parent].path.split('/').count() < DEEPEST);
+            let parent =
+                candidate.filter(|&parent| namespaces[parent].path.split('/').count() < DEEPEST);
             // A root has the nest's name in its own, so that what it leaves behind is found.
-            let path =
-                parent.map_or_else(|| format!("@-{index}"), |parent| format!("{}/n{index}", namespaces[parent].path));
-            namespaces.push(Namespace { path, parent, init, processes });
+            let path = parent.map_or_else(
+                || format!("@-{index}"),
+                |parent| format!("{}/n{index}", namespaces[parent].path),
+            );
+            namespaces.push(Namespace {
+                path,
+                parent,
+                init,
+                processes,
+            });
         }
         Blueprint(namespaces)
     })
@@ -51,24 +58,45 @@ fn runs() -> Vec<Identity> {
 #[test]
 fn random_trees_are_built_as_declared_on_every_run() {
     require!(nesting());
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 300 } else { 40 };
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
+        300
+    } else {
+        40
+    };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in runs() {
             let nest = Nest::new(&blueprint.topology()).identity(identity);
             let file = nest.file.to_str().expect("our own path").to_owned();
-            let output = nest.command(&["tree", &file, "--format", "json"]).output().expect("the program was built");
+            let output = nest
+                .command(&["tree", &file, "--format", "json"])
+                .output()
+                .expect("the program was built");
             let predicted = serde_json::from_slice(&output.stdout).expect("a document");
             let mut running = nest.up();
             let truth = running.until_running();
             blueprint.confirm(&running, &truth);
             blueprint.until_term_is_handled(&mut running, &truth);
             // Names differ from nest to nest, numbers do not: all runs agree with a prediction that knows no run.
-            assert_eq!(numbers_below(&truth.0), numbers_below(&predicted), "{identity:?}");
+            assert_eq!(
+                numbers_below(&truth.0),
+                numbers_below(&predicted),
+                "{identity:?}"
+            );
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-            assert!(!ended.stderr.contains("killed at deadline"), "{identity:?}: {}", ended.stderr);
+            assert!(
+                !ended.stderr.contains("killed at deadline"),
+                "{identity:?}: {}",
+                ended.stderr
+            );
         }
         Ok(())
     });
@@ -80,17 +108,30 @@ fn random_trees_are_built_as_declared_on_every_run() {
 #[test]
 fn trees_built_by_four_at_once_have_the_same_shape() {
     require!(nesting());
-    let config = Config { cases: 8, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: 8,
+        failure_persistence: None,
+        max_shrink_iters: 50,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
-            let mut running = Nest::new(&blueprint.topology()).identity(identity).arguments(&["--jobs", "4"]).up();
+            let mut running = Nest::new(&blueprint.topology())
+                .identity(identity)
+                .arguments(&["--jobs", "4"])
+                .up();
             let truth = running.until_running();
             blueprint.confirm(&running, &truth);
             blueprint.until_term_is_handled(&mut running, &truth);
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-            assert!(ended.stderr.contains("PIDs differ from run to run"), "{}", ended.stderr);
+            assert!(
+                ended.stderr.contains("PIDs differ from run to run"),
+                "{}",
+                ended.stderr
+            );
         }
         Ok(())
     });

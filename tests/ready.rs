@@ -28,7 +28,9 @@ const PROBED: [&str; 6] = [
 
 /// Index of an event.
 fn place(events: &[Value], event: &str, path: &str) -> usize {
-    let found = events.iter().position(|line| line["event"] == event && line["path"] == path);
+    let found = events
+        .iter()
+        .position(|line| line["event"] == event && line["path"] == path);
     found.unwrap_or_else(|| panic!("no {event} of {path}: {events:#?}"))
 }
 
@@ -43,8 +45,13 @@ fn dependents_start_when_the_probe_succeeds() {
                      proc.a = {probed}\n",
                     chain(depth)
                 );
-                let detached = Detached::up(Nest::new(&topology).identity(identity).arguments(&["--format", "json"]));
-                let document: Value = serde_json::from_str(&detached.up.stdout).expect("it is one document");
+                let detached = Detached::up(
+                    Nest::new(&topology)
+                        .identity(identity)
+                        .arguments(&["--format", "json"]),
+                );
+                let document: Value =
+                    serde_json::from_str(&detached.up.stdout).expect("it is one document");
                 assert_eq!(document["state"], "ready", "{identity:?} {probed}");
                 let events = detached.events();
                 let home = path(depth).replace('@', &detached.nest.root);
@@ -73,8 +80,11 @@ fn a_process_is_given_its_descriptor_and_no_other() {
             "[ns.@]\nproc.a = {{ cmd = ['sh', '-c', 'exec ls /proc/self/fd'], ready = {{ fd = {number} }} }}\n"
         );
         let ended = Nest::new(&topology).up().wait();
-        let mut found: Vec<i32> =
-            ended.stdout.lines().filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        let mut found: Vec<i32> = ended
+            .stdout
+            .lines()
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
         found.sort_unstable();
         let lists = if number == 3 { 4 } else { 3 };
         let mut expected = vec![0, 1, 2, lists, number];
@@ -95,10 +105,17 @@ fn a_topology_that_is_not_ready_in_time_is_taken_down() {
             "{ fd = 3 }",
             "{ notify = true }",
         ] {
-            let topology = format!("name = '@'\n[ns.@]\nproc.a = {{ cmd = 'sleep 1000', ready = {ready} }}\n");
-            let nest = Nest::new(&topology).identity(identity).arguments(&["--timeout", "700ms"]);
+            let topology =
+                format!("name = '@'\n[ns.@]\nproc.a = {{ cmd = 'sleep 1000', ready = {ready} }}\n");
+            let nest = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--timeout", "700ms"]);
             let detached = Detached::try_up(nest);
-            assert_eq!(detached.up.code, 124, "{identity:?} {ready}: {}", detached.up.stderr);
+            assert_eq!(
+                detached.up.code, 124,
+                "{identity:?} {ready}: {}",
+                detached.up.stderr
+            );
             assert!(!detached.is_running(), "{identity:?} {ready}");
             if ready.contains("/no/such") {
                 let warnings = detached.up.stderr.matches("cannot probe").count();
@@ -111,21 +128,46 @@ fn a_topology_that_is_not_ready_in_time_is_taken_down() {
 #[test]
 fn a_process_that_fails_before_it_is_ready_fails_a_detached_start() {
     require!(nesting());
-    for ready in ["{ log = 'never' }", "{ file = '/never' }", "{ exec = 'false' }", "{ fd = 3 }", "{ notify = true }"] {
+    for ready in [
+        "{ log = 'never' }",
+        "{ file = '/never' }",
+        "{ exec = 'false' }",
+        "{ fd = 3 }",
+        "{ notify = true }",
+    ] {
         let topology = format!(
             "name = '@'\n[ns.@]\nproc.a = {{ sh = 'sleep 0.1; exit 9', ready = {ready} }}\n\
              proc.b = {{ cmd = 'sleep 1000', after = {{ a = 'ready' }} }}\n"
         );
         let errors = |text: &str, root: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| line.starts_with("error"));
-            lines.map(|line| line.replace(root, "@").split(" (").next().unwrap_or_default().to_owned()).collect()
+            lines
+                .map(|line| {
+                    line.replace(root, "@")
+                        .split(" (")
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                })
+                .collect()
         };
         let foreground = Nest::new(&topology).up().wait();
         let detached = Detached::try_up(Nest::new(&topology));
-        assert_eq!((foreground.code, detached.up.code), (9, 9), "{}{}", foreground.stderr, detached.up.stderr);
+        assert_eq!(
+            (foreground.code, detached.up.code),
+            (9, 9),
+            "{}{}",
+            foreground.stderr,
+            detached.up.stderr
+        );
         let there = errors(&foreground.stderr, &foreground.nest.root);
         assert_eq!(errors(&detached.up.stderr, &detached.nest.root), there);
-        assert!(there.iter().any(|line| line.contains("`@/a` exited with 9")), "{there:?}");
+        assert!(
+            there
+                .iter()
+                .any(|line| line.contains("`@/a` exited with 9")),
+            "{there:?}"
+        );
     }
 }
 
@@ -140,7 +182,9 @@ fn a_failed_expendable_process_does_not_delay_readiness() {
     let events = detached.events();
     let root = &detached.nest.root;
     place(&events, "ready", &format!("{root}/b"));
-    let namespace = events.iter().filter(|line| line["event"] == "ready" && line["path"] == root.as_str());
+    let namespace = events
+        .iter()
+        .filter(|line| line["event"] == "ready" && line["path"] == root.as_str());
     assert_eq!(namespace.count(), 0, "something in it failed");
 }
 
@@ -149,7 +193,11 @@ fn a_stop_cancels_probes() {
     let topology = "name = '@'\n[ns.@]\nproc.a = { cmd = 'sleep 1000', ready = { exec = ['sleep', '999'] } }\n\
                     proc.b = { cmd = 'sleep 1000', ready = { file = '/never' } }\n";
     for_each_identity(|identity| {
-        let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
+        let detached = Detached::up(
+            Nest::new(topology)
+                .identity(identity)
+                .arguments(&["--no-wait"]),
+        );
         detached.until("the command runs", |detached| {
             crate::harness::nest::processes_of(&detached.nest)
                 .iter()
@@ -158,7 +206,11 @@ fn a_stop_cancels_probes() {
         });
         let began = Instant::now();
         detached.run(&["down", "@"]);
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            began.elapsed()
+        );
         crate::harness::nest::assert_nothing_left(&detached.nest);
     });
 }
@@ -168,8 +220,13 @@ fn the_command_of_run_waits_until_all_is_ready() {
     let topology = format!("[ns.@]\nproc.a = {}\n", PROBED[4]);
     for_each_identity(|identity| {
         let nest = Nest::new(&topology).identity(identity);
-        let (file, cue) = (nest.file.display().to_string(), nest.directory.path().join("cue").display().to_string());
-        let ended = nest.start_verb(&["run", &file, "--", "test", "-e", &cue]).wait();
+        let (file, cue) = (
+            nest.file.display().to_string(),
+            nest.directory.path().join("cue").display().to_string(),
+        );
+        let ended = nest
+            .start_verb(&["run", &file, "--", "test", "-e", &cue])
+            .wait();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
     });
 }
@@ -185,9 +242,15 @@ fn a_symbolic_link_in_another_root_does_not_lead_out_of_it() {
             let topology = format!(
                 "name = '@'\n[ns.@]\nproc.a = {{ sh = '{jail}', cwd = 'DIRECTORY', ready = {{ file = '{file}' }} }}\n"
             );
-            let nest = Nest::new(&topology).identity(identity).arguments(&["--timeout", "1s"]);
+            let nest = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--timeout", "1s"]);
             let detached = Detached::try_up(nest);
-            assert_eq!(detached.up.code, code, "{identity:?} {file}: {}", detached.up.stderr);
+            assert_eq!(
+                detached.up.code, code,
+                "{identity:?} {file}: {}",
+                detached.up.stderr
+            );
         }
     });
 }
@@ -202,7 +265,9 @@ fn nestns_reports_readiness_to_a_service_manager() {
         );
         let address = nest.directory.path().join("manager");
         let manager = UnixDatagram::bind(&address).expect("the directory is writable");
-        manager.set_read_timeout(Some(TIMEOUT)).expect("it is a socket");
+        manager
+            .set_read_timeout(Some(TIMEOUT))
+            .expect("it is a socket");
         let hear = || {
             let mut buffer = [0; 4096];
             let count = manager.recv(&mut buffer).expect("it says something");
@@ -212,7 +277,10 @@ fn nestns_reports_readiness_to_a_service_manager() {
         let seen = nest.directory.path().join("seen");
         if detach {
             let detached = Detached::up(nest);
-            assert_eq!(hear(), format!("READY=1\nMAINPID={}\n", detached.controller()));
+            assert_eq!(
+                hear(),
+                format!("READY=1\nMAINPID={}\n", detached.controller())
+            );
             assert_eq!(fs::read_to_string(&seen).expect("it was written"), "none\n");
             detached.run(&["down", "@"]);
             assert_eq!(hear(), "STOPPING=1\n");
@@ -240,13 +308,16 @@ fn nestns_in_nestns_reports_readiness() {
     );
     let nest = Nest::new(&topology);
     fs::create_dir(nest.directory.path().join("inner")).unwrap();
-    let inner =
-        format!("[ns.inner]\nproc.a = {}\n", PROBED[0]).replace("DIRECTORY", nest.directory.path().to_str().unwrap());
+    let inner = format!("[ns.inner]\nproc.a = {}\n", PROBED[0])
+        .replace("DIRECTORY", nest.directory.path().to_str().unwrap());
     fs::write(nest.directory.path().join("inner.toml"), inner).unwrap();
     let detached = Detached::up(nest);
     let events = detached.events();
     let root = &detached.nest.root;
-    assert!(place(&events, "ready", &format!("{root}/a")) < place(&events, "release", &format!("{root}/b")));
+    assert!(
+        place(&events, "ready", &format!("{root}/a"))
+            < place(&events, "release", &format!("{root}/b"))
+    );
 }
 
 #[test]
@@ -254,17 +325,26 @@ fn readiness_from_another_process_is_ignored() {
     let topology = "name = '@'\n[ns.@]\nproc.a = { sh = 'echo $NOTIFY_SOCKET > DIRECTORY/part; mv DIRECTORY/part \
                     DIRECTORY/address; exec sleep 1000', ready = { notify = true } }\n";
     for_each_identity(|identity| {
-        let detached = Detached::up(Nest::new(topology).identity(identity).arguments(&["--no-wait"]));
+        let detached = Detached::up(
+            Nest::new(topology)
+                .identity(identity)
+                .arguments(&["--no-wait"]),
+        );
         let address = detached.until("the process knows its socket", |detached| {
             fs::read_to_string(detached.nest.directory.path().join("address")).ok()
         });
         let name = address.trim().strip_prefix('@').expect("it is abstract");
         let address = SocketAddr::from_abstract_name(name).expect("it is short");
         let stranger = UnixDatagram::unbound().expect("a socket");
-        stranger.send_to_addr(b"READY=1", &address).expect("anybody can send");
+        stranger
+            .send_to_addr(b"READY=1", &address)
+            .expect("anybody can send");
         detached.sync();
         assert!(
-            !detached.events().iter().any(|line| line["event"] == "ready"),
+            !detached
+                .events()
+                .iter()
+                .any(|line| line["event"] == "ready"),
             "{identity:?}: {:#?}",
             detached.events()
         );

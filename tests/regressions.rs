@@ -18,12 +18,19 @@ use crate::harness::wait::{TIMEOUT, exit, until};
 fn a_process_that_waits_for_a_dependency_does_not_delay_a_stop() {
     let topology = "[ns.@]\nproc.x = \"sleep 1000\"\nproc.y = { sh = \"echo y\", after = { x = \"exited\" } }\n";
     for_each_identity(|identity| {
-        let mut running = Nest::new(topology).identity(identity).arguments(&["--format", "json"]).up();
+        let mut running = Nest::new(topology)
+            .identity(identity)
+            .arguments(&["--format", "json"])
+            .up();
         running.until_running();
         let ended = running.stop();
-        let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one document");
+        let document: serde_json::Value =
+            serde_json::from_str(&ended.stdout).expect("one document");
         // The grace is five seconds, and no process needed it.
-        assert!(document["stop"]["ms"].as_f64().expect("a time") < 2000.0, "{document:#}");
+        assert!(
+            document["stop"]["ms"].as_f64().expect("a time") < 2000.0,
+            "{document:#}"
+        );
     });
 }
 
@@ -37,14 +44,23 @@ fn unread_progress_output_does_not_block_the_controller() {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("it is a pipe");
     let file = nest.file.to_str().expect("our own path").to_owned();
     let mut command = nest.command(&["up", &file]);
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(writer)).spawn().expect("it was built");
-    until("the tree runs", || nest.state().join(&nest.root).join("truth.json").exists());
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(writer))
+        .spawn()
+        .expect("it was built");
+    until("the tree runs", || {
+        nest.state().join(&nest.root).join("truth.json").exists()
+    });
     let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
     let status = exit(&mut child, TIMEOUT).unwrap_or_else(|| {
         child.kill().expect("it runs");
-        panic!("does not end while descriptor {} is full", reader.as_raw_fd());
+        panic!(
+            "does not end while descriptor {} is full",
+            reader.as_raw_fd()
+        );
     });
     assert_eq!(status.code(), Some(130));
     assert_nothing_left(&nest);
@@ -54,7 +70,9 @@ fn unread_progress_output_does_not_block_the_controller() {
 fn the_status_of_run_is_that_of_the_command_when_its_namespace_was_stopped_from_inside() {
     for_each_identity(|identity| {
         let nest = Nest::new("").identity(identity);
-        let ended = nest.start_verb(&["run", "--", "sh", "-c", "kill 1; sleep 1000"]).wait();
+        let ended = nest
+            .start_verb(&["run", "--", "sh", "-c", "kill 1; sleep 1000"])
+            .wait();
         assert_eq!(ended.code, 143, "{identity:?}: {}", ended.stderr);
     });
 }
@@ -62,11 +80,27 @@ fn the_status_of_run_is_that_of_the_command_when_its_namespace_was_stopped_from_
 #[test]
 fn a_namespace_does_not_end_while_a_command_runs_in_it() {
     for_each_identity(|identity| {
-        let nest = Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
+        let nest =
+            Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
         let file = nest.file.to_str().expect("our own path").to_owned();
-        let ended =
-            nest.start_verb(&["run", &file, "--in", "@/in", "--", "sh", "-c", "sleep 0.3; echo still here"]).wait();
-        assert_eq!((ended.code, ended.stdout.as_str()), (0, "still here\n"), "{identity:?}: {}", ended.stderr);
+        let ended = nest
+            .start_verb(&[
+                "run",
+                &file,
+                "--in",
+                "@/in",
+                "--",
+                "sh",
+                "-c",
+                "sleep 0.3; echo still here",
+            ])
+            .wait();
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (0, "still here\n"),
+            "{identity:?}: {}",
+            ended.stderr
+        );
     });
 }
 
@@ -74,9 +108,17 @@ fn a_namespace_does_not_end_while_a_command_runs_in_it() {
 fn a_long_command_line_that_cannot_be_executed_is_reported() {
     require!(nesting());
     let long = "a".repeat(6000);
-    let ended = Nest::new("").start_verb(&["run", "--", "/nonexistent", &long]).wait();
+    let ended = Nest::new("")
+        .start_verb(&["run", "--", "/nonexistent", &long])
+        .wait();
     assert_eq!(ended.code, 127);
-    assert!(ended.stderr.starts_with("error: `l1/cmd`: cannot execute /nonexistent aaa"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .starts_with("error: `l1/cmd`: cannot execute /nonexistent aaa"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -98,7 +140,11 @@ fn a_lock_that_is_not_a_regular_file_is_refused_at_once() {
     fs::create_dir_all(&directory).expect("the directory is writable");
     nix::unistd::mkfifo(&directory.join("lock"), Mode::S_IRWXU).expect("the directory is writable");
     let file = nest.file.to_str().expect("our own path").to_owned();
-    let output = nest.command(&["up", &file]).stdin(Stdio::null()).output().expect("it was built");
+    let output = nest
+        .command(&["up", &file])
+        .stdin(Stdio::null())
+        .output()
+        .expect("it was built");
     assert_eq!(output.status.code(), Some(4));
     fs::remove_dir_all(nest.state()).expect("it is our own");
     assert_nothing_left(&nest);
@@ -109,9 +155,22 @@ fn output_that_cannot_be_written_is_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = \"echo lost\"\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it is a device of every Linux");
-    let output = nest.command(&["up", &file]).stdin(Stdio::null()).stdout(full).output().expect("it was built");
-    assert_eq!(output.status.code(), Some(129), "{}", String::from_utf8_lossy(&output.stderr));
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("it is a device of every Linux");
+    let output = nest
+        .command(&["up", &file])
+        .stdin(Stdio::null())
+        .stdout(full)
+        .output()
+        .expect("it was built");
+    assert_eq!(
+        output.status.code(),
+        Some(129),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_nothing_left(&nest);
 }
 
@@ -125,12 +184,23 @@ fn recreate_releases_the_name_in_time() {
         for _ in 0..20 {
             let replaced = detached.nestns(&["up", "-d", "--recreate", &file]);
             assert_eq!(replaced.code, 0, "{identity:?}: {}", replaced.stderr);
-            assert!(!replaced.stderr.contains("warning"), "{identity:?}: {}", replaced.stderr);
+            assert!(
+                !replaced.stderr.contains("warning"),
+                "{identity:?}: {}",
+                replaced.stderr
+            );
         }
-        for words in [&["up", "-d", "-q", "--recreate", &file][..], &["up", "-d", "-q", &file]] {
+        for words in [
+            &["up", "-d", "-q", "--recreate", &file][..],
+            &["up", "-d", "-q", &file],
+        ] {
             let quiet = detached.nestns(words);
             let name = format!("{}\n", detached.nest.root);
-            assert_eq!((&*quiet.stdout, &*quiet.stderr), (&*name, ""), "{identity:?}: {words:?}");
+            assert_eq!(
+                (&*quiet.stdout, &*quiet.stderr),
+                (&*name, ""),
+                "{identity:?}: {words:?}"
+            );
         }
     });
 }
@@ -140,7 +210,8 @@ fn recreate_releases_the_name_in_time() {
 #[test]
 fn a_program_in_a_terminal_that_exits_at_once_has_started() {
     for_each_identity(|identity| {
-        let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
+        let detached =
+            Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity));
         for _ in 0..20 {
             let said = detached.run(&["exec", "-d", "-t", "@", "--", "sh", "-c", "exit 4"]);
             assert!(said.contains("/exec."), "{identity:?}: {said}");
@@ -152,12 +223,22 @@ fn a_program_in_a_terminal_that_exits_at_once_has_started() {
 fn a_missing_process_is_neither_a_failed_expectation_nor_a_timeout() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n"));
-    let file = detached.nest.file.to_str().expect("our own path").to_owned();
-    for (words, code) in
-        [(&["test", &file, "--in", "nosuch", "--", "true"][..], 2), (&["wait", "-n", "nosuch", "--timeout", "0s"], 1)]
-    {
+    let file = detached
+        .nest
+        .file
+        .to_str()
+        .expect("our own path")
+        .to_owned();
+    for (words, code) in [
+        (&["test", &file, "--in", "nosuch", "--", "true"][..], 2),
+        (&["wait", "-n", "nosuch", "--timeout", "0s"], 1),
+    ] {
         let ended = detached.nestns(words);
-        assert_eq!(ended.code, code, "{words:?}: {}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.code, code,
+            "{words:?}: {}{}",
+            ended.stdout, ended.stderr
+        );
     }
 }
 
@@ -167,19 +248,40 @@ fn help_and_messages_that_cannot_be_written_are_a_failure() {
     let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
     let file = nest.file.to_str().expect("our own path").to_owned();
     let runs = format!("`{}` is running, but", nest.root);
-    for (words, said) in
-        [(&["--help"][..], "standard output"), (&["up", "--help"], "standard output"), (&["up", "-d", &file], &runs)]
-    {
-        let full = fs::File::options().write(true).open("/dev/full").expect("it is everywhere");
-        let output = nest.command(words).stdout(full).output().expect("it was built");
+    for (words, said) in [
+        (&["--help"][..], "standard output"),
+        (&["up", "--help"], "standard output"),
+        (&["up", "-d", &file], &runs),
+    ] {
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is everywhere");
+        let output = nest
+            .command(words)
+            .stdout(full)
+            .output()
+            .expect("it was built");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
-        assert!(stderr.contains(said) && stderr.contains("ENOSPC"), "{words:?}: {stderr}");
+        assert!(
+            stderr.contains(said) && stderr.contains("ENOSPC"),
+            "{words:?}: {stderr}"
+        );
     }
-    let down = nest.command(&["down", &nest.root]).output().expect("it was built");
+    let down = nest
+        .command(&["down", &nest.root])
+        .output()
+        .expect("it was built");
     assert!(down.status.success(), "{down:?}");
-    let nobody = nest.command(&["whois", "1", "--in", "pid:[1]"]).output().expect("it was built");
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no PID namespace pid:[1]"), "{nobody:?}");
+    let nobody = nest
+        .command(&["whois", "1", "--in", "pid:[1]"])
+        .output()
+        .expect("it was built");
+    assert!(
+        String::from_utf8_lossy(&nobody.stderr).contains("no PID namespace pid:[1]"),
+        "{nobody:?}"
+    );
     assert_nothing_left(&nest);
 }
 
@@ -187,12 +289,26 @@ fn help_and_messages_that_cannot_be_written_are_a_failure() {
 #[test]
 fn an_output_that_cannot_be_written_is_not_reported_as_an_input() {
     require!(nesting());
-    let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n"));
-    detached.until("a line", |detached| detached.run(&["logs"]).contains("here").then_some(()));
+    let detached = Detached::up(Nest::new(
+        "[ns.@]\nproc.x = { sh = \"echo here; exec sleep 1000\" }\n",
+    ));
+    detached.until("a line", |detached| {
+        detached.run(&["logs"]).contains("here").then_some(())
+    });
     for words in [&["events", "--no-follow"][..], &["logs"]] {
-        let full = fs::File::options().write(true).open("/dev/full").expect("it is everywhere");
-        let output = detached.command(words).stdout(full).output().expect("it was built");
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is everywhere");
+        let output = detached
+            .command(words)
+            .stdout(full)
+            .output()
+            .expect("it was built");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(stderr.contains("cannot show") && stderr.contains("ENOSPC") && !stderr.contains("read"), "{stderr}");
+        assert!(
+            stderr.contains("cannot show") && stderr.contains("ENOSPC") && !stderr.contains("read"),
+            "{stderr}"
+        );
     }
 }

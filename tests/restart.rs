@@ -41,7 +41,12 @@ proc.x = { cmd = ["sleep", "1000"] }
 /// The PIDs of all processes, by path.
 fn numbers(truth: &Truth) -> BTreeMap<String, Vec<i32>> {
     let exists = |path: &String| truth.process(path)["pids"][0].is_number();
-    truth.paths().into_iter().filter(exists).map(|path| (path.clone(), truth.pids(&path))).collect()
+    truth
+        .paths()
+        .into_iter()
+        .filter(exists)
+        .map(|path| (path.clone(), truth.pids(&path)))
+        .collect()
 }
 
 /// The truth as the kernel has it: each process lives, and its numbers and parent are those that are written.
@@ -54,26 +59,40 @@ fn agrees_with_the_kernel(truth: &Truth, but: &[&str]) {
         let status = fs::read_to_string(format!("/proc/{}/status", pids[0]));
         let status = status.unwrap_or_else(|_| panic!("{path} lives"));
         let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field of the kernel's");
-            line.split_whitespace().map(|word| word.parse::<i32>().expect("a number")).collect::<Vec<_>>()
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .expect("a field of the kernel's");
+            line.split_whitespace()
+                .map(|word| word.parse::<i32>().expect("a number"))
+                .collect::<Vec<_>>()
         };
         assert_eq!(field("NSpid:"), pids, "{path}");
         assert_eq!(
             i64::from(field("PPid:")[0]),
-            truth.process(&path)["ppids"][0].as_i64().expect("it has one"),
+            truth.process(&path)["ppids"][0]
+                .as_i64()
+                .expect("it has one"),
             "{path}"
         );
     }
 }
 
 fn is_in(path: &str, part: &str) -> bool {
-    path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(part)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn resident(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel counts it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .expect("the kernel counts it");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 #[test]
@@ -103,13 +122,26 @@ fn every_part_restarts_and_the_rest_is_unaffected() {
             assert_eq!(said, format!("{whole}\n"));
             let truth = detached.truth();
             agrees_with_the_kernel(&truth, &[]);
-            let first = truth.paths().into_iter().find(|path| is_in(path, &whole)).expect("it stands");
-            assert!(truth.process(&first)["restarts"].as_u64() >= Some(1), "{part}: {}", truth.process(&first));
+            let first = truth
+                .paths()
+                .into_iter()
+                .find(|path| is_in(path, &whole))
+                .expect("it stands");
+            assert!(
+                truth.process(&first)["restarts"].as_u64() >= Some(1),
+                "{part}: {}",
+                truth.process(&first)
+            );
             let after = numbers(&truth);
             assert_eq!(before.len(), after.len());
             for (path, pids) in &after {
                 let is_same = pids == &before[path];
-                assert_eq!(is_same, !is_in(path, &whole), "{part} ({identity:?}): {path} {pids:?} {:?}", before[path]);
+                assert_eq!(
+                    is_same,
+                    !is_in(path, &whole),
+                    "{part} ({identity:?}): {path} {pids:?} {:?}",
+                    before[path]
+                );
             }
         }
         detached.run(&["down", "@"]);
@@ -127,7 +159,11 @@ fn a_rebuilt_namespace_has_the_same_numbers_inside() {
         let from = if path.contains("-z") { 1 } else { 2 };
         if path.matches('/').count() > from - 1 {
             let level = path.matches('/').count().min(from);
-            assert_eq!(pids[level.min(pids.len() - 1)..], before[&path][level.min(pids.len() - 1)..], "{path}");
+            assert_eq!(
+                pids[level.min(pids.len() - 1)..],
+                before[&path][level.min(pids.len() - 1)..],
+                "{path}"
+            );
         }
     }
 }
@@ -136,8 +172,16 @@ fn a_rebuilt_namespace_has_the_same_numbers_inside() {
 fn the_effects_are_reported_first() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
-    let told = |arguments: &[&str]| detached.nestns(arguments).stderr.replace(&detached.nest.root, "@");
-    assert_eq!(told(&["restart", "@/a/one"]), "restarting `@/a/one`: 1 process, to be stopped and started again\n");
+    let told = |arguments: &[&str]| {
+        detached
+            .nestns(arguments)
+            .stderr
+            .replace(&detached.nest.root, "@")
+    };
+    assert_eq!(
+        told(&["restart", "@/a/one"]),
+        "restarting `@/a/one`: 1 process, to be stopped and started again\n"
+    );
     assert_eq!(
         told(&["restart", "@/a"]),
         "restarting `@/a`: 2 namespaces, 4 processes, to be stopped and created again\n"
@@ -149,7 +193,11 @@ fn the_effects_are_reported_first() {
     );
     let nothing = detached.nestns(&["restart", "@/nobody"]);
     assert_eq!(nothing.code, 1);
-    assert!(nothing.stderr.contains("there is no namespace or process"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("there is no namespace or process"),
+        "{}",
+        nothing.stderr
+    );
 }
 
 /// Restarts a process that has exited by itself, after its conditions.
@@ -163,15 +211,23 @@ proc.second = { sh = "date +%s%N > DIRECTORY/second; sleep 1000", after = { firs
 "#;
     let detached = Detached::up(Nest::new(topology));
     let read = |name: &str| -> Option<u64> {
-        fs::read_to_string(detached.nest.directory.path().join(name)).ok()?.trim().parse().ok()
+        fs::read_to_string(detached.nest.directory.path().join(name))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     };
     let (first, second) = detached.until("both have run", |_| read("first").zip(read("second")));
     assert!(first < second);
     detached.run(&["restart", "@/second"]);
-    let again = detached.until("the second has run again", |_| read("second").filter(|&at| at != second));
+    let again = detached.until("the second has run again", |_| {
+        read("second").filter(|&at| at != second)
+    });
     detached.run(&["restart", "@"]);
     let (first, second) = detached.until("both have run again", |_| {
-        read("first").zip(read("second")).filter(|&(at, then)| at != first && then != again)
+        read("first")
+            .zip(read("second"))
+            .filter(|&(at, then)| at != first && then != again)
     });
     assert!(first < second);
 }
@@ -199,7 +255,10 @@ proc.b = { sh = "sleep 1000 & wait", enter = "join" }
         // The one that has come again is a member like the other: the stop waits for it, and asks it.
         let stopped = detached.document(&["down", "@", "--format", "json"]);
         let steps = stopped["steps"].as_array().expect("a timeline");
-        let step = steps.iter().find(|step| step["path"] == path("a").as_str()).expect("it was there");
+        let step = steps
+            .iter()
+            .find(|step| step["path"] == path("a").as_str())
+            .expect("it was there");
         assert_eq!(step["signal"], "TERM");
         assert_eq!(step["how"], "signalled");
     });
@@ -210,14 +269,26 @@ fn fifty_restarts_leak_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
     let controller = detached.controller().as_raw();
-    let guardian = kernel::guardian(detached.controller()).expect("it has one").as_raw();
-    let init = detached.truth().host_pid(&format!("{}/init", detached.nest.root));
-    let observe = || [controller, guardian, init].map(|pid| (descriptors(pid).expect("root may look"), resident(pid)));
+    let guardian = kernel::guardian(detached.controller())
+        .expect("it has one")
+        .as_raw();
+    let init = detached
+        .truth()
+        .host_pid(&format!("{}/init", detached.nest.root));
+    let observe = || {
+        [controller, guardian, init]
+            .map(|pid| (descriptors(pid).expect("root may look"), resident(pid)))
+    };
     // It watches its state directory from its first second on.
     detached.until("the state directory is watched", |_| {
         let descriptors = fs::read_dir(format!("/proc/{controller}/fd")).ok()?;
-        let is_watch = |path: PathBuf| fs::read_link(path).is_ok_and(|link| link.as_os_str() == "anon_inode:inotify");
-        descriptors.flatten().any(|entry| is_watch(entry.path())).then_some(())
+        let is_watch = |path: PathBuf| {
+            fs::read_link(path).is_ok_and(|link| link.as_os_str() == "anon_inode:inotify")
+        };
+        descriptors
+            .flatten()
+            .any(|entry| is_watch(entry.path()))
+            .then_some(())
     });
     // The first few fill caches and tables.
     for _ in 0..3 {
@@ -228,7 +299,11 @@ fn fifty_restarts_leak_nothing() {
         let (mut last, mut same) = (observe(), 0);
         detached.until("descriptors stay as they are", |_| {
             let now = observe();
-            same = if (0..3).all(|place| now[place].0 == last[place].0) { same + 1 } else { 0 };
+            same = if (0..3).all(|place| now[place].0 == last[place].0) {
+                same + 1
+            } else {
+                0
+            };
             last = now;
             (same > 60).then_some(now)
         })
@@ -239,8 +314,14 @@ fn fifty_restarts_leak_nothing() {
     }
     let after = at_rest();
     for place in 0..3 {
-        assert!(after[place].0 <= before[place].0, "descriptors: {before:?} → {after:?}");
-        assert!(after[place].1 <= before[place].1 + 300, "memory: {before:?} → {after:?}");
+        assert!(
+            after[place].0 <= before[place].0,
+            "descriptors: {before:?} → {after:?}"
+        );
+        assert!(
+            after[place].1 <= before[place].1 + 300,
+            "memory: {before:?} → {after:?}"
+        );
     }
     agrees_with_the_kernel(&detached.truth(), &[]);
 }
@@ -251,7 +332,8 @@ fn a_controller_that_dies_in_the_middle_leaves_nothing() {
     for_each_identity(|identity| {
         for round in 0..12_u64 {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
-            let part = ["@", "@/a", "@/p", "@-z/q"][usize::try_from(round % 4).expect("a small number")];
+            let part =
+                ["@", "@/a", "@/p", "@-z/q"][usize::try_from(round % 4).expect("a small number")];
             let restart = detached.start(&["restart", part]);
             // The moment of death is what is varied.
             std::thread::sleep(Duration::from_millis(3 + 4 * round));
@@ -269,13 +351,21 @@ fn a_stop_in_the_middle_of_a_restart() {
         for round in 0..8_u64 {
             let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
             let parts = ["@", "@-z", "@/a", "@/p"];
-            let restarts: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
+            let restarts: Vec<_> = parts
+                .iter()
+                .map(|part| detached.start(&["restart", part]))
+                .collect();
             // The moment of the stop is what is varied.
             std::thread::sleep(Duration::from_millis(4 * round));
             detached.run(&["down", "@"]);
             for restart in restarts {
                 let outcome = ended(restart);
-                assert!([0, 1, 5].contains(&outcome.code), "{round}: {} {}", outcome.code, outcome.stderr);
+                assert!(
+                    [0, 1, 5].contains(&outcome.code),
+                    "{round}: {} {}",
+                    outcome.code,
+                    outcome.stderr
+                );
             }
             assert_nothing_left(&detached.nest);
         }
@@ -287,12 +377,18 @@ fn a_stop_in_the_middle_of_a_restart() {
 fn an_unexpected_signal_to_an_empty_init_changes_nothing() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
-    let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/b/init", detached.nest.root)));
+    let init = nix::unistd::Pid::from_raw(
+        detached
+            .truth()
+            .host_pid(&format!("{}/a/b/init", detached.nest.root)),
+    );
     detached.run(&["down", "@", "@/a/b/deep"]);
     detached.run(&["down", "@", "@/a/b/joined"]);
     for _ in 0..20 {
         kill(init, Signal::SIGURG).expect("it stays although it is empty");
-        until("it has taken the signal", || kernel::signals(init.as_raw(), "ShdPnd:") == 0);
+        until("it has taken the signal", || {
+            kernel::signals(init.as_raw(), "ShdPnd:") == 0
+        });
     }
     detached.run(&["restart", "@/a/b/joined"]);
     detached.run(&["restart", "@/a/b/deep"]);
@@ -320,18 +416,29 @@ proc.two = { cmd = ["sleep", "1000"] }
         for part in ["@/x/one", "@/x"] {
             let failed = detached.nestns(&["restart", part]);
             assert_eq!(failed.code, 5, "{}", failed.stderr);
-            let one = format!("`{}/x/one`: cannot enter its working directory (chdir)", detached.nest.root);
+            let one = format!(
+                "`{}/x/one`: cannot enter its working directory (chdir)",
+                detached.nest.root
+            );
             assert!(failed.stderr.contains(&one), "{}", failed.stderr);
         }
         let truth = detached.truth();
         let root = &detached.nest.root;
-        let gone: Vec<String> =
-            ["one", "init", "y/init", "y/two"].iter().map(|name| format!("{root}/x/{name}")).collect();
+        let gone: Vec<String> = ["one", "init", "y/init", "y/two"]
+            .iter()
+            .map(|name| format!("{root}/x/{name}"))
+            .collect();
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         agrees_with_the_kernel(&truth, &gone);
-        assert_eq!(numbers(&truth)[&format!("{root}/top")], before[&format!("{root}/top")]);
+        assert_eq!(
+            numbers(&truth)[&format!("{root}/top")],
+            before[&format!("{root}/top")]
+        );
         for path in &gone {
-            assert!(["failed", "gone", "killed", "exited"].contains(&truth.process(path)["state"].as_str().unwrap()));
+            assert!(
+                ["failed", "gone", "killed", "exited"]
+                    .contains(&truth.process(path)["state"].as_str().unwrap())
+            );
         }
         fs::create_dir(&work).unwrap();
         detached.run(&["restart", "@/x"]);
@@ -344,12 +451,20 @@ proc.two = { cmd = ["sleep", "1000"] }
 fn a_stopped_parent_is_not_waited_for_forever() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
-    let init = nix::unistd::Pid::from_raw(detached.truth().host_pid(&format!("{}/a/init", detached.nest.root)));
+    let init = nix::unistd::Pid::from_raw(
+        detached
+            .truth()
+            .host_pid(&format!("{}/a/init", detached.nest.root)),
+    );
     suspend(init);
     let began = Instant::now();
     let failed = detached.nestns(&["restart", "@/a/one"]);
     assert_ne!(failed.code, 0, "{}", failed.stdout);
-    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        began.elapsed()
+    );
     // Other requests are served meanwhile.
     detached.run(&["restart", "@/p/member"]);
     kill(init, Signal::SIGCONT).expect("it lives");
@@ -362,8 +477,13 @@ fn a_stopped_parent_is_not_waited_for_forever() {
 fn several_parts_restart_at_once() {
     require!(nesting());
     let detached = Detached::up(Nest::new(LAYOUT));
-    let parts = ["@/a/one", "@/a", "@/a/b", "@/p", "@-z", "@", "@/a/two", "@/p/q/x"];
-    let commands: Vec<_> = parts.iter().map(|part| detached.start(&["restart", part])).collect();
+    let parts = [
+        "@/a/one", "@/a", "@/a/b", "@/p", "@-z", "@", "@/a/two", "@/p/q/x",
+    ];
+    let commands: Vec<_> = parts
+        .iter()
+        .map(|part| detached.start(&["restart", part]))
+        .collect();
     for (command, part) in commands.into_iter().zip(parts) {
         let outcome = ended(command);
         assert_eq!(outcome.code, 0, "{part}: {}", outcome.stderr);
@@ -377,7 +497,11 @@ fn a_reused_inode_belongs_to_its_current_namespace() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(LAYOUT).identity(identity));
         let root = &detached.nest.root;
-        let inode = |path: &str| detached.truth().namespace(path)["pidns"].as_u64().expect("it has stood");
+        let inode = |path: &str| {
+            detached.truth().namespace(path)["pidns"]
+                .as_u64()
+                .expect("it has stood")
+        };
         let ended = inode(&format!("{root}/a"));
         detached.run(&["down", "@", "@/a"]);
         // Others on the machine take inodes too, so that it may not come at the first turn.
@@ -390,7 +514,11 @@ fn a_reused_inode_belongs_to_its_current_namespace() {
             }
         }
         let truth = detached.truth();
-        assert_eq!(truth.pids(&format!("{root}-z/member")).len(), 2, "{truth:?}");
+        assert_eq!(
+            truth.pids(&format!("{root}-z/member")).len(),
+            2,
+            "{truth:?}"
+        );
         eprintln!("{identity:?}: the inode has come again: {has_come}");
     });
 }

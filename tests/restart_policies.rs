@@ -18,7 +18,9 @@ fn runs(directory: &Path, name: &str) -> usize {
 }
 
 fn kill_process(detached: &Detached, path: &str) {
-    let pid = detached.truth().host_pid(&path.replace('@', &detached.nest.root));
+    let pid = detached
+        .truth()
+        .host_pid(&path.replace('@', &detached.nest.root));
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it lives");
 }
 
@@ -33,7 +35,12 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 3", restart = "on-failure", ma
     for_each_identity(|identity| {
         let ended = Nest::new(topology).identity(identity).up().wait();
         // As many as there may be, and then it is a failure like any other.
-        assert_eq!(runs(ended.nest.directory.path(), "runs"), 4, "{}", ended.stderr);
+        assert_eq!(
+            runs(ended.nest.directory.path(), "runs"),
+            4,
+            "{}",
+            ended.stderr
+        );
         assert_eq!(ended.code, 3, "{}", ended.stderr);
         assert!(ended.stderr.contains("restart 3 of 3"), "{}", ended.stderr);
     });
@@ -50,7 +57,9 @@ proc.again = { sh = "echo >> DIRECTORY/again; test $(wc -l < DIRECTORY/again) -l
 "#;
     let detached = Detached::up(Nest::new(topology));
     let directory = detached.nest.directory.path();
-    detached.until("it has run often enough", |_| (runs(directory, "again") == 5).then_some(()));
+    detached.until("it has run often enough", |_| {
+        (runs(directory, "again") == 5).then_some(())
+    });
     assert_eq!(runs(directory, "done"), 1);
     detached.run(&["down", "@"]);
 }
@@ -116,15 +125,25 @@ proc.y = { cmd = ["sleep", "1000"] }
         ] {
             let witness = witness.replace('@', &detached.nest.root);
             let before = detached.truth().host_pid(&witness);
-            let other = detached.truth().host_pid(&format!("{}/init", detached.nest.root));
+            let other = detached
+                .truth()
+                .host_pid(&format!("{}/init", detached.nest.root));
             kill_process(&detached, victim);
-            detached.until(&format!("{witness} stands again after {victim} ({identity:?})"), |detached| {
-                let truth = detached.truth();
-                let now = truth.process(&witness)["pids"][0].as_i64()?;
-                (now != i64::from(before)).then_some(())
-            });
+            detached.until(
+                &format!("{witness} stands again after {victim} ({identity:?})"),
+                |detached| {
+                    let truth = detached.truth();
+                    let now = truth.process(&witness)["pids"][0].as_i64()?;
+                    (now != i64::from(before)).then_some(())
+                },
+            );
             assert!(detached.is_running());
-            assert_eq!(detached.truth().host_pid(&format!("{}/init", detached.nest.root)), other);
+            assert_eq!(
+                detached
+                    .truth()
+                    .host_pid(&format!("{}/init", detached.nest.root)),
+                other
+            );
         }
         detached.run(&["down", "@"]);
     });
@@ -142,12 +161,16 @@ proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", backof
     // It may have failed before everything is ready, or after that.
     let detached = Detached::try_up(Nest::new(topology));
     let directory = detached.nest.directory.path().to_owned();
-    detached.until("it has run", |_| (runs(&directory, "runs") == 1).then_some(()));
+    detached.until("it has run", |_| {
+        (runs(&directory, "runs") == 1).then_some(())
+    });
     // Taken down while it is awaited: it does not come.
     detached.run(&["down", "@", "@/fails"]);
     // By hand it does, at once.
     detached.run(&["restart", "@/fails"]);
-    detached.until("it has run again", |_| (runs(&directory, "runs") == 2).then_some(()));
+    detached.until("it has run again", |_| {
+        (runs(&directory, "runs") == 2).then_some(())
+    });
     let began = Instant::now();
     detached.run(&["down", "@"]);
     assert!(began.elapsed() < Duration::from_secs(20));
@@ -175,7 +198,9 @@ proc.one = { sh = "echo >> DIRECTORY/runs; sleep 1000", restart = "always", back
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(runs(&directory, "runs"), number);
         detached.run(&["restart", part]);
-        detached.until("it runs again", |_| (runs(&directory, "runs") == number + 1).then_some(()));
+        detached.until("it runs again", |_| {
+            (runs(&directory, "runs") == number + 1).then_some(())
+        });
     }
 }
 
@@ -189,7 +214,10 @@ proc.fails = { sh = "date +%s%N >> DIRECTORY/runs; exit 1", restart = "always", 
 "#;
     let ended = Nest::new(topology).up().wait();
     let text = fs::read_to_string(ended.nest.directory.path().join("runs")).expect("it has run");
-    let stamps: Vec<u64> = text.lines().map(|line| line.parse().expect("a number")).collect();
+    let stamps: Vec<u64> = text
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
     assert_eq!(stamps.len(), 5);
     for (pair, least) in stamps.windows(2).zip([100, 200, 400, 800]) {
         assert!(pair[1] - pair[0] >= least * 1_000_000, "{stamps:?}");
@@ -207,7 +235,12 @@ proc.second = { sh = "wc -l < DIRECTORY/runs > DIRECTORY/seen", after = { first 
 "#;
     let ended = Nest::new(topology).up().wait();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(fs::read_to_string(ended.nest.directory.path().join("seen")).expect("it has run").trim(), "3");
+    assert_eq!(
+        fs::read_to_string(ended.nest.directory.path().join("seen"))
+            .expect("it has run")
+            .trim(),
+        "3"
+    );
 }
 
 /// A pause init stays whatever ends, one that might have been started again included.

@@ -23,7 +23,8 @@ fn in_terminal(identity: Identity, arguments: &[&str]) -> Terminal {
 fn the_command_has_a_terminal_where_the_caller_has_one() {
     for_each_identity(|identity| {
         for depth in ["1", "3"] {
-            let script = "test -t 0 && test -t 1 && test -t 2 && echo al''l on $(tty); stty size; exit 7";
+            let script =
+                "test -t 0 && test -t 1 && test -t 2 && echo al''l on $(tty); stty size; exit 7";
             let mut terminal = in_terminal(identity, &["--depth", depth, "--", "sh", "-c", script]);
             assert_eq!(terminal.status(), 7);
             terminal.expect("all on /dev/pts/");
@@ -40,15 +41,25 @@ fn a_redirected_output_stays_redirected() {
         let mut shell = Terminal::shell(Nest::new(NOTHING).identity(identity));
         let program = crate::harness::nest::program().display().to_string();
         let script = "test -t 0 && test -t 2 && ! test -t 1 && echo on''ly; echo se''en >&2";
-        shell.send(format!("{program} run -- sh -c \"{script}\" > out; echo \"status=$?\"\r"));
+        shell.send(format!(
+            "{program} run -- sh -c \"{script}\" > out; echo \"status=$?\"\r"
+        ));
         shell.expect("seen\r");
         shell.expect("status=0");
-        assert_eq!(fs::read_to_string(shell.nest.directory.path().join("out")).unwrap(), "only\n");
+        assert_eq!(
+            fs::read_to_string(shell.nest.directory.path().join("out")).unwrap(),
+            "only\n"
+        );
         let script = "test -t 0 && test -t 1 && ! test -t 2 && echo on''ly >&2; echo se''en";
-        shell.send(format!("{program} run -- sh -c \"{script}\" 2> err; echo \"again=$?\"\r"));
+        shell.send(format!(
+            "{program} run -- sh -c \"{script}\" 2> err; echo \"again=$?\"\r"
+        ));
         shell.expect("seen\r");
         shell.expect("again=0");
-        assert_eq!(fs::read_to_string(shell.nest.directory.path().join("err")).unwrap(), "only\n");
+        assert_eq!(
+            fs::read_to_string(shell.nest.directory.path().join("err")).unwrap(),
+            "only\n"
+        );
         shell.close();
     });
 }
@@ -67,7 +78,12 @@ fn the_status_in_a_terminal_is_that_of_the_command() {
         ] {
             let arguments: Vec<&str> = ["--"].iter().chain(command).copied().collect();
             let mut terminal = in_terminal(identity, &arguments);
-            assert_eq!(terminal.status(), status, "{command:?}: {}", terminal.screen());
+            assert_eq!(
+                terminal.status(),
+                status,
+                "{command:?}: {}",
+                terminal.screen()
+            );
             assert!(terminal.is_restored(), "{command:?}");
             terminal.close();
         }
@@ -77,8 +93,15 @@ fn the_status_in_a_terminal_is_that_of_the_command() {
 #[test]
 fn keys_go_to_the_command() {
     for_each_identity(|identity| {
-        let mut terminal =
-            in_terminal(identity, &["--", "sh", "-c", "trap 'echo interru''pted; exit 9' INT; echo go''es; read x"]);
+        let mut terminal = in_terminal(
+            identity,
+            &[
+                "--",
+                "sh",
+                "-c",
+                "trap 'echo interru''pted; exit 9' INT; echo go''es; read x",
+            ],
+        );
         terminal.expect("goes");
         terminal.send(b"\x03");
         assert_eq!(terminal.status(), 9);
@@ -121,7 +144,11 @@ fn short_commands_lose_no_output_in_a_terminal() {
             assert_eq!(terminal.status(), 0);
             // Written before nestns had the terminal in raw mode, a line feed gets a second return, which is invisible.
             terminal.until("both lines are shown", |terminal| {
-                terminal.screen().replace('\r', "").contains("first\nlast\n").then_some(())
+                terminal
+                    .screen()
+                    .replace('\r', "")
+                    .contains("first\nlast\n")
+                    .then_some(())
             });
             terminal.close();
         }
@@ -181,10 +208,19 @@ fn a_hundred_megabytes_pass_through_cat_unchanged() {
 fn without_a_terminal_the_descriptors_are_inherited() {
     for_each_identity(|identity| {
         let nest = Nest::new(NOTHING).identity(identity);
-        let mut command: Command = nest.command(&["run", "--", "sh", "-c", "test -t 0 || cat; echo done >&2"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command: Command =
+            nest.command(&["run", "--", "sh", "-c", "test -t 0 || cat; echo done >&2"]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"no line feed\0\xff").unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"no line feed\0\xff")
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(
             (output.status.code(), &output.stdout[..], &output.stderr[..]),

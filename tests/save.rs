@@ -37,16 +37,28 @@ fn read(detached: &Detached, path: &str) -> String {
 fn a_saved_file_builds_the_same_tree() {
     Detached::for_each_identity(TREE, &ARGUMENTS, |detached| {
         let root = &detached.nest.root;
-        assert_eq!(detached.run(&["save", "-o", "run/saved", "--redact"]), "run/saved\n");
-        let (topology, truth) = (read(detached, "saved/topology.toml"), read(detached, "saved/truth.json"));
-        assert!(topology.contains("on_exit = \"ignore\"") && !topology.contains("{{"), "{topology}");
+        assert_eq!(
+            detached.run(&["save", "-o", "run/saved", "--redact"]),
+            "run/saved\n"
+        );
+        let (topology, truth) = (
+            read(detached, "saved/topology.toml"),
+            read(detached, "saved/truth.json"),
+        );
+        assert!(
+            topology.contains("on_exit = \"ignore\"") && !topology.contains("{{"),
+            "{topology}"
+        );
         // Its name is that of the tree, as its namespaces' are: one at a time.
         detached.run(&["down", "@"]);
         detached.run(&["up", "-d", "run/saved/topology.toml"]);
         let again = detached.run(&["save", root, "--truth", "--redact"]);
-        assert_eq!(detached.run(&["save", "-n", root, "--truth", "--redact"]), again);
-        let [mut before, mut after] =
-            [&truth, &again].map(|text| serde_json::from_str::<Value>(text).expect("it is a document"));
+        assert_eq!(
+            detached.run(&["save", "-n", root, "--truth", "--redact"]),
+            again
+        );
+        let [mut before, mut after] = [&truth, &again]
+            .map(|text| serde_json::from_str::<Value>(text).expect("it is a document"));
         assert_eq!(before["processes"].as_array().expect("a list").len(), 10);
         for document in [&mut before, &mut after] {
             // Where it was read from; and so its hash, which `--on-exit` does not touch.
@@ -77,7 +89,9 @@ fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
         let directory = detached.nest.directory.path().join("run");
         let names = |path: &str| {
             let entries = fs::read_dir(directory.join(path)).expect("it is there");
-            let mut names: Vec<_> = entries.map(|entry| entry.expect("a name").file_name()).collect();
+            let mut names: Vec<_> = entries
+                .map(|entry| entry.expect("a name").file_name())
+                .collect();
             names.sort();
             names
         };
@@ -86,19 +100,32 @@ fn nothing_is_replaced_without_force_and_no_other_file_is_touched() {
         fs::write(directory.join("a/other"), "mine").expect("it is there");
         let refused = detached.nestns(&["save", "-o", "run/a"]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-        assert!(refused.stderr.contains("already exists") && refused.stderr.contains("--force"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("already exists") && refused.stderr.contains("--force"),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(read(detached, "a/truth.json"), "mine");
         detached.run(&["save", "-o", "run/a", "--force"]);
         assert!(read(detached, "a/truth.json").contains("nestns.truth/1"));
         assert_eq!(names("a"), ["other", "topology.toml", "truth.json"]);
         detached.run(&["save", "--truth", "-o", "run/one.json"]);
-        assert_eq!(detached.nestns(&["save", "--truth", "-o", "run/one.json"]).code, 1);
+        assert_eq!(
+            detached
+                .nestns(&["save", "--truth", "-o", "run/one.json"])
+                .code,
+            1
+        );
         detached.run(&["save", "--topology", "-o", "run/one.json", "--force"]);
         assert!(read(detached, "one.json").contains("expanded = true"));
         // Half of it nowhere.
         let nowhere = detached.nestns(&["save", "-o", "run/no/such/place"]);
         assert_eq!(nowhere.code, 1);
-        assert!(nowhere.stderr.contains("run/no/such/place"), "{}", nowhere.stderr);
+        assert!(
+            nowhere.stderr.contains("run/no/such/place"),
+            "{}",
+            nowhere.stderr
+        );
         assert_eq!(names("."), ["a", "nestns", "one.json"]);
     });
 }
@@ -110,10 +137,20 @@ fn a_save_failure_is_reported() {
         wrong.push('x');
         let unknown = detached.nestns(&["save", &wrong]);
         assert_eq!((unknown.code, unknown.stdout.as_str()), (1, ""));
-        assert!(unknown.stderr.contains(&format!("did you mean `{}`", detached.nest.root)), "{}", unknown.stderr);
+        assert!(
+            unknown
+                .stderr
+                .contains(&format!("did you mean `{}`", detached.nest.root)),
+            "{}",
+            unknown.stderr
+        );
         assert_eq!(detached.nestns(&["save", "-o", "-"]).code, 2);
         assert_eq!(detached.nestns(&["save", "--truth", "--topology"]).code, 2);
-        let by_environment = detached.command(&["save"]).env("NESTNS_TRUTH", "1").output().expect("it was built");
+        let by_environment = detached
+            .command(&["save"])
+            .env("NESTNS_TRUTH", "1")
+            .output()
+            .expect("it was built");
         assert!(String::from_utf8_lossy(&by_environment.stdout).contains("nestns.truth/1"));
     });
 }
@@ -129,9 +166,15 @@ fn trees_of_run_and_test_are_saved() {
         let root = nest.root.clone();
         let mut nest = nest;
         for verb in ["run", "test"] {
-            let ended = nest.start_verb(&[verb, &file, "--", "sh", "-c", &script, verb]).wait();
+            let ended = nest
+                .start_verb(&[verb, &file, "--", "sh", "-c", &script, verb])
+                .wait();
             assert_eq!(ended.code, 0, "{}", ended.stderr);
-            assert!(ended.stdout.contains(&format!("[ns.{root}]")), "{}", ended.stdout);
+            assert!(
+                ended.stdout.contains(&format!("[ns.{root}]")),
+                "{}",
+                ended.stdout
+            );
             nest = ended.nest;
         }
     });

@@ -39,8 +39,13 @@ fn theory(truth: &Truth) -> Cells {
         let place = truth.process(&path)["ns"].as_str().expect("a path");
         for &observer in &observers {
             let is_inside = place == observer || place.starts_with(&format!("{observer}/"));
-            let level = if observer == "host" { 0 } else { observer.split('/').count() };
-            let number = (is_inside || observer == "host").then(|| i64::from(truth.pids(&path)[level]));
+            let level = if observer == "host" {
+                0
+            } else {
+                observer.split('/').count()
+            };
+            let number =
+                (is_inside || observer == "host").then(|| i64::from(truth.pids(&path)[level]));
             cells.insert((path.clone(), observer.to_owned()), number);
         }
     }
@@ -50,19 +55,40 @@ fn theory(truth: &Truth) -> Cells {
 #[test]
 fn every_cell_of_every_mechanism_follows_the_rule() {
     require!(nesting());
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() { 60 } else { 5 };
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
+        60
+    } else {
+        5
+    };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 50,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
             let nest = Detached::up(Nest::new(&blueprint.topology()).identity(identity));
             let expected = theory(&nest.truth());
             for via in MECHANISMS {
                 let document = nest.document(&["see", "--via", via, "--format", "json"]);
-                assert_eq!((&document["schema"], &document["via"]), (&"nestns.see/1".into(), &via.into()));
-                assert_eq!(document["troubles"], serde_json::json!({}), "{identity:?} {via}");
+                assert_eq!(
+                    (&document["schema"], &document["via"]),
+                    (&"nestns.see/1".into(), &via.into())
+                );
+                assert_eq!(
+                    document["troubles"],
+                    serde_json::json!({}),
+                    "{identity:?} {via}"
+                );
                 assert_eq!(cells(&document), expected, "{identity:?} {via}");
-                assert_eq!(document["mismatches"], serde_json::json!([]), "{identity:?} {via}");
+                assert_eq!(
+                    document["mismatches"],
+                    serde_json::json!([]),
+                    "{identity:?} {via}"
+                );
                 for row in document["rows"].as_array().expect("a list") {
                     for (observer, answer) in row["answers"].as_object().expect("an object") {
                         let is_seen = row["pids"][observer].is_number();
@@ -71,7 +97,11 @@ fn every_cell_of_every_mechanism_follows_the_rule() {
                             "cred" => "0",
                             _ => "ESRCH",
                         };
-                        assert_eq!(answer, if is_seen { "yes" } else { otherwise }, "{via} {row} {observer}");
+                        assert_eq!(
+                            answer,
+                            if is_seen { "yes" } else { otherwise },
+                            "{via} {row} {observer}"
+                        );
                     }
                 }
             }
@@ -86,7 +116,8 @@ fn every_cell_of_every_mechanism_follows_the_rule() {
 #[test]
 fn observing_takes_no_pid() {
     for_each_identity(|identity| {
-        let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
+        let topology =
+            "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.b = { actor = \"idle\" }\n";
         let nest = Detached::up(Nest::new(topology).identity(identity));
         for via in ["proc", "kill", "pidfd", "ptrace", "cred"] {
             nest.run(&["see", "--via", via]);
@@ -108,7 +139,11 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
     let nest = Detached::up(Nest::new(&topology));
     let root = &nest.nest.root;
     let drawn = nest.run(&["see", "--redact"]);
-    let lines: Vec<Vec<&str>> = drawn.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect()).collect();
+    let lines: Vec<Vec<&str>> = drawn
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().skip(1).collect())
+        .collect();
     let expected = [
         ["[pid]", "1", "·", "·", "·"],
         ["[pid]", "2", "·", "·", "·"],
@@ -121,57 +156,146 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
     ];
     assert_eq!(lines, expected, "{drawn}");
     assert_eq!(
-        drawn.lines().next().expect("a line").split_whitespace().collect::<Vec<_>>(),
+        drawn
+            .lines()
+            .next()
+            .expect("a line")
+            .split_whitespace()
+            .collect::<Vec<_>>(),
         ["host", root, "l2", "l3", "l4"]
     );
     let turned = nest.run(&["see", "--redact", "--transpose", "@/l2"]);
-    let last: Vec<&str> = turned.lines().last().expect("a line").split_whitespace().collect();
-    assert_eq!(last, [&format!("{root}/l2"), "·", "·", "1", "2", "3", "4", "5", "6"], "{turned}");
-    let csv = nest.run(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv"]);
-    assert_eq!(csv, format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n"));
-    let csv = nest.run(&["see", "@/l2", "--of", "@/init", "@/l2/l3/p", "--format", "csv", "--transpose"]);
-    assert_eq!(csv, format!("path,{root}/init,{root}/l2/l3/p\n{root}/l2,,4\n"));
+    let last: Vec<&str> = turned
+        .lines()
+        .last()
+        .expect("a line")
+        .split_whitespace()
+        .collect();
+    assert_eq!(
+        last,
+        [
+            &format!("{root}/l2"),
+            "·",
+            "·",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6"
+        ],
+        "{turned}"
+    );
+    let csv = nest.run(&[
+        "see",
+        "@/l2",
+        "--of",
+        "@/init",
+        "@/l2/l3/p",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(
+        csv,
+        format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n")
+    );
+    let csv = nest.run(&[
+        "see",
+        "@/l2",
+        "--of",
+        "@/init",
+        "@/l2/l3/p",
+        "--format",
+        "csv",
+        "--transpose",
+    ]);
+    assert_eq!(
+        csv,
+        format!("path,{root}/init,{root}/l2/l3/p\n{root}/l2,,4\n")
+    );
     drop(nest);
     let fan = Detached::up(Nest::new("[ns.@-w]\ncount = 50\n"));
     let root = &fan.nest.root;
     let drawn = fan.run(&["see"]);
-    let lines: Vec<Vec<&str>> = drawn.lines().map(|line| line.split_whitespace().collect()).collect();
+    let lines: Vec<Vec<&str>> = drawn
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
     let pattern = format!("{root}-w.*");
-    assert_eq!(lines[0], ["host", &pattern, "(50)", "own", &pattern, "(50)", "others"], "{drawn}");
-    assert_eq!((lines[1][0], lines[1][1]), (format!("{pattern}/init").as_str(), "(50)"), "{drawn}");
-    assert_eq!(lines[1][3..], ["1", "·"], "nobody sees another one's: {drawn}");
+    assert_eq!(
+        lines[0],
+        ["host", &pattern, "(50)", "own", &pattern, "(50)", "others"],
+        "{drawn}"
+    );
+    assert_eq!(
+        (lines[1][0], lines[1][1]),
+        (format!("{pattern}/init").as_str(), "(50)"),
+        "{drawn}"
+    );
+    assert_eq!(
+        lines[1][3..],
+        ["1", "·"],
+        "nobody sees another one's: {drawn}"
+    );
     assert_eq!(lines.len(), 2);
     let comb = fan.run(&["see", "--fold=never", "--via", "kill"]);
     for (place, line) in comb.lines().skip(1).enumerate() {
-        let seen: Vec<usize> =
-            line.split_whitespace().skip(2).enumerate().filter(|(_, cell)| *cell != "·").map(|(at, _)| at).collect();
+        let seen: Vec<usize> = line
+            .split_whitespace()
+            .skip(2)
+            .enumerate()
+            .filter(|(_, cell)| *cell != "·")
+            .map(|(at, _)| at)
+            .collect();
         assert_eq!(seen, [place], "{line}");
     }
 }
 
 #[test]
 fn a_proc_of_another_namespace_is_found_and_explained() {
-    let topology =
-        "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
+    let topology = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/stale\"]\nunshare = []\nproc.x = { actor = \"idle\" }\n";
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let outcome = nest.nestns(&["see", "--via", "proc", "--diff"]);
-        assert_eq!(outcome.code, 1, "{identity:?}: {}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.code, 1,
+            "{identity:?}: {}{}",
+            outcome.stdout, outcome.stderr
+        );
         let reason = format!("the observer's /proc is that of `{}`", nest.nest.root);
         assert!(outcome.stdout.contains(&reason), "{}", outcome.stdout);
-        let document: Value =
-            serde_json::from_str(&nest.nestns(&["see", "--via", "proc", "--format", "json"]).stdout).expect("one");
+        let document: Value = serde_json::from_str(
+            &nest
+                .nestns(&["see", "--via", "proc", "--format", "json"])
+                .stdout,
+        )
+        .expect("one");
         let mismatches = document["mismatches"].as_array().expect("a list");
         // It sees all four by the numbers of the namespace around, two of which it should not see at all.
         let stale = format!("{}/stale", nest.nest.root);
-        assert!(mismatches.iter().all(|one| one["observer"] == stale.as_str()), "{mismatches:?}");
-        let computed: Vec<&str> = mismatches.iter().map(|one| one["computed"].as_str().expect("a word")).collect();
+        assert!(
+            mismatches
+                .iter()
+                .all(|one| one["observer"] == stale.as_str()),
+            "{mismatches:?}"
+        );
+        let computed: Vec<&str> = mismatches
+            .iter()
+            .map(|one| one["computed"].as_str().expect("a word"))
+            .collect();
         assert_eq!(computed, ["invisible", "invisible", "visible", "visible"]);
-        let numbers: Vec<Option<i64>> = mismatches.iter().map(|one| one["number"].as_i64()).collect();
+        let numbers: Vec<Option<i64>> = mismatches
+            .iter()
+            .map(|one| one["number"].as_i64())
+            .collect();
         assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
         // By any other way in there is nothing to be seen of it.
         for via in ["chain", "kill", "pidfd", "cred"] {
-            assert!(nest.run(&["see", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+            assert!(
+                nest.run(&["see", "--via", via, "--diff"])
+                    .starts_with("no difference: "),
+                "{via}"
+            );
         }
     });
 }
@@ -183,27 +307,58 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
                     proc.user = { cmd = \"sleep 1000\", user = \"61234\" }\n";
     let nest = Detached::up(Nest::new(topology));
     let root = &nest.nest.root;
-    let (init, hide, user) = (format!("{root}/init"), format!("{root}/hide"), format!("{root}/user"));
+    let (init, hide, user) = (
+        format!("{root}/init"),
+        format!("{root}/hide"),
+        format!("{root}/user"),
+    );
     let outcome = nest.until("the options are changed", |nest| {
-        let outcome = nest.nestns(&["see", "@/user", "--via", "proc", "--diff", "--of", "@/init", "@/hide", "@/user"]);
+        let outcome = nest.nestns(&[
+            "see", "@/user", "--via", "proc", "--diff", "--of", "@/init", "@/hide", "@/user",
+        ]);
         (outcome.code == 1).then_some(outcome)
     });
     for hidden in [&init, &hide] {
-        let line = outcome.stdout.lines().find(|line| line.contains(hidden.as_str())).expect("it is hidden");
-        assert!(line.contains("ENOENT") && line.contains("hides other users' processes (hidepid="), "{line}");
+        let line = outcome
+            .stdout
+            .lines()
+            .find(|line| line.contains(hidden.as_str()))
+            .expect("it is hidden");
+        assert!(
+            line.contains("ENOENT") && line.contains("hides other users' processes (hidepid="),
+            "{line}"
+        );
     }
-    assert!(!outcome.stdout.contains(&format!("  {user}  ")), "one's own is shown: {}", outcome.stdout);
+    assert!(
+        !outcome.stdout.contains(&format!("  {user}  ")),
+        "one's own is shown: {}",
+        outcome.stdout
+    );
     // PID 1 is root, and sees them.
-    assert!(nest.run(&["see", "@", "--via", "proc", "--diff"]).starts_with("no difference"), "root is not hidden from");
+    assert!(
+        nest.run(&["see", "@", "--via", "proc", "--diff"])
+            .starts_with("no difference"),
+        "root is not hidden from"
+    );
     // Visible to kill(2), but not to be signalled: that is no difference.
     let document = nest.document(&["see", "@/user", "--via", "kill", "--format", "json"]);
     let rows = document["rows"].as_array().expect("a list");
-    let answer =
-        |path: &str| rows.iter().find(|row| row["path"] == path).expect("it is there")["answers"][&user].clone();
-    assert_eq!([answer(&init), answer(&hide), answer(&user)], ["EPERM", "EPERM", "yes"].map(Value::from));
+    let answer = |path: &str| {
+        rows.iter()
+            .find(|row| row["path"] == path)
+            .expect("it is there")["answers"][&user]
+            .clone()
+    };
+    assert_eq!(
+        [answer(&init), answer(&hide), answer(&user)],
+        ["EPERM", "EPERM", "yes"].map(Value::from)
+    );
     assert_eq!(document["mismatches"], serde_json::json!([]));
     let table = nest.run(&["see", "@/user", "--via", "ptrace", "--of", "@/init"]);
-    assert!(table.lines().nth(1).expect("a row").ends_with("EPERM"), "{table}");
+    assert!(
+        table.lines().nth(1).expect("a row").ends_with("EPERM"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -215,10 +370,16 @@ fn undeclared_processes_are_shown() {
         let path = format!("{root}#3");
         let found = nest.until("it has forked", |nest| {
             let document = nest.document(&["see", "--via", "kill", "--format", "json"]);
-            cells(&document).get(&(path.clone(), root.clone())).copied().flatten()
+            cells(&document)
+                .get(&(path.clone(), root.clone()))
+                .copied()
+                .flatten()
         });
         assert_eq!(found, 3, "{identity:?}");
-        assert!(nest.run(&["see", "--via", "pidfd", "--diff"]).starts_with("no difference"));
+        assert!(
+            nest.run(&["see", "--via", "pidfd", "--diff"])
+                .starts_with("no difference")
+        );
     });
 }
 
@@ -232,8 +393,10 @@ fn processes_in_a_namespace_made_by_a_program_are_shown() {
         // PID 1, the shell that becomes unshare(1) or has it as a child, the shell inside, and what that runs.
         let found = nest.until("all of them are there", |nest| {
             let found = cells(&nest.document(&["see", "--format", "json"]));
-            let from_root =
-                found.iter().filter(|((_, observer), number)| *observer == root && number.is_some()).count();
+            let from_root = found
+                .iter()
+                .filter(|((_, observer), number)| *observer == root && number.is_some())
+                .count();
             (from_root >= 4).then_some(found)
         });
         let inner: Vec<&str> = found
@@ -245,12 +408,17 @@ fn processes_in_a_namespace_made_by_a_program_are_shown() {
         // By the name that it is shown with.
         let one = nest.document(&["see", "--of", inner[0], "--format", "json"]);
         assert_eq!(
-            one["rows"].as_array().map(|rows| (rows.len(), rows[0]["path"].clone())),
+            one["rows"]
+                .as_array()
+                .map(|rows| (rows.len(), rows[0]["path"].clone())),
             Some((1, inner[0].into()))
         );
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
             let told = nest.run(&["see", "--via", via, "--diff"]);
-            assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+            assert!(
+                told.starts_with("no difference: "),
+                "{identity:?} {via}: {told}"
+            );
         }
     });
 }
@@ -258,13 +426,18 @@ fn processes_in_a_namespace_made_by_a_program_are_shown() {
 #[test]
 fn a_namespace_made_by_a_program_can_be_the_observer() {
     require!(nesting());
-    for (depth, identity) in
-        [(1, Identity::Own), (3, Identity::Own)].into_iter().chain(identities().into_iter().map(|one| (2, one)))
+    for (depth, identity) in [(1, Identity::Own), (3, Identity::Own)]
+        .into_iter()
+        .chain(identities().into_iter().map(|one| (2, one)))
     {
         let made = "unshare --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
         let mut topology = String::new();
         for path in paths(depth) {
-            writeln!(topology, "[ns.{path:?}]\nproc.idle = {{ actor = \"idle\" }}").expect("memory");
+            writeln!(
+                topology,
+                "[ns.{path:?}]\nproc.idle = {{ actor = \"idle\" }}"
+            )
+            .expect("memory");
         }
         let leaf = paths(depth).pop().expect("it has one");
         writeln!(topology, "proc.p = {{ sh = {made:?} }}").expect("memory");
@@ -274,9 +447,11 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
         let inode = nest.until("all of them are there", |nest| {
             let machine = nest.document(&["tree", "--host", "--format", "json"]);
             let namespaces = machine["namespaces"].as_array().expect("a list").iter();
-            let mut made = namespaces
-                .filter(|namespace| namespace["parent"] == leaf.as_str() && namespace["members"].as_i64() >= Some(2));
-            made.next().map(|namespace| namespace["pidns"].as_u64().expect("an inode"))
+            let mut made = namespaces.filter(|namespace| {
+                namespace["parent"] == leaf.as_str() && namespace["members"].as_i64() >= Some(2)
+            });
+            made.next()
+                .map(|namespace| namespace["pidns"].as_u64().expect("an inode"))
         });
         let name = format!("pid:[{inode}]");
         for via in ["chain", "proc", "kill", "pidfd", "cred"] {
@@ -289,17 +464,45 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
             assert_eq!(document["mismatches"], json!([]), "{identity:?} {via}");
             // Beside another one its column stays.
             let both = nest.document(&["see", "@", &name, "--via", via, "--format", "json"]);
-            assert_eq!(both["observers"], json!([nest.nest.root, name]), "{identity:?} {via}");
-            assert!(nest.run(&["see", &name, "host", "--via", via, "--diff"]).starts_with("no difference: "), "{via}");
+            assert_eq!(
+                both["observers"],
+                json!([nest.nest.root, name]),
+                "{identity:?} {via}"
+            );
+            assert!(
+                nest.run(&["see", &name, "host", "--via", via, "--diff"])
+                    .starts_with("no difference: "),
+                "{via}"
+            );
         }
         let numbers = nest.run(&["pid", "-q", &format!("{name}#2")]);
-        assert_eq!(numbers.trim().split('/').map(str::len).min(), Some(1), "{numbers}");
-        assert!(numbers.ends_with("/2\n") && numbers.split('/').count() == depth + 2, "{numbers}");
+        assert_eq!(
+            numbers.trim().split('/').map(str::len).min(),
+            Some(1),
+            "{numbers}"
+        );
+        assert!(
+            numbers.ends_with("/2\n") && numbers.split('/').count() == depth + 2,
+            "{numbers}"
+        );
         let drawn = nest.run(&["tree", "--from", &name]);
-        assert!(drawn.lines().next().expect("a title").ends_with(&format!("as seen from {name}")), "{drawn}");
-        let made = drawn.lines().find(|line| line.contains(&format!("{name}/ "))).expect("it is drawn");
+        assert!(
+            drawn
+                .lines()
+                .next()
+                .expect("a title")
+                .ends_with(&format!("as seen from {name}")),
+            "{drawn}"
+        );
+        let made = drawn
+            .lines()
+            .find(|line| line.contains(&format!("{name}/ ")))
+            .expect("it is drawn");
         let words: Vec<&str> = made.split_whitespace().collect();
-        assert!(words.contains(&"1") && words.contains(&"sh") && drawn.contains("sleep"), "{drawn}");
+        assert!(
+            words.contains(&"1") && words.contains(&"sh") && drawn.contains("sleep"),
+            "{drawn}"
+        );
         let document = nest.document(&["tree", "--from", &name, "--format", "json"]);
         let inside: Vec<i64> = document["processes"]
             .as_array()
@@ -313,7 +516,11 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
         let declared = format!("pid:[{}]", document["namespace"]["pidns"]);
         for arguments in [["see", "--redact"], ["tree", "--redact"]] {
             let from = |from: &str| {
-                let option = if arguments[0] == "tree" { vec!["--from", from] } else { vec![from] };
+                let option = if arguments[0] == "tree" {
+                    vec!["--from", from]
+                } else {
+                    vec![from]
+                };
                 nest.run(&[&arguments[..1], &option].concat())
             };
             assert_eq!(from(&declared), from(&leaf), "{arguments:?}");
@@ -327,20 +534,43 @@ fn a_missing_observer_is_reported_beside_others() {
     let nest = Detached::up(Nest::new("[ns.@]\nproc.p = { actor = \"idle\" }\n"));
     for host in [&[][..], &["--host"]] {
         let outcome = nest.nestns(&[&["see", "@", "pid:[1]"], host].concat());
-        assert_eq!(outcome.code, 1, "{host:?}: {}{}", outcome.stdout, outcome.stderr);
-        assert!(outcome.stdout.contains(&format!("{}/p", nest.nest.root)), "the others look: {}", outcome.stdout);
-        assert!(outcome.stderr.contains("`pid:[1]` has ended, or cannot be examined"), "{}", outcome.stderr);
+        assert_eq!(
+            outcome.code, 1,
+            "{host:?}: {}{}",
+            outcome.stdout, outcome.stderr
+        );
+        assert!(
+            outcome.stdout.contains(&format!("{}/p", nest.nest.root)),
+            "the others look: {}",
+            outcome.stdout
+        );
+        assert!(
+            outcome
+                .stderr
+                .contains("`pid:[1]` has ended, or cannot be examined"),
+            "{}",
+            outcome.stderr
+        );
     }
     let outcome = nest.nestns(&["tree", "--from", "pid:[1]"]);
-    assert!(outcome.code == 1 && outcome.stderr.contains(" is in `pid:[1]`"), "{}", outcome.stderr);
+    assert!(
+        outcome.code == 1 && outcome.stderr.contains(" is in `pid:[1]`"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = nest.nestns(&["tree", "--from", "*"]);
-    assert!(outcome.code == 2 && outcome.stderr.contains("`--from` takes one namespace"), "{}", outcome.stderr);
+    assert!(
+        outcome.code == 2 && outcome.stderr.contains("`--from` takes one namespace"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(nest.run(&["tree", "--from", "host"]), nest.run(&["tree"]));
 }
 
 #[test]
 fn members_that_share_less_than_a_namespace_are_found_and_explained() {
-    let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n";
+    let topology =
+        "[ns.@]\nproc.p = { actor = \"idle\" }\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n";
     for_each_identity(|identity| {
         let nest = Detached::up(Nest::new(topology).identity(identity));
         let root = nest.nest.root.clone();
@@ -349,27 +579,57 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
         let outsider = outsider.trim();
         let seen = cells(&nest.document(&["see", outsider, "--via", "kill", "--format", "json"]));
         let of = |process: &str| seen[&(process.to_owned(), outsider.to_owned())];
-        assert_eq!([of(&format!("{root}/p")), of(&format!("{root}/in/p"))], [None, Some(2)], "{identity:?}");
+        assert_eq!(
+            [of(&format!("{root}/p")), of(&format!("{root}/in/p"))],
+            [None, Some(2)],
+            "{identity:?}"
+        );
         let told = nest.nestns(&["see", outsider, "--via", "proc", "--diff"]);
         assert_eq!(told.code, 1, "{identity:?}: {}{}", told.stdout, told.stderr);
-        assert!(told.stdout.contains("the observer's /proc is that of `host`"), "{}", told.stdout);
+        assert!(
+            told.stdout
+                .contains("the observer's /proc is that of `host`"),
+            "{}",
+            told.stdout
+        );
         // One stays in the namespace around, and sees it by signals, but looks at the /proc of the one inside.
         let inside = nest.document(&["see", "@", "--of", "@/in/init", "--format", "json"]);
-        let number = cells(&inside)[&(format!("{root}/in/init"), root.clone())].expect("it is inside").to_string();
-        let words =
-            ["exec", "-d", "@", "--", "nsenter", "--preserve-credentials", "-t", &number, "-m", "sleep", "1000"];
+        let number = cells(&inside)[&(format!("{root}/in/init"), root.clone())]
+            .expect("it is inside")
+            .to_string();
+        let words = [
+            "exec",
+            "-d",
+            "@",
+            "--",
+            "nsenter",
+            "--preserve-credentials",
+            "-t",
+            &number,
+            "-m",
+            "sleep",
+            "1000",
+        ];
         let insider = nest.run(&words);
         let insider = insider.trim();
         nest.until("it has entered", |nest| {
             let told = nest.nestns(&["see", insider, "--via", "proc", "--diff"]);
             (told.code == 1).then(|| {
                 let reason = "the observer's /proc belongs to a namespace that it is not in";
-                assert!(told.stdout.contains(reason), "{identity:?}: {}{}", told.stdout, told.stderr);
+                assert!(
+                    told.stdout.contains(reason),
+                    "{identity:?}: {}{}",
+                    told.stdout,
+                    told.stderr
+                );
             })
         });
         for via in ["chain", "kill", "pidfd", "cred"] {
             let told = nest.run(&["see", insider, outsider, "--via", via, "--diff"]);
-            assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+            assert!(
+                told.starts_with("no difference: "),
+                "{identity:?} {via}: {told}"
+            );
         }
     });
 }
@@ -384,24 +644,48 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
                 writeln!(topology, "[ns.{path:?}]").expect("memory");
             }
             let nest = Detached::up(Nest::new(&topology).identity(identity));
-            let leaf = paths(depth).pop().expect("it has one").replace('@', &nest.nest.root);
+            let leaf = paths(depth)
+                .pop()
+                .expect("it has one")
+                .replace('@', &nest.nest.root);
             // A daemon: in a session of its own, its parent has ended, and so has the client that it came with.
             let script = "setsid sh -c 'echo $$; exec sleep 1000 >&- 2>&-' & :";
             let number = nest.run(&["exec", &leaf, "--", "sh", "-c", script]);
             let path = format!("{leaf}#{}", number.trim());
             let found = cells(&nest.document(&["see", "--via", "kill", "--format", "json"]));
-            let at = |observer: &str| found.get(&(path.clone(), observer.to_owned())).copied().flatten();
-            assert_eq!(at(&leaf), number.trim().parse().ok(), "{identity:?} at {depth}");
+            let at = |observer: &str| {
+                found
+                    .get(&(path.clone(), observer.to_owned()))
+                    .copied()
+                    .flatten()
+            };
+            assert_eq!(
+                at(&leaf),
+                number.trim().parse().ok(),
+                "{identity:?} at {depth}"
+            );
             for above in paths(depth) {
-                assert!(at(&above.replace('@', &nest.nest.root)).is_some(), "{identity:?}: {path} from {above}");
+                assert!(
+                    at(&above.replace('@', &nest.nest.root)).is_some(),
+                    "{identity:?}: {path} from {above}"
+                );
             }
             for via in ["chain", "proc", "kill", "pidfd", "cred"] {
                 let told = nest.run(&["see", "--via", via, "--diff"]);
-                assert!(told.starts_with("no difference: "), "{identity:?} {via}: {told}");
+                assert!(
+                    told.starts_with("no difference: "),
+                    "{identity:?} {via}: {told}"
+                );
             }
             let whose = nest.document(&["whois", "--in", &leaf, number.trim(), "--format", "json"]);
             let pids = whose["matches"][0]["pids"].as_array().expect("a list");
-            assert_eq!((pids.len(), pids.last()), (depth + 1, Some(&json!(number.trim().parse::<i32>().unwrap()))));
+            assert_eq!(
+                (pids.len(), pids.last()),
+                (
+                    depth + 1,
+                    Some(&json!(number.trim().parse::<i32>().unwrap()))
+                )
+            );
         }
     }
 }
@@ -409,13 +693,21 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
 #[test]
 fn the_host_matrix_has_the_tree() {
     for_each_identity(|identity| {
-        let nest = Detached::up(Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n").identity(identity));
+        let nest = Detached::up(
+            Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.p = { actor = \"idle\" }\n").identity(identity),
+        );
         let root = nest.nest.root.clone();
         let expected = theory(&nest.truth());
-        for via in if identity == Identity::Own { &["chain", "kill"][..] } else { &["chain"] } {
+        for via in if identity == Identity::Own {
+            &["chain", "kill"][..]
+        } else {
+            &["chain"]
+        } {
             // Only from our own: the namespaces of other tests come and go.
-            let arguments =
-                ["see", "host", "@", "@/in", "--of", "@", "@/in", "--host", "--via", via, "--format", "json"];
+            let arguments = [
+                "see", "host", "@", "@/in", "--of", "@", "@/in", "--host", "--via", via,
+                "--format", "json",
+            ];
             let document = nest.document(&arguments);
             assert_eq!(document["topology"], Value::Null);
             assert_eq!(cells(&document), expected, "{identity:?} {via} {root}");
@@ -429,12 +721,29 @@ fn an_unknown_observer_is_reported() {
     let nest = Detached::up(Nest::new("[ns.@]\n"));
     let told = |arguments: &[&str], words: &str| {
         let outcome = nest.nestns(arguments);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{arguments:?}");
-        assert!(outcome.stderr.contains(words), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (1, ""),
+            "{arguments:?}"
+        );
+        assert!(
+            outcome.stderr.contains(words),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
     };
-    told(&["see", "nobody"], "there is no namespace or process `nobody`");
-    told(&["see", "--of", "nobody"], "there is no namespace or process `nobody`");
-    told(&["see", "--host", "nobody"], "there is nothing of that name on this machine");
+    told(
+        &["see", "nobody"],
+        "there is no namespace or process `nobody`",
+    );
+    told(
+        &["see", "--of", "nobody"],
+        "there is no namespace or process `nobody`",
+    );
+    told(
+        &["see", "--host", "nobody"],
+        "there is nothing of that name on this machine",
+    );
 }
 
 #[test]
@@ -445,7 +754,10 @@ fn an_observer_can_have_its_own_user_namespace() {
             let mut topology = String::new();
             let mut path = "@".to_owned();
             for level in 1..=depth {
-                let _ = write!(topology, "[ns.\"{path}\"]\nproc.q = {{ actor = \"idle\" }}\n");
+                let _ = write!(
+                    topology,
+                    "[ns.\"{path}\"]\nproc.q = {{ actor = \"idle\" }}\n"
+                );
                 if level == depth {
                     let _ = writeln!(topology, "proc.p = {own}");
                 } else {
@@ -459,17 +771,31 @@ fn an_observer_can_have_its_own_user_namespace() {
             };
             let place = path.replace('@', &nest.nest.root);
             let (observer, sibling) = (format!("{place}/p"), format!("{place}/q"));
-            nest.until("it has a user namespace of its own", |_| (user(&observer) != user(&sibling)).then_some(()));
-            let expected = cells(&nest.document(&["see", &place, "--via", "chain", "--format", "json"]));
+            nest.until("it has a user namespace of its own", |_| {
+                (user(&observer) != user(&sibling)).then_some(())
+            });
+            let expected =
+                cells(&nest.document(&["see", &place, "--via", "chain", "--format", "json"]));
             for via in MECHANISMS {
-                let found = cells(&nest.document(&["see", &observer, "--via", via, "--format", "json"]));
-                let expected =
-                    expected.iter().map(|((process, _), number)| ((process.clone(), observer.clone()), *number));
-                assert_eq!(found, expected.collect(), "{identity:?}, depth {depth}, {via}");
+                let found =
+                    cells(&nest.document(&["see", &observer, "--via", via, "--format", "json"]));
+                let expected = expected
+                    .iter()
+                    .map(|((process, _), number)| ((process.clone(), observer.clone()), *number));
+                assert_eq!(
+                    found,
+                    expected.collect(),
+                    "{identity:?}, depth {depth}, {via}"
+                );
             }
             // It has no right over processes in the user namespace around it.
-            let traced = nest.document(&["see", &observer, "--of", &sibling, "--via", "ptrace", "--format", "json"]);
-            assert_eq!(traced["rows"][0]["answers"][&observer], "EPERM", "{identity:?}, depth {depth}");
+            let traced = nest.document(&[
+                "see", &observer, "--of", &sibling, "--via", "ptrace", "--format", "json",
+            ]);
+            assert_eq!(
+                traced["rows"][0]["answers"][&observer], "EPERM",
+                "{identity:?}, depth {depth}"
+            );
         }
     });
 }

@@ -12,8 +12,14 @@ const BROKEN: [(&str, &str); 6] = [
         "proc.x = { sh = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3', ready = { log = 'never' } }",
         "| line 12",
     ),
-    ("proc.x = { sh = 'echo so sad >&2; exit 3', oneshot = true }", "| so sad"),
-    ("proc.x = { sh = 'echo well', ready = { log = 'never' } }", "| well"),
+    (
+        "proc.x = { sh = 'echo so sad >&2; exit 3', oneshot = true }",
+        "| so sad",
+    ),
+    (
+        "proc.x = { sh = 'echo well', ready = { log = 'never' } }",
+        "| well",
+    ),
     ("proc.x = { cmd = '/no/such/program' }", "x"),
     (
         "proc.x = { sh = 'echo first; exit 3', oneshot = true }\nproc.y = { actor = 'idle', after = { x = 'ok' } }",
@@ -23,7 +29,9 @@ const BROKEN: [(&str, &str); 6] = [
 ];
 
 fn tree(broken: &str) -> Nest {
-    Nest::new(&format!("name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n[ns.'@/in']\n{broken}\n"))
+    Nest::new(&format!(
+        "name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n[ns.'@/in']\n{broken}\n"
+    ))
 }
 
 #[test]
@@ -33,9 +41,20 @@ fn a_command_does_not_run_beside_a_tree_that_failed_to_start() {
             for place in [&[][..], &["--in", "@"]] {
                 let words = [&["run", "@.toml"][..], place, &["--", "touch", "ran"]].concat();
                 let ended = tree(broken).identity(identity).start_verb(&words).wait();
-                assert_eq!(ended.code, 125, "{identity:?} {broken}: {}{}", ended.stdout, ended.stderr);
-                assert!(ended.stderr.contains("error: `"), "{identity:?} {broken}: {}", ended.stderr);
-                assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?} {broken}: it ran");
+                assert_eq!(
+                    ended.code, 125,
+                    "{identity:?} {broken}: {}{}",
+                    ended.stdout, ended.stderr
+                );
+                assert!(
+                    ended.stderr.contains("error: `"),
+                    "{identity:?} {broken}: {}",
+                    ended.stderr
+                );
+                assert!(
+                    !ended.nest.directory.path().join("ran").exists(),
+                    "{identity:?} {broken}: it ran"
+                );
             }
         }
     });
@@ -49,8 +68,15 @@ fn a_test_of_a_tree_that_failed_to_start_is_an_error_in_every_format() {
                 let words = ["test", "@.toml", "--format", format, "--", "touch", "ran"];
                 let ended = tree(broken).identity(identity).start_verb(&words).wait();
                 let out = &ended.stdout;
-                assert_eq!(ended.code, 1, "{identity:?} {broken}: {out}{}", ended.stderr);
-                assert!(out.contains("the topology became ready") && out.contains(said), "{format} {broken}: {out}");
+                assert_eq!(
+                    ended.code, 1,
+                    "{identity:?} {broken}: {out}{}",
+                    ended.stderr
+                );
+                assert!(
+                    out.contains("the topology became ready") && out.contains(said),
+                    "{format} {broken}: {out}"
+                );
                 let mark = match format {
                     "pretty" => "error   the topology became ready\n",
                     "tap" => "1..1\nnot ok 1 - the topology became ready\n#   ",
@@ -60,12 +86,18 @@ fn a_test_of_a_tree_that_failed_to_start_is_an_error_in_every_format() {
                 assert!(out.contains(mark), "{identity:?} {broken}: {out}");
                 if format == "json" {
                     let document: Value = serde_json::from_str(out).expect("it is one document");
-                    assert_eq!((&document["errors"], &document["passed"]), (&1.into(), &0.into()));
+                    assert_eq!(
+                        (&document["errors"], &document["passed"]),
+                        (&1.into(), &0.into())
+                    );
                 }
                 if format == "junit" {
                     assert!(out.contains("<error message=\""), "{out}");
                 }
-                assert!(!ended.nest.directory.path().join("ran").exists(), "{identity:?} {broken}: it ran");
+                assert!(
+                    !ended.nest.directory.path().join("ran").exists(),
+                    "{identity:?} {broken}: it ran"
+                );
             }
         }
     });
@@ -75,17 +107,48 @@ fn a_test_of_a_tree_that_failed_to_start_is_an_error_in_every_format() {
 fn processes_that_are_not_ready_in_time_are_named() {
     for_each_identity(|identity| {
         let never = "proc.slow = { actor = 'idle', ready = { log = 'never' } }";
-        let ended =
-            tree(never).identity(identity).start_verb(&["run", "--timeout", "1s", "@.toml", "--", "touch", "ran"]);
+        let ended = tree(never).identity(identity).start_verb(&[
+            "run",
+            "--timeout",
+            "1s",
+            "@.toml",
+            "--",
+            "touch",
+            "ran",
+        ]);
         let ended = ended.wait();
         assert_eq!(ended.code, 124, "{identity:?}: {}", ended.stderr);
         assert!(!ended.nest.directory.path().join("ran").exists());
-        let words = ["test", "--timeout", "1s", "@.toml", "--format", "junit", "--", "touch", "ran"];
+        let words = [
+            "test",
+            "--timeout",
+            "1s",
+            "@.toml",
+            "--format",
+            "junit",
+            "--",
+            "touch",
+            "ran",
+        ];
         let ended = tree(never).identity(identity).start_verb(&words).wait();
-        assert_eq!(ended.code, 124, "{identity:?}: {}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.code, 124,
+            "{identity:?}: {}{}",
+            ended.stdout, ended.stderr
+        );
         let root = &ended.nest.root;
-        assert!(ended.stdout.contains("<error message=\"the timeout expired\">"), "{}", ended.stdout);
-        assert!(ended.stdout.contains(&format!("not ready: {root}/in/slow")), "{}", ended.stdout);
+        assert!(
+            ended
+                .stdout
+                .contains("<error message=\"the timeout expired\">"),
+            "{}",
+            ended.stdout
+        );
+        assert!(
+            ended.stdout.contains(&format!("not ready: {root}/in/slow")),
+            "{}",
+            ended.stdout
+        );
     });
 }
 
@@ -94,9 +157,19 @@ fn a_failed_expendable_process_does_not_prevent_the_command() {
     for_each_identity(|identity| {
         let expendable = "proc.x = { sh = 'exit 3', oneshot = true, essential = false }";
         for verb in ["run", "test"] {
-            let ended = tree(expendable).identity(identity).start_verb(&[verb, "@.toml", "--", "touch", "ran"]).wait();
-            assert_eq!(ended.code, 0, "{identity:?} {verb}: {}{}", ended.stdout, ended.stderr);
-            assert!(ended.nest.directory.path().join("ran").exists(), "{identity:?} {verb}");
+            let ended = tree(expendable)
+                .identity(identity)
+                .start_verb(&[verb, "@.toml", "--", "touch", "ran"])
+                .wait();
+            assert_eq!(
+                ended.code, 0,
+                "{identity:?} {verb}: {}{}",
+                ended.stdout, ended.stderr
+            );
+            assert!(
+                ended.nest.directory.path().join("ran").exists(),
+                "{identity:?} {verb}"
+            );
         }
     });
 }
@@ -114,16 +187,26 @@ fn a_tree_that_fails_while_its_command_runs_is_a_failure() {
             ("test", 0, 7, "on_exit = 'ignore'\n"),
         ] {
             for (end, expected) in [("exit 0", code), ("exit 7", failed)] {
-                let topology = format!("{more}name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n{later}\n");
+                let topology = format!(
+                    "{more}name = '@'\n[ns.@]\nproc.good = {{ actor = 'idle' }}\n{later}\n"
+                );
                 let nest = Nest::new(&topology).identity(identity);
                 let script = format!("{script}; {end}");
-                let ended = nest.start_verb(&[verb, "@.toml", "--", "sh", "-c", &script]).wait();
-                let context = format!("{identity:?} {verb} {more}{end}: {}{}", ended.stdout, ended.stderr);
+                let ended = nest
+                    .start_verb(&[verb, "@.toml", "--", "sh", "-c", &script])
+                    .wait();
+                let context = format!(
+                    "{identity:?} {verb} {more}{end}: {}{}",
+                    ended.stdout, ended.stderr
+                );
                 assert_eq!(ended.code, expected, "{context}");
                 if expected == 125 {
                     assert!(ended.stderr.contains("failed while it ran"), "{context}");
                 } else if verb == "test" && more.is_empty() {
-                    assert!(ended.stdout.contains("error   the topology stayed up"), "{context}");
+                    assert!(
+                        ended.stdout.contains("error   the topology stayed up"),
+                        "{context}"
+                    );
                 }
             }
         }
@@ -141,9 +224,16 @@ fn a_detached_tree_that_fails_shows_its_last_output() {
                 continue;
             }
             assert_ne!(ended.up.code, 0, "{identity:?} {broken}");
-            assert!(ended.up.stderr.contains(said), "{identity:?} {broken}: {}", ended.up.stderr);
+            assert!(
+                ended.up.stderr.contains(said),
+                "{identity:?} {broken}: {}",
+                ended.up.stderr
+            );
             if said == "| line 12" {
-                assert!(ended.up.stderr.contains("| line 3\n") && !ended.up.stderr.contains("| line 2\n"));
+                assert!(
+                    ended.up.stderr.contains("| line 3\n")
+                        && !ended.up.stderr.contains("| line 2\n")
+                );
             }
         }
     });
@@ -161,9 +251,17 @@ fn an_exit_that_the_user_requested_is_not_a_failure() {
             detached.run(&["wait", path, "--timeout", "50s"]);
         }
         detached.sync();
-        assert_eq!(detached.document(&["ls", "--format", "json"])["topologies"][0]["name"], *detached.nest.root);
+        assert_eq!(
+            detached.document(&["ls", "--format", "json"])["topologies"][0]["name"],
+            *detached.nest.root
+        );
         let states = detached.run(&["ps", "-o", "name,state", "--no-header"]);
-        assert!(states.lines().any(|line| line.starts_with("good") && line.ends_with("ready")), "{states}");
+        assert!(
+            states
+                .lines()
+                .any(|line| line.starts_with("good") && line.ends_with("ready")),
+            "{states}"
+        );
         let down = detached.nestns(&["down"]);
         assert_eq!(down.code, 0, "{identity:?}: {}", down.stderr);
         // A signal that did not mean the end excuses none.
@@ -175,7 +273,11 @@ fn an_exit_that_the_user_requested_is_not_a_failure() {
         running.until_running();
         running.until_stdout_has("up");
         let root = running.nest.root.clone();
-        let sent = running.nest.command(&["kill", "-s", "USR1", &format!("{root}/x")]).output().expect("it was built");
+        let sent = running
+            .nest
+            .command(&["kill", "-s", "USR1", &format!("{root}/x")])
+            .output()
+            .expect("it was built");
         assert!(sent.status.success(), "{sent:?}");
         let ended = running.wait();
         assert_eq!(ended.code, 9, "{identity:?}: {}", ended.stderr);
@@ -193,9 +295,18 @@ fn a_command_that_takes_too_long_ends_with_the_status_of_a_time_out() {
             "(trap '' TERM; sleep 1000) & sleep 1000; true",
         ] {
             for place in [&[][..], &["--in", "@"]] {
-                let words = [&["run", "@.toml", "--timeout", "1s"][..], place, &["--", "sh", "-c", command]].concat();
+                let words = [
+                    &["run", "@.toml", "--timeout", "1s"][..],
+                    place,
+                    &["--", "sh", "-c", command],
+                ]
+                .concat();
                 let ended = tree("").identity(identity).start_verb(&words).wait();
-                assert_eq!(ended.code, 124, "{identity:?} {command}: {}{}", ended.stdout, ended.stderr);
+                assert_eq!(
+                    ended.code, 124,
+                    "{identity:?} {command}: {}{}",
+                    ended.stdout, ended.stderr
+                );
             }
         }
     });
@@ -209,6 +320,10 @@ fn up_does_not_report_ready_before_every_process_is() {
         let detached = Detached::try_up(Nest::new(topology).identity(identity));
         assert_eq!(detached.up.code, 1, "{}", detached.up.stderr);
         let expected = format!("not ready: {}/x", detached.nest.root);
-        assert!(detached.up.stdout.contains(&expected), "{}", detached.up.stdout);
+        assert!(
+            detached.up.stdout.contains(&expected),
+            "{}",
+            detached.up.stdout
+        );
     });
 }

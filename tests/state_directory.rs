@@ -13,14 +13,17 @@ use crate::harness::nest::{Nest, assert_nothing_left};
 use crate::harness::wait::suspend;
 use crate::leftovers::{has_ended, run};
 
-const FLAT: &str = "[ns.@]\nproc.idle = { sh = \"echo before; while :; do echo tick; sleep 0.05; done\" }\n";
+const FLAT: &str =
+    "[ns.@]\nproc.idle = { sh = \"echo before; while :; do echo tick; sleep 0.05; done\" }\n";
 const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = { sh = \"echo before; while :; do echo tick; sleep 0.05; done\" }\n";
 
 fn problem(tree: &Detached) -> Option<String> {
     let outcome = tree.nestns(&["ls", "--format", "json"]);
     let document: Value = serde_json::from_str(&outcome.stdout).ok()?;
     let all = document["topologies"].as_array()?;
-    let own = all.iter().find(|one| one["name"] == tree.nest.root.as_str())?;
+    let own = all
+        .iter()
+        .find(|one| one["name"] == tree.nest.root.as_str())?;
     own["problem"].as_str().map(str::to_owned)
 }
 
@@ -28,19 +31,32 @@ fn problem(tree: &Detached) -> Option<String> {
 fn works(tree: &Detached) {
     let root = tree.nest.root.clone();
     let directory = tree.nest.state().join(&root);
-    for name in ["lock", "truth.json", "control.sock", "topology.toml", "events.jsonl", "logs"] {
+    for name in [
+        "lock",
+        "truth.json",
+        "control.sock",
+        "topology.toml",
+        "events.jsonl",
+        "logs",
+    ] {
         tree.until(name, |_| directory.join(name).exists().then_some(()));
     }
     tree.until("the problem is told", problem);
     let saved = tree.run(&["save", "@", "--topology", "-o", "-"]);
     assert!(saved.contains("[ns."), "{saved}");
-    let (code, stdout, stderr) = run(&tree.nest, &["exec", "-n", &root, &root, "--", "echo", "inside"]);
+    let (code, stdout, stderr) = run(
+        &tree.nest,
+        &["exec", "-n", &root, &root, "--", "echo", "inside"],
+    );
     assert_eq!((code, stdout.as_str()), (0, "inside\n"), "{stderr}");
     let logs = tree.until("there is output again", |tree| {
         let outcome = tree.nestns(&["logs"]);
         outcome.stdout.contains("tick").then_some(outcome.stdout)
     });
-    assert!(logs.contains("of output missing here: the state directory was removed"), "{logs}");
+    assert!(
+        logs.contains("of output missing here: the state directory was removed"),
+        "{logs}"
+    );
     let file = tree.nest.file.to_str().expect("our own path").to_owned();
     let (code, _, stderr) = run(&tree.nest, &["up", &file]);
     assert_eq!(code, 1, "{stderr}");
@@ -55,14 +71,20 @@ fn a_removed_state_directory_is_restored_with_its_files() {
             let controller = tree.controller();
             let root = tree.nest.root.clone();
             // All of it, the directory above as well, and that again.
-            for gone in [tree.nest.state().join(&root), tree.nest.state(), tree.nest.state()] {
+            for gone in [
+                tree.nest.state().join(&root),
+                tree.nest.state(),
+                tree.nest.state(),
+            ] {
                 fs::remove_dir_all(&gone).expect("it is there");
                 works(&tree);
             }
             assert_eq!(tree.controller(), controller, "{identity:?}");
             let (code, _, stderr) = run(&tree.nest, &["down", &root]);
             assert_eq!(code, 0, "{identity:?}: {stderr}");
-            tree.until("its controller has ended", |_| has_ended(controller).then_some(()));
+            tree.until("its controller has ended", |_| {
+                has_ended(controller).then_some(())
+            });
             assert_nothing_left(&tree.nest);
         }
     });
@@ -73,7 +95,13 @@ fn a_removed_state_file_is_restored() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let directory = tree.nest.state().join(&tree.nest.root);
-        for name in ["control.sock", "truth.json", "topology.toml", "events.jsonl", "lock"] {
+        for name in [
+            "control.sock",
+            "truth.json",
+            "topology.toml",
+            "events.jsonl",
+            "lock",
+        ] {
             fs::remove_file(directory.join(name)).expect("it is there");
             tree.until(name, |_| directory.join(name).exists().then_some(()));
         }
@@ -102,7 +130,9 @@ fn a_stopped_controller_without_a_directory_is_found_and_keeps_its_name() {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
         suspend(controller);
-        tree.until("it has stopped", |_| kernel::process(controller.as_raw()).filter(|found| found.state == 'T'));
+        tree.until("it has stopped", |_| {
+            kernel::process(controller.as_raw()).filter(|found| found.state == 'T')
+        });
         fs::remove_dir_all(tree.nest.state()).expect("it is there");
         let file = tree.nest.file.to_str().expect("our own path").to_owned();
         let (code, _, stderr) = run(&tree.nest, &["up", "-d", &file]);
@@ -112,7 +142,10 @@ fn a_stopped_controller_without_a_directory_is_found_and_keeps_its_name() {
             "{identity:?}: {stderr}"
         );
         let (_, stdout, _) = run(&tree.nest, &["ls"]);
-        assert!(stdout.contains(&root) && stdout.contains("silent"), "{identity:?}: {stdout}");
+        assert!(
+            stdout.contains(&root) && stdout.contains("silent"),
+            "{identity:?}: {stdout}"
+        );
         let (code, _, stderr) = run(&tree.nest, &["down", &root]);
         assert_eq!(code, 1, "{identity:?}: {stderr}");
         assert!(stderr.contains("is stopped"), "{identity:?}: {stderr}");

@@ -22,13 +22,18 @@ struct Anonymous<'a>(&'a Detached, Child);
 
 impl<'a> Anonymous<'a> {
     fn start(beside: &'a Detached) -> Self {
-        let child = beside.command(&["run", "--", "sleep", "1000"]).stdin(Stdio::null()).spawn();
+        let child = beside
+            .command(&["run", "--", "sleep", "1000"])
+            .stdin(Stdio::null())
+            .spawn();
         let anonymous = Self(beside, child.expect("the program was built"));
         let name = anonymous.name();
         beside.until("the stranger runs", |beside| {
             let outcome = beside.nestns(&["ls", "-o", "name,state"]);
             let mut lines = outcome.stdout.lines();
-            lines.any(|line| line.contains(&name) && line.ends_with("ready")).then_some(())
+            lines
+                .any(|line| line.contains(&name) && line.ends_with("ready"))
+                .then_some(())
         });
         anonymous
     }
@@ -87,7 +92,12 @@ fn an_unnamed_topology_never_makes_a_named_one_ambiguous() {
         }
         let all = detached.nestns(&["ps", "-q"]);
         assert_eq!(all.code, 0, "{identity:?}: {}", all.stderr);
-        assert!(all.stderr.contains(&format!("warning: `{}` does not answer", other.name())), "{}", all.stderr);
+        assert!(
+            all.stderr
+                .contains(&format!("warning: `{}` does not answer", other.name())),
+            "{}",
+            all.stderr
+        );
         other.signal(Signal::SIGCONT);
         drop(other);
         let two = second(&detached);
@@ -95,7 +105,11 @@ fn an_unnamed_topology_never_makes_a_named_one_ambiguous() {
         assert_eq!(outcome.code, 1, "{identity:?}");
         let root = &detached.nest.root;
         for name in [root, &two, &first.name()] {
-            assert!(outcome.stderr.contains(&format!("\n  {name}  (")), "{identity:?}: {}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains(&format!("\n  {name}  (")),
+                "{identity:?}: {}",
+                outcome.stderr
+            );
         }
         drop(first);
         assert_eq!(detached.nestns(&["down", &two]).code, 0);
@@ -107,23 +121,54 @@ fn without_a_name_ps_lists_every_topology() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(IDLE).identity(identity));
         let root = detached.nest.root.clone();
-        assert_eq!(detached.run(&["ps", "-q"]), format!("{root}/init\n{root}/one\n"));
+        assert_eq!(
+            detached.run(&["ps", "-q"]),
+            format!("{root}/init\n{root}/one\n")
+        );
         let two = second(&detached);
-        let paths = format!("{root}:/{root}/init\n{root}:/{root}/one\n{two}:/{root}/init\n{two}:/{root}/one\n");
+        let paths = format!(
+            "{root}:/{root}/init\n{root}:/{root}/one\n{two}:/{root}/init\n{two}:/{root}/one\n"
+        );
         assert_eq!(detached.run(&["ps", "-q"]), paths, "{identity:?}");
         let table = detached.run(&["ps", "-o", "path,name"]);
-        assert!(table.contains(&format!("\n{two}:/{root}/one   one\n")), "{table}");
+        assert!(
+            table.contains(&format!("\n{two}:/{root}/one   one\n")),
+            "{table}"
+        );
         let document = detached.document(&["ps", "--format", "json"]);
         assert_eq!(document["topology"], Value::Null);
         let processes = document["processes"].as_array().expect("a list");
-        let named: Vec<_> = processes.iter().map(|process| (&process["topology"], &process["path"])).collect();
-        let (init, one) = (Value::from(format!("{root}/init")), Value::from(format!("{root}/one")));
+        let named: Vec<_> = processes
+            .iter()
+            .map(|process| (&process["topology"], &process["path"]))
+            .collect();
+        let (init, one) = (
+            Value::from(format!("{root}/init")),
+            Value::from(format!("{root}/one")),
+        );
         let (root_name, two_name) = (Value::from(root.clone()), Value::from(two.clone()));
-        assert_eq!(named, [(&root_name, &init), (&root_name, &one), (&two_name, &init), (&two_name, &one)]);
-        assert_eq!(detached.run(&["ps", "-q", "-n", &two]), format!("{root}/init\n{root}/one\n"));
-        assert_eq!(detached.run(&["ps", "-q", &format!("{two}:/{root}/one")]), format!("{root}/one\n"));
+        assert_eq!(
+            named,
+            [
+                (&root_name, &init),
+                (&root_name, &one),
+                (&two_name, &init),
+                (&two_name, &one)
+            ]
+        );
+        assert_eq!(
+            detached.run(&["ps", "-q", "-n", &two]),
+            format!("{root}/init\n{root}/one\n")
+        );
+        assert_eq!(
+            detached.run(&["ps", "-q", &format!("{two}:/{root}/one")]),
+            format!("{root}/one\n")
+        );
         assert_eq!(detached.nestns(&["down", &two]).code, 0);
-        assert_eq!(detached.document(&["ps", "--format", "json"])["topology"], root.as_str());
+        assert_eq!(
+            detached.document(&["ps", "--format", "json"])["topology"],
+            root.as_str()
+        );
     });
 }
 
@@ -138,28 +183,67 @@ fn inside_run_test_and_exec_the_default_is_their_own_topology() {
         let file = file.to_str().expect("our own path");
         let program = program().to_str().expect("our own path");
         let own = "own/init\nown/mine\n";
-        assert_eq!(detached.run(&["run", file, "--", program, "ps", "-q"]), own, "{identity:?}");
-        assert_eq!(detached.run(&["run", "-n", "mine", file, "--", program, "ps", "-q"]), own, "{identity:?}");
+        assert_eq!(
+            detached.run(&["run", file, "--", program, "ps", "-q"]),
+            own,
+            "{identity:?}"
+        );
+        assert_eq!(
+            detached.run(&["run", "-n", "mine", file, "--", program, "ps", "-q"]),
+            own,
+            "{identity:?}"
+        );
         // Whatever the state root is called, and from where.
-        let mut relative = detached.command(&["run", "own.toml", "--", "sh", "-c", &format!("cd /; {program} ps -q")]);
-        let relative = relative.env(STATE_ROOT, "run/nestns").output().expect("the program was built");
-        assert_eq!(String::from_utf8_lossy(&relative.stdout), own, "{identity:?}: {relative:?}");
-        let script = format!("{program} kill -s CONT own/mine && test $({program} ps -q | wc -l) = 2");
+        let mut relative = detached.command(&[
+            "run",
+            "own.toml",
+            "--",
+            "sh",
+            "-c",
+            &format!("cd /; {program} ps -q"),
+        ]);
+        let relative = relative
+            .env(STATE_ROOT, "run/nestns")
+            .output()
+            .expect("the program was built");
+        assert_eq!(
+            String::from_utf8_lossy(&relative.stdout),
+            own,
+            "{identity:?}: {relative:?}"
+        );
+        let script =
+            format!("{program} kill -s CONT own/mine && test $({program} ps -q | wc -l) = 2");
         let outcome = detached.nestns(&["test", file, "--", "sh", "-c", &script]);
-        assert_eq!(outcome.code, 0, "{identity:?}: {}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.code, 0,
+            "{identity:?}: {}{}",
+            outcome.stdout, outcome.stderr
+        );
         // A program inside may be told about its own topology, which is no foreign one.
         let inside = detached.nestns(&["exec", "-n", &two, "@", "--", program, "ps", "-q"]);
-        assert!(!inside.stderr.contains("several topologies"), "{identity:?}: {}", inside.stderr);
+        assert!(
+            !inside.stderr.contains("several topologies"),
+            "{identity:?}: {}",
+            inside.stderr
+        );
         // The host's numbers mean nothing inside.
         for verb in [&["pid", "own/mine"][..], &["see"]] {
             let words = [&["run", file, "--in", "own", "--", program][..], verb].concat();
             let told = detached.nestns(&words);
             assert_eq!(told.code, 1, "{identity:?}: {}{}", told.stdout, told.stderr);
-            assert!(told.stderr.contains("run it outside the tree"), "{identity:?}: {}", told.stderr);
+            assert!(
+                told.stderr.contains("run it outside the tree"),
+                "{identity:?}: {}",
+                told.stderr
+            );
         }
         // A name is still a name.
         let words = ["run", file, "--", program, "ps", "-q", "-n", &two];
-        assert_eq!(detached.run(&words), format!("{0}/init\n{0}/one\n", detached.nest.root), "{identity:?}");
+        assert_eq!(
+            detached.run(&words),
+            format!("{0}/init\n{0}/one\n", detached.nest.root),
+            "{identity:?}"
+        );
         drop(stranger);
         assert_eq!(detached.nestns(&["down", &two]).code, 0);
     });
@@ -173,13 +257,36 @@ fn the_truth_of_a_topology_that_does_not_run_is_ignored() {
         let elsewhere = Detached::up(Nest::new(IDLE).identity(identity));
         let gone = detached.nest.state().join("gone/truth.json");
         let copy = detached.nest.directory.path().join("truth.json");
-        let truth = detached.nest.state().join(&detached.nest.root).join("truth.json");
+        let truth = detached
+            .nest
+            .state()
+            .join(&detached.nest.root)
+            .join("truth.json");
         fs::copy(&truth, &copy).expect("it is our own");
         // The one of another state root is kept apart from here, and is none of ours.
-        let other = elsewhere.nest.state().join(&elsewhere.nest.root).join("truth.json");
-        for wrong in [gone.as_path(), &copy, &other, Path::new("truth.json"), Path::new("/"), Path::new("")] {
-            let found = detached.command(&["ps", "-q"]).env("NESTNS_TRUTH", wrong).output().expect("it was built");
-            assert_eq!(String::from_utf8_lossy(&found.stdout), expected, "{identity:?} {wrong:?}: {found:?}");
+        let other = elsewhere
+            .nest
+            .state()
+            .join(&elsewhere.nest.root)
+            .join("truth.json");
+        for wrong in [
+            gone.as_path(),
+            &copy,
+            &other,
+            Path::new("truth.json"),
+            Path::new("/"),
+            Path::new(""),
+        ] {
+            let found = detached
+                .command(&["ps", "-q"])
+                .env("NESTNS_TRUTH", wrong)
+                .output()
+                .expect("it was built");
+            assert_eq!(
+                String::from_utf8_lossy(&found.stdout),
+                expected,
+                "{identity:?} {wrong:?}: {found:?}"
+            );
         }
     });
 }
@@ -195,7 +302,10 @@ fn an_explicit_state_root_is_the_only_one() {
         let directory = nest.directory.path().to_owned();
         let in_place = |words: &[&str], root: &str, runtime: &str| {
             let mut command = nest.command(words);
-            command.env(STATE_ROOT, root).env("XDG_RUNTIME_DIR", runtime).env("TMPDIR", &directory);
+            command
+                .env(STATE_ROOT, root)
+                .env("XDG_RUNTIME_DIR", runtime)
+                .env("TMPDIR", &directory);
             ended(
                 command
                     .stdin(Stdio::null())
@@ -211,8 +321,13 @@ fn an_explicit_state_root_is_the_only_one() {
         let up = in_place(&["up", "-d", file], "", "");
         assert_eq!(up.code, 0, "{}", up.stderr);
         let name = format!("{}\n", nest.root);
-        let found = [("", ""), ("", private), (private, ""), (private, "/nowhere")]
-            .map(|(root, runtime)| in_place(&["ls", "-q"], root, runtime).stdout);
+        let found = [
+            ("", ""),
+            ("", private),
+            (private, ""),
+            (private, "/nowhere"),
+        ]
+        .map(|(root, runtime)| in_place(&["ls", "-q"], root, runtime).stdout);
         let down = in_place(&["down", &nest.root], "", "");
         assert_eq!(down.code, 0, "{}", down.stderr);
         assert_eq!(found, [name.as_str(), "", "", ""], "{identity:?}");
@@ -222,8 +337,19 @@ fn an_explicit_state_root_is_the_only_one() {
 #[test]
 fn the_help_describes_environment_variables() {
     let help = crate::harness::Nestns::new(&["--help"]).run().stdout;
-    for name in [STATE_ROOT, "NESTNS_TRUTH", "NESTNS_NAME", "XDG_RUNTIME_DIR", "NO_COLOR"] {
+    for name in [
+        STATE_ROOT,
+        "NESTNS_TRUTH",
+        "NESTNS_NAME",
+        "XDG_RUNTIME_DIR",
+        "NO_COLOR",
+    ] {
         assert!(help.contains(&format!("\n  {name}")), "{name} in {help}");
     }
-    assert!(crate::harness::Nestns::new(&["man"]).run().stdout.contains("NESTNS_STATE_ROOT"));
+    assert!(
+        crate::harness::Nestns::new(&["man"])
+            .run()
+            .stdout
+            .contains("NESTNS_STATE_ROOT")
+    );
 }

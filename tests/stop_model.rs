@@ -124,11 +124,21 @@ impl Namespace {
             depends: index > 0 && dice.roll(3) == 0,
             joins: dice.roll(2) == 0,
         };
-        let processes = (0..=dice.roll(2)).map(|index| process(dice, index)).collect();
+        let processes = (0..=dice.roll(2))
+            .map(|index| process(dice, index))
+            .collect();
         let count = if depth == 0 { 0 } else { dice.roll(3) };
-        let children = (0..count).map(|place| Self::random(dice, format!("{path}/s{place}"), depth - 1)).collect();
+        let children = (0..count)
+            .map(|place| Self::random(dice, format!("{path}/s{place}"), depth - 1))
+            .collect();
         let grace = dice.pick(&[600.0, 1500.0, 3000.0, 4500.0]);
-        Self { path, init, grace, processes, children }
+        Self {
+            path,
+            init,
+            grace,
+            processes,
+            children,
+        }
     }
 
     fn write(&self, text: &mut String, ready: &mut Vec<String>) {
@@ -139,7 +149,11 @@ impl Namespace {
             Init::Pause => text.push_str("init = \"pause\"\n"),
             Init::Program(behaviour, signal) => {
                 let name = mark(&format!("{}/init", self.path));
-                let _ = writeln!(text, "init = [\"sh\", \"-c\", \"{}\"]", behaviour.script(signal, &name));
+                let _ = writeln!(
+                    text,
+                    "init = [\"sh\", \"-c\", \"{}\"]",
+                    behaviour.script(signal, &name)
+                );
                 let _ = writeln!(text, "stop.signal = \"{signal}\"");
                 ready.push(name);
             }
@@ -147,7 +161,10 @@ impl Namespace {
         let _ = writeln!(text, "stop.grace = \"{}ms\"", self.grace);
         for (index, process) in self.processes.iter().enumerate() {
             let name = mark(&format!("{}/p{index}", self.path));
-            let grace = process.grace.map(|grace| format!(", grace = \"{grace}ms\"")).unwrap_or_default();
+            let grace = process
+                .grace
+                .map(|grace| format!(", grace = \"{grace}ms\""))
+                .unwrap_or_default();
             let joins = process.joins || !matches!(self.init, Init::Builtin);
             let _ = writeln!(
                 text,
@@ -155,7 +172,11 @@ impl Namespace {
                 process.behaviour.script(process.signal, &name),
                 if joins { "join" } else { "fork" },
                 process.signal,
-                if process.depends { format!(", after = {{ p{} = \"started\" }}", index - 1) } else { String::new() }
+                if process.depends {
+                    format!(", after = {{ p{} = \"started\" }}", index - 1)
+                } else {
+                    String::new()
+                }
             );
             ready.push(name);
         }
@@ -206,22 +227,40 @@ fn stop_own(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) 
     let deadline = now + namespace.grace;
     let told = around.told.min(deadline);
     let kill = around.kill.min(deadline + MARGIN);
-    let inside = Around { told, kill: deadline, collapse: around.collapse.min(kill) };
+    let inside = Around {
+        told,
+        kill: deadline,
+        collapse: around.collapse.min(kill),
+    };
     let mut gone = stop_processes(namespace, now, f64::midpoint(now, told), inside, fates);
     for child in &namespace.children {
         gone = gone.max(stop(child, now, inside, fates));
     }
-    let ways = vec![(gone, "exited"), (kill, KILLED), (around.collapse, COLLAPSED)];
+    let ways = vec![
+        (gone, "exited"),
+        (kill, KILLED),
+        (around.collapse, COLLAPSED),
+    ];
     let fate = Fate { asked: now, ways };
     let end = fate.end();
     fates.insert(format!("{}/init", namespace.path), fate);
     end
 }
 
-fn stop_program(namespace: &Namespace, now: f64, around: Around, behaviour: Behaviour, fates: &mut Fates) -> f64 {
+fn stop_program(
+    namespace: &Namespace,
+    now: f64,
+    around: Around,
+    behaviour: Behaviour,
+    fates: &mut Fates,
+) -> f64 {
     let half = now + namespace.grace.min(around.told - now) / 2.0;
     let kill = around.kill.min(now + namespace.grace);
-    let mut inside = Around { told: half, kill: around.kill, collapse: around.collapse };
+    let mut inside = Around {
+        told: half,
+        kill: around.kill,
+        collapse: around.collapse,
+    };
     let mut asked = now;
     let mut fate = None;
     // The first time to find out when all inside would be gone, the second with the end of the PID 1.
@@ -234,7 +273,14 @@ fn stop_program(namespace: &Namespace, now: f64, around: Around, behaviour: Beha
         if fate.is_none() {
             asked = gone.min(half);
         }
-        let own = Fate { asked, ways: vec![behaviour.end(asked, true), (kill, KILLED), (around.collapse, COLLAPSED)] };
+        let own = Fate {
+            asked,
+            ways: vec![
+                behaviour.end(asked, true),
+                (kill, KILLED),
+                (around.collapse, COLLAPSED),
+            ],
+        };
         inside.collapse = own.end();
         fate = Some(own);
     }
@@ -245,13 +291,25 @@ fn stop_program(namespace: &Namespace, now: f64, around: Around, behaviour: Beha
 }
 
 /// Stops the processes of a namespace, those first that waited for others. Returns when all of them are gone.
-fn stop_processes(namespace: &Namespace, now: f64, hold: f64, around: Around, fates: &mut Fates) -> f64 {
+fn stop_processes(
+    namespace: &Namespace,
+    now: f64,
+    hold: f64,
+    around: Around,
+    fates: &mut Fates,
+) -> f64 {
     let mut gone = now;
     let mut dependent = None;
     for (index, process) in namespace.processes.iter().enumerate().rev() {
         let asked = dependent.map_or(now, |end: f64| end.min(hold));
-        let kill = around.kill.min(asked + process.grace.unwrap_or(namespace.grace));
-        let ways = vec![process.behaviour.end(asked, false), (kill, KILLED), (around.collapse, COLLAPSED)];
+        let kill = around
+            .kill
+            .min(asked + process.grace.unwrap_or(namespace.grace));
+        let ways = vec![
+            process.behaviour.end(asked, false),
+            (kill, KILLED),
+            (around.collapse, COLLAPSED),
+        ];
         let fate = Fate { asked, ways };
         dependent = process.depends.then(|| fate.end());
         gone = gone.max(fate.end());
@@ -265,10 +323,16 @@ fn differs(step: &Value, fate: &Fate) -> Option<String> {
     let time = |key: &str| step[key].as_f64();
     let how = step["how"].as_str().unwrap_or("nothing");
     let end = fate.end();
-    if !fate.ways.iter().any(|&(at, way)| way == how && at <= end + TIE) {
+    if !fate
+        .ways
+        .iter()
+        .any(|&(at, way)| way == how && at <= end + TIE)
+    {
         return Some(format!("how: {how}"));
     }
-    let Some(ended) = time("ended_ms") else { return Some("it has not ended".to_owned()) };
+    let Some(ended) = time("ended_ms") else {
+        return Some("it has not ended".to_owned());
+    };
     if ended + ROUNDING < end || ended > end + SLACK {
         return Some(format!("ended at {ended}"));
     }
@@ -285,9 +349,15 @@ fn differs(step: &Value, fate: &Fate) -> Option<String> {
 fn order(namespace: &Namespace, steps: &BTreeMap<String, Value>) -> Option<String> {
     let time = |path: &str, key: &str| steps.get(path).and_then(|step| step[key].as_f64());
     let init = format!("{}/init", namespace.path);
-    let mut inside: Vec<String> =
-        (0..namespace.processes.len()).map(|index| format!("{}/p{index}", namespace.path)).collect();
-    inside.extend(namespace.children.iter().map(|child| format!("{}/init", child.path)));
+    let mut inside: Vec<String> = (0..namespace.processes.len())
+        .map(|index| format!("{}/p{index}", namespace.path))
+        .collect();
+    inside.extend(
+        namespace
+            .children
+            .iter()
+            .map(|child| format!("{}/init", child.path)),
+    );
     for path in &inside {
         if time(path, "ended_ms") > time(&init, "ended_ms") {
             return Some(format!("{path} has ended after {init}"));
@@ -300,7 +370,10 @@ fn order(namespace: &Namespace, steps: &BTreeMap<String, Value>) -> Option<Strin
             return Some(format!("{path} was asked before {init}"));
         }
     }
-    namespace.children.iter().find_map(|child| order(child, steps))
+    namespace
+        .children
+        .iter()
+        .find_map(|child| order(child, steps))
 }
 
 fn check(seed: u64) -> Result<(), String> {
@@ -313,24 +386,58 @@ fn check(seed: u64) -> Result<(), String> {
     root.write(&mut text, &mut ready);
     let all = identities();
     let identity = all[usize::try_from(seed).expect("few") % all.len()];
-    let mut running = Nest::new(&text).identity(identity).arguments(&["--format", "json"]).up();
+    let mut running = Nest::new(&text)
+        .identity(identity)
+        .arguments(&["--format", "json"])
+        .up();
     for name in &ready {
-        running.until(name, |nest| nest.directory.path().join(format!("{name}.ready")).exists().then_some(()));
+        running.until(name, |nest| {
+            nest.directory
+                .path()
+                .join(format!("{name}.ready"))
+                .exists()
+                .then_some(())
+        });
     }
     let name = running.nest.root.clone();
     let ended = running.stop();
-    let document: Value = serde_json::from_str(&ended.stdout).map_err(|error| format!("{error}: {}", ended.stderr))?;
+    let document: Value = serde_json::from_str(&ended.stdout)
+        .map_err(|error| format!("{error}: {}", ended.stderr))?;
     let steps: BTreeMap<String, Value> = document["stop"]["steps"]
         .as_array()
         .expect("a list")
         .iter()
-        .map(|step| (step["path"].as_str().expect("a path").replacen(&name, "@", 1), step.clone()))
+        .map(|step| {
+            (
+                step["path"]
+                    .as_str()
+                    .expect("a path")
+                    .replacen(&name, "@", 1),
+                step.clone(),
+            )
+        })
         .collect();
     let mut fates = Fates::new();
-    stop(&root, 0.0, Around { told: NEVER, kill: NEVER, collapse: NEVER }, &mut fates);
-    let context = || format!("seed {seed}, {identity:?}\n{text}\n{:#}\n{fates:#?}\n{}", document["stop"], ended.stderr);
+    stop(
+        &root,
+        0.0,
+        Around {
+            told: NEVER,
+            kill: NEVER,
+            collapse: NEVER,
+        },
+        &mut fates,
+    );
+    let context = || {
+        format!(
+            "seed {seed}, {identity:?}\n{text}\n{:#}\n{fates:#?}\n{}",
+            document["stop"], ended.stderr
+        )
+    };
     for (path, fate) in &fates {
-        let Some(step) = steps.get(path) else { return Err(format!("no {path}\n{}", context())) };
+        let Some(step) = steps.get(path) else {
+            return Err(format!("no {path}\n{}", context()));
+        };
         if let Some(difference) = differs(step, fate) {
             return Err(format!("{path}: {difference}, not {fate:?}\n{}", context()));
         }
@@ -344,7 +451,11 @@ fn check(seed: u64) -> Result<(), String> {
 #[test]
 fn random_trees_stop_as_the_model_says() {
     require!(nesting());
-    let count = if std::env::var_os("NESTNS_LONG").is_some() { 500 } else { 25 };
+    let count = if std::env::var_os("NESTNS_LONG").is_some() {
+        500
+    } else {
+        25
+    };
     let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
     // Most of the time is waiting.
     std::thread::scope(|scope| {
@@ -356,12 +467,22 @@ fn random_trees_stop_as_the_model_says() {
                         return;
                     }
                     if let Err(error) = check(seed as u64) {
-                        wrong.lock().expect("no check panics while it holds this").push(error);
+                        wrong
+                            .lock()
+                            .expect("no check panics while it holds this")
+                            .push(error);
                     }
                 }
             });
         }
     });
-    let wrong = wrong.into_inner().expect("no check panics while it holds this");
-    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong[0]);
+    let wrong = wrong
+        .into_inner()
+        .expect("no check panics while it holds this");
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong[0]
+    );
 }

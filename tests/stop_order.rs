@@ -23,7 +23,11 @@ fn handler(name: &str) -> String {
 fn ready(running: &mut Running, names: &[&str]) {
     for name in names {
         running.until(&format!("{name} is ready"), |nest| {
-            nest.directory.path().join(format!("{name}.ready")).exists().then_some(())
+            nest.directory
+                .path()
+                .join(format!("{name}.ready"))
+                .exists()
+                .then_some(())
         });
     }
 }
@@ -35,7 +39,9 @@ fn stamp(ended: &Ended, file: &str) -> u128 {
 }
 
 fn time(step: &Value, key: &str) -> f64 {
-    step[key].as_f64().unwrap_or_else(|| panic!("no {key}: {step:#}"))
+    step[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {key}: {step:#}"))
 }
 
 #[test]
@@ -54,16 +60,26 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
         handler("leaf")
     );
     for_each_identity(|identity| {
-        let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+        let mut running = Nest::new(&topology)
+            .identity(identity)
+            .arguments(&["--format", "json"])
+            .up();
         ready(&mut running, &names);
         let ended = running.stop();
         assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
         for name in names {
-            assert!(stamp(&ended, &format!("{name}.asked")) < stamp(&ended, &format!("{name}.finished")), "{name}");
+            assert!(
+                stamp(&ended, &format!("{name}.asked"))
+                    < stamp(&ended, &format!("{name}.finished")),
+                "{name}"
+            );
         }
         // A program that is PID 1 is asked when all inside it has left, because its end would be theirs.
         for name in ["inside", "leaf"] {
-            assert!(stamp(&ended, &format!("{name}.finished")) < stamp(&ended, "low.asked"), "{identity:?}, {name}");
+            assert!(
+                stamp(&ended, &format!("{name}.finished")) < stamp(&ended, "low.asked"),
+                "{identity:?}, {name}"
+            );
         }
         let timeline = timeline(&ended);
         let step = |path| step(&timeline, &ended, &format!("@/{path}"));
@@ -78,7 +94,10 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
             ("mid/init", "mid/low/deep/init"),
             ("mid/low/deep/init", "mid/low/deep/leaf"),
         ] {
-            assert!(asked(above) <= asked(below), "{identity:?}: {above} was asked after {below}: {timeline:#}");
+            assert!(
+                asked(above) <= asked(below),
+                "{identity:?}: {above} was asked after {below}: {timeline:#}"
+            );
         }
         for (below, above) in [
             ("forked", "init"),
@@ -90,20 +109,42 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
             ("mid/low/deep/init", "mid/low/init"),
             ("mid/low/deep/leaf", "mid/low/deep/init"),
         ] {
-            assert!(finished(below) <= finished(above), "{identity:?}: {above} ended before {below}: {timeline:#}");
+            assert!(
+                finished(below) <= finished(above),
+                "{identity:?}: {above} ended before {below}: {timeline:#}"
+            );
         }
-        for path in ["forked", "joined", "mid/middle", "mid/low/init", "mid/low/inside", "mid/low/deep/leaf"] {
+        for path in [
+            "forked",
+            "joined",
+            "mid/middle",
+            "mid/low/init",
+            "mid/low/inside",
+            "mid/low/deep/leaf",
+        ] {
             let step = step(path);
             assert_eq!(
-                (&step["signal"], &step["handled"], &step["how"], &step["code"]),
+                (
+                    &step["signal"],
+                    &step["handled"],
+                    &step["how"],
+                    &step["code"]
+                ),
                 (&"TERM".into(), &true.into(), &"exited".into(), &0.into()),
                 "{identity:?}: {step:#}"
             );
-            assert!(time(step, "ended_ms") - time(step, "asked_ms") >= 100.0, "{identity:?}: {step:#}");
+            assert!(
+                time(step, "ended_ms") - time(step, "asked_ms") >= 100.0,
+                "{identity:?}: {step:#}"
+            );
         }
         // Sorted by when they ended.
-        let ends: Vec<f64> =
-            timeline["steps"].as_array().expect("steps").iter().map(|step| time(step, "ended_ms")).collect();
+        let ends: Vec<f64> = timeline["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .map(|step| time(step, "ended_ms"))
+            .collect();
         assert!(ends.is_sorted(), "{timeline:#}");
     });
 }
@@ -121,15 +162,21 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
                 handler("three"),
                 handler("four")
             );
-            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            let mut running = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--format", "json"])
+                .up();
             ready(&mut running, &["one", "two", "three", "four"]);
             // The actor runs, and has set its dispositions.
             let deaf = format!("{}/a/b/deaf", running.nest.root);
             let pid = running.until_running().host_pid(&deaf);
             running.until("the actor ignores TERM", |_| {
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-                let ignored =
-                    u64::from_str_radix(status.split("SigIgn:").nth(1)?.split_whitespace().next()?, 16).ok()?;
+                let ignored = u64::from_str_radix(
+                    status.split("SigIgn:").nth(1)?.split_whitespace().next()?,
+                    16,
+                )
+                .ok()?;
                 (ignored & 1 << 14 != 0).then_some(())
             });
             let ended = running.stop();
@@ -143,9 +190,15 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
                 "{identity:?}, {enter}: {deaf:#}"
             );
             let cost = time(deaf, "ended_ms") - time(deaf, "asked_ms");
-            assert!((1000.0..1900.0).contains(&cost), "{identity:?}, {enter}: {cost} ms; {timeline:#}");
+            assert!(
+                (1000.0..1900.0).contains(&cost),
+                "{identity:?}, {enter}: {cost} ms; {timeline:#}"
+            );
             let all = timeline["ms"].as_f64().expect("a number");
-            assert!((1000.0..1900.0).contains(&all), "{identity:?}, {enter}: {timeline:#}");
+            assert!(
+                (1000.0..1900.0).contains(&all),
+                "{identity:?}, {enter}: {timeline:#}"
+            );
             for path in ["one", "a/two", "a/b/three", "c/four", "c/init"] {
                 let step = step(path);
                 assert_eq!(
@@ -153,11 +206,21 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
                     (&"exited".into(), &0.into()),
                     "{identity:?}, {enter}: {step:#}"
                 );
-                assert!(time(step, "ended_ms") < 1000.0, "{identity:?}, {enter}: {step:#}");
+                assert!(
+                    time(step, "ended_ms") < 1000.0,
+                    "{identity:?}, {enter}: {step:#}"
+                );
             }
             for path in ["a/b/init", "a/init", "init"] {
-                assert!(time(step(path), "ended_ms") >= time(deaf, "ended_ms"), "{identity:?}, {enter}: {timeline:#}");
-                assert_eq!(step(path)["how"], "exited", "{identity:?}, {enter}: {timeline:#}");
+                assert!(
+                    time(step(path), "ended_ms") >= time(deaf, "ended_ms"),
+                    "{identity:?}, {enter}: {timeline:#}"
+                );
+                assert_eq!(
+                    step(path)["how"],
+                    "exited",
+                    "{identity:?}, {enter}: {timeline:#}"
+                );
             }
         }
     });
@@ -166,7 +229,12 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
 #[test]
 fn dependents_are_stopped_before_their_dependencies() {
     for_each_identity(|identity| {
-        for (first, second) in [("fork", "fork"), ("join", "join"), ("fork", "join"), ("join", "fork")] {
+        for (first, second) in [
+            ("fork", "fork"),
+            ("join", "join"),
+            ("fork", "join"),
+            ("join", "fork"),
+        ] {
             let topology = format!(
                 "[ns.@]\nproc.base = {{ sh = \"{}\", enter = \"{first}\" }}\n\
                  proc.upper = {{ sh = \"{}\", enter = \"{second}\", after = {{ base = \"started\" }} }}\n",
@@ -177,7 +245,10 @@ fn dependents_are_stopped_before_their_dependencies() {
             ready(&mut running, &["base", "upper"]);
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-            assert!(stamp(&ended, "upper.finished") < stamp(&ended, "base.asked"), "{identity:?}, {first}, {second}");
+            assert!(
+                stamp(&ended, "upper.finished") < stamp(&ended, "base.asked"),
+                "{identity:?}, {first}, {second}"
+            );
         }
     });
 }
@@ -189,16 +260,31 @@ fn a_process_gets_its_own_stop_signal() {
         let topology = format!(
             "[ns.@]\nproc.x = {{ sh = \"{script}\", stop = {{ signal = \"USR2\" }} }}\nproc.y = {{ cmd = \"sleep 1000\" }}\n"
         );
-        let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+        let mut running = Nest::new(&topology)
+            .identity(identity)
+            .arguments(&["--format", "json"])
+            .up();
         ready(&mut running, &["x"]);
         let ended = running.stop();
         let timeline = timeline(&ended);
-        let (x, y) = (step(&timeline, &ended, "@/x"), step(&timeline, &ended, "@/y"));
-        assert_eq!((&x["signal"], &x["how"]), (&"USR2".into(), &"exited".into()), "{identity:?}: {x:#}");
+        let (x, y) = (
+            step(&timeline, &ended, "@/x"),
+            step(&timeline, &ended, "@/y"),
+        );
+        assert_eq!(
+            (&x["signal"], &x["how"]),
+            (&"USR2".into(), &"exited".into()),
+            "{identity:?}: {x:#}"
+        );
         // The default action of TERM is an end as well, and a signal's.
         assert_eq!(
             (&y["signal"], &y["how"], &y["code"], &y["handled"]),
-            (&"TERM".into(), &"signalled".into(), &143.into(), &true.into()),
+            (
+                &"TERM".into(),
+                &"signalled".into(),
+                &143.into(),
+                &true.into()
+            ),
             "{identity:?}: {y:#}"
         );
     });
@@ -209,24 +295,38 @@ fn a_short_inner_grace_does_not_shorten_an_outer_one() {
     // More than a second longer than any grace inside, and shorter than the default.
     let flush = handler("db").replace("sleep 0.1", "sleep 2.5");
     for_each_identity(|identity| {
-        for ci in ["stop.grace = \"100ms\"", "proc.x = { actor = \"idle\", stop = { grace = \"100ms\" } }"] {
+        for ci in [
+            "stop.grace = \"100ms\"",
+            "proc.x = { actor = \"idle\", stop = { grace = \"100ms\" } }",
+        ] {
             let topology = format!(
                 "[ns.@]\n[ns.\"@/vm\"]\nproc.db = {{ sh = \"{flush}\" }}\n[ns.\"@/vm/ci\"]\n{ci}\n[ns.\"@/vm/ci/in\"]\n\
                  stop.grace = \"50ms\"\nproc.y = {{ actor = \"idle\" }}\n"
             );
-            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            let mut running = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--format", "json"])
+                .up();
             ready(&mut running, &["db"]);
             let ended = running.stop();
             let timeline = timeline(&ended);
             let db = step(&timeline, &ended, "@/vm/db");
-            assert_eq!((&db["how"], &db["code"]), (&"exited".into(), &0.into()), "{identity:?}, {ci}: {timeline:#}");
-            assert!(stamp(&ended, "db.asked") < stamp(&ended, "db.finished"), "{identity:?}, {ci}");
+            assert_eq!(
+                (&db["how"], &db["code"]),
+                (&"exited".into(), &0.into()),
+                "{identity:?}, {ci}: {timeline:#}"
+            );
+            assert!(
+                stamp(&ended, "db.asked") < stamp(&ended, "db.finished"),
+                "{identity:?}, {ci}"
+            );
         }
     });
 }
 
 /// A process held back behind one that ignores TERM, in a namespace with a longer grace than the one around it has.
-const HELD_BACK: &str = "stop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\", after = { base = \"started\" } }\n";
+const HELD_BACK: &str =
+    "stop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\", after = { base = \"started\" } }\n";
 /// A script that ignores TERM, and writes a file when it does.
 const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 1000; done";
 
@@ -234,8 +334,7 @@ const DEAF: &str = "trap '' TERM; : > DIRECTORY/deaf.ready; while :; do sleep 10
 fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
     for_each_identity(|identity| {
         // A program that is PID 1, right below and two levels down; and a process on which another depends.
-        let program =
-            "init = [\"sh\", \"-c\", \"HANDLER\"]\nstop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\" }\n";
+        let program = "init = [\"sh\", \"-c\", \"HANDLER\"]\nstop = { grace = \"60s\" }\nproc.deaf = { sh = \"DEAF\" }\n";
         let process = format!("proc.base = {{ sh = \"HANDLER\" }}\n{HELD_BACK}");
         for (inside, path) in [
             (format!("[ns.\"@/a\"]\n{program}"), "a/init"),
@@ -245,7 +344,10 @@ fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
                 ),
                 "a/b/c/init",
             ),
-            (format!("[ns.\"@/a\"]\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\n{process}"), "a/b/base"),
+            (
+                format!("[ns.\"@/a\"]\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\n{process}"),
+                "a/b/base",
+            ),
             (
                 format!(
                     "[ns.\"@/a\"]\ninit = {{ actor = \"ignore-term\" }}\nstop.grace = \"50s\"\n[ns.\"@/a/b\"]\n{program}"
@@ -253,16 +355,28 @@ fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
                 "a/b/init",
             ),
         ] {
-            let inside = inside.replace("HANDLER", &handler("held")).replace("DEAF", DEAF);
+            let inside = inside
+                .replace("HANDLER", &handler("held"))
+                .replace("DEAF", DEAF);
             let topology = format!("[ns.@]\nstop = {{ grace = \"3s\" }}\n{inside}");
-            let mut running = Nest::new(&topology).identity(identity).arguments(&["--format", "json"]).up();
+            let mut running = Nest::new(&topology)
+                .identity(identity)
+                .arguments(&["--format", "json"])
+                .up();
             ready(&mut running, &["held", "deaf"]);
             let ended = running.stop();
             let timeline = timeline(&ended);
             let context = format!("{identity:?}, {path}: {timeline:#}");
             let held = step(&timeline, &ended, &format!("@/{path}"));
-            assert_eq!((&held["how"], &held["code"]), (&"exited".into(), &0.into()), "{context}");
-            assert!(stamp(&ended, "held.asked") < stamp(&ended, "held.finished"), "{context}");
+            assert_eq!(
+                (&held["how"], &held["code"]),
+                (&"exited".into(), &0.into()),
+                "{context}"
+            );
+            assert!(
+                stamp(&ended, "held.asked") < stamp(&ended, "held.finished"),
+                "{context}"
+            );
             // The process that ignores TERM still had a good part of the time.
             assert!(time(held, "asked_ms") >= 700.0, "{context}");
         }
@@ -273,7 +387,11 @@ fn held_back_processes_are_requested_after_half_of_the_remaining_time() {
 fn down_with_a_timeout_requests_held_back_processes_before_it_kills() {
     for_each_identity(|identity| {
         for inside in ["", "/a"] {
-            let outer = if inside.is_empty() { "" } else { "[ns.@]\nstop.grace = \"70s\"\n" };
+            let outer = if inside.is_empty() {
+                ""
+            } else {
+                "[ns.@]\nstop.grace = \"70s\"\n"
+            };
             let topology = format!(
                 "{outer}[ns.\"@{inside}\"]\ninit = [\"sh\", \"-c\", \"{}\"]\nstop = {{ grace = \"60s\" }}\n\
                  proc.deaf = {{ sh = \"{DEAF}\" }}\n",
@@ -283,7 +401,8 @@ fn down_with_a_timeout_requests_held_back_processes_before_it_kills() {
                 let detached = Detached::up(Nest::new(&topology).identity(identity));
                 let directory = detached.nest.directory.path();
                 detached.until("its trap is set", |_| {
-                    (directory.join("held.ready").exists() && directory.join("deaf.ready").exists()).then_some(())
+                    (directory.join("held.ready").exists() && directory.join("deaf.ready").exists())
+                        .then_some(())
                 });
                 let root = detached.nest.root.clone();
                 let whole = format!("{root}{inside}/");

@@ -114,7 +114,10 @@ const MADE: &[(&str, libc::c_long)] = &numbers![
 fn run(nest: &Nest, words: &[&str], refused: (libc::c_long, i32)) -> Output {
     let mut command = nest.command(words);
     refuse(&mut command, refused.0, refused.1);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().expect("the program was built");
     let number = Pid::from_raw(child.id().cast_signed());
     // What hangs is killed, and has then no status of its own.
@@ -147,11 +150,19 @@ fn where_the_doctor_finds_no_problem_a_tree_starts_and_stops() {
             continue;
         }
         let doctor = run(&nest, &["doctor", "--format", "json", &file], refused);
-        let document: Value =
-            serde_json::from_slice(&doctor.stdout).unwrap_or_else(|_| panic!("{what}: {}", said(&doctor)));
+        let document: Value = serde_json::from_slice(&doctor.stdout)
+            .unwrap_or_else(|_| panic!("{what}: {}", said(&doctor)));
         let checks = document["checks"].as_array().expect("it has them");
-        let impossible: Vec<&Value> = checks.iter().filter(|check| check["status"] == "no").collect();
-        assert_eq!(doctor.status.code(), Some(if impossible.is_empty() { 0 } else { 4 }), "{what}: {}", said(&doctor));
+        let impossible: Vec<&Value> = checks
+            .iter()
+            .filter(|check| check["status"] == "no")
+            .collect();
+        assert_eq!(
+            doctor.status.code(),
+            Some(if impossible.is_empty() { 0 } else { 4 }),
+            "{what}: {}",
+            said(&doctor)
+        );
         let up = run(&nest, &["run", &file, "--", "true"], refused);
         // 125 is the status of `run` where nestns itself has failed.
         let is_right = match (impossible.is_empty(), up.status.code()) {
@@ -159,7 +170,11 @@ fn where_the_doctor_finds_no_problem_a_tree_starts_and_stops() {
             (false, code) => code == Some(125) && said(&up).contains("NS404"),
         };
         if !is_right {
-            problems.push(format!("{what}: the doctor says {impossible:?}, and {:?}: {}", up.status, said(&up)));
+            problems.push(format!(
+                "{what}: the doctor says {impossible:?}, and {:?}: {}",
+                up.status,
+                said(&up)
+            ));
         }
         assert_nothing_left(&nest);
     }
@@ -184,12 +199,20 @@ fn calls_that_only_a_stop_needs_are_checked_before_the_build() {
                 let up = run(&nest, &["up", &file], (number, errno));
                 let said = said(&up);
                 assert_eq!(up.status.code(), Some(4), "{spelled}, {identity:?}: {said}");
-                let expected =
-                    format!("error[NS404]: this machine forbids system calls that nestns requires: {spelled}\n");
-                assert!(said.starts_with(&expected), "{spelled}, {identity:?}: {said}");
+                let expected = format!(
+                    "error[NS404]: this machine forbids system calls that nestns requires: {spelled}\n"
+                );
+                assert!(
+                    said.starts_with(&expected),
+                    "{spelled}, {identity:?}: {said}"
+                );
                 assert!(said.contains("seccomp"), "{said}");
                 let last = said.lines().last().unwrap_or_default();
-                assert_eq!(last, format!("`nestns doctor` checks this as system-calls: refused: {spelled}"), "{said}");
+                assert_eq!(
+                    last,
+                    format!("`nestns doctor` checks this as system-calls: refused: {spelled}"),
+                    "{said}"
+                );
                 assert_nothing_left(&nest);
             }
         }
@@ -203,10 +226,20 @@ fn a_filter_that_kills_is_found() {
     let mut command = nest.command(&["doctor", "--format", "json"]);
     kill(&mut command, libc::SYS_flock);
     let output = command.output().expect("the program was built");
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let document: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
     let checks = document["checks"].as_array().expect("it has them");
-    let check = checks.iter().find(|check| check["id"] == "system-calls").expect("it is there");
-    assert_eq!((&check["status"], &check["found"]), (&"no".into(), &"refused: flock (the caller is killed)".into()));
+    let check = checks
+        .iter()
+        .find(|check| check["id"] == "system-calls")
+        .expect("it is there");
+    assert_eq!(
+        (&check["status"], &check["found"]),
+        (
+            &"no".into(),
+            &"refused: flock (the caller is killed)".into()
+        )
+    );
 }
 
 #[test]
@@ -217,13 +250,27 @@ fn empty_namespace_links_are_treated_as_unreadable() {
         standing.until_running();
         let root = standing.nest.root.clone();
         // Linux 5.10.262 answers readlink(2) of a stranger's /proc/PID/ns/* with 0 bytes.
-        let verbs: [&[&str]; 4] = [&["see"], &["whois", "1"], &["capture", "--host"], &["exec", &root, "--", "true"]];
+        let verbs: [&[&str]; 4] = [
+            &["see"],
+            &["whois", "1"],
+            &["capture", "--host"],
+            &["exec", &root, "--", "true"],
+        ];
         for words in verbs {
             let mut command = standing.nest.command(words);
             refuse(&mut command, libc::SYS_readlinkat, 0);
             let output = command.output().expect("the program was built");
-            assert_eq!(output.status.code(), Some(0), "{words:?}, {identity:?}: {}", said(&output));
-            assert!(!said(&output).contains("invalid data"), "{words:?}: {}", said(&output));
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{words:?}, {identity:?}: {}",
+                said(&output)
+            );
+            assert!(
+                !said(&output).contains("invalid data"),
+                "{words:?}: {}",
+                said(&output)
+            );
         }
         standing.stop();
     });

@@ -22,7 +22,9 @@ stop = { signal = "HUP", grace = "2s" }
 fn the_program_has_a_terminal_of_the_callers_size_which_follows_it() {
     Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.expect("in> ");
-        terminal.send("trap 'echo \"now $(stty size)\"' WINCH; echo \"first $(stty size) on $(tty)\"\r");
+        terminal.send(
+            "trap 'echo \"now $(stty size)\"' WINCH; echo \"first $(stty size) on $(tty)\"\r",
+        );
         let name = {
             terminal.expect("first 24 80 on /dev/pts/");
             terminal.expect("\r")
@@ -46,7 +48,10 @@ fn job_control_works_inside_and_does_not_affect_the_outside() {
         terminal.expect("in> ");
         terminal.send("sleep 1000 &\r");
         terminal.expect("[1] ");
-        let number: i32 = terminal.expect("\r").parse().expect("the shell prints the job's number");
+        let number: i32 = terminal
+            .expect("\r")
+            .parse()
+            .expect("the shell prints the job's number");
         assert!(number < 20, "{number}");
         terminal.expect("in> ");
         // The foreground has a job of its own before a key is pressed.
@@ -87,11 +92,20 @@ tty  = true
         assert_eq!(terminal.status(), 0);
         terminal.expect("end");
         let screen = terminal.raw_screen();
-        assert!(screen.windows(7).any(|window| window == b"\x01\xff\x80\x03end"), "{screen:?}");
+        assert!(
+            screen
+                .windows(7)
+                .any(|window| window == b"\x01\xff\x80\x03end"),
+            "{screen:?}"
+        );
         let text = terminal.screen();
         let dump: Vec<u8> = text
             .split_whitespace()
-            .filter_map(|word| u8::from_str_radix(word, 16).ok().filter(|_| word.len() == 2))
+            .filter_map(|word| {
+                u8::from_str_radix(word, 16)
+                    .ok()
+                    .filter(|_| word.len() == 2)
+            })
             .collect();
         assert!(dump.windows(255).any(|window| window == bytes), "{text}");
         assert!(terminal.is_restored());
@@ -101,13 +115,16 @@ tty  = true
 
 #[test]
 fn everything_that_was_written_is_shown_before_the_end() {
-    let topology = "[ns.@]\ninit = [\"sh\", \"-c\", \"seq 1 5000; echo the last line\"]\ntty = true\n";
+    let topology =
+        "[ns.@]\ninit = [\"sh\", \"-c\", \"seq 1 5000; echo the last line\"]\ntty = true\n";
     Terminal::for_each_identity(topology, |mut terminal| {
         assert_eq!(terminal.status(), 0);
         terminal.expect("the last line");
         let screen = terminal.screen();
         let mut lines = screen.lines().map(|line| line.trim_end_matches('\r'));
-        let missing = (1..=5000).map(|number: i32| number.to_string()).find(|number| !lines.any(|line| line == number));
+        let missing = (1..=5000)
+            .map(|number: i32| number.to_string())
+            .find(|number| !lines.any(|line| line == number));
         assert_eq!(missing, None, "{screen}");
         terminal.close();
     });
@@ -116,12 +133,15 @@ fn everything_that_was_written_is_shown_before_the_end() {
 #[test]
 fn the_settings_are_restored_when_the_program_cannot_be_executed() {
     for (program, status) in [("/no/such/program", 127), ("/etc/passwd", 126)] {
-        Terminal::for_each_identity(&format!("[ns.@]\ninit = [\"{program}\"]\ntty = true\n"), |mut terminal| {
-            assert_eq!(terminal.status(), status);
-            assert!(terminal.is_restored());
-            terminal.expect("cannot execute");
-            terminal.close();
-        });
+        Terminal::for_each_identity(
+            &format!("[ns.@]\ninit = [\"{program}\"]\ntty = true\n"),
+            |mut terminal| {
+                assert_eq!(terminal.status(), status);
+                assert!(terminal.is_restored());
+                terminal.expect("cannot execute");
+                terminal.close();
+            },
+        );
     }
 }
 
@@ -129,8 +149,15 @@ fn the_settings_are_restored_when_the_program_cannot_be_executed() {
 fn the_settings_are_restored_when_the_program_is_killed() {
     Terminal::for_each_identity(SHELL, |mut terminal| {
         terminal.until_raw();
-        let truth =
-            fs::read(fs::read_dir(terminal.nest.state()).unwrap().next().unwrap().unwrap().path().join("truth.json"));
+        let truth = fs::read(
+            fs::read_dir(terminal.nest.state())
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+                .path()
+                .join("truth.json"),
+        );
         let truth: serde_json::Value = serde_json::from_slice(&truth.unwrap()).unwrap();
         let pid = truth["processes"][0]["pids"][0].as_i64().unwrap();
         kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
@@ -142,7 +169,11 @@ fn the_settings_are_restored_when_the_program_is_killed() {
 
 #[test]
 fn the_settings_are_restored_when_the_tree_is_stopped_from_outside() {
-    for (signal, status) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+    for (signal, status) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGINT, 130),
+        (Signal::SIGHUP, 129),
+    ] {
         Terminal::for_each_identity(SHELL, |mut terminal| {
             terminal.until_raw();
             terminal.signal(signal);
@@ -172,7 +203,9 @@ fn a_suspended_nestns_restores_the_terminal_and_takes_it_again() {
         let program = crate::harness::nest::program().display().to_string();
         shell.send(format!("stty -a > before; {program} {words}\r"));
         shell.expect("in> ");
-        let controller = processes_of(&shell.nest).into_iter().find(|(_, words)| words.starts_with(&program));
+        let controller = processes_of(&shell.nest)
+            .into_iter()
+            .find(|(_, words)| words.starts_with(&program));
         let (pid, _) = controller.expect("it runs");
         kill(Pid::from_raw(pid), Signal::SIGTSTP).unwrap();
         shell.expect("Stopped");

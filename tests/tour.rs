@@ -18,7 +18,10 @@ fn nest(step: &str, identity: Identity) -> (Nest, String) {
     let place = nest.directory.path().join("tour");
     fs::create_dir_all(place.join("parts")).unwrap();
     for part in ["", "parts"] {
-        for entry in fs::read_dir(example::path("tour").join(part)).unwrap().map(Result::unwrap) {
+        for entry in fs::read_dir(example::path("tour").join(part))
+            .unwrap()
+            .map(Result::unwrap)
+        {
             if entry.file_type().unwrap().is_file() {
                 fs::copy(entry.path(), place.join(part).join(entry.file_name())).unwrap();
             }
@@ -33,7 +36,10 @@ fn numbers(document: &Value) -> BTreeMap<String, Vec<Value>> {
     let processes = document["processes"].as_array().unwrap().iter();
     processes
         .map(|process| {
-            (process["path"].as_str().unwrap().to_owned(), process["pids"].as_array().unwrap()[1..].to_vec())
+            (
+                process["path"].as_str().unwrap().to_owned(),
+                process["pids"].as_array().unwrap()[1..].to_vec(),
+            )
         })
         .collect()
 }
@@ -43,7 +49,10 @@ fn the_first_step_prints_its_pid_and_ends() {
     for_each_identity(|identity| {
         let (nest, file) = nest("1-hello.toml", identity);
         let ended = nest.start_verb(&["up", "--name", "@", &file]).wait();
-        assert_eq!((ended.code, ended.stdout.as_str()), (0, "hello/who  │ I am 2, and my parent is 1\n"));
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (0, "hello/who  │ I am 2, and my parent is 1\n")
+        );
     });
 }
 
@@ -62,7 +71,11 @@ fn every_other_step_runs_as_predicted() {
             }
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{step}: {}", ended.stderr);
-            assert!(!ended.stderr.contains("killed at deadline"), "{step}: {}", ended.stderr);
+            assert!(
+                !ended.stderr.contains("killed at deadline"),
+                "{step}: {}",
+                ended.stderr
+            );
         }
     });
 }
@@ -70,11 +83,21 @@ fn every_other_step_runs_as_predicted() {
 #[test]
 fn the_comments_are_true() {
     let text = fs::read_to_string(example::path("tour").join("4-node.toml")).unwrap();
-    let command =
-        text.lines().find_map(|line| line.split_once("# nestns up 4-node.toml ")).expect("it advertises one").1;
-    let words: Vec<&str> = ["check", "4-node.toml"].into_iter().chain(command.split_whitespace()).collect();
+    let command = text
+        .lines()
+        .find_map(|line| line.split_once("# nestns up 4-node.toml "))
+        .expect("it advertises one")
+        .1;
+    let words: Vec<&str> = ["check", "4-node.toml"]
+        .into_iter()
+        .chain(command.split_whitespace())
+        .collect();
     let outcome = Nestns::new(&words).directory(&example::path("tour")).run();
-    assert_eq!(outcome.code, 0, "{words:?}: {}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(
+        outcome.code, 0,
+        "{words:?}: {}{}",
+        outcome.stdout, outcome.stderr
+    );
     assert!(
         fs::read_to_string(example::path("tour").join("2-web.toml"))
             .unwrap()
@@ -86,7 +109,13 @@ fn the_comments_are_true() {
     let ended = Nest::new(topology).up().wait();
     let directory = ended.nest.directory.path().display().to_string();
     // Which is where it was started, and what the manual says of `cwd`.
-    assert!(ended.stdout.contains(&format!("outer test in {directory}\n")), "{}", ended.stdout);
+    assert!(
+        ended
+            .stdout
+            .contains(&format!("outer test in {directory}\n")),
+        "{}",
+        ended.stdout
+    );
     assert!(ended.stdout.contains("inner []\n"), "{}", ended.stdout);
     let manual = Nestns::new(&["man", "topology"]).run().stdout;
     assert!(manual.contains("the one that nestns was started in") && !manual.contains("else `/`"));
@@ -96,8 +125,10 @@ fn the_comments_are_true() {
 fn a_variable_of_the_tour_changes_its_size() {
     let count = |arguments: &[&str]| {
         let file = example::path("tour").join("4-node.toml");
-        let arguments: Vec<&str> =
-            ["config", "--paths", file.to_str().unwrap()].into_iter().chain(arguments.iter().copied()).collect();
+        let arguments: Vec<&str> = ["config", "--paths", file.to_str().unwrap()]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
         Nestns::new(&arguments).run().stdout.lines().count()
     };
     // kubelet and node, two workers a pod, and six lines for each pod.

@@ -19,7 +19,13 @@ init = "pause"
 fn lines(detached: &Detached, arguments: &[&str]) -> Vec<String> {
     let text = detached.run(arguments).replace(&detached.nest.root, "@");
     text.lines()
-        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|"))
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect::<Vec<_>>()
+                .join("|")
+        })
         .collect()
 }
 
@@ -60,7 +66,12 @@ fn the_tree_as_seen_from_a_namespace() {
         let truth = detached.truth();
         let drawn = lines(&detached, &["tree", "@/in/one"]);
         let pid = truth.host_pid(&format!("{}/in/one", detached.nest.root));
-        assert!(drawn.last().is_some_and(|line| line.starts_with(&format!("└─ one|{pid}/4/2|"))), "{drawn:?}");
+        assert!(
+            drawn
+                .last()
+                .is_some_and(|line| line.starts_with(&format!("└─ one|{pid}/4/2|"))),
+            "{drawn:?}"
+        );
         let wrong = detached.nestns(&["tree", "--from", "@/in/one"]);
         assert_eq!(wrong.code, 1);
         assert!(wrong.stderr.contains("is a process"), "{}", wrong.stderr);
@@ -71,10 +82,22 @@ fn the_tree_as_seen_from_a_namespace() {
 fn a_file_is_distinguished_from_an_address() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
-    let file = detached.nest.file.to_str().expect("our own path").to_owned();
-    for word in [file.clone(), format!("./{}.toml", detached.nest.root), format!("{}.toml", detached.nest.root)] {
+    let file = detached
+        .nest
+        .file
+        .to_str()
+        .expect("our own path")
+        .to_owned();
+    for word in [
+        file.clone(),
+        format!("./{}.toml", detached.nest.root),
+        format!("{}.toml", detached.nest.root),
+    ] {
         let drawn = detached.run(&["tree", &word]);
-        assert!(drawn.contains("?/1") && !drawn.contains("running"), "{word}: {drawn}");
+        assert!(
+            drawn.contains("?/1") && !drawn.contains("running"),
+            "{word}: {drawn}"
+        );
     }
     // Nothing: what runs.
     assert!(detached.run(&["tree"]).contains("✔ ready"));
@@ -84,6 +107,7 @@ fn a_file_is_distinguished_from_an_address() {
     assert_eq!(from.code, 2, "{}", from.stderr);
     detached.run(&["down", "@"]);
     // Nothing, and nothing runs: the file of this directory.
-    std::fs::rename(&file, detached.nest.directory.path().join("topology.toml")).expect("it is our own");
+    std::fs::rename(&file, detached.nest.directory.path().join("topology.toml"))
+        .expect("it is our own");
     assert!(detached.run(&["tree"]).contains("?/1"));
 }

@@ -38,7 +38,11 @@ fn state<'a>(truth: &'a Truth, path: &str) -> &'a str {
 
 /// Path of the tree's truth.
 fn file(detached: &Detached) -> std::path::PathBuf {
-    detached.nest.state().join(&detached.nest.root).join("truth.json")
+    detached
+        .nest
+        .state()
+        .join(&detached.nest.root)
+        .join("truth.json")
 }
 
 #[test]
@@ -48,14 +52,21 @@ fn it_has_a_state_before_wait_returns() {
         detached.run(&["wait", "--for", "started"]);
         let truth = detached.truth();
         for name in ["idle", "late", "in/job", "init", "in/init", "prog/init"] {
-            assert!(["running", "ready"].contains(&state(&truth, &path(name))), "{name}: {truth:?}");
+            assert!(
+                ["running", "ready"].contains(&state(&truth, &path(name))),
+                "{name}: {truth:?}"
+            );
         }
         assert_eq!(truth.process(&path("setup"))["exit"], json!({ "code": 0 }));
-        fs::write(detached.nest.directory.path().join("job"), "").expect("the directory is writable");
+        fs::write(detached.nest.directory.path().join("job"), "")
+            .expect("the directory is writable");
         detached.run(&["wait", "@/in/job"]);
         let truth = detached.truth();
         assert_eq!(
-            (state(&truth, &path("in/job")), &truth.process(&path("in/job"))["exit"]["code"]),
+            (
+                state(&truth, &path("in/job")),
+                &truth.process(&path("in/job"))["exit"]["code"]
+            ),
             ("failed", &json!(7))
         );
         // There is a cgroup of one's own not everywhere.
@@ -69,7 +80,11 @@ fn it_has_a_state_before_wait_returns() {
         let after = detached.truth();
         for name in ["late", "in/init", "in/job"] {
             assert_eq!(after.process(&path(name))["restarts"], 1, "{name}");
-            assert_ne!(after.host_pid(&path(name)), before.host_pid(&path(name)), "{name}");
+            assert_ne!(
+                after.host_pid(&path(name)),
+                before.host_pid(&path(name)),
+                "{name}"
+            );
         }
         assert_ne!(after.namespace(&path("in"))["pidns"], Value::Null);
         detached.run(&["down", &detached.nest.root, "@/in"]);
@@ -87,9 +102,16 @@ fn it_agrees_with_the_verbs() {
             let tree = detached.document(&["tree", "--format", "json"]);
             let truth = detached.truth().0;
             // Children of programs come and go; the truth has them apart.
-            let declared = |name: &str| list(&tree, name).iter().filter(|one| one.get("declared").is_none());
+            let declared = |name: &str| {
+                list(&tree, name)
+                    .iter()
+                    .filter(|one| one.get("declared").is_none())
+            };
             let are_equal = |name: &&str| list(&truth, name).iter().eq(declared(name));
-            ["namespaces", "processes"].iter().all(are_equal).then_some(())
+            ["namespaces", "processes"]
+                .iter()
+                .all(are_equal)
+                .then_some(())
         });
     });
 }
@@ -97,8 +119,13 @@ fn it_agrees_with_the_verbs() {
 #[test]
 fn exec_processes_are_in_it_while_they_run() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
-        let guests =
-            |truth: &Truth| truth.paths().into_iter().filter(|path| path.contains("exec.")).collect::<Vec<_>>();
+        let guests = |truth: &Truth| {
+            truth
+                .paths()
+                .into_iter()
+                .filter(|path| path.contains("exec."))
+                .collect::<Vec<_>>()
+        };
         detached.run(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
         let truth = detached.truth();
         let there = guests(&truth);
@@ -114,7 +141,9 @@ fn exec_processes_are_in_it_while_they_run() {
             assert_eq!(guests(&detached.truth()), there, "that one has ended");
         }
         kill(Pid::from_raw(truth.host_pid(&there[0])), Signal::SIGKILL).expect("it lives");
-        detached.until("nobody is left", |detached| guests(&detached.truth()).is_empty().then_some(()));
+        detached.until("nobody is left", |detached| {
+            guests(&detached.truth()).is_empty().then_some(())
+        });
     });
 }
 
@@ -122,7 +151,11 @@ fn exec_processes_are_in_it_while_they_run() {
 fn it_is_updated_without_a_request() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
         let path = format!("{}/idle", detached.nest.root);
-        kill(Pid::from_raw(detached.truth().host_pid(&path)), Signal::SIGKILL).expect("it lives");
+        kill(
+            Pid::from_raw(detached.truth().host_pid(&path)),
+            Signal::SIGKILL,
+        )
+        .expect("it lives");
         detached.until("its end is written", |detached| {
             (detached.truth().process(&path)["exit"] == json!({ "signal": 9 })).then_some(())
         });
@@ -135,17 +168,25 @@ fn the_command_of_test_finds_the_running_processes() {
         for verb in [["test", "--"].as_slice(), &["run", "--"]] {
             let topology = "[ns.@]\nproc.p = { actor = \"idle\" }\nproc.q = { actor = \"idle\" }\n[ns.\"@/in\"]\n";
             let nest = Nest::new(topology).identity(identity);
-            let copy = format!("cat \"$NESTNS_TRUTH\" > {}/run/copy", nest.directory.path().display());
+            let copy = format!(
+                "cat \"$NESTNS_TRUTH\" > {}/run/copy",
+                nest.directory.path().display()
+            );
             let file = nest.file.display().to_string();
             let words = [verb[0], &file, verb[1], "sh", "-c", &copy];
             let ended = nest.start_verb(&words).wait();
             assert_eq!(ended.code, 0, "{}", ended.stderr);
-            let text = fs::read(ended.nest.directory.path().join("run/copy")).expect("it was copied");
+            let text =
+                fs::read(ended.nest.directory.path().join("run/copy")).expect("it was copied");
             let truth = Truth(serde_json::from_slice(&text).expect("a document"));
             let paths = truth.paths();
             assert_eq!(paths.len(), 4);
             for path in paths {
-                assert!(["running", "ready"].contains(&state(&truth, &path)), "{path}: {}", truth.0);
+                assert!(
+                    ["running", "ready"].contains(&state(&truth, &path)),
+                    "{path}: {}",
+                    truth.0
+                );
             }
         }
     });
@@ -159,10 +200,19 @@ fn a_burst_of_changes_is_written_a_few_times_and_atomically() {
     );
     let detached = Detached::up(Nest::new(&topology));
     let file = file(&detached);
-    let mode = fs::metadata(&file).expect("it is there").permissions().mode();
+    let mode = fs::metadata(&file)
+        .expect("it is there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o7777, 0o600);
-    let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify is there");
-    watch.add_watch(file.parent().expect("it is in one"), AddWatchFlags::IN_MOVED_TO).expect("it is ours");
+    let watch =
+        Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify is there");
+    watch
+        .add_watch(
+            file.parent().expect("it is in one"),
+            AddWatchFlags::IN_MOVED_TO,
+        )
+        .expect("it is ours");
     let is_over = AtomicBool::new(false);
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -179,13 +229,26 @@ fn a_burst_of_changes_is_written_a_few_times_and_atomically() {
     });
     let most = began.elapsed().as_millis() / 50 + 5;
     let truth = detached.truth();
-    let ended = truth.paths().into_iter().filter(|path| truth.process(path)["exit"]["signal"] == 9).count();
+    let ended = truth
+        .paths()
+        .into_iter()
+        .filter(|path| truth.process(path)["exit"]["signal"] == 9)
+        .count();
     assert_eq!(ended, COUNT);
     let writings = std::iter::from_fn(|| watch.read_events().ok())
         .flatten()
-        .filter(|event| event.name.as_deref().is_some_and(|name| name == "truth.json"))
+        .filter(|event| {
+            event
+                .name
+                .as_deref()
+                .is_some_and(|name| name == "truth.json")
+        })
         .count();
-    assert!(writings as u128 <= most, "{writings} in {:?}", began.elapsed());
+    assert!(
+        writings as u128 <= most,
+        "{writings} in {:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
@@ -195,10 +258,17 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
         let mut running = Nest::new(topology).identity(identity).up();
         let truth = running.until_running();
         running.until("both run", |nest| {
-            let output = nest.command(&["wait", "--for", "started"]).output().expect("the program was built");
+            let output = nest
+                .command(&["wait", "--for", "started"])
+                .output()
+                .expect("the program was built");
             output.status.success().then_some(())
         });
-        let file = running.nest.state().join(&running.nest.root).join("truth.json");
+        let file = running
+            .nest
+            .state()
+            .join(&running.nest.root)
+            .join("truth.json");
         fs::remove_file(&file).expect("it is there");
         // A directory is not replaced by a file, even by root.
         fs::create_dir(&file).expect("nothing is in its place");
@@ -209,20 +279,40 @@ fn a_write_failure_is_reported_once_and_delays_nothing() {
         for name in ["p", "q"] {
             let path = format!("{}/{name}", running.nest.root);
             kill(Pid::from_raw(truth.host_pid(&path)), Signal::SIGKILL).expect("it lives");
-            let waited = running.nest.command(&["wait", &path]).output().expect("the program was built");
+            let waited = running
+                .nest
+                .command(&["wait", &path])
+                .output()
+                .expect("the program was built");
             assert_eq!(waited.stderr, b"", "its end is known");
             let path = format!("{}/{name}", running.nest.root);
-            let output = running.nest.command(&["wait", &path]).output().expect("the program was built");
+            let output = running
+                .nest
+                .command(&["wait", &path])
+                .output()
+                .expect("the program was built");
             assert!(output.status.success());
             running.until_stderr_has("truth.json is out of date");
         }
         fs::remove_dir(&file).expect("it is empty");
         // After an answer it is written again.
-        let output = running.nest.command(&["ps", "-q"]).output().expect("the program was built");
+        let output = running
+            .nest
+            .command(&["ps", "-q"])
+            .output()
+            .expect("the program was built");
         assert!(output.status.success());
         let truth = running.until_running();
-        assert_eq!(truth.process(&format!("{}/q", running.nest.root))["exit"], json!({ "signal": 9 }));
+        assert_eq!(
+            truth.process(&format!("{}/q", running.nest.root))["exit"],
+            json!({ "signal": 9 })
+        );
         let ended = running.stop();
-        assert_eq!(ended.stderr.matches("truth.json").count(), 1, "{}", ended.stderr);
+        assert_eq!(
+            ended.stderr.matches("truth.json").count(),
+            1,
+            "{}",
+            ended.stderr
+        );
     });
 }

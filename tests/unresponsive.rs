@@ -30,14 +30,24 @@ fn down_now_ends_a_suspended_controller_and_down_prints_the_remedy() {
                 let (code, _, stderr) = run(&tree.nest, &["down", &root]);
                 assert_eq!(code, 1, "{identity:?}: {stderr}");
                 assert!(stderr.contains("is stopped, as by Ctrl-Z"), "{stderr}");
-                assert!(stderr.contains(&format!("`kill -CONT {controller}`")), "{stderr}");
-                assert!(stderr.contains(&format!("`nestns down --now {root}`")), "{stderr}");
+                assert!(
+                    stderr.contains(&format!("`kill -CONT {controller}`")),
+                    "{stderr}"
+                );
+                assert!(
+                    stderr.contains(&format!("`nestns down --now {root}`")),
+                    "{stderr}"
+                );
                 assert!(!has_ended(controller));
                 let began = Instant::now();
                 let (code, _, stderr) = run(&tree.nest, &["down", "--now", &root]);
                 assert_eq!(code, 0, "{identity:?}: {stderr}");
                 assert!(stderr.contains("killed the controller"), "{stderr}");
-                assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+                assert!(
+                    began.elapsed() < Duration::from_secs(30),
+                    "{:?}",
+                    began.elapsed()
+                );
                 assert!(has_ended(controller), "{identity:?}");
                 until("its guardian has ended", || has_ended(guardian));
                 assert_nothing_left(&tree.nest);
@@ -52,19 +62,30 @@ fn a_controller_suspended_during_a_stop_is_reported_and_can_be_killed() {
         let tree = Detached::up(Nest::new(DEAF).identity(identity));
         let (controller, root) = (tree.controller(), tree.nest.root.clone());
         let mut command = tree.nest.command(&["down", "--timeout", "4s", &root]);
-        let waits = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let waits = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let waits = waits.expect("the program was built");
         tree.until("it is being stopped", |tree| {
             let events =
-                std::fs::read_to_string(tree.nest.state().join(&root).join("events.jsonl")).unwrap_or_default();
+                std::fs::read_to_string(tree.nest.state().join(&root).join("events.jsonl"))
+                    .unwrap_or_default();
             events.contains("\"event\":\"stopping\"").then_some(())
         });
         suspend(controller);
         let output = waits.wait_with_output().expect("it ends");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{identity:?}: {stderr}");
-        assert!(stderr.contains("is stopped, as by Ctrl-Z"), "{identity:?}: {stderr}");
-        assert!(stderr.contains("killed the controller"), "{identity:?}: {stderr}");
+        assert!(
+            stderr.contains("is stopped, as by Ctrl-Z"),
+            "{identity:?}: {stderr}"
+        );
+        assert!(
+            stderr.contains("killed the controller"),
+            "{identity:?}: {stderr}"
+        );
         assert!(has_ended(controller), "{identity:?}");
         assert_nothing_left(&tree.nest);
     });
@@ -75,7 +96,10 @@ fn down_all_now_ends_suspended_controllers() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
         let file = tree.nest.file.to_str().expect("our own path").to_owned();
-        assert_eq!(run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0, 0);
+        assert_eq!(
+            run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0,
+            0
+        );
         let controller = tree.controller();
         suspend(controller);
         let (code, _, stderr) = run(&tree.nest, &["down", "--all", "--yes", "--now"]);

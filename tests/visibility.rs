@@ -19,12 +19,17 @@ fn tells(who: &str) -> String {
 }
 
 fn numbers(text: &str) -> BTreeSet<i32> {
-    text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
+    text.split_whitespace()
+        .map(|number| number.parse().expect("a number"))
+        .collect()
 }
 
 fn subtree(truth: &Truth, path: &str) -> BTreeSet<i32> {
     let level = path.split('/').count();
-    let inside = truth.paths().into_iter().filter(|other| other.starts_with(&format!("{path}/")));
+    let inside = truth
+        .paths()
+        .into_iter()
+        .filter(|other| other.starts_with(&format!("{path}/")));
     inside.map(|process| truth.pids(&process)[level]).collect()
 }
 
@@ -38,15 +43,32 @@ fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
             let chain = paths(depth);
             let (leaf, above) = chain.split_last().expect("not empty");
             for (index, path) in above.iter().enumerate() {
-                writeln!(topology, "[ns.{path:?}]\nproc.top{index} = {{ actor = \"idle\" }}").expect("memory");
-                writeln!(topology, "proc.watch = {{ sh = {:?} }}", tells(&format!("{path}/watch"))).expect("memory");
+                writeln!(
+                    topology,
+                    "[ns.{path:?}]\nproc.top{index} = {{ actor = \"idle\" }}"
+                )
+                .expect("memory");
+                writeln!(
+                    topology,
+                    "proc.watch = {{ sh = {:?} }}",
+                    tells(&format!("{path}/watch"))
+                )
+                .expect("memory");
             }
             let (left, right) = (format!("{leaf}-left"), format!("{leaf}-right"));
             for (path, name) in [(&left, "lefty"), (&right, "righty")] {
-                writeln!(topology, "[ns.{path:?}]\nproc.{name} = {{ actor = \"idle\" }}").expect("memory");
+                writeln!(
+                    topology,
+                    "[ns.{path:?}]\nproc.{name} = {{ actor = \"idle\" }}"
+                )
+                .expect("memory");
                 for (name, enter) in [("watch", "fork"), ("joined", "join")] {
                     let tells = tells(&format!("{path}/{name}"));
-                    writeln!(topology, "proc.{name} = {{ sh = {tells:?}, enter = {enter:?} }}").expect("memory");
+                    writeln!(
+                        topology,
+                        "proc.{name} = {{ sh = {tells:?}, enter = {enter:?} }}"
+                    )
+                    .expect("memory");
                 }
             }
             let mut running = Nest::new(&topology).identity(identity).up();
@@ -63,16 +85,36 @@ fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
             };
             for watcher in ["watch", "joined"] {
                 let (sees_left, sees_right) = (watch(&left, watcher), watch(&right, watcher));
-                assert!(sees_left.contains("lefty") && !sees_left.contains("righty"), "{sees_left:?}");
-                assert!(sees_right.contains("righty") && !sees_right.contains("lefty"), "{sees_right:?}");
-                assert!(!sees_left.iter().chain(&sees_right).any(|name| name.starts_with("top")), "{sees_left:?}");
+                assert!(
+                    sees_left.contains("lefty") && !sees_left.contains("righty"),
+                    "{sees_left:?}"
+                );
+                assert!(
+                    sees_right.contains("righty") && !sees_right.contains("lefty"),
+                    "{sees_right:?}"
+                );
+                assert!(
+                    !sees_left
+                        .iter()
+                        .chain(&sees_right)
+                        .any(|name| name.starts_with("top")),
+                    "{sees_left:?}"
+                );
             }
             for (index, path) in above.iter().enumerate() {
                 let sees = watch(path, "watch");
-                assert!(sees.contains("lefty") && sees.contains("righty"), "{identity:?} {path}: {sees:?}");
+                assert!(
+                    sees.contains("lefty") && sees.contains("righty"),
+                    "{identity:?} {path}: {sees:?}"
+                );
                 // Downward everything, upward nothing.
-                let tops: BTreeSet<String> = sees.into_iter().filter(|name| name.starts_with("top")).collect();
-                let below: BTreeSet<String> = (index..above.len()).map(|level| format!("top{level}")).collect();
+                let tops: BTreeSet<String> = sees
+                    .into_iter()
+                    .filter(|name| name.starts_with("top"))
+                    .collect();
+                let below: BTreeSet<String> = (index..above.len())
+                    .map(|level| format!("top{level}"))
+                    .collect();
                 assert_eq!(tops, below, "{identity:?} {path}");
             }
             assert_eq!(running.stop().code, 130);

@@ -43,10 +43,18 @@ fn waits_for_an_exit_and_returns_its_status() {
         assert_eq!((early.code, early.stdout.as_str()), (124, ""));
         touch(detached, "job");
         let outcome = ended(waiting);
-        assert_eq!((outcome.code, outcome.stdout), (7, format!("{root}/job: 7\n")), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout),
+            (7, format!("{root}/job: 7\n")),
+            "{}",
+            outcome.stderr
+        );
         touch(detached, "good");
         let outcome = ended(both);
-        assert_eq!((outcome.code, outcome.stdout), (0, format!("{root}/job: 7\n{root}/good: 0\n")));
+        assert_eq!(
+            (outcome.code, outcome.stdout),
+            (0, format!("{root}/job: 7\n{root}/good: 0\n"))
+        );
         let outcome = ended(quiet);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
         // What is so already.
@@ -57,17 +65,42 @@ fn waits_for_an_exit_and_returns_its_status() {
 #[test]
 fn waits_for_started_and_ready_and_times_out() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
-        detached.run(&["wait", "@/idle", "@/in", "@/in/deep/init", "--for", "started", "--timeout", "50s"]);
+        detached.run(&[
+            "wait",
+            "@/idle",
+            "@/in",
+            "@/in/deep/init",
+            "--for",
+            "started",
+            "--timeout",
+            "50s",
+        ]);
         detached.run(&["wait", "@/in", "--for", "ready", "--timeout", "50s"]);
-        assert_eq!(detached.nestns(&["wait", "@/later", "--for", "started", "--timeout", "50ms"]).code, 124);
-        assert_eq!(detached.nestns(&["wait", "--for", "ready", "--timeout", "50ms"]).code, 124);
+        assert_eq!(
+            detached
+                .nestns(&["wait", "@/later", "--for", "started", "--timeout", "50ms"])
+                .code,
+            124
+        );
+        assert_eq!(
+            detached
+                .nestns(&["wait", "--for", "ready", "--timeout", "50ms"])
+                .code,
+            124
+        );
         let never = detached.start(&["wait", "@/job", "@/good", "--for", "ready"]);
         let later = detached.start(&["wait", "@/later", "--for", "started"]);
         // Although the other could still be ready.
         touch(detached, "job");
         let outcome = ended(never);
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("/job` ended with status 7 before it was ready"), "{}", outcome.stderr);
+        assert!(
+            outcome
+                .stderr
+                .contains("/job` ended with status 7 before it was ready"),
+            "{}",
+            outcome.stderr
+        );
         touch(detached, "good");
         assert_eq!(ended(later).code, 0);
     });
@@ -81,7 +114,12 @@ fn waits_until_a_namespace_or_the_topology_is_gone() {
         let whole = detached.start(&["wait", "@:/", "--for", "gone"]);
         let all = detached.start(&["wait", "--for", "exited"]);
         let never = detached.start(&["wait", "@/later", "--for", "started"]);
-        assert_eq!(detached.nestns(&["wait", ".", "--for", "gone", "--timeout", "50ms"]).code, 124);
+        assert_eq!(
+            detached
+                .nestns(&["wait", ".", "--for", "gone", "--timeout", "50ms"])
+                .code,
+            124
+        );
         detached.run(&["kill", "-s", "KILL", "@/in"]);
         assert_eq!(ended(part).code, 0);
         // The kernel has killed it with its namespace.
@@ -105,7 +143,9 @@ fn a_killed_controller_ends_every_wait() {
         let before = connections(detached);
         let gone = detached.start(&["wait", "--for", "gone"]);
         let job = detached.start(&["wait", "@/job", "--for", "ready"]);
-        detached.until("both are connected", |detached| (connections(detached) >= before + 2).then_some(()));
+        detached.until("both are connected", |detached| {
+            (connections(detached) >= before + 2).then_some(())
+        });
         // Their requests have been sent and read when none of the three has anything to do.
         let controller = detached.controller().as_raw();
         until_asleep(|| vec![gone.id().cast_signed(), job.id().cast_signed(), controller]);
@@ -113,7 +153,11 @@ fn a_killed_controller_ends_every_wait() {
         let asked = Instant::now();
         assert_eq!(ended(gone).code, 0);
         assert_eq!(ended(job).code, 1);
-        assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            asked.elapsed()
+        );
     });
 }
 
@@ -121,9 +165,13 @@ fn a_killed_controller_ends_every_wait() {
 fn a_waiting_client_may_disconnect() {
     Detached::for_each_identity(JOBS, &["--no-wait"], |detached| {
         let before = connections(detached);
-        let mut waiting: Vec<_> = (0..20).map(|_| detached.start(&["wait", "@/job"])).collect();
+        let mut waiting: Vec<_> = (0..20)
+            .map(|_| detached.start(&["wait", "@/job"]))
+            .collect();
         let last = waiting.pop().unwrap();
-        detached.until("all of them are connected", |detached| (connections(detached) >= before + 20).then_some(()));
+        detached.until("all of them are connected", |detached| {
+            (connections(detached) >= before + 20).then_some(())
+        });
         for mut child in waiting {
             child.kill().unwrap();
             child.wait().unwrap();

@@ -30,16 +30,28 @@ impl Style {
         match self {
             Self::Declared => {
                 for number in 0..namespaces {
-                    write!(text, "[ns.\"r/w{number}\"]\nlabels = {{ shard = \"{number}\" }}\n{BODY}")?;
+                    write!(
+                        text,
+                        "[ns.\"r/w{number}\"]\nlabels = {{ shard = \"{number}\" }}\n{BODY}"
+                    )?;
                 }
             }
             Self::Generated => {
-                write!(text, "[ns.\"r/w\"]\ncount = {namespaces}\nlabels = {{ shard = \"{{{{i}}}}\" }}\n{BODY}")?;
+                write!(
+                    text,
+                    "[ns.\"r/w\"]\ncount = {namespaces}\nlabels = {{ shard = \"{{{{i}}}}\" }}\n{BODY}"
+                )?;
             }
             Self::Templates => {
-                write!(text, "[template.t]\nlabels = {{ tier = \"{{{{name}}}}\" }}\n{BODY}")?;
+                write!(
+                    text,
+                    "[template.t]\nlabels = {{ tier = \"{{{{name}}}}\" }}\n{BODY}"
+                )?;
                 for number in 0..namespaces {
-                    write!(text, "[ns.\"r/w{number}\"]\nuse = \"t\"\nlabels.shard = \"{number}\"\n")?;
+                    write!(
+                        text,
+                        "[ns.\"r/w{number}\"]\nuse = \"t\"\nlabels.shard = \"{number}\"\n"
+                    )?;
                 }
             }
         }

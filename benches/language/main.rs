@@ -19,7 +19,9 @@ use std::process::ExitCode;
 
 /// Imports of the modules of the library that are compiled here.
 mod diagnostic {
-    pub(crate) use nestns_topology::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Source, Span};
+    pub(crate) use nestns_topology::diagnostic::{
+        Code, Diagnostic, Diagnostics, FileId, Source, Span,
+    };
 }
 
 fn main() -> ExitCode {
@@ -30,7 +32,9 @@ fn main() -> ExitCode {
         Some("measure") => measure::print(measure::run(&arguments[1..])),
         Some("parse") => measure::print(measure::parse(&arguments[1..])),
         Some("--help") => {
-            eprintln!("usage: language [FILE]\n       language measure WORD…\n       language parse TREE FILE");
+            eprintln!(
+                "usage: language [FILE]\n       language measure WORD…\n       language parse TREE FILE"
+            );
             ExitCode::from(2)
         }
         filter => report::print(&rows::measure(filter.unwrap_or_default())),

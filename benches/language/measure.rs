@@ -35,20 +35,26 @@ fn best_of(mode: &str, words: &[&str], rounds: usize) -> io::Result<Figures> {
     let mut best: Option<Figures> = None;
     for _ in 0..rounds {
         let round = one(mode, words)?;
-        best =
-            Some(best.map_or(round, |best| Figures {
-                time: best.time.min(round.time),
-                memory: best.memory.max(round.memory),
-            }));
+        best = Some(best.map_or(round, |best| Figures {
+            time: best.time.min(round.time),
+            memory: best.memory.max(round.memory),
+        }));
     }
     best.ok_or_else(|| io::Error::other("no rounds"))
 }
 
 /// A copy of this executable runs it: that copy has no other child, and is small.
 fn one(mode: &str, words: &[&str]) -> io::Result<Figures> {
-    let output = Command::new(std::env::current_exe()?).arg(mode).args(words).output()?;
+    let output = Command::new(std::env::current_exe()?)
+        .arg(mode)
+        .args(words)
+        .output()?;
     if !output.status.success() {
-        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")));
+        return Err(io::Error::other(
+            String::from_utf8_lossy(&output.stderr)
+                .trim()
+                .replace('\n', "; "),
+        ));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().map(str::parse);
@@ -75,24 +81,40 @@ pub(crate) fn print(figures: io::Result<Figures>) -> ExitCode {
 /// Runs the executable with some words.
 pub(crate) fn run(words: &[String]) -> io::Result<Figures> {
     let start = Instant::now();
-    let status =
-        Command::new(NESTNS).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let status = Command::new(NESTNS)
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
     let time = start.elapsed().as_secs_f64() * 1e3;
     if !status.success() {
         return Err(io::Error::other(format!("ended with {status}")));
     }
-    Ok(Figures { time, memory: largest(UsageWho::RUSAGE_CHILDREN)? })
+    Ok(Figures {
+        time,
+        memory: largest(UsageWho::RUSAGE_CHILDREN)?,
+    })
 }
 
 /// Reads a file into a tree; the words are both.
 pub(crate) fn parse(words: &[String]) -> io::Result<Figures> {
-    let [tree, file] = words else { return Err(io::Error::other("a tree and a file are needed")) };
-    let tree = Tree::find(tree).ok_or_else(|| io::Error::other(format!("there is no tree `{tree}`")))?;
+    let [tree, file] = words else {
+        return Err(io::Error::other("a tree and a file are needed"));
+    };
+    let tree =
+        Tree::find(tree).ok_or_else(|| io::Error::other(format!("there is no tree `{tree}`")))?;
     let time = tree.parse(fs::read_to_string(file)?)?;
-    Ok(Figures { time, memory: largest(UsageWho::RUSAGE_SELF)? })
+    Ok(Figures {
+        time,
+        memory: largest(UsageWho::RUSAGE_SELF)?,
+    })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of KiB is far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count of KiB is far below 2^53"
+)]
 fn largest(who: UsageWho) -> io::Result<f64> {
     Ok(getrusage(who)?.max_rss() as f64 / 1024.0)
 }

@@ -5,7 +5,17 @@ use std::process::ExitCode;
 use crate::measure::Figures;
 use crate::rows::Row;
 
-const HEADER: [&str; 9] = ["FILE", "NAMESPACES", "WHAT", "TIME", "A NAMESPACE", "GROWTH", "MEMORY", "BOUND", "VERDICT"];
+const HEADER: [&str; 9] = [
+    "FILE",
+    "NAMESPACES",
+    "WHAT",
+    "TIME",
+    "A NAMESPACE",
+    "GROWTH",
+    "MEMORY",
+    "BOUND",
+    "VERDICT",
+];
 
 /// Ten or a hundred times as many namespaces may make each of them so much dearer: caches are not endless.
 const MOST_GROWTH: f64 = 2.0;
@@ -15,14 +25,24 @@ pub(crate) fn print(rows: &[Row]) -> ExitCode {
     let mut table = vec![HEADER.map(str::to_owned)];
     table.extend(rows.iter().map(cells));
     let widths: Vec<usize> = (0..HEADER.len())
-        .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            table
+                .iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     for row in &table {
-        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            // Text to the left, figures to the right.
-            0 | 2 | 8 => format!("{cell:width$}"),
-            _ => format!("{cell:>width$}"),
-        });
+        let aligned = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, &width))| match column {
+                // Text to the left, figures to the right.
+                0 | 2 | 8 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
         println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
     }
     if !rows.is_empty() && rows.iter().all(|row| verdict(row) == "holds") {
@@ -35,21 +55,27 @@ pub(crate) fn print(rows: &[Row]) -> ExitCode {
 fn cells(row: &Row) -> [String; 9] {
     let missing = || "—".to_owned();
     let figure = |of: fn(&Figures) -> f64, unit: &str| {
-        row.figures.as_ref().map_or_else(|_| missing(), |figures| format!("{:.1} {unit}", of(figures)))
+        row.figures.as_ref().map_or_else(
+            |_| missing(),
+            |figures| format!("{:.1} {unit}", of(figures)),
+        )
     };
-    let share = row
-        .figures
-        .as_ref()
-        .map_or_else(|_| missing(), |figures| format!("{:.2} µs", figures.time * 1e3 / f64::from(row.namespaces)));
+    let share = row.figures.as_ref().map_or_else(
+        |_| missing(),
+        |figures| format!("{:.2} µs", figures.time * 1e3 / f64::from(row.namespaces)),
+    );
     [
         row.file.clone(),
         row.namespaces.to_string(),
         row.what.to_owned(),
         figure(|figures| figures.time, "ms"),
         share,
-        row.growth.map_or_else(missing, |growth| format!("{growth:.2}")),
+        row.growth
+            .map_or_else(missing, |growth| format!("{growth:.2}")),
         figure(|figures| figures.memory, "MiB"),
-        row.bound.map_or_else(missing, |bound| format!("≤ {:.0} ms, {:.0} MiB", bound.time, bound.memory)),
+        row.bound.map_or_else(missing, |bound| {
+            format!("≤ {:.0} ms, {:.0} MiB", bound.time, bound.memory)
+        }),
         verdict(row),
     ]
 }
@@ -71,5 +97,9 @@ fn verdict(row: &Row) -> String {
     if row.growth.is_some_and(|growth| growth > MOST_GROWTH) {
         exceeded.push("growth");
     }
-    if exceeded.is_empty() { "holds".to_owned() } else { format!("exceeded: {}", exceeded.join(", ")) }
+    if exceeded.is_empty() {
+        "holds".to_owned()
+    } else {
+        format!("exceeded: {}", exceeded.join(", "))
+    }
 }

@@ -12,7 +12,10 @@ use crate::topology::Tree;
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
 /// Bound of the time to show a generated tree of ten thousand; reading it written out takes longer by itself.
-const SHOWN: Figures = Figures { time: 50.0, memory: 200.0 };
+const SHOWN: Figures = Figures {
+    time: 50.0,
+    memory: 200.0,
+};
 
 /// A line of the report.
 #[derive(Debug)]
@@ -48,23 +51,37 @@ pub(crate) fn measure(filter: &str) -> Vec<Row> {
 
 fn rows(style: Style, directory: &Path) -> Vec<Row> {
     let start = best(&["--version"], 20).map_or(0.0, |figures| figures.time);
-    let mut rows: Vec<Row> = SIZES.into_iter().map(|size| check(style, size, directory)).collect();
-    let share = |row: &Row| Some((row.figures.as_ref().ok()?.time - start) / f64::from(row.namespaces));
+    let mut rows: Vec<Row> = SIZES
+        .into_iter()
+        .map(|size| check(style, size, directory))
+        .collect();
+    let share =
+        |row: &Row| Some((row.figures.as_ref().ok()?.time - start) / f64::from(row.namespaces));
     let smallest = share(&rows[0]);
     for row in &mut rows {
-        row.growth = share(row).zip(smallest).map(|(share, smallest)| share / smallest);
+        row.growth = share(row)
+            .zip(smallest)
+            .map(|(share, smallest)| share / smallest);
     }
-    rows.extend([("up --dry-run", "human"), ("up --dry-run --format json", "json")].map(|(what, format)| {
-        let size = SIZES[1];
-        Row {
-            file: style.to_string(),
-            namespaces: size,
-            what,
-            figures: on(style, size, directory, |file| best(&["up", "--dry-run", "--format", format, file], 10)),
-            bound: (style == Style::Generated).then_some(SHOWN),
-            growth: None,
-        }
-    }));
+    rows.extend(
+        [
+            ("up --dry-run", "human"),
+            ("up --dry-run --format json", "json"),
+        ]
+        .map(|(what, format)| {
+            let size = SIZES[1];
+            Row {
+                file: style.to_string(),
+                namespaces: size,
+                what,
+                figures: on(style, size, directory, |file| {
+                    best(&["up", "--dry-run", "--format", format, file], 10)
+                }),
+                bound: (style == Style::Generated).then_some(SHOWN),
+                growth: None,
+            }
+        }),
+    );
     if style == Style::Declared {
         rows.extend(Tree::ALL.map(|tree| parse(tree, directory)));
     }
@@ -86,9 +103,21 @@ fn parse(tree: Tree, directory: &Path) -> Row {
 
 fn check(style: Style, size: u32, directory: &Path) -> Row {
     let rounds = if size < 100_000 { 10 } else { 5 };
-    let bound = (size == 100_000).then_some(Figures { time: 1_000.0, memory: 200.0 });
-    let figures = on(style, size, directory, |file| best(&["check", file], rounds));
-    Row { file: style.to_string(), namespaces: size, what: "check", figures, bound, growth: None }
+    let bound = (size == 100_000).then_some(Figures {
+        time: 1_000.0,
+        memory: 200.0,
+    });
+    let figures = on(style, size, directory, |file| {
+        best(&["check", file], rounds)
+    });
+    Row {
+        file: style.to_string(),
+        namespaces: size,
+        what: "check",
+        figures,
+        bound,
+        growth: None,
+    }
 }
 
 /// Measures something on a file.

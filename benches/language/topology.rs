@@ -3,7 +3,11 @@
 //! Ours is private in the library, so its module is compiled into this executable as well.
 
 #[path = "../../crates/nestns-topology/src/toml_text/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "only reading is measured, not what is done with the values")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "only reading is measured, not what is done with the values"
+)]
 mod toml_text;
 
 use std::io;
@@ -51,7 +55,8 @@ impl Tree {
             Self::Own => {
                 let source = Source::new("file", text);
                 let start = Instant::now();
-                let table = toml_text::read(&source, FileId::MAIN, &mut Diagnostics::new()).ok_or_else(failed)?;
+                let table = toml_text::read(&source, FileId::MAIN, &mut Diagnostics::new())
+                    .ok_or_else(failed)?;
                 let time = milliseconds(start);
                 drop(table);
                 Ok(time)

@@ -16,7 +16,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     // Cargo's own mark for a bench target.
-    let filter = arguments.find(|argument| argument != "--bench").unwrap_or_default();
+    let filter = arguments
+        .find(|argument| argument != "--bench")
+        .unwrap_or_default();
     if filter == "--help" {
         eprintln!("usage: life [ROW]");
         return ExitCode::from(2);

@@ -34,11 +34,17 @@ pub(crate) fn measure(filter: &str) -> Vec<Row> {
         ("ps, 1000 processes", "lsns", ps),
         ("tree --host, 1000 namespaces", "lsns -t pid", tree),
     ];
-    let wanted = rows.into_iter().filter(|(ours, ..)| ours.starts_with(filter));
+    let wanted = rows
+        .into_iter()
+        .filter(|(ours, ..)| ours.starts_with(filter));
     wanted
         .map(|(ours, theirs, measure)| {
             eprintln!("measuring {ours}");
-            Row { ours, theirs, figures: measure().map_err(|error| error.to_string()) }
+            Row {
+                ours,
+                theirs,
+                figures: measure().map_err(|error| error.to_string()),
+            }
         })
         .collect()
 }
@@ -59,7 +65,11 @@ fn exec() -> io::Result<(f64, f64)> {
 
 fn ps() -> io::Result<(f64, f64)> {
     let topology = Topology::with_processes(MANY)?;
-    alternate(ROUNDS, || Command::new("lsns"), || topology.command(&["ps", "-n", NAME]))
+    alternate(
+        ROUNDS,
+        || Command::new("lsns"),
+        || topology.command(&["ps", "-n", NAME]),
+    )
 }
 
 /// Compares with lsns(8), which does not look for namespaces that a mount or a descriptor keeps alive; ours does.
@@ -77,7 +87,11 @@ fn tree() -> io::Result<(f64, f64)> {
 }
 
 /// Runs both in turn, so many times, and gives the medians of the other side and of ours. The first round warms up.
-fn alternate(rounds: usize, theirs: impl Fn() -> Command, ours: impl Fn() -> Command) -> io::Result<(f64, f64)> {
+fn alternate(
+    rounds: usize,
+    theirs: impl Fn() -> Command,
+    ours: impl Fn() -> Command,
+) -> io::Result<(f64, f64)> {
     let (mut others, mut own) = (Vec::new(), Vec::new());
     for _ in 0..=rounds {
         others.push(time(theirs())?);
@@ -94,7 +108,11 @@ fn time(mut command: Command) -> io::Result<f64> {
     let took = began.elapsed();
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(io::Error::other(format!("{}: {} {told}", command.get_program().display(), output.status)));
+        return Err(io::Error::other(format!(
+            "{}: {} {told}",
+            command.get_program().display(),
+            output.status
+        )));
     }
     Ok(took.as_secs_f64() * 1e3)
 }

@@ -4,34 +4,76 @@ use std::process::ExitCode;
 
 use crate::pair::{BOUND, Row};
 
-const HEADER: [&str; 7] = ["NESTNS", "BESIDE", "THEIRS", "OURS", "RATIO", "BOUND", "VERDICT"];
+const HEADER: [&str; 7] = [
+    "NESTNS", "BESIDE", "THEIRS", "OURS", "RATIO", "BOUND", "VERDICT",
+];
 
 /// Prints the table; 1 when a bound is exceeded.
 pub(crate) fn print(rows: &[Row]) -> ExitCode {
     let mut table = vec![HEADER.map(str::to_owned)];
     table.extend(rows.iter().map(cells));
-    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        table
+            .iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..HEADER.len()).map(width).collect();
     for row in &table {
-        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            // Text to the left, figures to the right.
-            0 | 1 | 6 => format!("{cell:width$}"),
-            _ => format!("{cell:>width$}"),
-        });
+        let aligned = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, &width))| match column {
+                // Text to the left, figures to the right.
+                0 | 1 | 6 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
         println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
     }
-    let is_exceeded = |row: &Row| row.figures.as_ref().is_ok_and(|(theirs, ours)| ours / theirs > BOUND);
-    if rows.iter().any(is_exceeded) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let is_exceeded = |row: &Row| {
+        row.figures
+            .as_ref()
+            .is_ok_and(|(theirs, ours)| ours / theirs > BOUND)
+    };
+    if rows.iter().any(is_exceeded) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn cells(row: &Row) -> [String; 7] {
     let bound = format!("≤ {BOUND:.1} ×");
     let [theirs, ours, ratio, verdict] = match &row.figures {
         Ok((theirs, ours)) => {
-            let verdict = if ours / theirs > BOUND { "exceeded" } else { "holds" };
-            [format!("{theirs:.2} ms"), format!("{ours:.2} ms"), format!("{:.2}", ours / theirs), verdict.to_owned()]
+            let verdict = if ours / theirs > BOUND {
+                "exceeded"
+            } else {
+                "holds"
+            };
+            [
+                format!("{theirs:.2} ms"),
+                format!("{ours:.2} ms"),
+                format!("{:.2}", ours / theirs),
+                verdict.to_owned(),
+            ]
         }
-        Err(reason) => ["—".to_owned(), "—".to_owned(), "—".to_owned(), format!("not measured: {}", reason.trim())],
+        Err(reason) => [
+            "—".to_owned(),
+            "—".to_owned(),
+            "—".to_owned(),
+            format!("not measured: {}", reason.trim()),
+        ],
     };
-    [row.ours.to_owned(), row.theirs.to_owned(), theirs, ours, ratio, bound, verdict]
+    [
+        row.ours.to_owned(),
+        row.theirs.to_owned(),
+        theirs,
+        ours,
+        ratio,
+        bound,
+        verdict,
+    ]
 }

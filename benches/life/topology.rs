@@ -36,7 +36,9 @@ impl Topology {
     }
 
     fn up(text: &str) -> io::Result<Self> {
-        let topology = Self { directory: tempfile::tempdir()? };
+        let topology = Self {
+            directory: tempfile::tempdir()?,
+        };
         // Installed, as `cargo install` does it. What a linker has just written through a mapping lies in the page cache in
         // single pages, and each page that is executed costs four times as much to map (measured: exec takes a tenth longer).
         std::fs::copy(NESTNS, topology.program())?;
@@ -44,7 +46,9 @@ impl Topology {
         std::fs::write(&file, format!("name = \"{NAME}\"\n{text}"))?;
         let output = topology.command(&["up", "-d", "-q"]).arg(&file).output()?;
         if !output.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+            return Err(io::Error::other(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            ));
         }
         Ok(topology)
     }
@@ -52,7 +56,10 @@ impl Topology {
     /// `nestns ARGUMENTS` about it, whose output is read and thrown away.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program());
-        command.args(arguments).env("NESTNS_STATE_ROOT", self.directory.path().join("nestns")).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env("NESTNS_STATE_ROOT", self.directory.path().join("nestns"))
+            .stdin(Stdio::null());
         command
     }
 
@@ -65,7 +72,9 @@ impl Topology {
         let path: &Path = self.directory.path();
         let truth = std::fs::read(path.join("nestns").join(NAME).join("truth.json"))?;
         let truth: Value = serde_json::from_slice(&truth)?;
-        truth["processes"][0]["pids"][0].as_i64().ok_or_else(|| io::Error::other("the truth has no PID 1"))
+        truth["processes"][0]["pids"][0]
+            .as_i64()
+            .ok_or_else(|| io::Error::other("the truth has no PID 1"))
     }
 }
 

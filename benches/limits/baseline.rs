@@ -88,7 +88,11 @@ fn wait_until_standing(reports: &OwnedFd, namespaces: u32) -> io::Result<()> {
     while seen < namespaces as usize {
         match read(reports, &mut bytes) {
             Ok(count) if count > 0 && !bytes[..count].contains(&b'x') => seen += count,
-            Ok(_) => return Err(io::Error::other(format!("{seen} of {namespaces} namespaces stood"))),
+            Ok(_) => {
+                return Err(io::Error::other(format!(
+                    "{seen} of {namespaces} namespaces stood"
+                )));
+            }
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -137,7 +141,10 @@ fn live(shape: Shape, report: &OwnedFd) -> ! {
             },
             Err(errno) => {
                 // In the forked copy of a small process eprintln would do, but one write says it without a buffer.
-                let _ = write(io::stderr(), format!("baseline: {}\n", errno.desc()).as_bytes());
+                let _ = write(
+                    io::stderr(),
+                    format!("baseline: {}\n", errno.desc()).as_bytes(),
+                );
                 let _ = write(report, b"x");
                 // SAFETY: _exit asks for nothing.
                 unsafe { libc::_exit(1) }
@@ -161,7 +168,11 @@ fn grow(shape: Shape) -> nix::Result<Grown> {
         Shape::Chain(number) => (1, Shape::Chain(number - 1)),
     };
     for number in 1..=count {
-        let back = if number < count { Back::Set } else { Back::Stays };
+        let back = if number < count {
+            Back::Set
+        } else {
+            Back::Stays
+        };
         if let ForkResult::Child = fork_namespace(back)? {
             return Ok(Grown::Inside(inner));
         }
@@ -171,7 +182,13 @@ fn grow(shape: Shape) -> nix::Result<Grown> {
 
 fn stand(report: &OwnedFd) -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)?;
     write(report, b"r").map(drop)

@@ -14,12 +14,18 @@ pub(crate) fn wait_until_quiet() {
 /// `MemAvailable` in KiB, 0 where it cannot be read.
 pub(crate) fn available_kib() -> i64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
 }
 
 /// The difference of two readings, shared out over the namespaces of the shape, in KiB.
-#[expect(clippy::cast_precision_loss, reason = "a count of KiB is far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count of KiB is far below 2^53"
+)]
 pub(crate) fn per_namespace(before: i64, after: i64, shape: Shape) -> f64 {
     (before - after) as f64 / f64::from(shape.namespaces())
 }

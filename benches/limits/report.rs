@@ -4,24 +4,40 @@ use std::process::ExitCode;
 
 use crate::rows::{Bound, Row};
 
-const HEADER: [&str; 7] = ["SHAPE", "WHAT", "BASELINE", "NESTNS", "RATIO", "BOUND", "VERDICT"];
+const HEADER: [&str; 7] = [
+    "SHAPE", "WHAT", "BASELINE", "NESTNS", "RATIO", "BOUND", "VERDICT",
+];
 
 /// Prints the table; 1 when a bound is exceeded.
 pub(crate) fn print(rows: &[Row]) -> ExitCode {
     let mut table = vec![HEADER.map(str::to_owned)];
     table.extend(rows.iter().map(cells));
     let widths: Vec<usize> = (0..HEADER.len())
-        .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            table
+                .iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     for row in &table {
-        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            // Text to the left, figures to the right.
-            0 | 1 | 6 => format!("{cell:width$}"),
-            _ => format!("{cell:>width$}"),
-        });
+        let aligned = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, &width))| match column {
+                // Text to the left, figures to the right.
+                0 | 1 | 6 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
         println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
     }
-    if rows.iter().any(|row| holds(row) == Some(false)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if rows.iter().any(|row| holds(row) == Some(false)) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn cells(row: &Row) -> [String; 7] {
@@ -41,7 +57,9 @@ fn cells(row: &Row) -> [String; 7] {
         row.shape.clone(),
         row.what.to_owned(),
         row.baseline.map_or_else(missing, figure),
-        row.nestns.as_ref().map_or_else(|_| missing(), |&value| figure(value)),
+        row.nestns
+            .as_ref()
+            .map_or_else(|_| missing(), |&value| figure(value)),
         ratio(row).map_or_else(missing, |ratio| format!("{ratio:.2}")),
         bound,
         verdict,

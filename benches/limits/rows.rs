@@ -76,7 +76,9 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
         }
         // What failed once is not tried again: a stop that hangs would take its whole time limit each time.
         if failure.is_none() {
-            let live = |ending, lives: &mut Vec<Figures>| up(shape, ending).map(|figures| lives.push(figures));
+            let live = |ending, lives: &mut Vec<Figures>| {
+                up(shape, ending).map(|figures| lives.push(figures))
+            };
             let mut lived = live(Ending::Kill, &mut kills);
             if lived.is_ok() && shape == STOPPED_GRACEFULLY {
                 lived = live(Ending::Graceful, &mut graceful);
@@ -97,7 +99,12 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
         row("kill", "ms", |figures| figures.stop, Bound::Times(1.5)),
     ];
     if shape == WEIGHED {
-        rows.push(row("memory per namespace", "KiB", |figures| figures.memory, Bound::Most(150.0)));
+        rows.push(row(
+            "memory per namespace",
+            "KiB",
+            |figures| figures.memory,
+            Bound::Most(150.0),
+        ));
     }
     if shape == STOPPED_GRACEFULLY {
         rows.push(Row {
@@ -106,7 +113,8 @@ fn tree(shape: Shape, rounds: usize) -> Vec<Row> {
             what: "graceful stop, beside own kill",
             unit: "ms",
             baseline: median(kills.iter().map(|figures| figures.stop)),
-            nestns: median(graceful.iter().map(|figures| figures.stop)).ok_or(failure.unwrap_or_default()),
+            nestns: median(graceful.iter().map(|figures| figures.stop))
+                .ok_or(failure.unwrap_or_default()),
             bound: Bound::Times(4.0),
         });
     }
@@ -124,13 +132,29 @@ fn baseline(shape: Shape) -> io::Result<Figures> {
         command.args(["--user", "--map-root-user"]).arg(own);
         command
     };
-    let output = command.arg("baseline").args(shape.words()).stdin(Stdio::null()).output()?;
+    let output = command
+        .arg("baseline")
+        .args(shape.words())
+        .stdin(Stdio::null())
+        .output()?;
     if !output.status.success() {
-        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")));
+        return Err(io::Error::other(
+            String::from_utf8_lossy(&output.stderr)
+                .trim()
+                .replace('\n', "; "),
+        ));
     }
     let figures: Value = serde_json::from_slice(&output.stdout)?;
-    let number = |key: &str| figures[key].as_f64().ok_or_else(|| io::Error::other(format!("no `{key}`")));
-    Ok(Figures { build: number("build_ms")?, stop: number("teardown_ms")?, memory: number("kib_per_ns")? })
+    let number = |key: &str| {
+        figures[key]
+            .as_f64()
+            .ok_or_else(|| io::Error::other(format!("no `{key}`")))
+    };
+    Ok(Figures {
+        build: number("build_ms")?,
+        stop: number("teardown_ms")?,
+        memory: number("kib_per_ns")?,
+    })
 }
 
 /// `nestns run -- true` beside the same of util-linux, pair by pair.
@@ -186,7 +210,14 @@ fn version() -> Row {
         Ok(output) => Err(format!("`--version` says nothing ({})", output.status)),
         Err(error) => Err(error.to_string()),
     };
-    Row { shape: "--version".to_owned(), what: "start-up", unit: "ms", baseline: None, nestns, bound: Bound::Most(3.0) }
+    Row {
+        shape: "--version".to_owned(),
+        what: "start-up",
+        unit: "ms",
+        baseline: None,
+        nestns,
+        bound: Bound::Most(3.0),
+    }
 }
 
 /// Time from before the fork to after the wait, in milliseconds.
@@ -194,11 +225,18 @@ fn time(command: &mut Command) -> io::Result<f64> {
     let start = Instant::now();
     let status = quiet(command).status()?;
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
-    if status.success() { Ok(elapsed) } else { Err(io::Error::other(format!("ended with {status}"))) }
+    if status.success() {
+        Ok(elapsed)
+    } else {
+        Err(io::Error::other(format!("ended with {status}")))
+    }
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {

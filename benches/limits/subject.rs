@@ -47,7 +47,10 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     let file = directory.path().join(format!("{name}.toml"));
     fs::write(&file, shape.topology())?;
     // Files and no pipes: nothing reads while the tree runs.
-    let (answer, report) = (directory.path().join("stdout"), directory.path().join("stderr"));
+    let (answer, report) = (
+        directory.path().join("stdout"),
+        directory.path().join("stderr"),
+    );
     wait_until_quiet();
     let memory_before = available_kib();
     let mut child = Command::new(NESTNS)
@@ -60,13 +63,21 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
         .stdout(File::create(&answer)?)
         .stderr(File::create(&report)?)
         .spawn()?;
-    let truth = directory.path().join("nestns").join(&name).join("truth.json");
+    let truth = directory
+        .path()
+        .join("nestns")
+        .join(&name)
+        .join("truth.json");
     if let Err(error) = await_standing(&mut child, &truth) {
         // Already dead is what a kill may find here.
         let _ = child.kill();
         let status = child.wait()?;
         let report = fs::read(&report)?;
-        let reason = String::from_utf8_lossy(&report).lines().next().unwrap_or_default().to_owned();
+        let reason = String::from_utf8_lossy(&report)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         return Err(io::Error::other(format!("{error} ({status}) {reason}")));
     }
     wait_until_quiet();
@@ -75,7 +86,10 @@ pub(crate) fn up(shape: Shape, ending: Ending) -> io::Result<Figures> {
     await_end(&mut child)?;
     let document: Value = serde_json::from_slice(&fs::read(&answer)?)?;
     let number = |pointer: &str| {
-        document.pointer(pointer).and_then(Value::as_f64).ok_or_else(|| io::Error::other(format!("no `{pointer}`")))
+        document
+            .pointer(pointer)
+            .and_then(Value::as_f64)
+            .ok_or_else(|| io::Error::other(format!("no `{pointer}`")))
     };
     Ok(Figures {
         build: number("/create_ms")?,

@@ -23,7 +23,10 @@ fuzz_target!(|input: Input<'_>| {
     let (mut lines, mut whole) = (Lines::new(LONGEST), Vec::new());
     let (mut rest, mut pieces, mut taken) = (bytes, pieces.iter().cycle(), 0);
     while !rest.is_empty() {
-        let length = pieces.next().map_or(rest.len(), |&length| usize::from(length) * 8 + 1).min(rest.len());
+        let length = pieces
+            .next()
+            .map_or(rest.len(), |&length| usize::from(length) * 8 + 1)
+            .min(rest.len());
         let (piece, behind) = rest.split_at(length);
         rest = behind;
         lines.push(piece);
@@ -37,10 +40,16 @@ fuzz_target!(|input: Input<'_>| {
         assert!(lines.kept() <= LONGEST && !lines.has_end());
     }
     assert!(taken <= bytes.len(), "no byte is in two lines");
-    if bytes.split(|&byte| byte == b'\n').all(|line| line.len() <= LONGEST) {
+    if bytes
+        .split(|&byte| byte == b'\n')
+        .all(|line| line.len() <= LONGEST)
+    {
         let complete = bytes.iter().filter(|&&byte| byte == b'\n').count();
         let expected = bytes.split(|&byte| byte == b'\n').take(complete);
-        assert!(whole.iter().map(Vec::as_slice).eq(expected), "every line is taken as it is");
+        assert!(
+            whole.iter().map(Vec::as_slice).eq(expected),
+            "every line is taken as it is"
+        );
     }
     for line in &whole {
         ask(line);
@@ -53,7 +62,12 @@ fn ask(line: &[u8]) {
     match request(line) {
         Ok((id, asked)) => {
             let word = asked.word();
-            let envelope = Envelope { nestns: VERSION, id, ask: Some(asked), say: None };
+            let envelope = Envelope {
+                nestns: VERSION,
+                id,
+                ask: Some(asked),
+                say: None,
+            };
             let text = serde_json::to_vec(&envelope).expect("what was read can be written");
             let (again, asked) = request(&text).expect("what was written can be read");
             assert_eq!((again, asked.word()), (id, word));
@@ -70,8 +84,14 @@ fn answer(line: &[u8]) {
     match reply(line) {
         Ok(Some((id, said))) => {
             present(&said);
-            let text = serde_json::to_vec(&Envelope { nestns: VERSION, id, ask: None, say: Some(said) });
-            let again = reply(&text.expect("what was read can be written")).expect("what was written can be read");
+            let text = serde_json::to_vec(&Envelope {
+                nestns: VERSION,
+                id,
+                ask: None,
+                say: Some(said),
+            });
+            let again = reply(&text.expect("what was read can be written"))
+                .expect("what was written can be read");
             assert_eq!(again.map(|(id, _)| id), Some(id));
         }
         Ok(None) => {}
@@ -89,9 +109,9 @@ fn present(said: &Reply) {
         Reply::Waiting(waiting) => {
             for (path, time) in waiting {
                 show(path);
-                check(
-                    &time.map_or_else(String::new, |(passed, grace)| format!("{passed:.0} {}", shown::duration(grace))),
-                );
+                check(&time.map_or_else(String::new, |(passed, grace)| {
+                    format!("{passed:.0} {}", shown::duration(grace))
+                }));
             }
         }
         Reply::Ended(exit) => {
@@ -111,6 +131,9 @@ fn draw(snapshot: &Snapshot) {
     head(&snapshot.status);
     for text in shown::trees(snapshot) {
         check(&text);
-        assert!(text.lines().count() <= snapshot.namespaces.len() + 2 * snapshot.processes.len() + 1, "{text}");
+        assert!(
+            text.lines().count() <= snapshot.namespaces.len() + 2 * snapshot.processes.len() + 1,
+            "{text}"
+        );
     }
 }

@@ -166,8 +166,12 @@ impl Value<'_> {
             Self::Text(text) => quoted(text),
             Self::Variable(name) => format!("\"{{{{{}}}}}\"", name.text()),
             Self::Magic(magic) => format!("\"x{{{{{}}}}}\"", magic.text()),
-            Self::Sum(name, magic, number) => format!("\"{{{{{} * {} % {number}}}}}\"", name.text(), magic.text()),
-            Self::Environment(name, number) => format!("\"{{{{env.{} ?? {number}}}}}\"", name.text()),
+            Self::Sum(name, magic, number) => {
+                format!("\"{{{{{} * {} % {number}}}}}\"", name.text(), magic.text())
+            }
+            Self::Environment(name, number) => {
+                format!("\"{{{{env.{} ?? {number}}}}}\"", name.text())
+            }
             Self::List(numbers) => format!("{numbers:?}"),
         }
     }
@@ -191,7 +195,10 @@ impl File<'_> {
         }
         if let Some((namespaces, processes, depth)) = self.limits {
             let (namespaces, processes) = (namespaces % MOST, processes % MOST);
-            writeln!(out, "[limits]\nnamespaces = {namespaces}\nprocesses = {processes}\ndepth = {depth}")?;
+            writeln!(
+                out,
+                "[limits]\nnamespaces = {namespaces}\nprocesses = {processes}\ndepth = {depth}"
+            )?;
         }
         writeln!(out, "[vars]")?;
         for (name, value) in &self.variables {
@@ -276,10 +283,17 @@ impl Process<'_> {
             Some(At::Other(value)) => pairs.push(format!("at = {}", value.text())),
         }
         if let Some(after) = self.after.first() {
-            pairs.push(format!("after = {{ {} = \"started\" }}", quoted(after.text())));
+            pairs.push(format!(
+                "after = {{ {} = \"started\" }}",
+                quoted(after.text())
+            ));
         }
         if let Some((name, value)) = &self.env {
-            pairs.push(format!("env = {{ {} = {} }}", quoted(name.text()), value.text()));
+            pairs.push(format!(
+                "env = {{ {} = {} }}",
+                quoted(name.text()),
+                value.text()
+            ));
         }
         if let Some(grace) = self.grace {
             pairs.push(format!("stop = {{ grace = \"{grace}s\" }}"));
@@ -290,23 +304,46 @@ impl Process<'_> {
 
 fuzz_target!(|input: Input<'_>| {
     let others = &input.others[..input.others.len().min(3)];
-    let files = others.iter().enumerate().map(|(number, file)| (format!("{number}.toml"), file.text(others.len())));
-    let environment = input.environment.iter().map(|(name, value)| (name.text().to_owned(), (*value).to_owned()));
-    let world = World { files: files.collect(), environment: environment.collect() };
+    let files = others
+        .iter()
+        .enumerate()
+        .map(|(number, file)| (format!("{number}.toml"), file.text(others.len())));
+    let environment = input
+        .environment
+        .iter()
+        .map(|(name, value)| (name.text().to_owned(), (*value).to_owned()));
+    let world = World {
+        files: files.collect(),
+        environment: environment.collect(),
+    };
     let settings = input
         .settings
         .iter()
         .take(4)
-        .map(|(name, value)| Setting::Word { name: name.text().to_owned(), value: (*value).to_owned() });
+        .map(|(name, value)| Setting::Word {
+            name: name.text().to_owned(),
+            value: (*value).to_owned(),
+        });
     let parsed = parse(Request {
         surroundings: &world,
         settings: settings.collect(),
-        ..Request::new(Source::new("main.toml", input.main.text(others.len())), "main")
+        ..Request::new(
+            Source::new("main.toml", input.main.text(others.len())),
+            "main",
+        )
     });
     examine(&parsed);
     if let Some(topology) = &parsed.topology {
         // Nothing is raised above this.
-        let processes: usize = topology.pre_order().iter().map(|&id| topology.namespace(id).processes.len()).sum();
-        assert!(topology.len() <= usize::from(MOST) && processes <= 4096, "{} {processes}", topology.len());
+        let processes: usize = topology
+            .pre_order()
+            .iter()
+            .map(|&id| topology.namespace(id).processes.len())
+            .sum();
+        assert!(
+            topology.len() <= usize::from(MOST) && processes <= 4096,
+            "{} {processes}",
+            topology.len()
+        );
     }
 });

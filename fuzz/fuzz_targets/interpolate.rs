@@ -152,8 +152,12 @@ impl Expression<'_> {
                 match (found, default) {
                     (None, default) => default,
                     (Some(found), None | Some(Value::Text(_))) => Some(Value::Text(found.clone())),
-                    (Some(found), Some(Value::Integer(_))) => found.trim().parse().ok().map(Value::Integer),
-                    (Some(found), Some(Value::Boolean(_))) => found.trim().parse().ok().map(Value::Boolean),
+                    (Some(found), Some(Value::Integer(_))) => {
+                        found.trim().parse().ok().map(Value::Integer)
+                    }
+                    (Some(found), Some(Value::Boolean(_))) => {
+                        found.trim().parse().ok().map(Value::Boolean)
+                    }
                 }
             }
             Self::Negative(inner) => match inner.value(depth + 1, meaning)? {
@@ -161,8 +165,13 @@ impl Expression<'_> {
                 _ => None,
             },
             Self::Operation(left, operator, right) => {
-                let operands = (left.value(depth + 1, meaning)?, right.value(depth + 1, meaning)?);
-                let (Value::Integer(left), Value::Integer(right)) = operands else { return None };
+                let operands = (
+                    left.value(depth + 1, meaning)?,
+                    right.value(depth + 1, meaning)?,
+                );
+                let (Value::Integer(left), Value::Integer(right)) = operands else {
+                    return None;
+                };
                 let (left, right) = (i128::from(left), i128::from(right));
                 match operator {
                     Operator::Plus => fits(left + right),
@@ -170,7 +179,9 @@ impl Expression<'_> {
                     Operator::Times => fits(left * right),
                     Operator::Over => fits(left.checked_div(right)?),
                     // The quotient has to fit as well: that is how machines divide.
-                    Operator::Modulo => fits(left.checked_div(right)?).and_then(|_| fits(left % right)),
+                    Operator::Modulo => {
+                        fits(left.checked_div(right)?).and_then(|_| fits(left % right))
+                    }
                 }
             }
         }
@@ -197,9 +208,16 @@ fuzz_target!(|input: Input<'_>| {
             Plain::Text(text) => Value::Text(without_braces(text)),
         })
         .collect();
-    let environment: Vec<String> =
-        input.environment.iter().take(usize::from(NAMES)).map(|text| (*text).to_owned()).collect();
-    let meaning = Meaning { variables, environment };
+    let environment: Vec<String> = input
+        .environment
+        .iter()
+        .take(usize::from(NAMES))
+        .map(|text| (*text).to_owned())
+        .collect();
+    let meaning = Meaning {
+        variables,
+        environment,
+    };
 
     let mut text = String::new();
     let mut expected = Some(String::new());
@@ -216,7 +234,9 @@ fuzz_target!(|input: Input<'_>| {
                 text.push_str("{{");
                 expression.write(0, &mut text);
                 text.push_str("}}");
-                expected = expected.zip(expression.value(0, &meaning)).map(|(before, value)| before + &value.text());
+                expected = expected
+                    .zip(expression.value(0, &meaning))
+                    .map(|(before, value)| before + &value.text());
             }
         }
     }
@@ -228,16 +248,28 @@ fuzz_target!(|input: Input<'_>| {
         };
         file.push_str(&format!("v{number} = {value}\n"));
     }
-    let environment = meaning.environment.iter().enumerate().map(|(number, text)| (format!("E{number}"), text.clone()));
-    let world = World { files: Vec::new(), environment: environment.collect() };
+    let environment = meaning
+        .environment
+        .iter()
+        .enumerate()
+        .map(|(number, text)| (format!("E{number}"), text.clone()));
+    let world = World {
+        files: Vec::new(),
+        environment: environment.collect(),
+    };
     let ask = |file: String| {
-        let request = Request { surroundings: &world, ..Request::new(Source::new("main.toml", file), "main") };
+        let request = Request {
+            surroundings: &world,
+            ..Request::new(Source::new("main.toml", file), "main")
+        };
         let parsed = parse(request);
         examine(&parsed);
         parsed
     };
     let parsed = ask(file);
-    let found = parsed.topology.map(|topology| topology.description.unwrap_or_default());
+    let found = parsed
+        .topology
+        .map(|topology| topology.description.unwrap_or_default());
     assert_eq!(found, expected, "{text:?}: {:?}", parsed.diagnostics);
 
     // Anything else that somebody might write.

@@ -37,7 +37,10 @@ fuzz_target!(|bytes: &[u8]| {
         for record in &batch.records {
             read += record.text.len();
             let shown = shown::line(&record.text);
-            assert!(shown.iter().all(|&byte| byte >= b' ' || byte == b'\t'), "{shown:?}");
+            assert!(
+                shown.iter().all(|&byte| byte >= b' ' || byte == b'\t'),
+                "{shown:?}"
+            );
         }
     }
     assert!(read <= bytes.len(), "more was read than there is");

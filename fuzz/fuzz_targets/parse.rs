@@ -19,18 +19,29 @@ fuzz_target!(|bytes: &[u8]| {
     let parsed = parse(Request::new(source, "x"));
     examine(&parsed);
     let text = parsed.sources.main().text();
-    let mut mistakes = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).peekable();
+    let mut mistakes = parsed
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code == Code::Syntax)
+        .peekable();
     let is_toml = mistakes.peek().is_none();
     // Nesting deeper than in any real tree is refused by both, each at its own depth. The other
     // exceptions are those that `crates/nestns-topology/src/toml_text/tests.rs` explains.
-    let is_deep = |message: &str| message.contains("too deeply") || message.contains("recursion limit");
+    let is_deep =
+        |message: &str| message.contains("too deeply") || message.contains("recursion limit");
     let is_stricter = |message: &str| {
         is_deep(message)
             || message == "the number does not fit into 64 bits"
             || message.starts_with("an array of tables is extended")
     };
     match toml::de::DeTable::parse(text) {
-        Ok(_) => assert!(is_toml || mistakes.any(|mistake| is_stricter(&mistake.message)), "toml takes it"),
-        Err(error) => assert!(!is_toml || is_deep(error.message()), "toml refuses it: {error}"),
+        Ok(_) => assert!(
+            is_toml || mistakes.any(|mistake| is_stricter(&mistake.message)),
+            "toml takes it"
+        ),
+        Err(error) => assert!(
+            !is_toml || is_deep(error.message()),
+            "toml refuses it: {error}"
+        ),
     }
 });

@@ -27,13 +27,18 @@ fuzz_target!(|bytes: &[u8]| {
 
     let words = words(bytes);
     assert!(words.len() <= bytes.len());
-    assert!(words.iter().map(String::len).sum::<usize>() <= 3 * bytes.len(), "a byte that is no text is three");
+    assert!(
+        words.iter().map(String::len).sum::<usize>() <= 3 * bytes.len(),
+        "a byte that is no text is three"
+    );
     words.iter().for_each(|word| show(word));
     let names = names(bytes);
     assert!(
         names.is_sorted()
             && names.len() <= words.len()
-            && !names.iter().any(|name| name.is_empty() || name.contains('='))
+            && !names
+                .iter()
+                .any(|name| name.is_empty() || name.contains('='))
     );
 });
 
@@ -41,7 +46,10 @@ fuzz_target!(|bytes: &[u8]| {
 fn anything(bytes: &[u8]) {
     if let Some(status) = Status::of(bytes) {
         assert!(status.numbers.len() <= bytes.len() && status.groups.len() <= bytes.len());
-        assert_eq!(signals(status.caught).len(), status.caught.count_ones() as usize);
+        assert_eq!(
+            signals(status.caught).len(),
+            status.caught.count_ones() as usize
+        );
         show(&status.name);
         show(&status.state);
     }
@@ -51,7 +59,10 @@ fn anything(bytes: &[u8]) {
     }
     if let Some(stat) = Stat::of(bytes) {
         for number in 0..60 {
-            assert_eq!(stat.number::<u64>(number), stat.text(number).and_then(|text| text.parse().ok()));
+            assert_eq!(
+                stat.number::<u64>(number),
+                stat.text(number).and_then(|text| text.parse().ok())
+            );
         }
         let _ = stat.state();
     }
@@ -66,7 +77,10 @@ fn anything(bytes: &[u8]) {
 fn name(bytes: &[u8]) {
     let stat = [b"8 (", bytes, b") S 1 8 8 0 -1 4194304 0\n"].concat();
     let stat = Stat::of(&stat).expect("it has fields");
-    assert_eq!((stat.state(), stat.number(4), stat.number(9)), (Some('S'), Some(1), Some(4_194_304)));
+    assert_eq!(
+        (stat.state(), stat.number(4), stat.number(9)),
+        (Some('S'), Some(1), Some(4_194_304))
+    );
 
     // As the kernel writes it: line feeds and backslashes are escaped.
     let escaped: Vec<u8> = bytes
@@ -80,9 +94,15 @@ fn name(bytes: &[u8]) {
     let text = [b"Name:\t", escaped.as_slice(), STATUS].concat();
     let status = Status::of(&text).expect("it is whole");
     assert_eq!(status.name, String::from_utf8_lossy(&escaped));
-    assert_eq!((status.numbers, status.parent, status.uids, status.pending), (vec![8, 3], 1, vec![0, 1, 2, 3], 1));
+    assert_eq!(
+        (status.numbers, status.parent, status.uids, status.pending),
+        (vec![8, 3], 1, vec![0, 1, 2, 3], 1)
+    );
     let thread = Thread::of(&text).expect("it is whole");
-    assert_eq!((thread.numbers, thread.process, thread.state), (vec![8, 3], vec![7, 2], 'S'));
+    assert_eq!(
+        (thread.numbers, thread.process, thread.state),
+        (vec![8, 3], vec![7, 2], 'S')
+    );
 }
 
 /// Paths are read as they are.
@@ -94,15 +114,30 @@ fn path(bytes: &[u8]) {
             byte => vec![byte],
         })
         .collect();
-    let line =
-        [b"36 35 0:38 /", escaped.as_slice(), b" /", &escaped, b" rw shared:1 - cgroup2 none rw,nsdelegate"].concat();
+    let line = [
+        b"36 35 0:38 /",
+        escaped.as_slice(),
+        b" /",
+        &escaped,
+        b" rw shared:1 - cgroup2 none rw,nsdelegate",
+    ]
+    .concat();
     let meant = [b"/", bytes].concat();
     let meant = Path::new(OsStr::from_bytes(&meant));
     let mount = Mount::of(&line).expect("it is whole");
-    assert_eq!((mount.root().as_path(), mount.point().as_path(), mount.kind), (meant, meant, &b"cgroup2"[..]));
-    assert_eq!(mount.options().collect::<Vec<_>>(), [&b"rw"[..], b"nsdelegate"]);
+    assert_eq!(
+        (mount.root().as_path(), mount.point().as_path(), mount.kind),
+        (meant, meant, &b"cgroup2"[..])
+    );
+    assert_eq!(
+        mount.options().collect::<Vec<_>>(),
+        [&b"rw"[..], b"nsdelegate"]
+    );
 
-    let tree = Tree { mount: "/cg".into(), root: "/".into() };
+    let tree = Tree {
+        mount: "/cg".into(),
+        root: "/".into(),
+    };
     let group = tree.group_in(&[b"1:name=systemd:/x\n0::/", bytes, b"\n"].concat());
     assert!(group.is_none_or(|group| group.starts_with("/cg")));
     let _ = tree.group_in(bytes);

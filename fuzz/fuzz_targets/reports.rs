@@ -27,7 +27,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(reports) = report::read(bytes) {
         assert!(reports.len() <= MOST && reports.len() < bytes.len());
         let written = report::write(&reports).expect("what was read can be written");
-        assert!(written.len() <= bytes.len(), "there is one shortest way to write it");
+        assert!(
+            written.len() <= bytes.len(),
+            "there is one shortest way to write it"
+        );
         assert_eq!(report::read(&written).as_ref(), Some(&reports));
         reports.iter().for_each(examine);
     }
@@ -58,7 +61,11 @@ fn examine(report: &Report) {
             name(*subject);
             refuse(refusal);
         }
-        Report::Asked { subject, signal, at } => {
+        Report::Asked {
+            subject,
+            signal,
+            at,
+        } => {
             name(*subject);
             show(&Signal::from_number(*signal).to_string());
             let _ = at.plus(at.since(*at));
@@ -84,7 +91,11 @@ fn refuse(refusal: &Refusal) {
 
 /// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, or a question about a process.
 fn name(subject: ProcessKey) {
-    let kinds = [subject.session_number().is_some(), subject.is_visitor(), subject.probed().is_some()];
+    let kinds = [
+        subject.session_number().is_some(),
+        subject.is_visitor(),
+        subject.probed().is_some(),
+    ];
     let guests = kinds.into_iter().filter(|&is_it| is_it).count();
     assert_eq!(guests, usize::from(subject.is_guest()), "{subject:?}");
 }

@@ -23,7 +23,8 @@ fn directory() -> &'static PathBuf {
         let directory = base.join("left");
         fs::create_dir_all(&directory).expect("the temporary directory is writable");
         for directory in [&base, &directory] {
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).expect("it is our own");
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+                .expect("it is our own");
         }
         fs::write(directory.join(LOCK), "").expect("it is our own");
         directory
@@ -34,9 +35,14 @@ fuzz_target!(|bytes: &[u8]| {
     let directory = directory();
     // What is from another boot, or from another PID namespace, is not looked into any further.
     let text = String::from_utf8_lossy(bytes);
-    let truth =
-        text.replace("@boot", &boot::id()).replace("@pidns", &namespaces::own().unwrap_or_default().to_string());
-    let truth = if truth == text { bytes } else { truth.as_bytes() };
+    let truth = text
+        .replace("@boot", &boot::id())
+        .replace("@pidns", &namespaces::own().unwrap_or_default().to_string());
+    let truth = if truth == text {
+        bytes
+    } else {
+        truth.as_bytes()
+    };
     fs::write(directory.join(TRUTH), truth).expect("it is our own");
     // Nothing is removed, and nobody is killed: that is for whoever has looked.
     match seize(directory) {
@@ -55,17 +61,27 @@ fuzz_target!(|bytes: &[u8]| {
     for (_, group) in &groups {
         assert!(
             group.is_absolute()
-                && group.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"nestns-"))
+                && group
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nestns-"))
         );
     }
     let list: String = groups
         .iter()
         .filter_map(|(inode, group)| {
-            Some(format!("{} {}\n", inode.map_or_else(|| "?".to_owned(), |inode| inode.to_string()), group.to_str()?))
+            Some(format!(
+                "{} {}\n",
+                inode.map_or_else(|| "?".to_owned(), |inode| inode.to_string()),
+                group.to_str()?
+            ))
         })
         .collect();
     if list.lines().count() == groups.len() {
-        assert_eq!(recorded(list.as_bytes()).collect::<Vec<_>>(), groups, "what was written can be read");
+        assert_eq!(
+            recorded(list.as_bytes()).collect::<Vec<_>>(),
+            groups,
+            "what was written can be read"
+        );
     }
 
     for name in text.split('\n') {

@@ -27,8 +27,17 @@ const DRAWN: usize = 200;
 ///
 /// Where it does not hold.
 pub fn examine(parsed: &Parsed) {
-    let Parsed { topology, diagnostics, sources, .. } = parsed;
-    assert_eq!(topology.is_some(), !diagnostics.has_errors(), "a tree if and only if there is no error");
+    let Parsed {
+        topology,
+        diagnostics,
+        sources,
+        ..
+    } = parsed;
+    assert_eq!(
+        topology.is_some(),
+        !diagnostics.has_errors(),
+        "a tree if and only if there is no error"
+    );
     for diagnostic in diagnostics {
         let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
         labels.for_each(|label| check_span(label.span, sources));
@@ -42,21 +51,41 @@ pub fn examine(parsed: &Parsed) {
 
 /// Renders problems in every format.
 pub fn show(sources: &Sources, diagnostics: &Diagnostics) {
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif] {
+    for format in [
+        Format::Human,
+        Format::Short,
+        Format::Json,
+        Format::Github,
+        Format::Sarif,
+    ] {
         render(format, Color::Plain, &[(sources, diagnostics)]);
     }
 }
 
 fn check_span(span: Span, sources: &Sources) {
-    let text = sources.iter().nth(span.file.index()).expect("a span is in one of the texts").text();
-    assert!(span.start() <= span.end() && span.end() <= text.len(), "{span:?} of {}", text.len());
-    assert!(text.is_char_boundary(span.start()) && text.is_char_boundary(span.end()), "{span:?}");
+    let text = sources
+        .iter()
+        .nth(span.file.index())
+        .expect("a span is in one of the texts")
+        .text();
+    assert!(
+        span.start() <= span.end() && span.end() <= text.len(),
+        "{span:?} of {}",
+        text.len()
+    );
+    assert!(
+        text.is_char_boundary(span.start()) && text.is_char_boundary(span.end()),
+        "{span:?}"
+    );
 }
 
 fn check_tree(topology: &Topology) {
     let order = topology.pre_order();
     assert_eq!(order.len(), topology.len());
-    let paths: HashSet<_> = order.iter().map(|&id| topology.namespace(id).path.as_str()).collect();
+    let paths: HashSet<_> = order
+        .iter()
+        .map(|&id| topology.namespace(id).path.as_str())
+        .collect();
     assert_eq!(paths.len(), topology.len(), "paths are different");
     for &id in &order {
         let namespace = topology.namespace(id);
@@ -64,24 +93,39 @@ fn check_tree(topology: &Topology) {
         match topology.parent(id).map(|parent| topology.namespace(parent)) {
             None => assert_eq!(namespace.level(), 1),
             Some(parent) => {
-                assert_eq!(namespace.path, format!("{}/{}", parent.path, namespace.name()));
-                assert!(parent.own_grace.is_some() || parent.stop.grace > namespace.stop.grace, "{}", namespace.path);
+                assert_eq!(
+                    namespace.path,
+                    format!("{}/{}", parent.path, namespace.name())
+                );
+                assert!(
+                    parent.own_grace.is_some() || parent.stop.grace > namespace.stop.grace,
+                    "{}",
+                    namespace.path
+                );
             }
         }
         let mut names = HashSet::new();
         for process in &namespace.processes {
             assert!(names.insert(&process.name), "names are different");
-            assert!(process.after.iter().all(|after| after.process < namespace.processes.len()));
+            assert!(
+                process
+                    .after
+                    .iter()
+                    .all(|after| after.process < namespace.processes.len())
+            );
         }
-        assert!(
-            topology
-                .children(id)
+        assert!(topology.children(id).iter().all(|&child| {
+            !names
                 .iter()
-                .all(|&child| !names.iter().any(|name| *name == topology.namespace(child).name()))
-        );
+                .any(|name| *name == topology.namespace(child).name())
+        }));
     }
     let numbering = Numbering::predict(topology);
-    assert!(order.iter().all(|&id| numbering.init(id).len() == topology.namespace(id).level()));
+    assert!(
+        order
+            .iter()
+            .all(|&id| numbering.init(id).len() == topology.namespace(id).level())
+    );
 }
 
 fn draw(topology: &Topology) {
@@ -90,9 +134,19 @@ fn draw(topology: &Topology) {
     }
     let nodes = topology_nodes::declared(topology);
     for folding in [Folding::Never, Folding::Keep(5)] {
-        tree::render(&topology.name, &nodes, Look { folding, ..Look::default() });
+        tree::render(
+            &topology.name,
+            &nodes,
+            Look {
+                folding,
+                ..Look::default()
+            },
+        );
     }
-    let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
+    let heading = Heading {
+        name: topology.name.clone(),
+        description: topology.description.clone(),
+    };
     let picture = Picture::folded(&heading, &nodes);
     dot::render(&picture, Direction::default());
     svg::render(&picture);

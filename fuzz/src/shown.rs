@@ -40,10 +40,31 @@ pub fn timeline(timeline: &Timeline) -> String {
 /// A whole topology as a tree, first with every node, then with two of those that are alike.
 pub fn trees(snapshot: &Snapshot) -> [String; 2] {
     let scope = Scope {
-        namespaces: snapshot.namespaces.iter().map(|one| one.path.as_str()).collect(),
-        processes: snapshot.processes.iter().map(|one| one.path.as_str()).collect(),
+        namespaces: snapshot
+            .namespaces
+            .iter()
+            .map(|one| one.path.as_str())
+            .collect(),
+        processes: snapshot
+            .processes
+            .iter()
+            .map(|one| one.path.as_str())
+            .collect(),
     };
-    let nodes = snapshot_nodes::nodes(&snapshot.namespaces, &snapshot.processes, &scope, View::Host);
-    [Folding::Never, Folding::Keep(2)]
-        .map(|folding| tree::render(&snapshot.status.name, &nodes, Look { folding, ..Look::default() }))
+    let nodes = snapshot_nodes::nodes(
+        &snapshot.namespaces,
+        &snapshot.processes,
+        &scope,
+        View::Host,
+    );
+    [Folding::Never, Folding::Keep(2)].map(|folding| {
+        tree::render(
+            &snapshot.status.name,
+            &nodes,
+            Look {
+                folding,
+                ..Look::default()
+            },
+        )
+    })
 }

@@ -8,7 +8,10 @@ use crate::present::escape::{escape, message};
 ///
 /// If it has: with the text.
 pub fn check(text: &str) {
-    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    assert!(
+        !text.chars().any(|c| c.is_control() && c != '\n'),
+        "{text:?}"
+    );
 }
 
 /// Shows words of others as names and as a part of what is told, and checks both.
@@ -28,5 +31,6 @@ pub fn show(words: &str) {
 fn after_colour(rest: &str) -> &str {
     let numbers = rest.strip_prefix('[').unwrap_or(rest);
     let end = numbers.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'));
-    end.and_then(|end| numbers[end..].strip_prefix('m')).unwrap_or(rest)
+    end.and_then(|end| numbers[end..].strip_prefix('m'))
+        .unwrap_or(rest)
 }

@@ -16,8 +16,15 @@ pub struct World {
 
 impl Surroundings for World {
     fn include(&self, path: &str, _: &str) -> Result<Included, String> {
-        let (name, text) = self.files.iter().find(|(name, _)| name == path).ok_or("there is no such file")?;
-        Ok(Included { identity: PathBuf::from(name), source: Source::new(name, text) })
+        let (name, text) = self
+            .files
+            .iter()
+            .find(|(name, _)| name == path)
+            .ok_or("there is no such file")?;
+        Ok(Included {
+            identity: PathBuf::from(name),
+            source: Source::new(name, text),
+        })
     }
 
     fn identity(&self) -> Option<PathBuf> {

@@ -23,7 +23,10 @@ const PULSE: Duration = Duration::from_millis(5);
 pub(super) fn end(name: &str, format: AnswerFormat) -> Result<bool, CommandError> {
     let mut has_ended = false;
     let mut errors = Vec::new();
-    for found in discovery::of(name).into_iter().filter(|found| matches!(found.presence, Presence::Nobody)) {
+    for found in discovery::of(name)
+        .into_iter()
+        .filter(|found| matches!(found.presence, Presence::Nobody))
+    {
         match end_one(name, &found.directory) {
             Ok(ended) => has_ended |= ended,
             Err(error) => errors.push(error),
@@ -32,7 +35,12 @@ pub(super) fn end(name: &str, format: AnswerFormat) -> Result<bool, CommandError
     CommandError::of_several(errors)?;
     if has_ended && format == AnswerFormat::Json {
         let schema = Kind::Stop.schema().into();
-        write_document(&Timeline { schema, topology: name.to_owned(), ms: 0.0, steps: Vec::new() })?;
+        write_document(&Timeline {
+            schema,
+            topology: name.to_owned(),
+            ms: 0.0,
+            steps: Vec::new(),
+        })?;
     }
     Ok(has_ended)
 }
@@ -49,7 +57,9 @@ pub(super) fn end_killed(name: &str, directory: &Path) -> Result<Status, Command
         std::thread::sleep(PULSE);
     }
     end_one(name, directory)?;
-    standard_error::write(&format!("killed the controller of `{name}` and its whole tree\n"));
+    standard_error::write(&format!(
+        "killed the controller of `{name}` and its whole tree\n"
+    ));
     Ok(Status::Done)
 }
 
@@ -60,8 +70,9 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
     loop {
         match seize(directory).map_err(|error| state_error(&error))? {
             Seized::Held if Moment::now() < until => {
-                let is_answered =
-                    |found: &Found| found.directory == directory && !matches!(found.presence, Presence::Nobody);
+                let is_answered = |found: &Found| {
+                    found.directory == directory && !matches!(found.presence, Presence::Nobody)
+                };
                 if discovery::of(name).iter().any(is_answered) {
                     // It was about to open its socket.
                     return Ok(false);
@@ -70,10 +81,13 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
                 std::thread::sleep(PULSE);
             }
             Seized::Held => {
-                let error = CommandError::failed(format!("the lock of `{name}` is held, but no controller answers"));
-                return Err(
-                    error.help(format!("`fuser {}` shows which process holds it", directory.join("lock").display()))
-                );
+                let error = CommandError::failed(format!(
+                    "the lock of `{name}` is held, but no controller answers"
+                ));
+                return Err(error.help(format!(
+                    "`fuser {}` shows which process holds it",
+                    directory.join("lock").display()
+                )));
             }
             Seized::Vanished => {
                 if has_waited {

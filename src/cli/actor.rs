@@ -19,12 +19,20 @@ threads [--count N]                    starts threads that wait
 exit [--code N] [--after DURATION]     exits on its own")]
 pub(super) struct Args {
     /// Name and options of the workload
-    #[arg(value_name = "NAME", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "NAME",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     words: Vec<String>,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let performed = Actor::parse(&args.words).map_err(|error| CommandError::usage(error.to_string()))?;
-    Ok(Status::Other(u8::try_from(actor::perform(&performed)).unwrap_or(1)))
+    let performed =
+        Actor::parse(&args.words).map_err(|error| CommandError::usage(error.to_string()))?;
+    Ok(Status::Other(
+        u8::try_from(actor::perform(&performed)).unwrap_or(1),
+    ))
 }

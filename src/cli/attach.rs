@@ -37,7 +37,12 @@ pub(super) struct Args {
     topology: Target,
 
     /// Keys that detach from the process, as a list of characters and `ctrl-X`; empty for none
-    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "ctrl-p,ctrl-q",
+        env = "NESTNS_DETACH_KEYS"
+    )]
     detach_keys: DetachKeys,
 
     /// Forward INT, TERM, HUP, QUIT, USR1 and USR2 to the process
@@ -55,14 +60,19 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: Args) -> Result<Status, CommandError> {
-    let (mut connection, snapshot) = selection::look(&args.topology, std::slice::from_ref(&args.address))?;
+    let (mut connection, snapshot) =
+        selection::look(&args.topology, std::slice::from_ref(&args.address))?;
     let selected = resolve_one(&snapshot, &args.address)?;
     let Some(process) = selected.process(&snapshot) else {
-        return Err(CommandError::not_found(format!("`{}` no longer has a PID 1", selected.path())));
+        return Err(CommandError::not_found(format!(
+            "`{}` no longer has a PID 1",
+            selected.path()
+        )));
     };
     let identity = selection::identity(process);
     let signals = Signals::open().context("cannot block the signals to forward")?;
-    let attached = begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
+    let attached =
+        begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
     let is_namespace = matches!(selected, Selected::Namespace(_));
     let whom = if is_namespace {
         format!("`{}`, PID 1 of `{}`", process.path, selected.path())
@@ -79,11 +89,18 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
         end: None,
         is_gone: false,
     };
-    let keyboard = attached.terminal.as_ref().filter(|_| !args.no_stdin).map(|_| Keyboard::take(args.detach_keys));
+    let keyboard = attached
+        .terminal
+        .as_ref()
+        .filter(|_| !args.no_stdin)
+        .map(|_| Keyboard::take(args.detach_keys));
     if std::io::stderr().is_terminal() && keyboard.is_none() {
         standard_error::write(&format!("attached to {whom}; Ctrl-C ends this command\n"));
     }
-    let end = attachment.follow(Exchange::new(&signals, keyboard, attached.terminal.as_ref()), &what)?;
+    let end = attachment.follow(
+        Exchange::new(&signals, keyboard, attached.terminal.as_ref()),
+        &what,
+    )?;
     Ok(match end {
         End::Exit(exit) => Status::Other(exit.status()),
         End::Left => {
@@ -93,7 +110,12 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
         End::Signalled(signal) => Status::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
         // What a shell gives for SIGPIPE.
         End::Unread => Status::Other(141),
-        End::Gone => return Err(CommandError::new(ErrorKind::Unresponsive, "the topology has ended")),
+        End::Gone => {
+            return Err(CommandError::new(
+                ErrorKind::Unresponsive,
+                "the topology has ended",
+            ));
+        }
     })
 }
 
@@ -104,15 +126,29 @@ struct Attached {
 }
 
 fn begin(connection: &mut Connection, path: &str) -> Result<Attached, ClientError> {
-    connection.client.send(Request::Attach { path: path.to_owned() }, &[])?;
+    connection.client.send(
+        Request::Attach {
+            path: path.to_owned(),
+        },
+        &[],
+    )?;
     let wait_until = std::time::Duration::from_secs(10);
     match connection.client.wait(Some(wait_until))? {
-        Some(Answer { reply: Reply::Attached { log }, descriptors, .. }) => {
+        Some(Answer {
+            reply: Reply::Attached { log },
+            descriptors,
+            ..
+        }) => {
             let name = LogName::parse(&log)
                 .ok_or_else(|| ClientError::Unreadable(format!("there is no log named `{log}`")))?;
-            Ok(Attached { log: name, terminal: descriptors.into_iter().next() })
+            Ok(Attached {
+                log: name,
+                terminal: descriptors.into_iter().next(),
+            })
         }
-        Some(Answer { reply: Reply::Gone, .. }) => Err(ClientError::HungUp),
+        Some(Answer {
+            reply: Reply::Gone, ..
+        }) => Err(ClientError::HungUp),
         Some(_) => Err(ClientError::Unreadable("it is something else".to_owned())),
         None => Err(ClientError::Silent),
     }
@@ -148,9 +184,18 @@ impl Attachment {
             let controller = (!self.is_gone).then_some(self.connection.client.as_fd());
             let turn = exchange.turn(controller, Some(self.changes.as_fd()), None);
             let turn = turn.context("cannot wait for the program (poll)")?;
-            for signal in turn.signals.into_iter().filter(|&signal| signal != libc::SIGWINCH) {
-                let Some(identity) = &self.identity else { return Ok(End::Signalled(signal)) };
-                let request = Request::Signal { targets: vec![identity.clone()], signal };
+            for signal in turn
+                .signals
+                .into_iter()
+                .filter(|&signal| signal != libc::SIGWINCH)
+            {
+                let Some(identity) = &self.identity else {
+                    return Ok(End::Signalled(signal));
+                };
+                let request = Request::Signal {
+                    targets: vec![identity.clone()],
+                    signal,
+                };
                 // One that the kernel would drop is refused; there is no reader to tell while it
                 // goes on.
                 let _ = self.connection.client.send(request, &[]);
@@ -180,7 +225,12 @@ impl Attachment {
     /// Takes in what the controller says.
     fn receive(&mut self) -> Result<(), CommandError> {
         self.is_gone |= self.connection.client.receive().is_err();
-        while let Some(answer) = self.connection.client.take_any().map_err(|error| self.connection.fail(&error))? {
+        while let Some(answer) = self
+            .connection
+            .client
+            .take_any()
+            .map_err(|error| self.connection.fail(&error))?
+        {
             match answer.reply {
                 Reply::Ended(exit) => self.end = Some(exit),
                 Reply::Gone => self.is_gone = true,

@@ -70,15 +70,27 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
                 );
                 return Err(CommandError::not_found(message));
             };
-            (Scope::Process(pid), format!("process {pid} ({})", process.name.escape_default()))
+            (
+                Scope::Process(pid),
+                format!("process {pid} ({})", process.name.escape_default()),
+            )
         }
-        None => (Scope::Host, "everything below the caller's namespace".to_owned()),
+        None => (
+            Scope::Host,
+            "everything below the caller's namespace".to_owned(),
+        ),
     };
     let captured = capture(&machine, scope, args.programs);
     let missing: Vec<String> = captured
         .missing
         .iter()
-        .map(|&Missing { number, noun, matter }| format!("{} {matter}", count(number, noun)))
+        .map(
+            |&Missing {
+                 number,
+                 noun,
+                 matter,
+             }| format!("{} {matter}", count(number, noun)),
+        )
         .collect();
     for line in &missing {
         standard_error::write(&format!("{line}\n"));
@@ -90,7 +102,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let comment = if missing.is_empty() {
         String::new()
     } else {
-        missing.iter().fold("# Not in this file:\n".to_owned(), |text, line| text + "#   " + line + "\n")
+        missing
+            .iter()
+            .fold("# Not in this file:\n".to_owned(), |text, line| {
+                text + "#   " + line + "\n"
+            })
     };
     let text = format!(
         "# Captured by nestns {} at {}, from {from}.\n{comment}{}",
@@ -99,7 +115,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         config::text(&captured.document),
     );
     if let Some(path) = &args.output {
-        output_file::written(path, output_file::write(path, &text, Existing::by_force(args.force)))?;
+        output_file::written(
+            path,
+            output_file::write(path, &text, Existing::by_force(args.force)),
+        )?;
         return Ok(Status::Done);
     }
     std::io::stdout().lock().write_all(text.as_bytes())?;

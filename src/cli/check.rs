@@ -70,13 +70,21 @@ impl From<FormatWord> for Format {
 
 /// Checks all files, shows all problems, and sums up.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let words =
-        if args.files.is_empty() { vec![None] } else { args.files.iter().map(|file| Some(file.as_path())).collect() };
+    let words = if args.files.is_empty() {
+        vec![None]
+    } else {
+        args.files.iter().map(|file| Some(file.as_path())).collect()
+    };
     let checked: Vec<(Sources, Diagnostics)> = words
         .into_iter()
         .map(|word| match TopologyFile::read(word, &args.values) {
             Ok(file) => {
-                let Parsed { topology, sources, diagnostics, .. } = file.parse(None);
+                let Parsed {
+                    topology,
+                    sources,
+                    diagnostics,
+                    ..
+                } = file.parse(None);
                 if args.files.len() <= 1 {
                     // The process is about to end: there is no need to free each of a hundred
                     // thousand namespaces.
@@ -87,7 +95,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             Err(unreadable) => unreadable.into_parts(),
         })
         .collect();
-    let borrowed: Vec<_> = checked.iter().map(|(source, diagnostics)| (source, diagnostics)).collect();
+    let borrowed: Vec<_> = checked
+        .iter()
+        .map(|(source, diagnostics)| (source, diagnostics))
+        .collect();
     let format = args.format.into();
     let mut stdout = io::stdout().lock();
     let mut text = render(format, args.color.resolve(&stdout), &borrowed);
@@ -98,12 +109,20 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
 
-    let count = |level| checked.iter().map(|(_, diagnostics)| diagnostics.count(level)).sum();
+    let count = |level| {
+        checked
+            .iter()
+            .map(|(_, diagnostics)| diagnostics.count(level))
+            .sum()
+    };
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     if format == Format::Human {
         let mut last = summary(checked.len(), errors, warnings);
         last.push('\n');
-        let codes = checked.iter().flat_map(|(_, diagnostics)| diagnostics).map(|diagnostic| diagnostic.code);
+        let codes = checked
+            .iter()
+            .flat_map(|(_, diagnostics)| diagnostics)
+            .map(|diagnostic| diagnostic.code);
         if let Some(hint) = hint(codes) {
             last.push_str(&hint);
             last.push('\n');
@@ -120,12 +139,18 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// `checked 2 files: 1 error, 3 warnings`.
 fn summary(files: usize, errors: usize, warnings: usize) -> String {
-    let number = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let number = |number: usize, what: &str| {
+        format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    };
     let found: Vec<_> = [(errors, "error"), (warnings, "warning")]
         .into_iter()
         .filter(|&(count, _)| count > 0)
         .map(|(count, what)| number(count, what))
         .collect();
-    let found = if found.is_empty() { "no problems".to_owned() } else { found.join(", ") };
+    let found = if found.is_empty() {
+        "no problems".to_owned()
+    } else {
+        found.join(", ")
+    };
     format!("checked {}: {found}", number(files, "file"))
 }

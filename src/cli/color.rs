@@ -24,7 +24,8 @@ impl When {
     pub(super) fn resolve(self, stream: &impl IsTerminal) -> Color {
         // An empty variable counts as unset (no-color.org), and CLICOLOR_FORCE=0 means no (bixense.com/clicolors).
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+        let forced = std::env::var_os("CLICOLOR_FORCE")
+            .is_some_and(|value| !value.is_empty() && value != "0");
         let styled = match self {
             Self::Always => true,
             Self::Never => false,
@@ -36,6 +37,10 @@ impl When {
 
     /// The same, for what is drawn.
     pub(super) fn colour(self, stream: &impl IsTerminal) -> Colour {
-        if self.resolve(stream) == Color::Styled { Colour::On } else { Colour::Off }
+        if self.resolve(stream) == Color::Styled {
+            Colour::On
+        } else {
+            Colour::Off
+        }
     }
 }

@@ -55,9 +55,12 @@ impl ErrorKind {
     pub(super) const fn status(self) -> u8 {
         match self {
             Self::BrokenPipe => Status::Done.code(),
-            Self::NotFound | Self::Ambiguous | Self::Conflict | Self::Forbidden | Self::Unresponsive | Self::Failed => {
-                Status::No.code()
-            }
+            Self::NotFound
+            | Self::Ambiguous
+            | Self::Conflict
+            | Self::Forbidden
+            | Self::Unresponsive
+            | Self::Failed => Status::No.code(),
             Self::Usage => Status::WrongCommandLine.code(),
             Self::File => Status::WrongFile.code(),
             Self::Machine => 4,
@@ -136,7 +139,9 @@ impl CommandError {
         let mut paragraphs = text.trim_end().split("\n\n").map(str::trim);
         let first = paragraphs.next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
-        paragraphs.fold(Self::usage(message), |error, hint| error.hint(Hint::More(hint.to_owned())))
+        paragraphs.fold(Self::usage(message), |error, hint| {
+            error.hint(Hint::More(hint.to_owned()))
+        })
     }
 
     /// Error of something that is not there, or not any more.
@@ -163,7 +168,10 @@ impl CommandError {
 
     #[must_use]
     pub(super) fn code(self, code: Code) -> Self {
-        Self { code: Some(code), ..self }
+        Self {
+            code: Some(code),
+            ..self
+        }
     }
 
     /// Adds a hint.
@@ -182,19 +190,28 @@ impl CommandError {
     /// Replaces what people read.
     #[must_use]
     pub(super) fn rendering(self, text: String) -> Self {
-        Self { rendering: Some(text), ..self }
+        Self {
+            rendering: Some(text),
+            ..self
+        }
     }
 
     /// Replaces the exit status of the kind.
     #[must_use]
     pub(super) fn with_status(self, status: Status) -> Self {
-        Self { status: Some(status.code()), ..self }
+        Self {
+            status: Some(status.code()),
+            ..self
+        }
     }
 
     /// Puts what was to be done in front.
     #[must_use]
     pub(super) fn context(self, what: impl std::fmt::Display) -> Self {
-        Self { message: format!("{what}: {}", self.message), ..self }
+        Self {
+            message: format!("{what}: {}", self.message),
+            ..self
+        }
     }
 
     /// Exit status.
@@ -234,11 +251,20 @@ impl CommandError {
             kind: self.kind,
             code: self.code.map(|code| code.text().to_owned()),
             message: self.message.clone(),
-            hints: self.hints.iter().map(|hint| hint.text().to_owned()).collect(),
+            hints: self
+                .hints
+                .iter()
+                .map(|hint| hint.text().to_owned())
+                .collect(),
             status: self.status.unwrap_or_else(|| self.kind.status()),
         };
         // Text and numbers can always be written.
-        serde_json::to_string(&ErrorDocument { schema: Kind::Error.schema().into(), error }).unwrap_or_default() + "\n"
+        serde_json::to_string(&ErrorDocument {
+            schema: Kind::Error.schema().into(),
+            error,
+        })
+        .unwrap_or_default()
+            + "\n"
     }
 
     /// Prints it on standard error, and those that came with it.
@@ -258,7 +284,11 @@ impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         let is_bare = error.raw_os_error().is_some();
         let error = Self::of_io(&error);
-        if is_bare { error.context("cannot write to standard output") } else { error }
+        if is_bare {
+            error.context("cannot write to standard output")
+        } else {
+            error
+        }
     }
 }
 
@@ -283,7 +313,14 @@ impl From<serde_json::Error> for CommandError {
 impl CommandError {
     fn of_io(error: &io::Error) -> Self {
         let is_unread = error.kind() == io::ErrorKind::BrokenPipe;
-        Self::new(if is_unread { ErrorKind::BrokenPipe } else { ErrorKind::Failed }, of_io(error))
+        Self::new(
+            if is_unread {
+                ErrorKind::BrokenPipe
+            } else {
+                ErrorKind::Failed
+            },
+            of_io(error),
+        )
     }
 }
 
@@ -309,9 +346,14 @@ mod tests {
     #[test]
     fn text_and_document() {
         let error = CommandError::new(ErrorKind::Conflict, "it runs").code(Code::NameInUse);
-        let error =
-            error.hint(Hint::Place("a.toml:1:2".to_owned())).help("stop it").hint(Hint::More("more".to_owned()));
-        assert_eq!(error.text(), "error[NS501]: it runs\n  --> a.toml:1:2\n  = help: stop it\nmore\n");
+        let error = error
+            .hint(Hint::Place("a.toml:1:2".to_owned()))
+            .help("stop it")
+            .hint(Hint::More("more".to_owned()));
+        assert_eq!(
+            error.text(),
+            "error[NS501]: it runs\n  --> a.toml:1:2\n  = help: stop it\nmore\n"
+        );
         let document = "{\"schema\":\"nestns.error/1\",\"error\":{\"kind\":\"conflict\",\"code\":\"NS501\",\"message\":\"it runs\",\"hints\":\
                         [\"a.toml:1:2\",\"stop it\",\"more\"],\"status\":1}}\n";
         assert_eq!(error.document(), document);
@@ -319,10 +361,15 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_a_message_with_hints() {
-        let error = CommandError::of_usage("error: there is no x\n\n  tip: write y\n\nFor more, try '--help'.\n");
+        let error = CommandError::of_usage(
+            "error: there is no x\n\n  tip: write y\n\nFor more, try '--help'.\n",
+        );
         assert_eq!(
             (error.status(), &*error.text()),
-            (2, "error: there is no x\ntip: write y\nFor more, try '--help'.\n")
+            (
+                2,
+                "error: there is no x\ntip: write y\nFor more, try '--help'.\n"
+            )
         );
     }
 
@@ -330,7 +377,10 @@ mod tests {
     fn the_status_is_the_largest_of_several() {
         let errors = [ErrorKind::Failed, ErrorKind::Timeout, ErrorKind::Usage];
         let errors = errors.map(|kind| CommandError::new(kind, "no")).to_vec();
-        assert_eq!(CommandError::of_several(errors).map_err(|error| error.status()), Err(124));
+        assert_eq!(
+            CommandError::of_several(errors).map_err(|error| error.status()),
+            Err(124)
+        );
         assert_eq!(CommandError::of_several(Vec::new()), Ok(()));
     }
 

@@ -92,11 +92,21 @@ pub(super) struct ConsoleReporter {
 }
 
 impl ConsoleReporter {
-    pub(super) fn new(progress: Progress, detail: Detail, color: Color, files: Vec<String>, name: String) -> Self {
+    pub(super) fn new(
+        progress: Progress,
+        detail: Detail,
+        color: Color,
+        files: Vec<String>,
+        name: String,
+    ) -> Self {
         Self {
             progress: progress.resolve(),
             detail,
-            colour: if color == Color::Styled { Colour::On } else { Colour::Off },
+            colour: if color == Color::Styled {
+                Colour::On
+            } else {
+                Colour::Off
+            },
             charset: charset(),
             files,
             name,
@@ -110,7 +120,11 @@ impl ConsoleReporter {
 
     /// Hands the lines of programs on as they come.
     pub(super) fn raw(mut self, is_raw: bool) -> Self {
-        self.lines.controls = if is_raw { Controls::Raw } else { Controls::Shown };
+        self.lines.controls = if is_raw {
+            Controls::Raw
+        } else {
+            Controls::Shown
+        };
         self
     }
 
@@ -129,13 +143,18 @@ impl ConsoleReporter {
     fn event(&self, event: serde_json::Value) {
         let mut event = event;
         if let Some(object) = event.as_object_mut() {
-            object.insert("ts".to_owned(), json!(Stamp::from(std::time::SystemTime::now()).to_string()));
+            object.insert(
+                "ts".to_owned(),
+                json!(Stamp::from(std::time::SystemTime::now()).to_string()),
+            );
         }
         self.write(&format!("{event}\n"));
     }
 
     fn place(&self, position: Position) -> String {
-        launch::place(position, &self.files).map(|place| format!("\n  --> {place}")).unwrap_or_default()
+        launch::place(position, &self.files)
+            .map(|place| format!("\n  --> {place}"))
+            .unwrap_or_default()
     }
 
     /// The end of a process, where it is a failure.
@@ -143,12 +162,30 @@ impl ConsoleReporter {
         match note {
             // The command of `run` speaks for itself, by its status.
             Note::Failed { .. } if self.detail == Detail::Problems && self.files.is_empty() => {}
-            Note::Failed { path, position, ending, lines } => {
-                let text = format!("`{path}` {}{}{}", ended(*ending), self.place(*position), last_lines(lines));
+            Note::Failed {
+                path,
+                position,
+                ending,
+                lines,
+            } => {
+                let text = format!(
+                    "`{path}` {}{}{}",
+                    ended(*ending),
+                    self.place(*position),
+                    last_lines(lines)
+                );
                 self.problem("error", Some(path), &text);
             }
-            Note::Unready { path, position, lines } => {
-                let text = format!("`{path}` ended before it was ready{}{}", self.place(*position), last_lines(lines));
+            Note::Unready {
+                path,
+                position,
+                lines,
+            } => {
+                let text = format!(
+                    "`{path}` ended before it was ready{}{}",
+                    self.place(*position),
+                    last_lines(lines)
+                );
                 self.problem("error", Some(path), &text);
             }
             Note::FailedMeanwhile { path, status } => {
@@ -166,9 +203,13 @@ impl ConsoleReporter {
     fn note_of_stop(&self, note: &Note<'_>) {
         match note {
             Note::StopInside { path, sender } if self.is_verbose() => {
-                self.write(&format!("`{path}` was asked to stop by PID {sender} inside it\n"));
+                self.write(&format!(
+                    "`{path}` was asked to stop by PID {sender} inside it\n"
+                ));
             }
-            Note::Stopping { cause } if self.is_verbose() => self.write(&format!("stopping: {}\n", why(cause))),
+            Note::Stopping { cause } if self.is_verbose() => {
+                self.write(&format!("stopping: {}\n", why(cause)))
+            }
             Note::Killing if self.is_verbose() => self.write("killing the roots\n"),
             _ if self.progress == Progress::Json && self.detail != Detail::Problems => {
                 self.event(json!({ "event": "stopping", "path": self.name }));
@@ -197,7 +238,11 @@ pub(super) fn charset() -> Charset {
         None => Charset::Unicode,
         Some(locale) => {
             let locale = locale.to_lowercase();
-            if locale.contains("utf-8") || locale.contains("utf8") { Charset::Unicode } else { Charset::Ascii }
+            if locale.contains("utf-8") || locale.contains("utf8") {
+                Charset::Unicode
+            } else {
+                Charset::Ascii
+            }
         }
     }
 }
@@ -207,8 +252,11 @@ impl ConsoleReporter {
     fn note_of_state(&mut self, note: &Note<'_>) {
         match note {
             Note::HomeRestored { before, now } => {
-                let place =
-                    if before == now { "restored".to_owned() } else { format!("created again in {}", now.display()) };
+                let place = if before == now {
+                    "restored".to_owned()
+                } else {
+                    format!("created again in {}", now.display())
+                };
                 let text = format!(
                     "the state directory {} or something in it was removed; it was {place}, but earlier output and \
                      events are lost",
@@ -217,12 +265,16 @@ impl ConsoleReporter {
                 self.problem("warning", None, &text);
             }
             Note::HomeLost { error } => {
-                let text =
-                    format!("the state directory was removed, and cannot be restored: {error}; nestns will try again");
+                let text = format!(
+                    "the state directory was removed, and cannot be restored: {error}; nestns will try again"
+                );
                 self.problem("error", None, &text);
             }
             Note::LeftBehind { error } => {
-                let text = format!("`{}` was not removed completely: {error}; `nestns prune` tries again", self.name);
+                let text = format!(
+                    "`{}` was not removed completely: {error}; `nestns prune` tries again",
+                    self.name
+                );
                 self.problem("error", None, &text);
             }
             Note::JournalLost { errno } => {
@@ -256,7 +308,8 @@ impl EventSink for ConsoleReporter {
         match self.progress {
             Progress::Tty if self.bar.is_none() && self.began.elapsed() > QUICK => {
                 // Without a steady tick: its ticker is a thread, and this process still forks.
-                let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+                let bar =
+                    ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
                 let style = ProgressStyle::with_template("[create] {pos}/{len} {bar:30} {elapsed}");
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 self.bar = Some(bar);
@@ -269,7 +322,9 @@ impl EventSink for ConsoleReporter {
             Progress::Plain if is_news && self.began.elapsed() > Duration::from_secs(1) => {
                 self.write(&format!("[create] {done}/{total} · nothing released yet\n"));
             }
-            Progress::Json if is_news => self.event(json!({ "event": "create", "done": done, "total": total })),
+            Progress::Json if is_news => {
+                self.event(json!({ "event": "create", "done": done, "total": total }))
+            }
             _ => {}
         }
     }
@@ -284,10 +339,14 @@ impl EventSink for ConsoleReporter {
             self.event(json!({ "event": "release", "path": self.name }));
         }
         let paths = roster.subjects().filter(|subject| {
-            roster.plan().namespace(subject.namespace).process(subject.slot).is_some_and(|process| {
-                use nestns_topology::Output;
-                process.stdout == Output::Log || process.stderr == Output::Log
-            })
+            roster
+                .plan()
+                .namespace(subject.namespace)
+                .process(subject.slot)
+                .is_some_and(|process| {
+                    use nestns_topology::Output;
+                    process.stdout == Output::Log || process.stderr == Output::Log
+                })
         });
         let paths: Vec<String> = paths.map(|subject| roster.path(subject)).collect();
         let controls = self.lines.controls;
@@ -308,7 +367,11 @@ impl EventSink for ConsoleReporter {
             counts.depth,
             Human(create)
         );
-        let look = Look { charset: self.charset, colour: self.colour, folding: Folding::Keep(ALIKE) };
+        let look = Look {
+            charset: self.charset,
+            colour: self.colour,
+            folding: Folding::Keep(ALIKE),
+        };
         let drawing = tree::render(&title, &topology_nodes::standing(roster), look);
         self.write(&drawing);
     }
@@ -320,7 +383,11 @@ impl EventSink for ConsoleReporter {
     fn note(&mut self, note: &Note<'_>) {
         match note {
             Note::LeftOver { cleared } => {
-                let text = format!("removed what an earlier `{}` left behind{}", self.name, cleared.words());
+                let text = format!(
+                    "removed what an earlier `{}` left behind{}",
+                    self.name,
+                    cleared.words()
+                );
                 self.problem("warning", None, &text);
             }
             Note::Awaited => {
@@ -331,21 +398,51 @@ impl EventSink for ConsoleReporter {
                 self.problem("warning", None, &text);
             }
             Note::GuardianLost { loss } => self.problem("warning", None, &lost(*loss)),
-            Note::Refused { path, position, refusal } => {
-                let help = exec_error_help(refusal).map(|help| format!("; {help}")).unwrap_or_default();
-                let text = format!("`{path}`: {}{}{help}", refused(refusal), self.place(*position));
+            Note::Refused {
+                path,
+                position,
+                refusal,
+            } => {
+                let help = exec_error_help(refusal)
+                    .map(|help| format!("; {help}"))
+                    .unwrap_or_default();
+                let text = format!(
+                    "`{path}`: {}{}{help}",
+                    refused(refusal),
+                    self.place(*position)
+                );
                 self.problem("error", Some(path), &text);
             }
-            Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => self.note_end(note),
-            Note::Restarting { path, ending, delay, count, most } => {
+            Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => {
+                self.note_end(note)
+            }
+            Note::Restarting {
+                path,
+                ending,
+                delay,
+                count,
+                most,
+            } => {
                 let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
-                let text = format!("`{path}` {}; restart {count}{most} in a row, in {}", ended(*ending), Human(*delay));
+                let text = format!(
+                    "`{path}` {}; restart {count}{most} in a row, in {}",
+                    ended(*ending),
+                    Human(*delay)
+                );
                 self.problem("warning", Some(path), &text);
             }
             Note::NotRestarted { path, trouble } => {
-                self.problem("error", Some(path), &format!("`{path}` could not be brought back: {trouble}"));
+                self.problem(
+                    "error",
+                    Some(path),
+                    &format!("`{path}` could not be brought back: {trouble}"),
+                );
             }
-            Note::ProbeRefused { path, position, refusal } => {
+            Note::ProbeRefused {
+                path,
+                position,
+                refusal,
+            } => {
                 let text = format!(
                     "cannot probe whether `{path}` is ready: {}{}; nestns will try again",
                     refused(refusal),
@@ -366,10 +463,15 @@ impl EventSink for ConsoleReporter {
                 self.problem("error", Some(path), &text);
             }
             Note::InitLost { path, ending } => {
-                let text = format!("PID 1 `{path}` {}; the kernel has killed everything inside", ended(*ending));
+                let text = format!(
+                    "PID 1 `{path}` {}; the kernel has killed everything inside",
+                    ended(*ending)
+                );
                 self.problem("error", Some(path), &text);
             }
-            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => self.note_of_stop(note),
+            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
+                self.note_of_stop(note)
+            }
             Note::LateFailure { path, failure } => {
                 let text = format!("`{path}`: {}", escape(&sentence(failure)));
                 self.problem("error", Some(path), &text);
@@ -387,12 +489,16 @@ impl EventSink for ConsoleReporter {
             | Note::LeftBehind { .. }
             | Note::JournalLost { .. }
             | Note::TruthLost { .. } => self.note_of_state(note),
-            Note::NotifyRefused { path, sender } => self.problem("warning", Some(path), &not_ready_by(path, *sender)),
+            Note::NotifyRefused { path, sender } => {
+                self.problem("warning", Some(path), &not_ready_by(path, *sender))
+            }
             Note::ReportRefused { path, sender } => {
                 self.problem("warning", Some(path), &not_reported_by(path, *sender));
             }
             Note::OutputLost { path } => {
-                let text = format!("the output of `{path}` is lost: too many open descriptors (ulimit -n)");
+                let text = format!(
+                    "the output of `{path}` is lost: too many open descriptors (ulimit -n)"
+                );
                 self.problem("warning", Some(path), &text);
             }
         }
@@ -407,14 +513,22 @@ impl EventSink for ConsoleReporter {
             return;
         }
         let one = |waiting: &Waiting| match waiting.time {
-            Some((passed, grace)) => format!("{} ({} s of {})", waiting.path, passed.as_secs(), Human(grace)),
+            Some((passed, grace)) => format!(
+                "{} ({} s of {})",
+                waiting.path,
+                passed.as_secs(),
+                Human(grace)
+            ),
             None => waiting.path.clone(),
         };
         let mut names: Vec<String> = waiting.iter().take(NAMED).map(one).collect();
         if waiting.len() > NAMED {
             names.push(format!("{} more", waiting.len() - NAMED));
         }
-        self.write(&format!("stopping: waiting for {} — Ctrl-C again to kill\n", names.join(", ")));
+        self.write(&format!(
+            "stopping: waiting for {} — Ctrl-C again to kill\n",
+            names.join(", ")
+        ));
     }
 
     fn stopped(&mut self, timeline: &Timeline) {
@@ -434,7 +548,9 @@ fn lost(loss: Loss) -> String {
         Loss::Silent => "did not answer for 5 s, as if stopped, and was killed".to_owned(),
         Loss::Unreachable(cause) => format!("could not be reached: {cause}"),
     };
-    format!("the guardian {what}; another one has taken its place, so the tree still ends with its controller")
+    format!(
+        "the guardian {what}; another one has taken its place, so the tree still ends with its controller"
+    )
 }
 
 fn why(cause: &Cause) -> String {
@@ -453,7 +569,10 @@ fn last_lines(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = lines.iter().map(|line| format!("\n  | {}", escape(line))).collect();
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| format!("\n  | {}", escape(line)))
+        .collect();
     format!("\n  its last output:{}", lines.concat())
 }
 
@@ -479,5 +598,7 @@ fn not_ready_by(path: &str, sender: i32) -> String {
 
 /// Sentence about a process that has sent a report about another one.
 fn not_reported_by(path: &str, sender: i32) -> String {
-    format!("process {sender} in `{path}` sent a report that it is not entitled to send; the report is ignored")
+    format!(
+        "process {sender} in `{path}` sent a report that it is not entitled to send; the report is ignored"
+    )
 }

@@ -14,7 +14,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid};
 
-use nestns_runtime::controller::startup_report::{self, Heard, NotReady, ReportChannel, StartupReport, WaitUntil};
+use nestns_runtime::controller::startup_report::{
+    self, Heard, NotReady, ReportChannel, StartupReport, WaitUntil,
+};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor;
 use nestns_sys::fork::fork;
@@ -39,14 +41,23 @@ pub(super) enum Outcome {
 
 /// Forks the controller, and waits in the caller.
 pub(super) fn split(wait_until: WaitUntil) -> Result<Side, CallError> {
-    let pair = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC);
+    let pair = socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    );
     let (mine, theirs) = pair.by(Call::Socketpair)?;
     match fork().by(Call::Fork)? {
         ForkResult::Child => {
             drop(mine);
             // Refused only to a leader of a group, which a fresh fork is not.
             let _ = nix::unistd::setsid();
-            let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
+            let null = std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open("/dev/null")
+                .by(Call::Open)?;
             descriptor::make_standard(&null, 0).by(Call::Dup2)?;
             descriptor::make_standard(&null, 1).by(Call::Dup2)?;
             Ok(Side::Controller(ReportChannel::new(theirs, wait_until)))
@@ -70,23 +81,40 @@ pub(super) fn parent() -> nix::Result<Pidfd> {
     }
     let pidfd = Pidfd::open(parent)?;
     // It has not been replaced by a subreaper meanwhile.
-    if getppid() == parent { Ok(pidfd) } else { Err(Errno::ESRCH) }
+    if getppid() == parent {
+        Ok(pidfd)
+    } else {
+        Err(Errno::ESRCH)
+    }
 }
 
 fn wait(channel: &OwnedFd, child: Pid) -> Result<Outcome, CallError> {
-    let passed_on = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+    let passed_on = [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ];
     let mask: SigSet = passed_on.into_iter().collect();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).by(Call::Sigprocmask)?;
-    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).by(Call::Signalfd)?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .by(Call::Signalfd)?;
     // An unreaped child: its number is its own.
     let controller = Pidfd::open(child).by(Call::PidfdOpen)?;
     loop {
-        let mut ready =
-            [PollFd::new(channel.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let mut ready = [
+            PollFd::new(channel.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+        ];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(CallError { call: Call::Poll, errno }),
+            Err(errno) => {
+                return Err(CallError {
+                    call: Call::Poll,
+                    errno,
+                });
+            }
         }
         let is_told = ready[0].any().unwrap_or(true);
         while let Ok(Some(signal)) = signals.read_signal() {
@@ -104,12 +132,22 @@ fn wait(channel: &OwnedFd, child: Pid) -> Result<Outcome, CallError> {
     };
     loop {
         match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, code)) => return Ok(Outcome::Ended(u8::try_from(code).unwrap_or(u8::MAX), why)),
+            Ok(WaitStatus::Exited(_, code)) => {
+                return Ok(Outcome::Ended(u8::try_from(code).unwrap_or(u8::MAX), why));
+            }
             Ok(WaitStatus::Signaled(_, signal, _)) => {
-                return Ok(Outcome::Ended(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX), why));
+                return Ok(Outcome::Ended(
+                    u8::try_from(128 + signal as i32).unwrap_or(u8::MAX),
+                    why,
+                ));
             }
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(CallError { call: Call::Waitpid, errno }),
+            Err(errno) => {
+                return Err(CallError {
+                    call: Call::Waitpid,
+                    errno,
+                });
+            }
         }
     }
 }

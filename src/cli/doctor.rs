@@ -57,7 +57,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
     match args.format {
         AnswerFormat::Json => {
-            write_document(&DoctorDocument { schema: Kind::Doctor.schema().into(), checks: checks.clone() })?;
+            write_document(&DoctorDocument {
+                schema: Kind::Doctor.schema().into(),
+                checks: checks.clone(),
+            })?;
         }
         AnswerFormat::Human => {
             let stdout = std::io::stdout();
@@ -65,8 +68,14 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             stdout.lock().write_all(text.as_bytes())?;
         }
     }
-    let is_impossible = checks.iter().any(|check| check.status == machine::Status::No);
-    Ok(if is_impossible { Status::Other(4) } else { Status::Done })
+    let is_impossible = checks
+        .iter()
+        .any(|check| check.status == machine::Status::No);
+    Ok(if is_impossible {
+        Status::Other(4)
+    } else {
+        Status::Done
+    })
 }
 
 /// Returns whether topologies have a place for their state.
@@ -85,7 +94,13 @@ pub(super) fn state_directory() -> Check {
 fn render(checks: &[Check], colour: Colour) -> String {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for Check { id, status, found, remedy } in checks {
+    for Check {
+        id,
+        status,
+        found,
+        remedy,
+    } in checks
+    {
         let (symbol, hue) = match status {
             machine::Status::Yes => ("✔", AnsiColor::Green),
             machine::Status::Warn => ("!", AnsiColor::Yellow),

@@ -48,7 +48,10 @@ With PATH, only that part is taken down. The rest keeps running: this does not c
 restart policy applies, and the surrounding namespace stays even if it is now empty, so that `nestns restart` can \
 bring the part back. The path of a PID 1 means its namespace. When the last of its roots is taken down, the topology \
 ends.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     /// Topology to take down, needed if several are running; `NAME:/path` is a part of it
     #[arg(value_name = "NAME", value_parser = Whole::parse)]
@@ -96,11 +99,13 @@ enum Whole {
 
 impl Whole {
     fn parse(text: &str) -> Result<Self, String> {
-        launch::name(text).map(Self::Name).or_else(|why| match text.parse() {
-            // Only a path is no name.
-            Ok(address) if text.contains('/') => Ok(Self::Part(address)),
-            _ => Err(why),
-        })
+        launch::name(text)
+            .map(Self::Name)
+            .or_else(|why| match text.parse() {
+                // Only a path is no name.
+                Ok(address) if text.contains('/') => Ok(Self::Part(address)),
+                _ => Err(why),
+            })
     }
 }
 
@@ -129,7 +134,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// Takes one down, whether its controller answers or not.
 fn end(found: Found, addresses: &[Address], args: &Args) -> Result<Status, CommandError> {
-    let Found { name, directory, presence, client } = found;
+    let Found {
+        name,
+        directory,
+        presence,
+        client,
+    } = found;
     if let Presence::Silent { controller } = presence {
         if args.now && addresses.is_empty() {
             return kill(&name, &directory, client.as_ref());
@@ -138,7 +148,15 @@ fn end(found: Found, addresses: &[Address], args: &Args) -> Result<Status, Comma
     }
     let client = client.map_or_else(|| Client::connect(&directory), Ok);
     let client = client.map_err(|error| request_error(&name, &error))?;
-    take_down(Connection { name, directory, client }, addresses, args)
+    take_down(
+        Connection {
+            name,
+            directory,
+            client,
+        },
+        addresses,
+        args,
+    )
 }
 
 fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status, CommandError> {
@@ -147,8 +165,10 @@ fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status,
 }
 
 fn all(args: &Args) -> Result<Status, CommandError> {
-    let mut found: Vec<_> =
-        discovery::everything().into_iter().filter(|found| !matches!(found.presence, Presence::Nobody)).collect();
+    let mut found: Vec<_> = discovery::everything()
+        .into_iter()
+        .filter(|found| !matches!(found.presence, Presence::Nobody))
+        .collect();
     // Each is connected to in its turn; until then it may end without a client to wait for.
     for one in &mut found {
         one.client = None;
@@ -175,7 +195,14 @@ fn all(args: &Args) -> Result<Status, CommandError> {
         let ended = match (Client::connect(&found.directory), &found.presence) {
             // It has ended meanwhile.
             (Err(ClientError::Absent { .. }), Presence::Controller(_)) => continue,
-            (client, _) => end(Found { client: client.ok(), ..found }, &[], args),
+            (client, _) => end(
+                Found {
+                    client: client.ok(),
+                    ..found
+                },
+                &[],
+                args,
+            ),
         };
         errors.extend(ended.err());
     }
@@ -187,60 +214,101 @@ fn named(connection: &mut Connection, addresses: &[Address]) -> Result<Vec<Strin
     if addresses.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(other) = addresses.iter().filter_map(Address::topology).find(|name| *name != connection.name) {
-        let message = format!("the address is in `{other}`, not in `{}`, which is to be taken down", connection.name);
+    if let Some(other) = addresses
+        .iter()
+        .filter_map(Address::topology)
+        .find(|name| *name != connection.name)
+    {
+        let message = format!(
+            "the address is in `{other}`, not in `{}`, which is to be taken down",
+            connection.name
+        );
         return Err(CommandError::usage(message));
     }
     let snapshot = connection.snapshot()?;
     for address in addresses {
         if let Some(thread) = threads::named(&snapshot, address) {
-            let message =
-                format!("`{address}` is a thread ({}), but only a whole process can be taken down", thread.name);
-            return Err(CommandError::not_found(message).help("name the process, by its path or its own number"));
+            let message = format!(
+                "`{address}` is a thread ({}), but only a whole process can be taken down",
+                thread.name
+            );
+            return Err(CommandError::not_found(message)
+                .help("name the process, by its path or its own number"));
         }
     }
     let selections = resolve(&snapshot, addresses, &Selection::default())?;
-    Ok(selections.into_iter().map(|selected| selected.path().to_owned()).collect())
+    Ok(selections
+        .into_iter()
+        .map(|selected| selected.path().to_owned())
+        .collect())
 }
 
-fn take_down(mut connection: Connection, addresses: &[Address], args: &Args) -> Result<Status, CommandError> {
+fn take_down(
+    mut connection: Connection,
+    addresses: &[Address],
+    args: &Args,
+) -> Result<Status, CommandError> {
     let milliseconds = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-    let ask = args.timeout.map_or(Force::Ask, |timeout| Force::AskWithin(milliseconds(timeout)));
+    let ask = args.timeout.map_or(Force::Ask, |timeout| {
+        Force::AskWithin(milliseconds(timeout))
+    });
     let force = if args.now { Force::Kill } else { ask };
     let paths = named(&mut connection, addresses)?;
-    let request = |force| Request::Stop { paths: paths.clone(), force };
-    connection.client.send(request(force), &[]).map_err(|error| connection.fail(&error))?;
+    let request = |force| Request::Stop {
+        paths: paths.clone(),
+        force,
+    };
+    connection
+        .client
+        .send(request(force), &[])
+        .map_err(|error| connection.fail(&error))?;
     let mut deadline = args.timeout.map(|timeout| Moment::now().plus(timeout));
     let mut silence = Silence::begin(force);
     loop {
         let left = deadline.map(|deadline| deadline.since(Moment::now()));
-        let answer = connection.client.wait(Some(left.map_or(GLANCE, |left| left.min(GLANCE))));
+        let answer = connection
+            .client
+            .wait(Some(left.map_or(GLANCE, |left| left.min(GLANCE))));
         if matches!(answer, Ok(Some(_))) {
             silence.break_it();
         }
         match answer {
             Ok(Some(answer)) => match answer.reply {
                 Reply::Waiting(waiting) if !args.quiet => write_waiting(&connection.name, &waiting),
-                Reply::Stopped(timeline) => return done(connection, Some(&timeline), addresses, args),
+                Reply::Stopped(timeline) => {
+                    return done(connection, Some(&timeline), addresses, args);
+                }
                 Reply::Done => return done(connection, None, addresses, args),
                 _ => {}
             },
             Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {
                 deadline = None;
-                connection.client.send(request(Force::Kill), &[]).map_err(|error| connection.fail(&error))?;
+                connection
+                    .client
+                    .send(request(Force::Kill), &[])
+                    .map_err(|error| connection.fail(&error))?;
                 silence = Silence::begin(Force::Kill);
             }
             Ok(None) => {
                 let controller = connection.client.controller();
                 if silence.is_over(controller) && addresses.is_empty() {
-                    return kill(&connection.name, &connection.directory, Some(&connection.client));
+                    return kill(
+                        &connection.name,
+                        &connection.directory,
+                        Some(&connection.client),
+                    );
                 }
                 if silence.is_news(controller) {
-                    standard_error::write(&unresponsive::error(&connection.name, controller).as_warning());
+                    standard_error::write(
+                        &unresponsive::error(&connection.name, controller).as_warning(),
+                    );
                 }
             }
             Err(ClientError::HungUp) => {
-                let message = format!("the controller of `{}` has ended without an answer", connection.name);
+                let message = format!(
+                    "the controller of `{}` has ended without an answer",
+                    connection.name
+                );
                 return Err(CommandError::new(ErrorKind::Unresponsive, message));
             }
             Err(error) => return Err(connection.fail(&error)),
@@ -257,7 +325,11 @@ struct Silence {
 
 impl Silence {
     fn begin(force: Force) -> Self {
-        Self { since: Moment::now(), force, has_told: false }
+        Self {
+            since: Moment::now(),
+            force,
+            has_told: false,
+        }
     }
 
     fn break_it(&mut self) {
@@ -267,7 +339,11 @@ impl Silence {
 
     /// Returns whether a controller that was to kill everything has to be killed itself.
     fn is_over(&self, controller: i32) -> bool {
-        let wait_until = if is_stopped(controller) { SURE } else { LONGEST };
+        let wait_until = if is_stopped(controller) {
+            SURE
+        } else {
+            LONGEST
+        };
         self.force == Force::Kill && self.since.plus(wait_until) <= Moment::now()
     }
 
@@ -293,10 +369,16 @@ fn done(
         match args.format {
             AnswerFormat::Json => write_document(timeline)?,
             AnswerFormat::Human if args.quiet => {}
-            AnswerFormat::Human if addresses.is_empty() => stdout.write_all(stop::render(timeline).as_bytes())?,
+            AnswerFormat::Human if addresses.is_empty() => {
+                stdout.write_all(stop::render(timeline).as_bytes())?
+            }
             AnswerFormat::Human => {
                 let part = Timeline {
-                    topology: addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                    topology: addresses
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", "),
                     ..timeline.clone()
                 };
                 stdout.write_all(stop::render(&part).as_bytes())?;
@@ -304,7 +386,9 @@ fn done(
         }
     }
     if addresses.is_empty() {
-        let Connection { directory, client, .. } = connection;
+        let Connection {
+            directory, client, ..
+        } = connection;
         // The controller waits a moment for clients that are still connected.
         drop(client);
         await_end(&directory)?;
@@ -317,8 +401,12 @@ pub(super) fn await_end(directory: &Path) -> Result<(), CommandError> {
     let end = Moment::now().plus(Duration::from_secs(10));
     while directory.join("lock").exists() {
         if Moment::now() >= end {
-            let message = format!("everything has ended, but {} is still there", directory.display());
-            return Err(CommandError::failed(message).help("`nestns prune` removes it, or reports what prevents that"));
+            let message = format!(
+                "everything has ended, but {} is still there",
+                directory.display()
+            );
+            return Err(CommandError::failed(message)
+                .help("`nestns prune` removes it, or reports what prevents that"));
         }
         std::thread::sleep(Duration::from_millis(2));
     }

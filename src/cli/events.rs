@@ -74,7 +74,8 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let connection = selection::connect(&args.target, &args.addresses).map_err(with_note_on_lifetime)?;
+    let connection =
+        selection::connect(&args.target, &args.addresses).map_err(with_note_on_lifetime)?;
     let what = format!("cannot show the events of `{}`", connection.name);
     show(connection, args, &what)
 }
@@ -128,8 +129,11 @@ impl Events {
             if follower.is_over() {
                 continue;
             }
-            let left =
-                args.until.map(|until| std::time::SystemTime::from(until).duration_since(now).unwrap_or_default());
+            let left = args.until.map(|until| {
+                std::time::SystemTime::from(until)
+                    .duration_since(now)
+                    .unwrap_or_default()
+            });
             if follower.wait(left, &mut || self.reader.pin())? == Wake::Unread {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -143,9 +147,14 @@ impl Events {
                 return Ok(false);
             }
             if !std::mem::take(&mut self.is_first) && line.lost > 0 {
-                standard_error::write(&format!("warning: {} events were lost before they could be read\n", line.lost));
+                standard_error::write(&format!(
+                    "warning: {} events were lost before they could be read\n",
+                    line.lost
+                ));
             }
-            let Ok(head) = serde_json::from_str::<Head>(&line.text) else { continue };
+            let Ok(head) = serde_json::from_str::<Head>(&line.text) else {
+                continue;
+            };
             let stamp = Stamp::parse(head.ts.as_bytes()).unwrap_or_default();
             if args.until.is_some_and(|until| stamp > until) {
                 return Ok(true);
@@ -186,10 +195,18 @@ struct Scope {
 }
 
 impl Scope {
-    fn new(snapshot: &Snapshot, addresses: &[Address], selection: &Selection) -> Result<Self, selection::Unresolved> {
-        let is_narrowed = !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
+    fn new(
+        snapshot: &Snapshot,
+        addresses: &[Address],
+        selection: &Selection,
+    ) -> Result<Self, selection::Unresolved> {
+        let is_narrowed =
+            !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
         if !is_narrowed && addresses.iter().all(Address::is_everything) {
-            return Ok(Self { chosen: None, ..Self::default() });
+            return Ok(Self {
+                chosen: None,
+                ..Self::default()
+            });
         }
         let selections = resolve(snapshot, addresses, selection)?;
         let namespaces = selections.iter().filter_map(|selected| match selected {
@@ -197,21 +214,44 @@ impl Scope {
             Selected::Process(_) => None,
         });
         let namespaces: HashSet<String> = namespaces.collect();
-        let others = snapshot.namespaces.iter().map(|namespace| namespace.path.clone());
+        let others = snapshot
+            .namespaces
+            .iter()
+            .map(|namespace| namespace.path.clone());
         let others = others.filter(|path| !namespaces.contains(path)).collect();
-        let chosen = Some(selections.iter().map(|selected| selected.path().to_owned()).collect());
+        let chosen = Some(
+            selections
+                .iter()
+                .map(|selected| selected.path().to_owned())
+                .collect(),
+        );
         if is_narrowed {
             // Nothing is known yet of what comes, by which it could be kept or left out.
-            return Ok(Self { chosen, ..Self::default() });
+            return Ok(Self {
+                chosen,
+                ..Self::default()
+            });
         }
-        let addresses = addresses.iter().filter(|address| address.number().is_none());
-        let addresses = addresses.filter(|address| address.wanted() == Wanted::Anything).cloned().collect();
-        Ok(Self { chosen, namespaces, others, addresses })
+        let addresses = addresses
+            .iter()
+            .filter(|address| address.number().is_none());
+        let addresses = addresses
+            .filter(|address| address.wanted() == Wanted::Anything)
+            .cloned()
+            .collect();
+        Ok(Self {
+            chosen,
+            namespaces,
+            others,
+            addresses,
+        })
     }
 
     fn has(&self, path: &str) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| {
-            let is_inside = path.rsplit_once('/').is_some_and(|(namespace, _)| self.namespaces.contains(namespace));
+            let is_inside = path
+                .rsplit_once('/')
+                .is_some_and(|(namespace, _)| self.namespaces.contains(namespace));
             chosen.contains(path)
                 || (is_inside && !self.others.contains(path))
                 || self.addresses.iter().any(|address| address.matches(path))
@@ -256,7 +296,8 @@ fn write_snapshot(snapshot: &Snapshot, scope: &Scope, shown: &mut Vec<u8>) {
     if scope.has(WHOLE) {
         write_state(&ts, whole, shown);
     }
-    let mut inside: std::collections::HashMap<&str, Vec<&ProcessDocument>> = std::collections::HashMap::new();
+    let mut inside: std::collections::HashMap<&str, Vec<&ProcessDocument>> =
+        std::collections::HashMap::new();
     for process in &snapshot.processes {
         inside.entry(&process.ns).or_default().push(process);
     }
@@ -264,7 +305,11 @@ fn write_snapshot(snapshot: &Snapshot, scope: &Scope, shown: &mut Vec<u8>) {
         if scope.has(&namespace.path) {
             write_state::<&NamespaceDocument>(&ts, namespace, shown);
         }
-        for process in inside.remove(&*namespace.path).into_iter().flatten().filter(|process| scope.has(&process.path))
+        for process in inside
+            .remove(&*namespace.path)
+            .into_iter()
+            .flatten()
+            .filter(|process| scope.has(&process.path))
         {
             write_state::<&ProcessDocument>(&ts, process, shown);
         }
@@ -273,7 +318,16 @@ fn write_snapshot(snapshot: &Snapshot, scope: &Scope, shown: &mut Vec<u8>) {
 
 fn write_state<T: Serialize>(ts: &str, selected: T, shown: &mut Vec<u8>) {
     // Documents have no maps but with text as keys, so that they can always be written.
-    if serde_json::to_writer(&mut *shown, &State { ts, event: "snapshot", selected }).is_ok() {
+    if serde_json::to_writer(
+        &mut *shown,
+        &State {
+            ts,
+            event: "snapshot",
+            selected,
+        },
+    )
+    .is_ok()
+    {
         shown.push(b'\n');
     }
 }

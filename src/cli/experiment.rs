@@ -76,14 +76,23 @@ struct AnswerArgs {
 
 /// The document of some experiments.
 fn document(experiments: Vec<ExperimentEntry>) -> ExperimentDocument {
-    ExperimentDocument { schema: Kind::Experiment.schema().into(), kernel: boot::kernel(), experiments }
+    ExperimentDocument {
+        schema: Kind::Experiment.schema().into(),
+        kernel: boot::kernel(),
+        experiments,
+    }
 }
 
 fn known(text: &str) -> Result<&'static str, String> {
     let Some(experiment) = find(text) else {
-        let nearest = ALL.iter().min_by_key(|one| strsim::damerau_levenshtein(one.id, text));
-        let nearest = nearest.map_or_else(String::new, |one| format!("; did you mean `{}`?", one.id));
-        return Err(format!("there is no such experiment{nearest} `nestns experiment ls` lists all"));
+        let nearest = ALL
+            .iter()
+            .min_by_key(|one| strsim::damerau_levenshtein(one.id, text));
+        let nearest =
+            nearest.map_or_else(String::new, |one| format!("; did you mean `{}`?", one.id));
+        return Err(format!(
+            "there is no such experiment{nearest} `nestns experiment ls` lists all"
+        ));
     };
     Ok(experiment.id)
 }
@@ -102,14 +111,22 @@ fn list(answer: &AnswerArgs) -> Result<Status, CommandError> {
         write_document(&document(entries))?;
         return Ok(Status::Done);
     }
-    let rows: Vec<_> = ALL.iter().map(|one| [one.id, one.hypothesis].map(str::to_owned)).collect();
-    std::io::stdout().lock().write_all(aligned(&rows).as_bytes())?;
+    let rows: Vec<_> = ALL
+        .iter()
+        .map(|one| [one.id, one.hypothesis].map(str::to_owned))
+        .collect();
+    std::io::stdout()
+        .lock()
+        .write_all(aligned(&rows).as_bytes())?;
     Ok(Status::Done)
 }
 
 fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
-    let chosen: Vec<&Experiment> =
-        if args.all { ALL.iter().collect() } else { args.ids.iter().filter_map(|id| find(id)).collect() };
+    let chosen: Vec<&Experiment> = if args.all {
+        ALL.iter().collect()
+    } else {
+        args.ids.iter().filter_map(|id| find(id)).collect()
+    };
     let mut entries = Vec::with_capacity(chosen.len());
     let mut no_stage = None;
     for experiment in chosen {
@@ -124,12 +141,25 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
             std::io::stdout().lock().write_all(text.as_bytes())?;
         }
     }
-    let many = |verdict| entries.iter().filter(|entry| entry.verdict == Some(verdict)).count();
-    let (holds, fails, skipped) = (many(Verdict::Holds), many(Verdict::Fails), many(Verdict::Skipped));
+    let many = |verdict| {
+        entries
+            .iter()
+            .filter(|entry| entry.verdict == Some(verdict))
+            .count()
+    };
+    let (holds, fails, skipped) = (
+        many(Verdict::Holds),
+        many(Verdict::Fails),
+        many(Verdict::Skipped),
+    );
     if args.answer.format == AnswerFormat::Json {
         write_document(&document(entries))?;
     } else if entries.len() > 1 {
-        let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        let skipped = if skipped > 0 {
+            format!(", {skipped} skipped")
+        } else {
+            String::new()
+        };
         let text = format!(
             "{}: {holds} hold, {fails} fail{skipped} (Linux {})\n",
             count(entries.len(), "experiment"),
@@ -141,16 +171,28 @@ fn carry_out(args: &RunArgs) -> Result<Status, CommandError> {
     match no_stage {
         None => Ok(status),
         Some(why) => {
-            let error =
-                CommandError::new(ErrorKind::Machine, why).help("`nestns doctor` shows what this machine lacks");
-            Err(if fails == 0 { error } else { error.with_status(status) })
+            let error = CommandError::new(ErrorKind::Machine, why)
+                .help("`nestns doctor` shows what this machine lacks");
+            Err(if fails == 0 {
+                error
+            } else {
+                error.with_status(status)
+            })
         }
     }
 }
 
 fn entry(experiment: &Experiment, finding: Option<Finding>) -> ExperimentEntry {
-    let Experiment { id, hypothesis, layout, did, .. } = *experiment;
-    let (found, verdict) = finding.map(|finding| (finding.found, finding.verdict)).unzip();
+    let Experiment {
+        id,
+        hypothesis,
+        layout,
+        did,
+        ..
+    } = *experiment;
+    let (found, verdict) = finding
+        .map(|finding| (finding.found, finding.verdict))
+        .unzip();
     ExperimentEntry {
         id: id.into(),
         hypothesis: hypothesis.into(),
@@ -178,7 +220,17 @@ fn describe(entry: &ExperimentEntry, answer: &AnswerArgs) -> String {
         (Verdict::Fails, Charset::Ascii) => "x",
     };
     let found = entry.found.as_deref().unwrap_or_default();
-    let rows = [("layout", &*entry.layout), ("did", &*entry.did), ("found", found), ("verdict", verdict.word())];
+    let rows = [
+        ("layout", &*entry.layout),
+        ("did", &*entry.did),
+        ("found", found),
+        ("verdict", verdict.word()),
+    ];
     let rows = rows.map(|(what, words)| [format!("    {what}"), words.to_owned()]);
-    format!("{style}{symbol} {}{style:#}  {}\n{}", entry.id, entry.hypothesis, aligned(&rows))
+    format!(
+        "{style}{symbol} {}{style:#}  {}\n{}",
+        entry.id,
+        entry.hypothesis,
+        aligned(&rows)
+    )
 }

@@ -49,12 +49,18 @@ impl Follower {
     /// A follower that reads what there is.
     pub(super) fn once(connection: Connection) -> Self {
         allow_many_files();
-        Self { client: Some(connection.client), watch: None }
+        Self {
+            client: Some(connection.client),
+            watch: None,
+        }
     }
 
     /// Begins to watch a directory of the topology; what was there before is for the caller to look at after this.
     pub(super) fn begin(connection: Connection, directory: &Path) -> nix::Result<Self> {
-        Ok(Self { watch: Some(Watch::begin(directory)?), ..Self::once(connection) })
+        Ok(Self {
+            watch: Some(Watch::begin(directory)?),
+            ..Self::once(connection)
+        })
     }
 
     /// Returns whether the controller leaves, or has left.
@@ -88,7 +94,11 @@ impl Follower {
     }
 
     /// Writes to standard output, and listens meanwhile.
-    pub(super) fn write(&mut self, text: &[u8], secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        text: &[u8],
+        secure: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut rest = text;
         while !rest.is_empty() {
             let mut ready = terminal::Watch::default();
@@ -113,7 +123,9 @@ impl Follower {
 
     /// Takes in what the controller says. Returns whether it leaves.
     fn receive(&mut self, secure: &mut dyn FnMut() -> io::Result<()>) -> io::Result<bool> {
-        let Some(client) = &mut self.client else { return Ok(false) };
+        let Some(client) = &mut self.client else {
+            return Ok(false);
+        };
         let mut is_leaving = client.receive().is_err();
         while !is_leaving {
             match client.take_any() {

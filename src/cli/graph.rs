@@ -36,7 +36,13 @@ pub(super) struct Args {
     no_fold: bool,
 
     /// Layout direction of `dot` and `mermaid`
-    #[arg(long, value_enum, ignore_case = true, default_value_t, env = "NESTNS_DIRECTION")]
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        default_value_t,
+        env = "NESTNS_DIRECTION"
+    )]
     direction: DirectionWord,
 
     /// When to use colours, for `ascii`
@@ -83,15 +89,30 @@ impl From<DirectionWord> for Direction {
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let topology = launch::check(&args.topology, None, args.color)?.topology;
-    let heading = Heading { name: topology.name.clone(), description: topology.description.clone() };
+    let heading = Heading {
+        name: topology.name.clone(),
+        description: topology.description.clone(),
+    };
     let nodes = topology_nodes::declared(&topology);
     let picture = || {
-        if args.no_fold { Picture::new(&heading, &nodes, Detail::FULL) } else { Picture::folded(&heading, &nodes) }
+        if args.no_fold {
+            Picture::new(&heading, &nodes, Detail::FULL)
+        } else {
+            Picture::folded(&heading, &nodes)
+        }
     };
-    let folding = if args.no_fold { Folding::Never } else { tree::FOLDING };
+    let folding = if args.no_fold {
+        Folding::Never
+    } else {
+        tree::FOLDING
+    };
     let text = match args.format {
-        GraphFormat::Ascii => return tree::declared(&topology, AnswerFormat::Human, folding, args.color),
-        GraphFormat::Json => return tree::declared(&topology, AnswerFormat::Json, folding, args.color),
+        GraphFormat::Ascii => {
+            return tree::declared(&topology, AnswerFormat::Human, folding, args.color);
+        }
+        GraphFormat::Json => {
+            return tree::declared(&topology, AnswerFormat::Json, folding, args.color);
+        }
         GraphFormat::Dot => dot::render(&picture(), args.direction.into()),
         GraphFormat::Mermaid => chart(args, &heading, &nodes),
         GraphFormat::Svg => svg::render(&picture()),
@@ -114,7 +135,10 @@ fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
         }
         return chart.text;
     }
-    let chart = mermaid::Chart::of(&Picture::new(heading, nodes, Detail::FULL), args.direction.into());
+    let chart = mermaid::Chart::of(
+        &Picture::new(heading, nodes, Detail::FULL),
+        args.direction.into(),
+    );
     if !chart.fits() {
         standard_error::write(&format!(
             "warning: this has {} edges and {} characters, and Mermaid draws {} and {} at most unless `maxEdges` and \

@@ -62,8 +62,9 @@ pub(super) struct Args {
 }
 
 fn signal(text: &str) -> Result<Signal, String> {
-    Signal::parse(&text.to_ascii_uppercase())
-        .ok_or_else(|| "a signal is a name such as TERM, SIGHUP or RTMIN+3, or a number from 1 to 64".to_owned())
+    Signal::parse(&text.to_ascii_uppercase()).ok_or_else(|| {
+        "a signal is a name such as TERM, SIGHUP or RTMIN+3, or a number from 1 to 64".to_owned()
+    })
 }
 
 /// Runs the verb.
@@ -80,22 +81,37 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         }
     }
     let Targets { targets, ended } = targets(&selections, &snapshot, &args.addresses);
-    let mut errors: Vec<CommandError> =
-        ended.iter().map(|path| CommandError::not_found(format!("`{path}` has already ended"))).collect();
+    let mut errors: Vec<CommandError> = ended
+        .iter()
+        .map(|path| CommandError::not_found(format!("`{path}` has already ended")))
+        .collect();
     if targets.is_empty() {
         if ended.is_empty() {
-            errors.push(CommandError::not_found("all addressed processes have already ended"));
+            errors.push(CommandError::not_found(
+                "all addressed processes have already ended",
+            ));
         }
         return CommandError::of_several(errors).map(|()| Status::Done);
     }
     let signal = args.signal.number();
-    let reply = connection.client.ask(Request::Signal { targets, signal }).map_err(|error| connection.fail(&error))?;
-    let Reply::Signalled { reached, ended, dropped, refused, paused } = reply else {
+    let reply = connection
+        .client
+        .ask(Request::Signal { targets, signal })
+        .map_err(|error| connection.fail(&error))?;
+    let Reply::Signalled {
+        reached,
+        ended,
+        dropped,
+        refused,
+        paused,
+    } = reply
+    else {
         return Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned())));
     };
     for path in &ended {
-        let message =
-            format!("`{path}` has ended in the meantime; a process that has reused its number was not signalled");
+        let message = format!(
+            "`{path}` has ended in the meantime; a process that has reused its number was not signalled"
+        );
         if reached.is_empty() || is_named(path, &args.addresses) {
             errors.push(CommandError::not_found(message));
         } else {
@@ -103,15 +119,22 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         }
     }
     for path in &paused {
-        standard_error::write(&format!("`{path}` is paused; the signal is delivered when it resumes\n"));
+        standard_error::write(&format!(
+            "`{path}` is paused; the signal is delivered when it resumes\n"
+        ));
     }
     let refusal = |(path, reason): &(String, String)| {
-        CommandError::new(ErrorKind::Forbidden, format!("cannot signal `{path}`: {reason}"))
+        CommandError::new(
+            ErrorKind::Forbidden,
+            format!("cannot signal `{path}`: {reason}"),
+        )
     };
     errors.extend(refused.iter().map(refusal));
     errors.extend(dropped_error(&dropped, args.signal, reached.is_empty()));
     if !args.quiet {
-        let text = reached.iter().fold(String::new(), |text, path| text + path + "\n");
+        let text = reached
+            .iter()
+            .fold(String::new(), |text, path| text + path + "\n");
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     CommandError::of_several(errors).map(|()| Status::Done)
@@ -121,43 +144,72 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 const NAMED: usize = 10;
 
 /// Error of PID 1s for which the kernel would drop a signal.
-fn dropped_error(dropped: &[String], signal: Signal, is_nothing_sent: bool) -> Option<CommandError> {
+fn dropped_error(
+    dropped: &[String],
+    signal: Signal,
+    is_nothing_sent: bool,
+) -> Option<CommandError> {
     let (verb, pronoun) = match dropped.len() {
         0 => return None,
         1 => ("is a PID 1 that does", "it"),
         _ => ("are PID 1s that do", "them"),
     };
-    let mut list: Vec<String> = dropped.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    let mut list: Vec<String> = dropped
+        .iter()
+        .take(NAMED)
+        .map(|path| format!("`{path}`"))
+        .collect();
     if dropped.len() > NAMED {
         list.push(format!("and {} more", dropped.len() - NAMED));
     }
-    let sent = if is_nothing_sent { "nothing was sent".to_owned() } else { format!("nothing was sent to {pronoun}") };
+    let sent = if is_nothing_sent {
+        "nothing was sent".to_owned()
+    } else {
+        format!("nothing was sent to {pronoun}")
+    };
     let message = format!(
         "{} {verb} not handle {signal}, so the kernel would drop it, whatever the sender; {sent}",
         list.join(", ")
     );
-    let help = format!("kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace");
+    let help = format!(
+        "kill {pronoun} with `-s KILL`, which also kills everything inside, or stop the namespace"
+    );
     Some(CommandError::new(ErrorKind::Conflict, message).help(help))
 }
 
 /// Refuses an address that looks like one, or no address, where it means many.
 fn refuse_many(args: &Args, snapshot: &Snapshot) -> Result<(), CommandError> {
-    let Args { addresses, selection, .. } = args;
+    let Args {
+        addresses,
+        selection,
+        ..
+    } = args;
     if args.all || !selection.is_empty() {
         return Ok(());
     }
     let everything = Address::everything();
     let looks_like_one = |address: &&Address| address.is_exact() || address.is_everything();
-    let named: Vec<&Address> =
-        if addresses.is_empty() { vec![&everything] } else { addresses.iter().filter(looks_like_one).collect() };
+    let named: Vec<&Address> = if addresses.is_empty() {
+        vec![&everything]
+    } else {
+        addresses.iter().filter(looks_like_one).collect()
+    };
     for address in named {
-        let found =
-            resolve(snapshot, std::slice::from_ref(address), &Selection::default()).map_or(0, |found| found.len());
+        let found = resolve(
+            snapshot,
+            std::slice::from_ref(address),
+            &Selection::default(),
+        )
+        .map_or(0, |found| found.len());
         if found > 1 || address.is_everything() {
-            let what =
-                if address.is_everything() { "the whole topology".to_owned() } else { format!("{found} processes") };
+            let what = if address.is_everything() {
+                "the whole topology".to_owned()
+            } else {
+                format!("{found} processes")
+            };
             let message = format!("`{address}` means {what}; nothing was sent");
-            return Err(CommandError::new(ErrorKind::Ambiguous, message).help("use `--all` to signal all of them"));
+            return Err(CommandError::new(ErrorKind::Ambiguous, message)
+                .help("use `--all` to signal all of them"));
         }
     }
     Ok(())
@@ -170,12 +222,17 @@ struct Targets {
 }
 
 fn targets(selections: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Address]) -> Targets {
-    let mut found = Targets { targets: Vec::new(), ended: Vec::new() };
+    let mut found = Targets {
+        targets: Vec::new(),
+        ended: Vec::new(),
+    };
     let mut seen = std::collections::HashSet::new();
     for selected in selections {
         match selected.process(snapshot).and_then(selection::identity) {
             Some(identity) if seen.insert(identity.pid) => found.targets.push(identity),
-            None if is_named(selected.path(), addresses) => found.ended.push(selected.path().to_owned()),
+            None if is_named(selected.path(), addresses) => {
+                found.ended.push(selected.path().to_owned())
+            }
             // It is signalled already, or was not meant in particular.
             _ => {}
         }
@@ -185,5 +242,7 @@ fn targets(selections: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Addres
 
 /// Returns whether exactly this path was written.
 fn is_named(path: &str, addresses: &[Address]) -> bool {
-    addresses.iter().any(|address| address.is_exact() && address.matches(path))
+    addresses
+        .iter()
+        .any(|address| address.is_exact() && address.matches(path))
 }

@@ -49,7 +49,11 @@ impl Checked {
 }
 
 /// Reads and checks a file; warnings are shown on standard error.
-pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: When) -> Result<Checked, CommandError> {
+pub(super) fn check(
+    arguments: &TopologyArguments,
+    name: Option<String>,
+    color: When,
+) -> Result<Checked, CommandError> {
     let file = match TopologyFile::read(arguments.file.as_deref(), &arguments.values) {
         Ok(file) => file,
         Err(unreadable) => {
@@ -58,27 +62,42 @@ pub(super) fn check(arguments: &TopologyArguments, name: Option<String>, color: 
         }
     };
     let parsed = file.parse(name);
-    let Some(topology) = parsed.topology else { return Err(file_error(&parsed.sources, &parsed.diagnostics, color)) };
+    let Some(topology) = parsed.topology else {
+        return Err(file_error(&parsed.sources, &parsed.diagnostics, color));
+    };
     // A closed standard error is no failure; the status says it as well.
     standard_error::write(&rendered(&parsed.sources, &parsed.diagnostics, color));
     let file = Some(parsed.sources.main().name().to_owned());
     // Relative files of a topology are meant from where it lies; of one from standard input, from here.
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let base =
-        Path::new(parsed.sources.main().name()).parent().map_or_else(|| here.clone(), |parent| here.join(parent));
-    Ok(Checked { topology, file, base, variables: parsed.variables })
+    let base = Path::new(parsed.sources.main().name())
+        .parent()
+        .map_or_else(|| here.clone(), |parent| here.join(parent));
+    Ok(Checked {
+        topology,
+        file,
+        base,
+        variables: parsed.variables,
+    })
 }
 
 fn rendered(sources: &Sources, diagnostics: &Diagnostics, color: When) -> String {
-    render(Format::Human, color.resolve(&std::io::stderr()), &[(sources, diagnostics)])
+    render(
+        Format::Human,
+        color.resolve(&std::io::stderr()),
+        &[(sources, diagnostics)],
+    )
 }
 
 /// Error of a wrong file: its problems for people, the first of them for programs.
 fn file_error(sources: &Sources, diagnostics: &Diagnostics, color: When) -> CommandError {
-    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.level() == Level::Error);
+    let mut errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.level() == Level::Error);
     let name = sources.main().name();
     let mut error = match errors.next() {
-        Some(first) => CommandError::new(ErrorKind::File, format!("{name}: {}", first.message)).code(first.code),
+        Some(first) => CommandError::new(ErrorKind::File, format!("{name}: {}", first.message))
+            .code(first.code),
         None => CommandError::new(ErrorKind::File, format!("{name} cannot be used")),
     };
     error = error.rendering(rendered(sources, diagnostics, color));
@@ -101,7 +120,10 @@ pub(super) fn start_error(trouble: &StartError, files: &[String]) -> CommandErro
         _ => ErrorKind::Start,
     };
     let mut error = CommandError::new(kind, trouble.to_string()).code(trouble.code());
-    if let Some(place) = trouble.position().and_then(|position| place(position, files)) {
+    if let Some(place) = trouble
+        .position()
+        .and_then(|position| place(position, files))
+    {
         error = error.hint(Hint::Place(place));
     }
     if let Some(help) = trouble.help() {
@@ -109,36 +131,56 @@ pub(super) fn start_error(trouble: &StartError, files: &[String]) -> CommandErro
     }
     error = with_explanation(error, [trouble.code()]);
     match trouble.check() {
-        Some(id) => error.hint(Hint::More(
-            doctor::check(id)
-                .map_or_else(|| format!("`nestns doctor` checks this as {id}"), |check| check.as_last_line()),
-        )),
+        Some(id) => error.hint(Hint::More(doctor::check(id).map_or_else(
+            || format!("`nestns doctor` checks this as {id}"),
+            |check| check.as_last_line(),
+        ))),
         None => error,
     }
 }
 
 /// `file:line:column`, if there is such a place.
 pub(super) fn place(position: Position, files: &[String]) -> Option<String> {
-    let file = files.get(position.file as usize).filter(|_| position.line > 0)?;
+    let file = files
+        .get(position.file as usize)
+        .filter(|_| position.line > 0)?;
     Some(format!("{file}:{}:{}", position.line, position.column))
 }
 
 /// Error of a tree that has not the namespace that a command is to run in, with what there is instead. `file` is how the tree is
 /// called.
-pub(super) fn find_namespace(topology: &Topology, path: &str, file: &str) -> Result<(), CommandError> {
+pub(super) fn find_namespace(
+    topology: &Topology,
+    path: &str,
+    file: &str,
+) -> Result<(), CommandError> {
     if topology.find(path).is_some() {
         return Ok(());
     }
     let error = CommandError::not_found(format!("there is no namespace `{path}` in {file}"));
-    let around = path.rsplit_once('/').and_then(|(around, name)| Some((topology.find(around)?, name)));
-    let is_process =
-        |id, name| name == "init" || topology.namespace(id).processes.iter().any(|process| process.name == name);
+    let around = path
+        .rsplit_once('/')
+        .and_then(|(around, name)| Some((topology.find(around)?, name)));
+    let is_process = |id, name| {
+        name == "init"
+            || topology
+                .namespace(id)
+                .processes
+                .iter()
+                .any(|process| process.name == name)
+    };
     if let Some((around, _)) = around.filter(|&(id, name)| is_process(id, name)) {
-        return Err(error.help(format!("that is a process, in `{}`", topology.namespace(around).path)));
+        return Err(error.help(format!(
+            "that is a process, in `{}`",
+            topology.namespace(around).path
+        )));
     }
     let all = topology.pre_order();
     let paths = all.iter().map(|&id| topology.namespace(id).path.as_str());
-    let near = path.parse().map(|address| nearest(&address, paths)).unwrap_or_default();
+    let near = path
+        .parse()
+        .map(|address| nearest(&address, paths))
+        .unwrap_or_default();
     if near.is_empty() {
         return Err(error);
     }
@@ -186,7 +228,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// A name of the command line: it becomes a directory's.
 pub(super) fn name(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if text.is_empty() || text.len() > 64 || text.starts_with(['.', '-']) || !text.chars().all(is_plain) {
+    if text.is_empty()
+        || text.len() > 64
+        || text.starts_with(['.', '-'])
+        || !text.chars().all(is_plain)
+    {
         return Err("a name consists of 1 to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
             .to_owned());
     }

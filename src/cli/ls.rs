@@ -35,29 +35,53 @@ type Of = Field<TopologyEntry>;
 
 const FIELDS: [Of; 11] = [
     Of::new("name", "NAME", |one, _| Cell::text(&one.name)),
-    Of::new("state", "STATE", |one, _| Cell::styled(&one.state, State::of(&one.state).map(style).unwrap_or_default())),
+    Of::new("state", "STATE", |one, _| {
+        Cell::styled(
+            &one.state,
+            State::of(&one.state).map(style).unwrap_or_default(),
+        )
+    }),
     Of::new("ns", "NS", |one, _| Cell::maybe(one.namespaces)).right(),
     Of::new("procs", "PROCS", |one, _| Cell::maybe(one.processes)).right(),
     Of::new("depth", "DEPTH", |one, _| Cell::maybe(one.depth)).right(),
-    Of::new("age", "AGE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(Age(age(since)))))).right(),
+    Of::new("age", "AGE", |one, redaction| {
+        Cell::maybe(one.since.map(|since| redaction.time(Age(age(since)))))
+    })
+    .right(),
     Of::new("controller", "CONTROLLER", |one, redaction| {
         Cell::maybe(one.controller.map(|pid| redaction.host_pid(pid)))
     })
     .right(),
     Of::new("file", "FILE", |one, _| Cell::maybe(one.file.as_ref())).cut(Cut::Middle),
-    Of::new("directory", "DIRECTORY", |one, _| Cell::text(&one.directory)).cut(Cut::Middle).unusual(),
-    Of::new("since", "SINCE", |one, redaction| Cell::maybe(one.since.map(|since| redaction.time(date(since)))))
-        .unusual(),
-    Of::new("problem", "PROBLEM", |one, _| Cell::maybe(one.problem.as_ref())).cut(Cut::End).unusual(),
+    Of::new("directory", "DIRECTORY", |one, _| {
+        Cell::text(&one.directory)
+    })
+    .cut(Cut::Middle)
+    .unusual(),
+    Of::new("since", "SINCE", |one, redaction| {
+        Cell::maybe(one.since.map(|since| redaction.time(date(since))))
+    })
+    .unusual(),
+    Of::new("problem", "PROBLEM", |one, _| {
+        Cell::maybe(one.problem.as_ref())
+    })
+    .cut(Cut::End)
+    .unusual(),
 ];
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
-    let topologies: Vec<TopologyEntry> = discovery::everything().into_iter().filter_map(describe).collect();
+    let topologies: Vec<TopologyEntry> = discovery::everything()
+        .into_iter()
+        .filter_map(describe)
+        .collect();
     write_notes(&topologies);
     if args.table.is_json() {
-        args.table.answer().write(&LsDocument { schema: Kind::Ls.schema().into(), topologies })?;
+        args.table.answer().write(&LsDocument {
+            schema: Kind::Ls.schema().into(),
+            topologies,
+        })?;
     } else {
         args.table.show(&columns, &topologies, |one| &one.name)?;
     }
@@ -66,22 +90,35 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// `None` for what has gone while it was looked at.
 fn describe(found: Found) -> Option<TopologyEntry> {
-    let Found { name, directory, presence, .. } = found;
+    let Found {
+        name,
+        directory,
+        presence,
+        ..
+    } = found;
     let (state, numbers, problem) = match presence {
         Presence::Controller(numbers) => {
             let problem = (!numbers.problems.is_empty()).then(|| numbers.problems.join("; "));
             (numbers.state.clone(), Some(numbers), problem)
         }
-        Presence::Silent { controller } => {
-            ("silent".to_owned(), None, Some(format!("its controller, PID {controller}, does not answer")))
-        }
+        Presence::Silent { controller } => (
+            "silent".to_owned(),
+            None,
+            Some(format!("its controller, PID {controller}, does not answer")),
+        ),
         Presence::Strange(reason) => ("strange".to_owned(), None, Some(reason)),
         // The lock is the controller's or the guardian's, which is about to answer, or to tidy up.
         Presence::Nobody => match locks::is_locked(&lock_in(&directory)) {
-            Some(true) => ("starting".to_owned(), None, Some("its controller has not opened its socket".to_owned())),
-            _ if directory.exists() => {
-                ("leftover".to_owned(), None, Some("its controller has died and left this state behind".to_owned()))
-            }
+            Some(true) => (
+                "starting".to_owned(),
+                None,
+                Some("its controller has not opened its socket".to_owned()),
+            ),
+            _ if directory.exists() => (
+                "leftover".to_owned(),
+                None,
+                Some("its controller has died and left this state behind".to_owned()),
+            ),
             _ => return None,
         },
     };
@@ -119,10 +156,19 @@ fn write_notes(topologies: &[TopologyEntry]) {
                 one.problem.as_deref().unwrap_or_default()
             ),
             "strange" => {
-                writeln!(text, "note: `{}` cannot be queried: {}", one.name, one.problem.as_deref().unwrap_or_default())
+                writeln!(
+                    text,
+                    "note: `{}` cannot be queried: {}",
+                    one.name,
+                    one.problem.as_deref().unwrap_or_default()
+                )
             }
             name => one.problem.iter().try_for_each(|problem| {
-                if name == "starting" { Ok(()) } else { writeln!(text, "warning: `{}`: {problem}", one.name) }
+                if name == "starting" {
+                    Ok(())
+                } else {
+                    writeln!(text, "warning: `{}`: {problem}", one.name)
+                }
             }),
         };
     }
@@ -132,6 +178,8 @@ fn write_notes(topologies: &[TopologyEntry]) {
 }
 
 fn age(since: f64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     now.saturating_sub(Duration::try_from_secs_f64(since).unwrap_or_default())
 }

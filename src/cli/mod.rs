@@ -76,7 +76,12 @@ pub(crate) use status::Status;
 
 /// Build, supervise and take down trees of nested Linux PID namespaces described in TOML.
 #[derive(Debug, Parser)]
-#[command(name = "nestns", version, propagate_version = false, arg_required_else_help = true)]
+#[command(
+    name = "nestns",
+    version,
+    propagate_version = false,
+    arg_required_else_help = true
+)]
 #[command(after_help = "\
 Environment:
   NESTNS_STATE_ROOT  Directory for the state of all topologies, created if missing. If set, only topologies whose \
@@ -246,7 +251,9 @@ pub(crate) fn main() -> u8 {
 
 /// Form of the errors of a verb: that of its answer, where it has one for programs.
 fn error_format(matches: &ArgMatches) -> ErrorFormat {
-    let Some((_, verb)) = matches.subcommand() else { return ErrorFormat::Text };
+    let Some((_, verb)) = matches.subcommand() else {
+        return ErrorFormat::Text;
+    };
     match verb.try_get_raw("format") {
         Ok(words) => match words.into_iter().flatten().next_back() {
             Some(word) if word == JSON => ErrorFormat::Json,
@@ -267,7 +274,11 @@ fn error_format_of_words(words: impl Iterator<Item = String>) -> ErrorFormat {
             is_json = format == JSON;
         }
     }
-    if is_json { ErrorFormat::Json } else { ErrorFormat::Text }
+    if is_json {
+        ErrorFormat::Json
+    } else {
+        ErrorFormat::Text
+    }
 }
 
 /// Prints what clap answers: what is wrong with the command line, or help. Returns the exit status.
@@ -312,32 +323,65 @@ mod tests {
     fn errors_have_the_form_of_the_answer() {
         let of = |line: &str| error_format(&Cli::command().get_matches_from(line.split(' ')));
         let of_words = |line: &str| error_format_of_words(line.split(' ').map(str::to_owned));
-        for json in ["nestns ps --format json", "nestns experiment ls --format=json", "nestns up x --format json"] {
-            assert_eq!((of(json), of_words(json)), (ErrorFormat::Json, ErrorFormat::Json), "{json}");
+        for json in [
+            "nestns ps --format json",
+            "nestns experiment ls --format=json",
+            "nestns up x --format json",
+        ] {
+            assert_eq!(
+                (of(json), of_words(json)),
+                (ErrorFormat::Json, ErrorFormat::Json),
+                "{json}"
+            );
         }
-        for text in ["nestns ps", "nestns exec x --", "nestns run -- x --format json", "nestns ps --format human"] {
-            assert_eq!((of(text), of_words(text)), (ErrorFormat::Text, ErrorFormat::Text), "{text}");
+        for text in [
+            "nestns ps",
+            "nestns exec x --",
+            "nestns run -- x --format json",
+            "nestns ps --format human",
+        ] {
+            assert_eq!(
+                (of(text), of_words(text)),
+                (ErrorFormat::Text, ErrorFormat::Text),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_verb_says_what_it_does_and_not_what_its_arguments_are() {
         // A doc comment on a struct that is flattened into the arguments would take the place of the verb's.
-        let said: Vec<_> =
-            Cli::command().get_subcommands().map(|verb| verb.get_about().map(ToString::to_string)).collect();
+        let said: Vec<_> = Cli::command()
+            .get_subcommands()
+            .map(|verb| verb.get_about().map(ToString::to_string))
+            .collect();
         for (verb, said) in whole_command().get_subcommands().zip(said) {
-            assert_eq!(verb.get_about().map(ToString::to_string), said, "{}", verb.get_name());
+            assert_eq!(
+                verb.get_about().map(ToString::to_string),
+                said,
+                "{}",
+                verb.get_name()
+            );
         }
     }
 
     #[test]
     fn every_flag_can_be_set_by_the_environment() {
         fn check(command: &Command) {
-            let is_flag =
-                |arg: &&Arg| !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version) && !arg.is_positional();
+            let is_flag = |arg: &&Arg| {
+                !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version)
+                    && !arg.is_positional()
+            };
             for arg in command.get_arguments().filter(is_flag) {
-                let expected = format!("NESTNS_{}", arg.get_id().as_str().to_uppercase().replace('-', "_"));
-                assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "{arg:?}");
+                let expected = format!(
+                    "NESTNS_{}",
+                    arg.get_id().as_str().to_uppercase().replace('-', "_")
+                );
+                assert_eq!(
+                    arg.get_env().and_then(|name| name.to_str()),
+                    Some(expected.as_str()),
+                    "{arg:?}"
+                );
             }
             command.get_subcommands().for_each(check);
         }

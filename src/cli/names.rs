@@ -47,7 +47,9 @@ impl<T> Copy for Named<'_, T> {}
 impl Names {
     /// Asks every controller of the caller's. One that does not answer names nothing.
     pub(super) fn all() -> Self {
-        let running = discovery::all().into_iter().filter(|found| matches!(found.presence, Presence::Controller(_)));
+        let running = discovery::all()
+            .into_iter()
+            .filter(|found| matches!(found.presence, Presence::Controller(_)));
         let snapshots = running.filter_map(|found| match found.client?.ask(Request::Snapshot) {
             Ok(Reply::Snapshot(snapshot)) => Some(*snapshot),
             _ => None,
@@ -60,28 +62,54 @@ impl Names {
         // The numbers of a controller that counts in another namespace are not ours.
         let own = namespaces::own().ok();
         snapshots.retain(|snapshot| Some(snapshot.host_pidns) == own);
-        let mut names = Self { own, snapshots, ..Self::default() };
+        let mut names = Self {
+            own,
+            snapshots,
+            ..Self::default()
+        };
         for (at, snapshot) in names.snapshots.iter().enumerate() {
             for (place, namespace) in snapshot.namespaces.iter().enumerate() {
                 if let Some(inode) = namespace.pidns {
                     names.spaces.entry(inode).or_default().push((at, place));
                 }
             }
-            for (place, process) in snapshot.processes.iter().enumerate().filter(|(_, process)| process.exit.is_none())
+            for (place, process) in snapshot
+                .processes
+                .iter()
+                .enumerate()
+                .filter(|(_, process)| process.exit.is_none())
             {
-                names.processes.extend(process.pids.first().copied().flatten().map(|pid| (pid, (at, place))));
+                names.processes.extend(
+                    process
+                        .pids
+                        .first()
+                        .copied()
+                        .flatten()
+                        .map(|pid| (pid, (at, place))),
+                );
             }
         }
         names
     }
 
     /// Finds a namespace.
-    pub(super) fn space(&self, inode: u64, id: Option<u64>) -> Option<Named<'_, NamespaceDocument>> {
-        self.spaces.get(&inode)?.iter().rev().find_map(|&(at, place)| {
-            let snapshot = &self.snapshots[at];
-            let document = &snapshot.namespaces[place];
-            document.is_namespace(inode, id).then_some(Named { topology: &snapshot.status.name, document })
-        })
+    pub(super) fn space(
+        &self,
+        inode: u64,
+        id: Option<u64>,
+    ) -> Option<Named<'_, NamespaceDocument>> {
+        self.spaces
+            .get(&inode)?
+            .iter()
+            .rev()
+            .find_map(|&(at, place)| {
+                let snapshot = &self.snapshots[at];
+                let document = &snapshot.namespaces[place];
+                document.is_namespace(inode, id).then_some(Named {
+                    topology: &snapshot.status.name,
+                    document,
+                })
+            })
     }
 
     /// Finds the process with this number on the host.
@@ -93,7 +121,10 @@ impl Names {
             let began = process::start_time(Pid::from_raw(pid)).ok();
             began.is_some() && began == document.start_time
         });
-        is_it.then_some(Named { topology: &snapshot.status.name, document })
+        is_it.then_some(Named {
+            topology: &snapshot.status.name,
+            document,
+        })
     }
 
     /// A namespace in words: `host`, the path of one of ours, with the topology in front where there are several, and for
@@ -102,8 +133,10 @@ impl Names {
         if self.own == Some(inode) {
             return HOST.to_owned();
         }
-        self.space(inode, id)
-            .map_or_else(|| format!("pid:[{inode}]"), |named| self.qualified(named.topology, &named.document.path))
+        self.space(inode, id).map_or_else(
+            || format!("pid:[{inode}]"),
+            |named| self.qualified(named.topology, &named.document.path),
+        )
     }
 
     /// The same of one that was found on the machine.
@@ -114,14 +147,21 @@ impl Names {
 
     /// The topology of a process and its address there: the path of one that is declared, `vm/ci#12` for another one inside;
     /// `None` for all others of the machine.
-    pub(super) fn address(&self, machine: &HostSnapshot, process: &ProcessInfo) -> Option<(&str, String)> {
+    pub(super) fn address(
+        &self,
+        machine: &HostSnapshot,
+        process: &ProcessInfo,
+    ) -> Option<(&str, String)> {
         if let Some(named) = self.process(process.pid()) {
             return Some((named.topology, named.document.path.clone()));
         }
         // In a namespace that a program has made, by the number in the one of ours around it.
         std::iter::successors(process.space, |&id| machine.space(id).parent).find_map(|id| {
             let space = machine.space(id);
-            let (named, number) = (self.space(space.inode, space.id)?, process.numbers.get(space.level)?);
+            let (named, number) = (
+                self.space(space.inode, space.id)?,
+                process.numbers.get(space.level)?,
+            );
             Some((named.topology, format!("{}#{number}", named.document.path)))
         })
     }
@@ -135,6 +175,10 @@ impl Names {
     }
 
     fn qualified(&self, topology: &str, path: &str) -> String {
-        if self.snapshots.len() > 1 { format!("{topology}:/{path}") } else { path.to_owned() }
+        if self.snapshots.len() > 1 {
+            format!("{topology}:/{path}")
+        } else {
+            path.to_owned()
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), Command
             let message = format!("{} already exists and was not changed", path.display());
             let error = CommandError::new(ErrorKind::Conflict, message);
             Err(error.hint(Hint::More(
-                "help: use --force to overwrite it, or --output FILE to write another file".to_owned(),
+                "help: use --force to overwrite it, or --output FILE to write another file"
+                    .to_owned(),
             )))
         }
         result => result.context(format_args!("cannot write {}", path.display())),
@@ -38,16 +39,24 @@ pub(super) fn written(path: &Path, result: io::Result<()>) -> Result<(), Command
 
 /// Writes files into a directory of their own, which appears with all of them in it. One that is there already fails with
 /// [`io::ErrorKind::AlreadyExists`], or is where they take the place of those that are called the same.
-pub(super) fn write_directory(path: &Path, files: &[(&str, &str)], existing: Existing) -> io::Result<()> {
+pub(super) fn write_directory(
+    path: &Path,
+    files: &[(&str, &str)],
+    existing: Existing,
+) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok() {
         if existing == Existing::Keep {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        return files.iter().try_for_each(|(name, text)| write(&path.join(name), text, existing));
+        return files
+            .iter()
+            .try_for_each(|(name, text)| write(&path.join(name), text, existing));
     }
     let beside = beside(path);
     let fill = || {
-        files.iter().try_for_each(|(name, text)| create(&beside.join(name), text))?;
+        files
+            .iter()
+            .try_for_each(|(name, text)| create(&beside.join(name), text))?;
         // Over whatever has come meanwhile the kernel moves no directory, unless that is an empty one.
         fs::rename(&beside, path)
     };
@@ -74,7 +83,8 @@ pub(super) fn write(path: &Path, text: &str, existing: Existing) -> io::Result<(
 /// followed.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes()).inspect_err(|_| remove(path))
+    file.write_all(text.as_bytes())
+        .inspect_err(|_| remove(path))
 }
 
 /// A name in the same directory, because rename(2) does not cross file systems.

@@ -32,7 +32,9 @@ pub(super) struct PauseArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each process returns to the cgroup it came from. `.` means everything that is paused.")]
+#[command(
+    after_help = "Each process returns to the cgroup it came from. `.` means everything that is paused."
+)]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     targets: Targets,
@@ -79,7 +81,11 @@ fn run(targets: &Targets, what: What) -> Result<Status, CommandError> {
         match connection.client.ask(request) {
             Ok(Reply::Done) if targets.quiet => {}
             Ok(_) => {
-                let done = if what == What::Pause { "paused" } else { "resumed" };
+                let done = if what == What::Pause {
+                    "paused"
+                } else {
+                    "resumed"
+                };
                 writeln!(std::io::stdout(), "{done} {path}")?;
             }
             Err(error) => return Err(connection.fail(&error)),
@@ -89,19 +95,30 @@ fn run(targets: &Targets, what: What) -> Result<Status, CommandError> {
 }
 
 /// The outermost of the namespaces that are meant: what is inside of them is with them.
-fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<Vec<String>, CommandError> {
+fn namespaces(
+    snapshot: &Snapshot,
+    addresses: &[Address],
+    what: What,
+) -> Result<Vec<String>, CommandError> {
     let mut paths: Vec<&str> = Vec::new();
     for address in addresses {
         if address.is_everything() {
             let is_meant = |state: Option<&str>| what == What::Pause || state == Some("paused");
-            let all = snapshot.namespaces.iter().filter(|namespace| is_meant(namespace.state.as_deref()));
+            let all = snapshot
+                .namespaces
+                .iter()
+                .filter(|namespace| is_meant(namespace.state.as_deref()));
             paths.extend(all.map(|namespace| &*namespace.path));
             if paths.is_empty() {
                 return Err(CommandError::not_found("nothing is paused"));
             }
             continue;
         }
-        let selections = resolve(snapshot, std::slice::from_ref(address), &Selection::default());
+        let selections = resolve(
+            snapshot,
+            std::slice::from_ref(address),
+            &Selection::default(),
+        );
         for selected in selections? {
             match selected {
                 Selected::Namespace(namespace) => paths.push(&namespace.path),
@@ -109,8 +126,9 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
                 Selected::Process(_) if !address.is_exact() => {}
                 Selected::Process(process) => {
                     let (path, namespace) = (&process.path, &process.ns);
-                    let error =
-                        CommandError::not_found(format!("`{path}` is a process, but only namespaces can be paused"));
+                    let error = CommandError::not_found(format!(
+                        "`{path}` is a process, but only namespaces can be paused"
+                    ));
                     return Err(error.help(format!(
                         "pause `{namespace}`, or stop the process alone: `nestns kill -s STOP {path}`"
                     )));
@@ -119,12 +137,19 @@ fn namespaces(snapshot: &Snapshot, addresses: &[Address], what: What) -> Result<
         }
     }
     if paths.is_empty() {
-        return Err(CommandError::not_found("none of the addresses is a namespace"));
+        return Err(CommandError::not_found(
+            "none of the addresses is a namespace",
+        ));
     }
-    let is_inside = |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    let is_inside = |path: &str, outer: &str| {
+        path.strip_prefix(outer)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
     let mut outermost: Vec<String> = Vec::new();
     for path in &paths {
-        if !paths.iter().any(|outer| is_inside(path, outer)) && !outermost.iter().any(|known| known == path) {
+        if !paths.iter().any(|outer| is_inside(path, outer))
+            && !outermost.iter().any(|known| known == path)
+        {
             outermost.push((*path).to_owned());
         }
     }

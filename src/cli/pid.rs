@@ -83,11 +83,17 @@ impl FromStr for PidTarget {
                 let Ok(Place::Inode(inode)) = place.parse() else {
                     return Err(format!("`{place}` is not a namespace"));
                 };
-                let number =
-                    number.parse().ok().filter(|&number| number > 0).ok_or(format!("`{number}` is not a PID"))?;
+                let number = number
+                    .parse()
+                    .ok()
+                    .filter(|&number| number > 0)
+                    .ok_or(format!("`{number}` is not a PID"))?;
                 Ok(Self::Number(inode, number))
             }
-            _ => text.parse().map(Self::Address).map_err(|error: AddressError| error.to_string()),
+            _ => text
+                .parse()
+                .map(Self::Address)
+                .map_err(|error: AddressError| error.to_string()),
         }
     }
 }
@@ -131,33 +137,57 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     // Of a process that is known by the host's number no topology needs to know.
     let is_foreign = args.address.is_foreign();
     let place_is_ours = args.place.as_ref().is_some_and(Place::is_in_topology);
-    let snapshot = if is_foreign && !place_is_ours { None } else { Some(snapshot(args)?) };
+    let snapshot = if is_foreign && !place_is_ours {
+        None
+    } else {
+        Some(snapshot(args)?)
+    };
     let (pid, start_time) = match (&args.address, &snapshot) {
         (PidTarget::Number(inode, number), _) => {
             let found = walk(Some(*inode), *number)?;
-            let nobody = || CommandError::not_found(format!("no process has the number {number} in `pid:[{inode}]`"));
+            let nobody = || {
+                CommandError::not_found(format!(
+                    "no process has the number {number} in `pid:[{inode}]`"
+                ))
+            };
             (found.ok_or_else(nobody)?, None)
         }
         (PidTarget::Address(address), snapshot) => match (snapshot, address.number()) {
             (_, Some(number)) if is_foreign => (number, None),
             (Some(snapshot), Some(number)) => (bearer(snapshot, address, number)?, None),
             (Some(snapshot), None) => declared(snapshot, address)?,
-            (None, _) => return Err(CommandError::not_found(format!("there is no process `{address}`"))),
+            (None, _) => {
+                return Err(CommandError::not_found(format!(
+                    "there is no process `{address}`"
+                )));
+            }
         },
     };
     let chain = match translation::chain(Pid::from_raw(pid)) {
         Ok(chain) if start_time.is_none_or(|time| time == chain.process.start_time) => chain,
-        Ok(_) => return Err(CommandError::not_found(format!("`{}` has ended", args.address))),
+        Ok(_) => {
+            return Err(CommandError::not_found(format!(
+                "`{}` has ended",
+                args.address
+            )));
+        }
         Err(error) => return Err(vanished(&args.address, &error)),
     };
     let place = args.place.as_ref().unwrap_or(&Place::Everywhere);
     let wanted = place.inode(snapshot.as_ref())?;
-    let names = if is_foreign { Names::all() } else { Names::of(snapshot.into_iter().collect()) };
+    let names = if is_foreign {
+        Names::all()
+    } else {
+        Names::of(snapshot.into_iter().collect())
+    };
     let numbers = numbers(&chain, &names);
     let inside = match wanted {
         None => None,
         Some(inode) => {
-            let found = chain.numbers.iter().position(|numbered| numbered.inode == Some(inode));
+            let found = chain
+                .numbers
+                .iter()
+                .position(|numbered| numbered.inode == Some(inode));
             Some(found.ok_or_else(|| invisible(args, &numbers))?)
         }
     };
@@ -165,30 +195,44 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let shown = inside.map_or(&*numbers, |place| std::slice::from_ref(&numbers[place]));
     if args.answer.format == AnswerFormat::Json {
         let leader = chain.thread.as_ref().map_or(pid, Thread::pid);
-        let known = names.process(leader).map(|known| known.document.path.clone());
+        let known = names
+            .process(leader)
+            .map(|known| known.document.path.clone());
         let path = known.unwrap_or_else(|| args.address.to_string());
         let thread_of = chain.thread.as_ref().map(|thread| {
             let by_namespace = numbers.iter().zip(&thread.process);
-            by_namespace.map(|((name, _), &number)| (name.clone(), number)).collect::<Vec<_>>()
+            by_namespace
+                .map(|((name, _), &number)| (name.clone(), number))
+                .collect::<Vec<_>>()
         });
         args.answer.write(&PidDocument {
             schema: Kind::Pid.schema().into(),
             path,
             pids: Pids(shown, &args.answer),
-            thread_of: thread_of.as_deref().map(|numbers| Pids(numbers, &args.answer)),
+            thread_of: thread_of
+                .as_deref()
+                .map(|numbers| Pids(numbers, &args.answer)),
         })?;
         return Ok(Status::Done);
     }
     let text: Vec<String> = shown
         .iter()
-        .map(|(name, number)| if name == HOST { args.answer.redaction().host_pid(*number) } else { number.to_string() })
+        .map(|(name, number)| {
+            if name == HOST {
+                args.answer.redaction().host_pid(*number)
+            } else {
+                number.to_string()
+            }
+        })
         .collect();
     let text = text.join("/");
     let line = if inside.is_some() || args.quiet {
         format!("{text}\n")
     } else {
         let spaces: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
-        let whose = whose.map(|whose| format!("  thread of {whose}")).unwrap_or_default();
+        let whose = whose
+            .map(|whose| format!("  thread of {whose}"))
+            .unwrap_or_default();
         format!("{text}  ({}){whose}\n", spaces.join(" / "))
     };
     io::Write::write_all(&mut io::stdout().lock(), line.as_bytes())?;
@@ -211,11 +255,16 @@ fn snapshot(args: &Args) -> Result<Snapshot, CommandError> {
 /// A process of the topology, or the PID 1 of a namespace.
 fn declared(snapshot: &Snapshot, address: &Address) -> Result<(i32, Option<u64>), CommandError> {
     let selected = resolve_one(snapshot, address)?;
-    let process = selected.process(snapshot).filter(|process| !is_over(process));
+    let process = selected
+        .process(snapshot)
+        .filter(|process| !is_over(process));
     let pid = process.and_then(|process| process.pids.first().copied().flatten());
     match (process, pid) {
         (Some(process), Some(pid)) => Ok((pid, process.start_time)),
-        _ => Err(CommandError::not_found(format!("`{}` has ended and no longer has numbers", selected.path()))),
+        _ => Err(CommandError::not_found(format!(
+            "`{}` has ended and no longer has numbers",
+            selected.path()
+        ))),
     }
 }
 
@@ -224,7 +273,9 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Co
     let space: Address = address.path().parse()?;
     let namespace = place::namespace(snapshot, &space)?;
     let (init, _) = declared(snapshot, &space)?;
-    let found = match Member::open(Pid::from_raw(init)).and_then(|init| init.descriptor_of_pid_namespace()) {
+    let found = match Member::open(Pid::from_raw(init))
+        .and_then(|init| init.descriptor_of_pid_namespace())
+    {
         Ok(descriptor) => match translation::bearer(&descriptor, number) {
             Ok(found) => found.map(Pid::as_raw),
             Err(Errno::ENOTTY | Errno::EINVAL) => walk(namespace.pidns, number)?,
@@ -232,14 +283,21 @@ fn bearer(snapshot: &Snapshot, address: &Address, number: i32) -> Result<i32, Co
         },
         Err(error) => return Err(vanished(address, &error)),
     };
-    found.ok_or_else(|| CommandError::not_found(format!("no process has the number {number} in `{}`", namespace.path)))
+    found.ok_or_else(|| {
+        CommandError::not_found(format!(
+            "no process has the number {number} in `{}`",
+            namespace.path
+        ))
+    })
 }
 
 /// The same on a kernel that cannot be asked.
 fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
     HostSnapshot::make_room();
     let mut machine = HostSnapshot::read(Search::Members)?;
-    let Some(space) = inode.and_then(|inode| machine.by_inode(inode)) else { return Ok(None) };
+    let Some(space) = inode.and_then(|inode| machine.by_inode(inode)) else {
+        return Ok(None);
+    };
     let bearers = machine.bearers(number);
     if let Some((_, process)) = bearers.into_iter().find(|&(found, _)| found == Some(space)) {
         return Ok(Some(process.pid()));
@@ -250,20 +308,30 @@ fn walk(inode: Option<u64>, number: i32) -> io::Result<Option<i32>> {
 
 /// The process of a thread, by its path or its number.
 fn whose(thread: &Thread, names: &Names) -> String {
-    names.process(thread.pid()).map_or_else(|| format!("{HOST}#{}", thread.pid()), |known| known.document.path.clone())
+    names.process(thread.pid()).map_or_else(
+        || format!("{HOST}#{}", thread.pid()),
+        |known| known.document.path.clone(),
+    )
 }
 
 fn numbers(chain: &Chain, names: &Names) -> Vec<(String, i32)> {
     let name = |(level, numbered): (usize, &translation::Numbered)| {
         // Where the caller may not see which namespace it is, how deep it is can be told.
-        let name = numbered.inode.map_or_else(|| format!("?{level}"), |inode| names.space_in_words(inode, numbered.id));
+        let name = numbered.inode.map_or_else(
+            || format!("?{level}"),
+            |inode| names.space_in_words(inode, numbered.id),
+        );
         (name, numbered.number)
     };
     chain.numbers.iter().enumerate().map(name).collect()
 }
 
 fn invisible(args: &Args, numbers: &[(String, i32)]) -> CommandError {
-    let place = args.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    let place = args
+        .place
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let (around, own) = match numbers.split_last() {
         Some(((own, _), around)) => (around, own.as_str()),
         None => (numbers, ""),
@@ -272,15 +340,23 @@ fn invisible(args: &Args, numbers: &[(String, i32)]) -> CommandError {
     let around = if around.is_empty() {
         String::new()
     } else {
-        format!(" and from the namespaces around that: {}", around.join(", "))
+        format!(
+            " and from the namespaces around that: {}",
+            around.join(", ")
+        )
     };
-    CommandError::not_found(format!("`{}` is not visible from `{place}`: it has no number there", args.address))
-        .help(format!("it is in `{own}` and visible from there{around}"))
+    CommandError::not_found(format!(
+        "`{}` is not visible from `{place}`: it has no number there",
+        args.address
+    ))
+    .help(format!("it is in `{own}` and visible from there{around}"))
 }
 
 fn vanished(address: &impl fmt::Display, error: &io::Error) -> CommandError {
     match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ESRCH | Errno::ENOENT) => CommandError::not_found(format!("there is no process `{address}`")),
+        Some(Errno::ESRCH | Errno::ENOENT) => {
+            CommandError::not_found(format!("there is no process `{address}`"))
+        }
         Some(Errno::EACCES | Errno::EPERM) => {
             let message = format!("`{address}` belongs to another user and cannot be examined");
             CommandError::new(ErrorKind::Forbidden, message).help("run the command as root")

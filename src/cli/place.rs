@@ -30,10 +30,12 @@ impl Place {
             (Self::Inode(inode), _) => Ok(Some(*inode)),
             (Self::Address(address), _) if address.is_host() => Ok(namespaces::own().ok()),
             // A namespace that is not there yet, or any more, has no number.
-            (Self::Address(address), Some(snapshot)) => Ok(Some(namespace(snapshot, address)?.pidns.unwrap_or(0))),
-            (Self::Address(address), None) => {
-                Err(CommandError::not_found(format!("there is no topology in which `{address}` could be looked up")))
+            (Self::Address(address), Some(snapshot)) => {
+                Ok(Some(namespace(snapshot, address)?.pidns.unwrap_or(0)))
             }
+            (Self::Address(address), None) => Err(CommandError::not_found(format!(
+                "there is no topology in which `{address}` could be looked up"
+            ))),
         }
     }
 
@@ -52,11 +54,17 @@ impl Place {
 }
 
 /// The namespace of a topology that an address means.
-pub(super) fn namespace<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<&'a NamespaceDocument, CommandError> {
+pub(super) fn namespace<'a>(
+    snapshot: &'a Snapshot,
+    address: &Address,
+) -> Result<&'a NamespaceDocument, CommandError> {
     match resolve_one(snapshot, address)? {
         Selected::Namespace(namespace) => Ok(namespace),
         Selected::Process(process) => {
-            let message = format!("`{}` is a process, but PIDs belong to namespaces", process.path);
+            let message = format!(
+                "`{}` is a process, but PIDs belong to namespaces",
+                process.path
+            );
             Err(CommandError::not_found(message).help(format!("it is in `{}`", process.ns)))
         }
     }
@@ -77,7 +85,10 @@ impl FromStr for Place {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let inode = text.strip_prefix("pid:[").and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        let inode = text
+            .strip_prefix("pid:[")
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(text);
         match inode.parse() {
             Ok(inode) => Ok(Self::Inode(inode)),
             Err(_) if text == "*" => Ok(Self::Everywhere),

@@ -15,8 +15,7 @@ pub(super) fn refuse() -> Result<(), CommandError> {
     }
     let message = "this copy of nestns has more privileges than its caller: it is set-user-ID or set-group-ID, or has file capabilities";
     let note = "with them it would run the commands of any topology file for any user";
-    let help =
-        "remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user namespace";
+    let help = "remove them (`chmod u-s,g-s`, `setcap -r`); nestns does not need them: without root it uses a user namespace";
     // The status of nestns itself having failed, as `nestns run` gives it.
     let error = CommandError::new(ErrorKind::Forbidden, message).with_status(Status::Other(125));
     Err(error.hint(Hint::Note(note.to_owned())).help(help))

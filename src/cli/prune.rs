@@ -54,18 +54,27 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         AnswerFormat::Json => write_document(&document)?,
         AnswerFormat::Human => {
             let mut stdout = std::io::stdout().lock();
-            let did = if args.dry_run { "would remove" } else { "removed" };
+            let did = if args.dry_run {
+                "would remove"
+            } else {
+                "removed"
+            };
             for Removed { name, why, .. } in &document.removed {
                 writeln!(stdout, "{did} {name}: {why}")?;
             }
         }
     }
-    let errors = document.kept.into_iter().map(|Kept { why, help, .. }| CommandError::failed(why).help(help));
+    let errors = document
+        .kept
+        .into_iter()
+        .map(|Kept { why, help, .. }| CommandError::failed(why).help(help));
     CommandError::of_several(errors.collect()).map(|()| Status::Done)
 }
 
 fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
-    let Found { name, directory, .. } = found;
+    let Found {
+        name, directory, ..
+    } = found;
     let left_over = match seize(&directory) {
         Ok(Seized::LeftOver(left_over)) => left_over,
         // A guardian at work, or a controller on its way.
@@ -75,12 +84,23 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
             return;
         }
     };
-    let alive: Vec<String> = left_over.alive().into_iter().map(|path| format!("`{path}`")).collect();
+    let alive: Vec<String> = left_over
+        .alive()
+        .into_iter()
+        .map(|path| format!("`{path}`"))
+        .collect();
     if !alive.is_empty() {
         let verb = if alive.len() == 1 { "runs" } else { "run" };
-        let why = format!("{} of `{name}` still {verb} without a controller", alive.join(", "));
+        let why = format!(
+            "{} of `{name}` still {verb} without a controller",
+            alive.join(", ")
+        );
         let help = format!("`nestns down {name}` ends what is left of it");
-        document.kept.push(Kept { name: Some(name), why, help });
+        document.kept.push(Kept {
+            name: Some(name),
+            why,
+            help,
+        });
         return;
     }
     let why = left_over.fate().words();
@@ -88,29 +108,53 @@ fn prune(found: Found, dry_run: bool, document: &mut PruneDocument) {
         document.kept.push(kept(Some(name), &error));
         return;
     }
-    document.removed.push(Removed { name, directory: directory.display().to_string(), why: why.into() });
+    document.removed.push(Removed {
+        name,
+        directory: directory.display().to_string(),
+        why: why.into(),
+    });
 }
 
 /// Removes the cgroup of a pause whose topology has left nothing else.
 fn prune_group(orphan: &Orphan, dry_run: bool, document: &mut PruneDocument) {
-    let Orphan { name, directory, members } = orphan;
+    let Orphan {
+        name,
+        directory,
+        members,
+    } = orphan;
     let directory = directory.display().to_string();
     if *members > 0 {
         let why = format!("processes of `{name}` are still in {directory} without a controller");
         let help = format!("`echo 1 > {directory}/cgroup.kill` ends them");
-        document.kept.push(Kept { name: Some(name.clone()), why, help });
+        document.kept.push(Kept {
+            name: Some(name.clone()),
+            why,
+            help,
+        });
         return;
     }
     if !dry_run && let Err(error) = orphan.remove() {
         let why = format!("cannot remove the cgroup {directory}: {error}");
         let help = "`cat cgroup.procs` there shows the processes in it".to_owned();
-        document.kept.push(Kept { name: Some(name.clone()), why, help });
+        document.kept.push(Kept {
+            name: Some(name.clone()),
+            why,
+            help,
+        });
         return;
     }
     let why = "a cgroup left over from a pause";
-    document.removed.push(Removed { name: name.clone(), directory, why: why.into() });
+    document.removed.push(Removed {
+        name: name.clone(),
+        directory,
+        why: why.into(),
+    });
 }
 
 fn kept(name: Option<String>, error: &StateError) -> Kept {
-    Kept { name, why: error.to_string(), help: error.help() }
+    Kept {
+        name,
+        why: error.to_string(),
+        help: error.help(),
+    }
 }

@@ -20,7 +20,8 @@ use crate::present::redact::Redaction;
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
 use nestns_client::documents::{
-    ExitDocument, Kind, NamespaceOf, NamespaceRelations, ProcessDocument, PsDocument, PsRow, Sequence,
+    ExitDocument, Kind, NamespaceOf, NamespaceRelations, ProcessDocument, PsDocument, PsRow,
+    Sequence,
 };
 use nestns_client::protocol::message::Snapshot;
 use nestns_client::shared_namespaces::SharedNamespaces;
@@ -95,7 +96,9 @@ const fn usual<'a>() -> [Field<Row<'a>>; 12] {
         Field::new("path", "PATH", |row: &Row, _| {
             let style = depth::style(row.process.pids.len().saturating_sub(1));
             match &row.more {
-                Some((more, like)) => Cell::styled(&format!("… {more} more like {like}"), style.dimmed()),
+                Some((more, like)) => {
+                    Cell::styled(&format!("… {more} more like {like}"), style.dimmed())
+                }
                 None => Cell::styled(&row.path, style),
             }
         })
@@ -113,20 +116,33 @@ const fn usual<'a>() -> [Field<Row<'a>>; 12] {
         })
         .right(),
         Field::new("command", "COMMAND", |row: &Row, _| row.one(command)).cut(Cut::End),
-        Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns)).cut(Cut::Middle).unusual(),
-        Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
-        Field::new("enter", "ENTER", |row: &Row, _| Cell::text(&row.process.enter)).unusual(),
-        Field::new("exit", "EXIT", |row: &Row, _| Cell::maybe(row.process.exit.map(ExitDocument::status)))
-            .right()
+        Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns))
+            .cut(Cut::Middle)
             .unusual(),
+        Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
+        Field::new("enter", "ENTER", |row: &Row, _| {
+            Cell::text(&row.process.enter)
+        })
+        .unusual(),
+        Field::new("exit", "EXIT", |row: &Row, _| {
+            Cell::maybe(row.process.exit.map(ExitDocument::status))
+        })
+        .right()
+        .unusual(),
         Field::new("hostpid", "HOSTPID", |row: &Row, redaction| {
             let pid = |process: &ProcessDocument| process.pids.first().copied().flatten();
-            row.while_it_lives(|process| Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid))))
+            row.while_it_lives(|process| {
+                Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid)))
+            })
         })
         .right()
         .unusual(),
         Field::new("labels", "LABELS", |row: &Row, _| {
-            let labels = row.process.labels.iter().map(|(key, value)| format!("{key}={value}"));
+            let labels = row
+                .process
+                .labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"));
             Cell::text(&labels.collect::<Vec<_>>().join(","))
         })
         .cut(Cut::End)
@@ -140,14 +156,38 @@ fn fields<'a>(with_namespaces: bool) -> Vec<Field<Row<'a>>> {
     if with_namespaces {
         // A function pointer holds nothing, so that each kind has its own.
         fields.extend([
-            Field::new("pidns", "PIDNS", |row: &Row, redaction| space(row, "pid", redaction)).right(),
-            Field::new("userns", "USERNS", |row: &Row, redaction| space(row, "user", redaction)).right(),
-            Field::new("mntns", "MNTNS", |row: &Row, redaction| space(row, "mnt", redaction)).right(),
-            Field::new("netns", "NETNS", |row: &Row, redaction| space(row, "net", redaction)).right(),
-            Field::new("utsns", "UTSNS", |row: &Row, redaction| space(row, "uts", redaction)).right(),
-            Field::new("ipcns", "IPCNS", |row: &Row, redaction| space(row, "ipc", redaction)).right(),
-            Field::new("cgroupns", "CGROUPNS", |row: &Row, redaction| space(row, "cgroup", redaction)).right(),
-            Field::new("timens", "TIMENS", |row: &Row, redaction| space(row, "time", redaction)).right(),
+            Field::new("pidns", "PIDNS", |row: &Row, redaction| {
+                space(row, "pid", redaction)
+            })
+            .right(),
+            Field::new("userns", "USERNS", |row: &Row, redaction| {
+                space(row, "user", redaction)
+            })
+            .right(),
+            Field::new("mntns", "MNTNS", |row: &Row, redaction| {
+                space(row, "mnt", redaction)
+            })
+            .right(),
+            Field::new("netns", "NETNS", |row: &Row, redaction| {
+                space(row, "net", redaction)
+            })
+            .right(),
+            Field::new("utsns", "UTSNS", |row: &Row, redaction| {
+                space(row, "uts", redaction)
+            })
+            .right(),
+            Field::new("ipcns", "IPCNS", |row: &Row, redaction| {
+                space(row, "ipc", redaction)
+            })
+            .right(),
+            Field::new("cgroupns", "CGROUPNS", |row: &Row, redaction| {
+                space(row, "cgroup", redaction)
+            })
+            .right(),
+            Field::new("timens", "TIMENS", |row: &Row, redaction| {
+                space(row, "time", redaction)
+            })
+            .right(),
         ]);
     }
     fields
@@ -176,7 +216,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         let only = snapshots.first().filter(|_| snapshots.len() == 1);
         let topology = only.map(|snapshot| snapshot.status.name.clone());
         let processes = Sequence(|| all.iter().map(Row::document));
-        args.table.answer().write(&PsDocument { schema: Kind::Ps.schema().into(), topology, processes })?;
+        args.table.answer().write(&PsDocument {
+            schema: Kind::Ps.schema().into(),
+            topology,
+            processes,
+        })?;
     } else {
         args.table.show(&columns, &all, |row| &row.path)?;
     }
@@ -189,7 +233,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 /// Snapshot of the topology that is asked for; of each one by default.
 fn snapshots(args: &Args) -> Result<Vec<Snapshot>, CommandError> {
     let look = |connection: &mut Connection| {
-        if args.declared { connection.snapshot() } else { undeclared::snapshot(connection) }
+        if args.declared {
+            connection.snapshot()
+        } else {
+            undeclared::snapshot(connection)
+        }
     };
     if !args.addresses.is_empty() {
         let mut connection = selection::connect(&args.target, &args.addresses)?;
@@ -200,9 +248,11 @@ fn snapshots(args: &Args) -> Result<Vec<Snapshot>, CommandError> {
         return look(only).map(|snapshot| vec![snapshot]);
     }
     // One that ends meanwhile is left out like one that has ended before.
-    let snapshots = connections
-        .iter_mut()
-        .filter_map(|connection| look(connection).inspect_err(|error| standard_error::write(&error.as_warning())).ok());
+    let snapshots = connections.iter_mut().filter_map(|connection| {
+        look(connection)
+            .inspect_err(|error| standard_error::write(&error.as_warning()))
+            .ok()
+    });
     Ok(snapshots.collect())
 }
 
@@ -211,12 +261,18 @@ fn snapshots(args: &Args) -> Result<Vec<Snapshot>, CommandError> {
 fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocument>, Unresolved> {
     let wanted = &args.selection;
     let is_filtered = !wanted.label.is_empty() || !wanted.state.is_empty() || wanted.leaves;
-    let inside = Selection { recursive: wanted.recursive || wanted.leaves, ..Selection::default() };
+    let inside = Selection {
+        recursive: wanted.recursive || wanted.leaves,
+        ..Selection::default()
+    };
     selection::threads::note(snapshot, &args.addresses);
     let named = selection::resolve(snapshot, &args.addresses, &inside)?;
     let (named_spaces, named_paths) = apart(&named);
     let filtered = if is_filtered {
-        let everything = Selection { recursive: false, ..wanted.clone() };
+        let everything = Selection {
+            recursive: false,
+            ..wanted.clone()
+        };
         Some(selection::resolve(snapshot, &[], &everything)?)
     } else {
         None
@@ -226,7 +282,8 @@ fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocu
         let is_named = named_paths.contains(&*process.path) || named_spaces.contains(&*process.ns);
         is_named
             && filtered.as_ref().is_none_or(|(spaces, paths)| {
-                paths.contains(&*process.path) || (wanted.state.is_empty() && spaces.contains(&*process.ns))
+                paths.contains(&*process.path)
+                    || (wanted.state.is_empty() && spaces.contains(&*process.ns))
             })
     };
     let mut processes: Vec<&ProcessDocument> = snapshot.processes.iter().filter(passes).collect();
@@ -234,8 +291,12 @@ fn select<'a>(snapshot: &'a Snapshot, args: &Args) -> Result<Vec<&'a ProcessDocu
         return Err(Unresolved::Filtered { has: Vec::new() });
     }
     // Programs of `exec` stand at the end of a snapshot; here they are among those of their namespace.
-    let places: HashMap<&str, usize> =
-        snapshot.namespaces.iter().enumerate().map(|(place, namespace)| (&*namespace.path, place)).collect();
+    let places: HashMap<&str, usize> = snapshot
+        .namespaces
+        .iter()
+        .enumerate()
+        .map(|(place, namespace)| (&*namespace.path, place))
+        .collect();
     processes.sort_by_key(|process| places.get(&*process.ns));
     Ok(processes)
 }
@@ -253,10 +314,21 @@ fn apart<'a>(selections: &[Selected<'a>]) -> (HashSet<&'a str>, HashSet<&'a str>
 }
 
 /// The rows of one topology, which is one of `shown`.
-fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &Args, shown: usize) -> Vec<Row<'a>> {
+fn rows<'a>(
+    snapshot: &'a Snapshot,
+    processes: Vec<&'a ProcessDocument>,
+    args: &Args,
+    shown: usize,
+) -> Vec<Row<'a>> {
     let topology = &*snapshot.status.name;
-    let depth = if args.table.is_json() { Depth::Ids } else { Depth::Inodes };
-    let mut shared = args.namespaces.then(|| SharedNamespaces::new(snapshot, depth));
+    let depth = if args.table.is_json() {
+        Depth::Ids
+    } else {
+        Depth::Inodes
+    };
+    let mut shared = args
+        .namespaces
+        .then(|| SharedNamespaces::new(snapshot, depth));
     let clock = Clock::now();
     let row = |process: &'a ProcessDocument| {
         let state = process.state.as_deref().and_then(State::of);
@@ -264,11 +336,20 @@ fn rows<'a>(snapshot: &'a Snapshot, processes: Vec<&'a ProcessDocument>, args: &
         Row {
             process,
             topology,
-            path: if shown > 1 { format!("{topology}:/{}", process.path).into() } else { (&*process.path).into() },
+            path: if shown > 1 {
+                format!("{topology}:/{}", process.path).into()
+            } else {
+                (&*process.path).into()
+            },
             state,
-            age: process.start_time.filter(|_| !is_over).map(|start| clock.age(start)),
+            age: process
+                .start_time
+                .filter(|_| !is_over)
+                .map(|start| clock.age(start)),
             more: None,
-            namespaces: shared.as_mut().map(|shared| shared.of(process).map_err(|error| error.to_string())),
+            namespaces: shared
+                .as_mut()
+                .map(|shared| shared.of(process).map_err(|error| error.to_string())),
         }
     };
     processes.into_iter().map(row).collect()
@@ -284,12 +365,16 @@ fn fold(rows: &mut Vec<Row<'_>>) {
         !process.declared
             && !other.declared
             && one.topology == next.topology
-            && (&process.ns, &process.name, &process.state) == (&other.ns, &other.name, &other.state)
+            && (&process.ns, &process.name, &process.state)
+                == (&other.ns, &other.name, &other.state)
             && process.ppids.first() == other.ppids.first()
     };
     let mut at = 0;
     while at < rows.len() {
-        let alike = 1 + rows[at + 1..].iter().take_while(|row| is_alike(&rows[at], row)).count();
+        let alike = 1 + rows[at + 1..]
+            .iter()
+            .take_while(|row| is_alike(&rows[at], row))
+            .count();
         if alike > ALIKE {
             let first = at + ALIKE - 1;
             let more = alike - (ALIKE - 1);
@@ -309,12 +394,21 @@ impl<'a> Row<'a> {
             Some(Ok(relations)) => (Some(relations.clone()), None),
             Some(Err(problem)) => (Some(NamespaceRelations::default()), Some(problem.clone())),
         };
-        PsRow { process: self.process, topology: self.topology.to_owned(), namespaces, problem }
+        PsRow {
+            process: self.process,
+            topology: self.topology.to_owned(),
+            namespaces,
+            problem,
+        }
     }
 
     /// A cell about the process; nothing where it stands for several.
     fn one(&self, cell: impl FnOnce(&Self) -> Cell) -> Cell {
-        if self.more.is_some() { Cell::text("") } else { cell(self) }
+        if self.more.is_some() {
+            Cell::text("")
+        } else {
+            cell(self)
+        }
     }
 
     fn has_ended(&self) -> bool {
@@ -323,7 +417,13 @@ impl<'a> Row<'a> {
 
     /// A number may be given to another process as soon as its own has ended.
     fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
-        self.one(|row| if row.has_ended() { Cell::None } else { cell(row.process) })
+        self.one(|row| {
+            if row.has_ended() {
+                Cell::None
+            } else {
+                cell(row.process)
+            }
+        })
     }
 }
 
@@ -347,12 +447,20 @@ fn state(row: &Row) -> Cell {
 }
 
 fn space(row: &Row, kind: &str, redaction: Redaction) -> Cell {
-    let Some(spaces) = &row.namespaces else { return Cell::None };
-    match spaces.as_ref().ok().and_then(|relations| relations.get(kind)) {
+    let Some(spaces) = &row.namespaces else {
+        return Cell::None;
+    };
+    match spaces
+        .as_ref()
+        .ok()
+        .and_then(|relations| relations.get(kind))
+    {
         Some(relation) => {
             let inode = redaction.inode(relation.inode);
             match relation.of {
-                Some(NamespaceOf::Around) => Cell::styled(&format!("{inode}="), Style::new().dimmed()),
+                Some(NamespaceOf::Around) => {
+                    Cell::styled(&format!("{inode}="), Style::new().dimmed())
+                }
                 Some(NamespaceOf::Namespace) => Cell::text(&format!("{inode} ")),
                 Some(NamespaceOf::Process) => Cell::text(&format!("{inode}!")),
                 None => Cell::text(&format!("{inode}?")),

@@ -15,6 +15,9 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let mut connection = Target { name: args.name }.connect(None)?;
-    connection.client.ask(Request::Release).map_err(|error| connection.fail(&error))?;
+    connection
+        .client
+        .ask(Request::Release)
+        .map_err(|error| connection.fail(&error))?;
     Ok(Status::Done)
 }

@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let selections = resolve(&snapshot, &args.addresses, &args.selection)?;
     let paths = outermost(&selections, &args.addresses);
     if paths.is_empty() {
-        let message = "none of the addresses can be restarted: programs started by `exec` run only once";
+        let message =
+            "none of the addresses can be restarted: programs started by `exec` run only once";
         return Err(CommandError::not_found(message));
     }
     if !args.quiet {
@@ -61,7 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             standard_error::write(&plan(path, &snapshot));
         }
     }
-    connection.client.send(Request::Restart { paths }, &[]).map_err(|error| connection.fail(&error))?;
+    connection
+        .client
+        .send(Request::Restart { paths }, &[])
+        .map_err(|error| connection.fail(&error))?;
     loop {
         match connection.client.wait(None) {
             Ok(Some(answer)) => match answer.reply {
@@ -87,7 +91,9 @@ fn outermost(selections: &[Selected<'_>], addresses: &[Address]) -> Vec<String> 
     let is_meant = |selected: &&Selected<'_>| match selected {
         Selected::Namespace(_) => true,
         Selected::Process(process) => {
-            let is_named = addresses.iter().any(|address| address.path() == process.path);
+            let is_named = addresses
+                .iter()
+                .any(|address| address.path() == process.path);
             process.enter != "exec" && (process.enter != "init" || is_named)
         }
     };
@@ -97,7 +103,10 @@ fn outermost(selections: &[Selected<'_>], addresses: &[Address]) -> Vec<String> 
             Selected::Process(process) if process.enter == "init" => &process.ns,
             selected => selected.path(),
         };
-        if !paths.iter().any(|outer| path == outer || is_inside(path, outer)) {
+        if !paths
+            .iter()
+            .any(|outer| path == outer || is_inside(path, outer))
+        {
             paths.push(path.to_owned());
         }
     }
@@ -105,17 +114,30 @@ fn outermost(selections: &[Selected<'_>], addresses: &[Address]) -> Vec<String> 
 }
 
 fn is_inside(path: &str, namespace: &str) -> bool {
-    path.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(namespace)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Announces the restart of a process or namespace.
 fn plan(path: &str, snapshot: &Snapshot) -> String {
-    if let Some(process) = snapshot.processes.iter().find(|process| process.path == path) {
-        let what = if is_over(process) { "to be started again" } else { "to be stopped and started again" };
+    if let Some(process) = snapshot
+        .processes
+        .iter()
+        .find(|process| process.path == path)
+    {
+        let what = if is_over(process) {
+            "to be started again"
+        } else {
+            "to be stopped and started again"
+        };
         return format!("restarting `{path}`: 1 process, {what}\n");
     }
     let is_own = |inner: &str| inner == path || is_inside(inner, path);
-    let namespaces = snapshot.namespaces.iter().filter(|namespace| is_own(&namespace.path)).count();
+    let namespaces = snapshot
+        .namespaces
+        .iter()
+        .filter(|namespace| is_own(&namespace.path))
+        .count();
     // PID 1s of nestns are part of their namespace; programs of `exec` do not come again.
     let declared: Vec<_> = snapshot
         .processes
@@ -129,5 +151,9 @@ fn plan(path: &str, snapshot: &Snapshot) -> String {
         running if running == declared.len() => "to be stopped and created again".to_owned(),
         running => format!("to be stopped and created again; {running} of them running now"),
     };
-    format!("restarting `{path}`: {}, {}, {what}\n", count(namespaces, "namespace"), count(declared.len(), "process"))
+    format!(
+        "restarting `{path}`: {}, {}, {what}\n",
+        count(namespaces, "namespace"),
+        count(declared.len(), "process")
+    )
 }

@@ -47,7 +47,13 @@ pub(super) struct Args {
     values: Values,
 
     /// Namespace to run the command in [default: host]
-    #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "file")]
+    #[arg(
+        long = "in",
+        id = "in",
+        value_name = "PATH",
+        env = "NESTNS_IN",
+        requires = "file"
+    )]
     namespace: Option<String>,
 
     /// Number of namespaces to nest
@@ -97,16 +103,28 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     options.signals_for = SignalsFor::Command;
     let (checked, mut origin) = match &args.file {
         None => {
-            let role = if args.as_init { Role::Init } else { Role::Child };
+            let role = if args.as_init {
+                Role::Init
+            } else {
+                Role::Child
+            };
             let topology = wrap::around(name.clone(), args.depth.into(), role, process);
             options.status_from = Some(wrap::path(args.depth.into(), role));
             options.text = Some(config::toml(&topology, Arrangement::Paths));
-            let checked = Checked { topology, file: None, base: PathBuf::from("/"), variables: Vec::new() };
+            let checked = Checked {
+                topology,
+                file: None,
+                base: PathBuf::from("/"),
+                variables: Vec::new(),
+            };
             let origin = checked.origin();
             (checked, origin)
         }
         Some(file) => {
-            let arguments = TopologyArguments { file: Some(file.clone()), values: args.values };
+            let arguments = TopologyArguments {
+                file: Some(file.clone()),
+                values: args.values,
+            };
             let mut checked = launch::check(&arguments, Some(name), args.color)?;
             let namespace = args.namespace.filter(|path| path != "host");
             if let Some(path) = &namespace {
@@ -114,10 +132,17 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
             }
             let origin = checked.origin();
             options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
-            options.fixture = Some(Fixture { status: OWN_FAILURE, on_exit: checked.topology.on_exit });
+            options.fixture = Some(Fixture {
+                status: OWN_FAILURE,
+                on_exit: checked.topology.on_exit,
+            });
             // The command decides when the tree ends; until then its processes end as they like.
             checked.topology.on_exit = nestns_topology::OnExit::Ignore;
-            let process = ProcessPlan::new(&process, namespace.as_deref().unwrap_or("host"), Path::new("/"));
+            let process = ProcessPlan::new(
+                &process,
+                namespace.as_deref().unwrap_or("host"),
+                Path::new("/"),
+            );
             let process = process.map_err(|error| CommandError::failed(error.to_string()))?;
             options.command = Some(Command { process, namespace });
             (checked, origin)
@@ -127,12 +152,32 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let Checked { topology, base, .. } = checked;
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    options.lines_to = if !files.is_empty() || is_redirected { LinesTo::Stderr } else { LinesTo::Stdout };
-    let mut reporter =
-        ConsoleReporter::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone()).raw(args.raw);
-    match controller::run(Request { topology, origin, base, options }, &mut reporter) {
+    options.lines_to = if !files.is_empty() || is_redirected {
+        LinesTo::Stderr
+    } else {
+        LinesTo::Stdout
+    };
+    let mut reporter = ConsoleReporter::new(
+        Progress::Auto,
+        Detail::Problems,
+        color,
+        files.clone(),
+        origin.name.clone(),
+    )
+    .raw(args.raw);
+    match controller::run(
+        Request {
+            topology,
+            origin,
+            base,
+            options,
+        },
+        &mut reporter,
+    ) {
         Ok(summary) => Ok(Status::Other(summary.status_or(OWN_FAILURE))),
-        Err(trouble) => Err(launch::start_error(&trouble, &files).with_status(Status::Other(OWN_FAILURE))),
+        Err(trouble) => {
+            Err(launch::start_error(&trouble, &files).with_status(Status::Other(OWN_FAILURE)))
+        }
     }
 }
 

@@ -49,25 +49,45 @@ pub(super) fn look_for(
         stop(client, &place, origin)?;
         return Ok(None);
     }
-    let Ok(Reply::Status(status)) = client.ask(Request::Status) else { return Ok(None) };
+    let Ok(Reply::Status(status)) = client.ask(Request::Status) else {
+        return Ok(None);
+    };
     if detach && status.hash.is_some() && status.hash == origin.hash {
-        let rest = if is_quiet { "" } else { ": already running with the same content" };
+        let rest = if is_quiet {
+            ""
+        } else {
+            ": already running with the same content"
+        };
         writeln!(std::io::stdout(), "{}{rest}", origin.name)?;
         return Ok(Some(Status::Done));
     }
-    let difference = if status.hash == origin.hash { "" } else { ", with different content" };
+    let difference = if status.hash == origin.hash {
+        ""
+    } else {
+        ", with different content"
+    };
     let name = &origin.name;
     let message = format!("a topology named `{name}` is already running{difference}");
     let help = format!(
         "stop it with `nestns down {name}`, give this one another name with `--name`, or replace it with `--recreate`"
     );
-    Err(CommandError::new(ErrorKind::Conflict, message).code(Code::NameInUse).help(help))
+    Err(CommandError::new(ErrorKind::Conflict, message)
+        .code(Code::NameInUse)
+        .help(help))
 }
 
 fn stop(mut client: Client, place: &Path, origin: &Origin) -> Result<(), CommandError> {
     let failed = |error: ClientError| target::request_error(&origin.name, &error);
     let state = inode(place);
-    client.send(Request::Stop { paths: Vec::new(), force: Force::Ask }, &[]).map_err(failed)?;
+    client
+        .send(
+            Request::Stop {
+                paths: Vec::new(),
+                force: Force::Ask,
+            },
+            &[],
+        )
+        .map_err(failed)?;
     // Its own deadlines bound the stop; it hangs up when it has ended.
     loop {
         match client.wait(Some(Duration::from_hours(1))) {
@@ -77,6 +97,11 @@ fn stop(mut client: Client, place: &Path, origin: &Origin) -> Result<(), Command
         }
     }
     // One that is still there then is told of by the start.
-    let _ = await_end(&origin.name, place, state, Some(Moment::now().plus(REMOVAL)));
+    let _ = await_end(
+        &origin.name,
+        place,
+        state,
+        Some(Moment::now().plus(REMOVAL)),
+    );
     Ok(())
 }

@@ -26,7 +26,10 @@ An existing one is left alone, with status 1; with --force its two files are rep
   nestns save dind -o before
   nestns save --truth | jq '.processes[].pids'
   nestns save --topology -o again.toml")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     /// Topology to save, needed if several are running; same as --name
     #[arg(value_name = "NAME", id = "topology_name", value_parser = launch::name)]
@@ -62,7 +65,9 @@ fn is_set(text: &str) -> Result<bool, String> {
     if text.starts_with('/') {
         return Ok(false);
     }
-    FalseyValueParser::new().parse_ref(&clap::Command::new("save"), None, text.as_ref()).map_err(|why| why.to_string())
+    FalseyValueParser::new()
+        .parse_ref(&clap::Command::new("save"), None, text.as_ref())
+        .map_err(|why| why.to_string())
 }
 
 /// Runs the verb.
@@ -77,22 +82,40 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         let error = CommandError::usage("cannot write two files to standard output");
         return Err(error.help("choose one with --truth or --topology"));
     }
-    let target = Target { name: args.named.clone().or_else(|| args.target.name.clone()) };
+    let target = Target {
+        name: args.named.clone().or_else(|| args.target.name.clone()),
+    };
     let mut connection = target.connect(None)?;
-    let truth = if args.topology { None } else { Some(truth(&mut connection, args.redact)?) };
-    let topology = if args.truth { None } else { Some(topology(&connection)?) };
+    let truth = if args.topology {
+        None
+    } else {
+        Some(truth(&mut connection, args.redact)?)
+    };
+    let topology = if args.truth {
+        None
+    } else {
+        Some(topology(&connection)?)
+    };
     let existing = Existing::by_force(args.force);
     let (path, written) = match (truth, topology) {
         (Some(truth), Some(topology)) => {
-            let path = args.output.clone().unwrap_or_else(|| format!("{}.saved", connection.name).into());
-            let files = [("topology.toml", topology.as_str()), ("truth.json", truth.as_str())];
+            let path = args
+                .output
+                .clone()
+                .unwrap_or_else(|| format!("{}.saved", connection.name).into());
+            let files = [
+                ("topology.toml", topology.as_str()),
+                ("truth.json", truth.as_str()),
+            ];
             let written = output_file::write_directory(&path, &files, existing);
             (path, written)
         }
         (one, other) => {
             let text = one.or(other).unwrap_or_default();
             match &args.output {
-                Some(path) if !to_stdout => (path.clone(), output_file::write(path, &text, existing)),
+                Some(path) if !to_stdout => {
+                    (path.clone(), output_file::write(path, &text, existing))
+                }
                 _ => {
                     io::stdout().lock().write_all(text.as_bytes())?;
                     return Ok(Status::Done);
@@ -124,8 +147,13 @@ fn topology(connection: &Connection) -> Result<String, CommandError> {
     let path = connection.directory.join(TOPOLOGY);
     let read = || {
         let mut text = String::new();
-        open_file(&path)?.ok_or(io::ErrorKind::NotFound)?.read_to_string(&mut text)?;
+        open_file(&path)?
+            .ok_or(io::ErrorKind::NotFound)?
+            .read_to_string(&mut text)?;
         io::Result::Ok(text)
     };
-    read().context(format_args!("cannot read the saved topology {} (`--truth` does not need it)", path.display()))
+    read().context(format_args!(
+        "cannot read the saved topology {} (`--truth` does not need it)",
+        path.display()
+    ))
 }

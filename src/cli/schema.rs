@@ -22,14 +22,17 @@ pub(super) struct Args {
 }
 
 fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
-    let values =
-        Kind::ALL.iter().map(|kind| clap::builder::PossibleValue::new(kind.name()).help(kind.summary().trim()));
+    let values = Kind::ALL
+        .iter()
+        .map(|kind| clap::builder::PossibleValue::new(kind.name()).help(kind.summary().trim()));
     PossibleValuesParser::new(values).try_map(|word| word.parse::<Kind>())
 }
 
 /// Writes the schema to standard output.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let schema = args.of.map_or_else(schema, |kind| kind.json_schema().to_value());
+    let schema = args
+        .of
+        .map_or_else(schema, |kind| kind.json_schema().to_value());
     let mut text = serde_json::to_string_pretty(&schema)?;
     text.push('\n');
     io::stdout().lock().write_all(text.as_bytes())?;

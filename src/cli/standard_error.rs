@@ -28,7 +28,11 @@ pub(super) fn write(text: &str) {
     let text = escape::message(text);
     let mut bytes = text.as_bytes();
     while !bytes.is_empty() {
-        let timeout = if IS_SLOW.load(Ordering::Relaxed) { PollTimeout::ZERO } else { TIMEOUT_MS.into() };
+        let timeout = if IS_SLOW.load(Ordering::Relaxed) {
+            PollTimeout::ZERO
+        } else {
+            TIMEOUT_MS.into()
+        };
         let mut ready = [PollFd::new(stderr, PollFlags::POLLOUT)];
         match poll(&mut ready, timeout) {
             Ok(0) => {

@@ -20,8 +20,11 @@ impl Surroundings for HostSnapshot {
             return Err("the path is empty".to_owned());
         }
         // What was read from standard input lies where nestns was started.
-        let place =
-            if from.starts_with('<') { Path::new("") } else { Path::new(from).parent().unwrap_or(Path::new("")) };
+        let place = if from.starts_with('<') {
+            Path::new("")
+        } else {
+            Path::new(from).parent().unwrap_or(Path::new(""))
+        };
         let path = place.join(path);
         let identity = fs::canonicalize(&path).map_err(|error| reason(&error))?;
         let metadata = fs::metadata(&identity).map_err(|error| reason(&error))?;
@@ -36,7 +39,9 @@ impl Surroundings for HostSnapshot {
     }
 
     fn identity(&self) -> Option<PathBuf> {
-        self.file.as_ref().and_then(|file| fs::canonicalize(file).ok())
+        self.file
+            .as_ref()
+            .and_then(|file| fs::canonicalize(file).ok())
     }
 
     fn environment(&self) -> Vec<(String, String)> {

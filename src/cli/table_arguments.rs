@@ -20,7 +20,13 @@ use nestns_sys::terminal;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TableArguments {
     /// Columns to show, separated by commas; a leading `+` adds them to the default ones. An unknown name lists all
-    #[arg(short, long, value_name = "COLUMNS", env = "NESTNS_OUTPUT_COLUMNS", allow_hyphen_values = false)]
+    #[arg(
+        short,
+        long,
+        value_name = "COLUMNS",
+        env = "NESTNS_OUTPUT_COLUMNS",
+        allow_hyphen_values = false
+    )]
     output_columns: Option<String>,
 
     /// Do not truncate lines to the width of the terminal
@@ -69,8 +75,21 @@ pub(super) struct Field<T> {
 
 impl<T> Field<T> {
     /// A column of words that is always shown, whole.
-    pub(super) const fn new(name: &'static str, header: &'static str, cell: fn(&T, Redaction) -> Cell) -> Self {
-        Self { name, is_usual: true, column: Column { header, align: Align::Left, cut: Cut::Never }, cell }
+    pub(super) const fn new(
+        name: &'static str,
+        header: &'static str,
+        cell: fn(&T, Redaction) -> Cell,
+    ) -> Self {
+        Self {
+            name,
+            is_usual: true,
+            column: Column {
+                header,
+                align: Align::Left,
+                cut: Cut::Never,
+            },
+            cell,
+        }
     }
 
     /// One of numbers.
@@ -94,7 +113,11 @@ impl<T> Field<T> {
 
 impl AnswerArguments {
     pub(super) fn redaction(&self) -> Redaction {
-        if self.redact { Redaction::On } else { Redaction::Off }
+        if self.redact {
+            Redaction::On
+        } else {
+            Redaction::Off
+        }
     }
 
     /// When there are colours.
@@ -138,9 +161,14 @@ impl TableArguments {
     }
 
     /// The columns that were asked for.
-    pub(super) fn columns<'a, T>(&self, fields: &'a [Field<T>]) -> Result<Vec<&'a Field<T>>, CommandError> {
+    pub(super) fn columns<'a, T>(
+        &self,
+        fields: &'a [Field<T>],
+    ) -> Result<Vec<&'a Field<T>>, CommandError> {
         let usual = || fields.iter().filter(|field| field.is_usual).collect();
-        let Some(asked) = self.output_columns.as_deref() else { return Ok(usual()) };
+        let Some(asked) = self.output_columns.as_deref() else {
+            return Ok(usual());
+        };
         let (mut chosen, words) = match asked.strip_prefix('+') {
             Some(words) => (usual(), words),
             None => (Vec::new(), asked),
@@ -161,7 +189,12 @@ impl TableArguments {
     }
 
     /// Shows items to people: as a table, or their names alone.
-    pub(super) fn show<T>(&self, columns: &[&Field<T>], items: &[T], name: fn(&T) -> &str) -> Result<(), CommandError> {
+    pub(super) fn show<T>(
+        &self,
+        columns: &[&Field<T>],
+        items: &[T],
+        name: fn(&T) -> &str,
+    ) -> Result<(), CommandError> {
         let mut stdout = std::io::stdout().lock();
         if self.quiet {
             let mut text = String::new();
@@ -173,12 +206,23 @@ impl TableArguments {
             return Ok(());
         }
         let redaction = self.answer.redaction();
-        let rows: Vec<Vec<Cell>> =
-            items.iter().map(|item| columns.iter().map(|field| (field.cell)(item, redaction)).collect()).collect();
+        let rows: Vec<Vec<Cell>> = items
+            .iter()
+            .map(|item| {
+                columns
+                    .iter()
+                    .map(|field| (field.cell)(item, redaction))
+                    .collect()
+            })
+            .collect();
         let look = Look {
             charset: charset(),
             colour: self.answer.colour(),
-            header: if self.no_header { Header::Hidden } else { Header::Shown },
+            header: if self.no_header {
+                Header::Hidden
+            } else {
+                Header::Shown
+            },
             width: if self.wide { None } else { width() },
         };
         let columns: Vec<Column> = columns.iter().map(|field| field.column).collect();

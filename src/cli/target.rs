@@ -38,13 +38,22 @@ pub(super) struct Connection {
 impl Target {
     /// Finds the topology and connects to it. `prefix` is that of an address.
     pub(super) fn connect(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
-        let Found { name, directory, client, presence } = self.find(prefix)?;
+        let Found {
+            name,
+            directory,
+            client,
+            presence,
+        } = self.find(prefix)?;
         if let Presence::Silent { controller } = presence {
             // It had its time just now; whatever else is asked of it would wait as well.
             return Err(unresponsive::error(&name, controller));
         }
         match client.map_or_else(|| Client::connect(&directory), Ok) {
-            Ok(client) => Ok(Connection { name, directory, client }),
+            Ok(client) => Ok(Connection {
+                name,
+                directory,
+                client,
+            }),
             Err(error) => Err(request_error(&name, &error)),
         }
     }
@@ -53,13 +62,21 @@ impl Target {
     /// controller answers: for a verb that asks for something at once, and bounds its wait itself.
     pub(super) fn reach(&self, prefix: Option<&str>) -> Result<Connection, CommandError> {
         // What is sent to one that was stopped stays there with its descriptors, and a pipe does not end that long.
-        let is_stopped = |client: &Client| process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false);
+        let is_stopped = |client: &Client| {
+            process::is_stopped(Pid::from_raw(client.controller())).unwrap_or(false)
+        };
         let wanted = self.wanted(prefix)?;
-        let own = if wanted.is_none() { discovery::own() } else { None };
+        let own = if wanted.is_none() {
+            discovery::own()
+        } else {
+            None
+        };
         match own.or_else(|| discovery::only(wanted.as_deref())) {
-            Some((directory, client)) if !is_stopped(&client) => {
-                Ok(Connection { name: discovery::name_of(&directory), directory, client })
-            }
+            Some((directory, client)) if !is_stopped(&client) => Ok(Connection {
+                name: discovery::name_of(&directory),
+                directory,
+                client,
+            }),
             _ => self.connect(prefix),
         }
     }
@@ -67,14 +84,28 @@ impl Target {
     /// Connects to all that a verb is about which shows everything where nothing is said: to one as [`connect`](Self::connect)
     /// does where a name is said or the caller is a program of one, else to every one that answers.
     pub(super) fn connect_all(&self) -> Result<Vec<Connection>, CommandError> {
-        let running = if self.name.is_some() { Vec::new() } else { running(None) };
+        let running = if self.name.is_some() {
+            Vec::new()
+        } else {
+            running(None)
+        };
         if running.len() < 2 {
             return self.connect(None).map(|connection| vec![connection]);
         }
         let mut connections = Vec::new();
-        for Found { name, directory, presence, client } in running {
+        for Found {
+            name,
+            directory,
+            presence,
+            client,
+        } in running
+        {
             match (presence, client) {
-                (Presence::Controller(_), Some(client)) => connections.push(Connection { name, directory, client }),
+                (Presence::Controller(_), Some(client)) => connections.push(Connection {
+                    name,
+                    directory,
+                    client,
+                }),
                 _ => standard_error::write(&format!(
                     "warning: `{name}` does not answer and is left out; see `nestns ls`\n"
                 )),
@@ -87,7 +118,9 @@ impl Target {
     fn wanted(&self, prefix: Option<&str>) -> Result<Option<String>, CommandError> {
         match (prefix, &self.name) {
             (Some(prefix), Some(name)) if prefix != name => {
-                let message = format!("the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`");
+                let message = format!(
+                    "the address says `{prefix}` and `--name` (or NESTNS_NAME) says `{name}`"
+                );
                 Err(CommandError::usage(message))
             }
             (Some(prefix), _) => Ok(Some(prefix.to_owned())),
@@ -143,15 +176,19 @@ pub(super) fn request_error(name: &str, error: &ClientError) -> CommandError {
     let text = error.to_string();
     match error {
         ClientError::Refused(problem) => {
-            let refused = CommandError::new(kind(problem), text).with_status(Status::Other(problem.status()));
+            let refused =
+                CommandError::new(kind(problem), text).with_status(Status::Other(problem.status()));
             match problem.help() {
                 Some(help) => refused.help(help),
                 None => refused,
             }
         }
-        ClientError::Silent => CommandError::new(ErrorKind::Unresponsive, text)
-            .help(format!("the controller of `{name}` may be stopped; `nestns ls` shows its PID")),
-        ClientError::Absent { .. } | ClientError::HungUp => CommandError::new(ErrorKind::Unresponsive, text),
+        ClientError::Silent => CommandError::new(ErrorKind::Unresponsive, text).help(format!(
+            "the controller of `{name}` may be stopped; `nestns ls` shows its PID"
+        )),
+        ClientError::Absent { .. } | ClientError::HungUp => {
+            CommandError::new(ErrorKind::Unresponsive, text)
+        }
         ClientError::Foreign { .. } => CommandError::new(ErrorKind::Forbidden, text),
         _ => CommandError::failed(text),
     }
@@ -189,7 +226,8 @@ fn kind(problem: &RequestError) -> ErrorKind {
         | RequestError::BuiltinInit { .. }
         | RequestError::TerminalOfUp { .. }
         | RequestError::NotKept { .. } => ErrorKind::Conflict,
-        RequestError::CannotPause { check: Some(_), .. } | RequestError::Failed { status: 4, .. } => ErrorKind::Machine,
+        RequestError::CannotPause { check: Some(_), .. }
+        | RequestError::Failed { status: 4, .. } => ErrorKind::Machine,
         RequestError::Failed { status: 5, .. } => ErrorKind::Start,
         _ => ErrorKind::Failed,
     }
@@ -198,27 +236,41 @@ fn kind(problem: &RequestError) -> ErrorKind {
 fn several(running: &[Found]) -> CommandError {
     let line = |found: &Found| format!("\n  {}  ({})", found.name, found.directory.display());
     let list: String = running.iter().map(line).collect();
-    CommandError::new(ErrorKind::Ambiguous, format!("several topologies run; say which one{list}"))
-        .help("`-n NAME`, or the address `NAME:/path`")
+    CommandError::new(
+        ErrorKind::Ambiguous,
+        format!("several topologies run; say which one{list}"),
+    )
+    .help("`-n NAME`, or the address `NAME:/path`")
 }
 
 fn none(wanted: Option<&str>) -> CommandError {
     let Some(wanted) = wanted else {
-        return CommandError::not_found("no topology is running").help("start one with `nestns up -d FILE`");
+        return CommandError::not_found("no topology is running")
+            .help("start one with `nestns up -d FILE`");
     };
     let all = discovery::all();
-    let names = all.iter().filter(|found| !matches!(found.presence, Presence::Nobody)).map(|found| &*found.name);
-    let mut names: Vec<(usize, &str)> = names.map(|name| (strsim::damerau_levenshtein(name, wanted), name)).collect();
+    let names = all
+        .iter()
+        .filter(|found| !matches!(found.presence, Presence::Nobody))
+        .map(|found| &*found.name);
+    let mut names: Vec<(usize, &str)> = names
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .collect();
     names.sort_unstable();
     let error = CommandError::not_found(format!("no topology named `{wanted}` is running"));
     match names.as_slice() {
         [] => error.help("none runs at all; start one with `nestns up -d FILE`"),
         [(0, name), ..] => {
-            CommandError::failed(format!("`{name}` could not be queried a moment ago")).help("try again")
+            CommandError::failed(format!("`{name}` could not be queried a moment ago"))
+                .help("try again")
         }
         [(distance, name), ..] if *distance <= 3 => error.help(format!("did you mean `{name}`?")),
         names => {
-            let list: Vec<String> = names.iter().take(5).map(|(_, name)| format!("`{name}`")).collect();
+            let list: Vec<String> = names
+                .iter()
+                .take(5)
+                .map(|(_, name)| format!("`{name}`"))
+                .collect();
             error.help(format!("these run: {}", list.join(", ")))
         }
     }

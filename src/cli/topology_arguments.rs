@@ -35,13 +35,18 @@ impl Values {
 
     /// The assignments of the command line itself.
     pub(super) fn words(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.set.iter().map(|(name, value)| Setting::Word { name: name.clone(), value: value.clone() })
+        self.set.iter().map(|(name, value)| Setting::Word {
+            name: name.clone(),
+            value: value.clone(),
+        })
     }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
         _ => Err("expected NAME=VALUE".to_owned()),
     }
 }

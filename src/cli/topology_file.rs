@@ -51,14 +51,30 @@ impl TopologyFile {
             settings.push(Setting::File(decode(file)?));
         }
         settings.extend(values.words());
-        Ok(Self { source, stem, path, settings })
+        Ok(Self {
+            source,
+            stem,
+            path,
+            settings,
+        })
     }
 
     /// Expands and checks what was read; `name` names it whatever it says itself.
     pub(super) fn parse(self, name: Option<String>) -> Parsed {
-        let Self { source, stem, path, settings } = self;
+        let Self {
+            source,
+            stem,
+            path,
+            settings,
+        } = self;
         let surroundings = HostSnapshot { file: path };
-        nestns_topology::parse(Request { source, stem: &stem, name, settings, surroundings: &surroundings })
+        nestns_topology::parse(Request {
+            source,
+            stem: &stem,
+            name,
+            settings,
+            surroundings: &surroundings,
+        })
     }
 }
 
@@ -107,33 +123,55 @@ fn find(directory: &Path) -> Result<PathBuf, Box<Unreadable>> {
     let diagnostic = match names.as_slice() {
         [only] if directory == Path::new(".") => return Ok(only.into()),
         [only] => return Ok(directory.join(only)),
-        [] => Diagnostic::of_file(Code::NoSingleFile, "there is no topology file in this directory")
-            .help("topology files are named topology.toml, nestns.toml or NAME.nestns.toml"),
+        [] => Diagnostic::of_file(
+            Code::NoSingleFile,
+            "there is no topology file in this directory",
+        )
+        .help("topology files are named topology.toml, nestns.toml or NAME.nestns.toml"),
         several => {
             let list: Vec<_> = several.iter().map(|name| name.to_string_lossy()).collect();
-            Diagnostic::of_file(Code::NoSingleFile, "there are several topology files in this directory")
-                .note(format!("they are {}", list.join(", ")))
-                .help("name one of them on the command line")
+            Diagnostic::of_file(
+                Code::NoSingleFile,
+                "there are several topology files in this directory",
+            )
+            .note(format!("they are {}", list.join(", ")))
+            .help("name one of them on the command line")
         }
     };
-    Err(Box::new(Unreadable { source: Source::new(name, ""), diagnostic }))
+    Err(Box::new(Unreadable {
+        source: Source::new(name, ""),
+        diagnostic,
+    }))
 }
 
 fn is_topology(name: &Path) -> bool {
-    let Some(name) = name.to_str() else { return false };
+    let Some(name) = name.to_str() else {
+        return false;
+    };
     matches!(name, "topology.toml" | "nestns.toml")
-        || name.strip_suffix(".nestns.toml").is_some_and(|stem| !stem.is_empty())
+        || name
+            .strip_suffix(".nestns.toml")
+            .is_some_and(|stem| !stem.is_empty())
 }
 
 fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.strip_suffix(".toml").unwrap_or(&name);
-    stem.strip_suffix(".nestns").filter(|stem| !stem.is_empty()).unwrap_or(stem).to_owned()
+    stem.strip_suffix(".nestns")
+        .filter(|stem| !stem.is_empty())
+        .unwrap_or(stem)
+        .to_owned()
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Box<Unreadable> {
-    let diagnostic = Diagnostic::of_file(Code::Unreadable, format!("cannot read the file: {}", reason(error)));
-    Box::new(Unreadable { source: Source::new(name, ""), diagnostic })
+    let diagnostic = Diagnostic::of_file(
+        Code::Unreadable,
+        format!("cannot read the file: {}", reason(error)),
+    );
+    Box::new(Unreadable {
+        source: Source::new(name, ""),
+        diagnostic,
+    })
 }
 
 #[cfg(test)]

@@ -96,10 +96,16 @@ fn source(args: &Args) -> Result<Source, CommandError> {
         let is_about_file = !args.values.are_empty();
         let runs_nothing = || {
             discovery::own().is_none()
-                && discovery::all().iter().all(|found| matches!(found.presence, discovery::Presence::Nobody))
+                && discovery::all()
+                    .iter()
+                    .all(|found| matches!(found.presence, discovery::Presence::Nobody))
         };
         let is_file = is_about_file || (!is_about_running && runs_nothing());
-        return Ok(if is_file { Source::File(None) } else { Source::Running(None) });
+        return Ok(if is_file {
+            Source::File(None)
+        } else {
+            Source::Running(None)
+        });
     };
     if is_file(word) {
         return Ok(Source::File(Some(word.into())));
@@ -107,7 +113,9 @@ fn source(args: &Args) -> Result<Source, CommandError> {
     match word.parse() {
         Ok(address) => Ok(Source::Running(Some(address))),
         Err(error) => {
-            let error = CommandError::usage(format!("`{word}` is neither a file that exists nor an address: {error}"));
+            let error = CommandError::usage(format!(
+                "`{word}` is neither a file that exists nor an address: {error}"
+            ));
             Err(error.help("write a file with its `.toml`, or with a leading `./`"))
         }
     }
@@ -115,10 +123,14 @@ fn source(args: &Args) -> Result<Source, CommandError> {
 
 /// Returns whether a word is meant as a file: no address has a `/` in front, or a dot behind a dot.
 fn is_file(word: &str) -> bool {
-    let begins = ["/", "./", "../"].iter().any(|beginning| word.starts_with(beginning));
+    let begins = ["/", "./", "../"]
+        .iter()
+        .any(|beginning| word.starts_with(beginning));
     word == "-"
         || begins
-        || Path::new(word).extension().is_some_and(|extension| extension == "toml")
+        || Path::new(word)
+            .extension()
+            .is_some_and(|extension| extension == "toml")
         || word == ".."
         || Path::new(word).is_file()
 }
@@ -129,48 +141,84 @@ fn of_file(args: &Args, file: Option<PathBuf>) -> Result<Status, CommandError> {
         let help = "start it with `nestns up -d`; for a file, the PIDs of every level are shown";
         return Err(error.help(help));
     }
-    let arguments = TopologyArguments { file, values: args.values.clone() };
+    let arguments = TopologyArguments {
+        file,
+        values: args.values.clone(),
+    };
     let checked = launch::check(&arguments, None, args.answer.color())?;
-    declared(&checked.topology, args.answer.format, folding(args), args.answer.color())
+    declared(
+        &checked.topology,
+        args.answer.format,
+        folding(args),
+        args.answer.color(),
+    )
 }
 
 fn folding(args: &Args) -> Folding {
-    if args.no_fold { Folding::Never } else { FOLDING }
+    if args.no_fold {
+        Folding::Never
+    } else {
+        FOLDING
+    }
 }
 
 fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandError> {
     let addresses: Vec<Address> = address.into_iter().collect();
-    let from = args.from.as_ref().filter(|from| from.is_in_topology()).and_then(Place::address);
+    let from = args
+        .from
+        .as_ref()
+        .filter(|from| from.is_in_topology())
+        .and_then(Place::address);
     let named: Vec<Address> = addresses.iter().chain(from).cloned().collect();
     let (_, mut snapshot) = undeclared::look(&args.target, &named)?;
     undeclared::name_hosts(&mut snapshot);
     let snapshot = snapshot;
-    let from = args.from.as_ref().map(|from| observer(&snapshot, from)).transpose()?.flatten();
-    let inside = Selection { recursive: true, ..Selection::default() };
+    let from = args
+        .from
+        .as_ref()
+        .map(|from| observer(&snapshot, from))
+        .transpose()?
+        .flatten();
+    let inside = Selection {
+        recursive: true,
+        ..Selection::default()
+    };
     selection::threads::note(&snapshot, &addresses);
     let selections = selection::resolve(&snapshot, &addresses, &inside)?;
     let scope = scope(&snapshot, &selections);
     match args.answer.format {
         AnswerFormat::Json => args.answer.write(&running(&snapshot, &scope, from))?,
         AnswerFormat::Human => {
-            let look = Look { charset: charset(), colour: args.answer.colour(), folding: folding(args) };
-            let made = from.filter(|from| !from.declared).map(|from| (from.level, inside_of(&snapshot, from)));
+            let look = Look {
+                charset: charset(),
+                colour: args.answer.colour(),
+                folding: folding(args),
+            };
+            let made = from
+                .filter(|from| !from.declared)
+                .map(|from| (from.level, inside_of(&snapshot, from)));
             let view = match &made {
                 Some((level, inside)) => View::Made(*level, inside),
                 None => from.map_or(View::Host, View::Namespace),
             };
-            let nodes = snapshot_nodes::nodes(&snapshot.namespaces, &snapshot.processes, &scope, view);
-            std::io::stdout().write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
+            let nodes =
+                snapshot_nodes::nodes(&snapshot.namespaces, &snapshot.processes, &scope, view);
+            std::io::stdout()
+                .write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
         }
     }
     Ok(Status::Done)
 }
 
 /// The namespace to look from; `None` for the host.
-fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a NamespaceDocument>, CommandError> {
+fn observer<'a>(
+    snapshot: &'a Snapshot,
+    from: &Place,
+) -> Result<Option<&'a NamespaceDocument>, CommandError> {
     match from {
         Place::Everywhere => {
-            let error = CommandError::usage("`--from` takes one namespace, but `*` means all of them");
+            let error =
+                CommandError::usage("`--from` takes one namespace, but `*` means all of them");
             Err(error.help("`nestns see` shows what each of them sees"))
         }
         Place::Address(address) if address.is_host() => Ok(None),
@@ -179,13 +227,23 @@ fn observer<'a>(snapshot: &'a Snapshot, from: &Place) -> Result<Option<&'a Names
         Place::Inode(inode) => {
             // The kernel may have given the inode of one that has ended to another one.
             let is_over = |namespace: &NamespaceDocument| {
-                namespace.state.as_deref().and_then(State::of).is_some_and(State::is_over)
+                namespace
+                    .state
+                    .as_deref()
+                    .and_then(State::of)
+                    .is_some_and(State::is_over)
             };
-            let same = snapshot.namespaces.iter().filter(|namespace| namespace.is_namespace(*inode, None));
+            let same = snapshot
+                .namespaces
+                .iter()
+                .filter(|namespace| namespace.is_namespace(*inode, None));
             let found = same.min_by_key(|namespace| is_over(namespace));
             found.map(Some).ok_or_else(|| {
-                CommandError::not_found(format!("nothing of `{}` is in `{from}`", snapshot.status.name))
-                    .help("`nestns tree --host` shows every namespace of this machine")
+                CommandError::not_found(format!(
+                    "nothing of `{}` is in `{from}`",
+                    snapshot.status.name
+                ))
+                .help("`nestns tree --host` shows every namespace of this machine")
             })
         }
     }
@@ -196,10 +254,11 @@ fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet
     let mut inside = HashSet::from([&*from.path]);
     loop {
         let before = inside.len();
-        let more = snapshot
-            .namespaces
-            .iter()
-            .filter(|one| one.parent.as_deref().is_some_and(|parent| inside.contains(parent)));
+        let more = snapshot.namespaces.iter().filter(|one| {
+            one.parent
+                .as_deref()
+                .is_some_and(|parent| inside.contains(parent))
+        });
         let more: Vec<&str> = more.map(|one| &*one.path).collect();
         inside.extend(more);
         if inside.len() == before {
@@ -211,13 +270,20 @@ fn inside_of<'a>(snapshot: &'a Snapshot, from: &'a NamespaceDocument) -> HashSet
 /// Selected namespaces and processes, with the namespaces around them.
 fn scope<'a>(snapshot: &'a Snapshot, selections: &[Selected<'a>]) -> Scope<'a> {
     let undeclared = selection::parents_of_undeclared(snapshot);
-    let mut scope = Scope { namespaces: HashSet::new(), processes: HashSet::new() };
+    let mut scope = Scope {
+        namespaces: HashSet::new(),
+        processes: HashSet::new(),
+    };
     for selected in selections {
-        let made = std::iter::successors(Some(selected.namespace()), |space| undeclared.get(space).copied());
+        let made = std::iter::successors(Some(selected.namespace()), |space| {
+            undeclared.get(space).copied()
+        });
         scope.namespaces.extend(made);
         let home = selection::declared_around(&undeclared, selected.namespace());
         scope.namespaces.insert(home);
-        scope.namespaces.extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
+        scope
+            .namespaces
+            .extend(home.match_indices('/').map(|(slash, _)| &home[..slash]));
         if let Selected::Process(process) = selected {
             scope.processes.insert(&process.path);
         }
@@ -229,9 +295,16 @@ fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
     let status = &snapshot.status;
     let namespaces = count(status.namespaces as usize, "namespace");
     let processes = count(status.processes as usize, "process");
-    let others = undeclared::in_words(snapshot).map(|words| format!(" ({words})")).unwrap_or_default();
-    let view = from.map(|from| format!(", as seen from {}", from.path)).unwrap_or_default();
-    format!("{}: {namespaces}, {processes}{others}, depth {}, {}{view}", status.name, status.depth, status.state)
+    let others = undeclared::in_words(snapshot)
+        .map(|words| format!(" ({words})"))
+        .unwrap_or_default();
+    let view = from
+        .map(|from| format!(", as seen from {}", from.path))
+        .unwrap_or_default();
+    format!(
+        "{}: {namespaces}, {processes}{others}, depth {}, {}{view}",
+        status.name, status.depth, status.state
+    )
 }
 
 /// The document of a topology that runs.
@@ -240,10 +313,15 @@ fn running<'a>(
     scope: &Scope<'_>,
     from: Option<&'a NamespaceDocument>,
 ) -> TreeDocument<Vec<&'a NamespaceDocument>, Vec<TreeRow<&'a ProcessDocument>>> {
-    let namespaces = snapshot.namespaces.iter().filter(|one| scope.namespaces.contains(&*one.path));
+    let namespaces = snapshot
+        .namespaces
+        .iter()
+        .filter(|one| scope.namespaces.contains(&*one.path));
     let undeclared = selection::parents_of_undeclared(snapshot);
     let is_in_scope = |process: &&ProcessDocument| scope.processes.contains(&*process.path);
-    let made = from.filter(|from| !from.declared).map(|from| inside_of(snapshot, from));
+    let made = from
+        .filter(|from| !from.declared)
+        .map(|from| inside_of(snapshot, from));
     let seen = |process: &'a ProcessDocument| TreeRow {
         process,
         seen_as: from.map(|from| {
@@ -251,9 +329,15 @@ fn running<'a>(
                 let number = process.pids.get(from.level).copied().flatten();
                 return number.filter(|_| inside.contains(&*process.ns));
             }
-            let rest = selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
+            let rest =
+                selection::declared_around(&undeclared, &process.ns).strip_prefix(&*from.path)?;
             let is_inside = rest.is_empty() || rest.starts_with('/');
-            process.pids.get(from.level).copied().flatten().filter(|_| is_inside && !selection::is_over(process))
+            process
+                .pids
+                .get(from.level)
+                .copied()
+                .flatten()
+                .filter(|_| is_inside && !selection::is_over(process))
         }),
     };
     TreeDocument {
@@ -261,7 +345,12 @@ fn running<'a>(
         topology: snapshot.status.name.clone(),
         from: from.map(|from| from.path.clone()),
         namespaces: namespaces.collect(),
-        processes: snapshot.processes.iter().filter(is_in_scope).map(seen).collect(),
+        processes: snapshot
+            .processes
+            .iter()
+            .filter(is_in_scope)
+            .map(seen)
+            .collect(),
     }
 }
 
@@ -287,7 +376,11 @@ pub(super) fn declared(
         count(processes, "process")
     );
     let mut stdout = std::io::stdout().lock();
-    let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
+    let look = Look {
+        charset: charset(),
+        colour: when.colour(&stdout),
+        folding,
+    };
     let nodes = topology_nodes::declared(topology);
     stdout.write_all(tree::render(&title, &nodes, look).as_bytes())?;
     // The process is about to end: there is no need to free each of a hundred thousand nodes.

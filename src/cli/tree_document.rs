@@ -13,10 +13,18 @@ pub(super) fn document(topology: &Topology) -> TreeDocument<impl Serialize, impl
         schema: Kind::Tree.schema().into(),
         topology: topology.name.clone(),
         from: None,
-        namespaces: Sequence(move || topology.pre_order().into_iter().map(move |id| namespace(topology, id))),
+        namespaces: Sequence(move || {
+            topology
+                .pre_order()
+                .into_iter()
+                .map(move |id| namespace(topology, id))
+        }),
         processes: Sequence(move || {
             let numbering = Numbering::predict(topology);
-            topology.pre_order().into_iter().flat_map(move |id| processes(topology, &numbering, id))
+            topology
+                .pre_order()
+                .into_iter()
+                .flat_map(move |id| processes(topology, &numbering, id))
         }),
     }
 }
@@ -32,7 +40,9 @@ fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
     };
     NamespaceDocument {
         path: namespace.path.clone(),
-        parent: topology.parent(id).map(|parent| topology.namespace(parent).path.clone()),
+        parent: topology
+            .parent(id)
+            .map(|parent| topology.namespace(parent).path.clone()),
         level: namespace.level(),
         pidns: None,
         pidns_id: None,
@@ -40,7 +50,12 @@ fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
         mntns: None,
         init: init.into(),
         state: None,
-        shared: namespace.isolation.shared().into_iter().map(Into::into).collect(),
+        shared: namespace
+            .isolation
+            .shared()
+            .into_iter()
+            .map(Into::into)
+            .collect(),
         labels: namespace.labels.clone(),
         declared: true,
         hostname: None,
@@ -52,9 +67,15 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
     let namespace = topology.namespace(id);
     let init = numbering.init(id);
     // Where the parent is outside the namespace of a level the kernel answers 0; on the host it is not known yet.
-    let outside: Vec<i32> =
-        topology.parent(id).map(|parent| nearest_init(topology, numbering, parent)).unwrap_or_default();
-    let document = |name: &str, numbers: &[i32], parent: &[i32], enter: &'static str, process: Option<&Process>| {
+    let outside: Vec<i32> = topology
+        .parent(id)
+        .map(|parent| nearest_init(topology, numbering, parent))
+        .unwrap_or_default();
+    let document = |name: &str,
+                    numbers: &[i32],
+                    parent: &[i32],
+                    enter: &'static str,
+                    process: Option<&Process>| {
         let chain = |numbers: &[i32]| -> Vec<Option<i32>> {
             let below = (0..init.len()).map(|level| Some(numbers.get(level).copied().unwrap_or(0)));
             std::iter::once(None).chain(below).collect()
@@ -68,12 +89,16 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             state: None,
             exit: None,
             enter: enter.into(),
-            argv: process
-                .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
+            argv: process.map_or_else(
+                || vec!["nestns".to_owned(), "init".to_owned()],
+                |process| process.program.words(),
+            ),
             start_time: None,
             threads: Vec::new(),
             restarts: 0,
-            labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+            labels: process
+                .map(|process| process.labels.clone())
+                .unwrap_or_default(),
             declared: true,
         }
     };
@@ -88,7 +113,13 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             Entry::Join => (outside.as_slice(), "join"),
             Entry::Fork | Entry::Init => (init, "fork"),
         };
-        documents.push(document(&process.name, &numbers, parent, enter, Some(process)));
+        documents.push(document(
+            &process.name,
+            &numbers,
+            parent,
+            enter,
+            Some(process),
+        ));
     }
     documents
 }
@@ -98,5 +129,8 @@ fn nearest_init(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> 
     if !matches!(topology.namespace(id).init, Init::Program(_)) {
         return numbering.init(id).to_vec();
     }
-    topology.parent(id).map(|parent| nearest_init(topology, numbering, parent)).unwrap_or_default()
+    topology
+        .parent(id)
+        .map(|parent| nearest_init(topology, numbering, parent))
+        .unwrap_or_default()
 }

@@ -25,7 +25,10 @@ const YOUNG: Duration = Duration::from_secs(2);
 const NAMED: usize = 64;
 
 /// Connects to the topology that the addresses are about, and asks for all of it and for what is undeclared.
-pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), CommandError> {
+pub(super) fn look(
+    target: &Target,
+    addresses: &[Address],
+) -> Result<(Connection, Snapshot), CommandError> {
     let mut connection = selection::connect(target, addresses)?;
     let snapshot = snapshot(&mut connection)?;
     Ok((connection, snapshot))
@@ -57,7 +60,9 @@ pub(super) fn both(connection: &mut Connection) -> Result<(Snapshot, Undeclared)
     let (found, numbers) = match found {
         Ok(found) => found,
         Err(error) => {
-            standard_error::write(&format!("note: cannot look for undeclared processes: {error}\n"));
+            standard_error::write(&format!(
+                "note: cannot look for undeclared processes: {error}\n"
+            ));
             return Ok((snapshot, Undeclared::default()));
         }
     };
@@ -81,26 +86,44 @@ fn received(connection: &mut Connection) -> Result<Snapshot, CommandError> {
 
 fn has_young(found: &Undeclared) -> bool {
     let clock = Clock::now();
-    found.processes.iter().filter_map(|process| process.start_time).any(|start| clock.age(start) < YOUNG)
+    found
+        .processes
+        .iter()
+        .filter_map(|process| process.start_time)
+        .any(|start| clock.age(start) < YOUNG)
 }
 
 /// Reads the host names of undeclared namespaces, where they are others than around.
 pub(super) fn name_hosts(snapshot: &mut Snapshot) {
     let init = |path: &str| {
-        let init = snapshot.processes.iter().find(|process| process.enter == "init" && process.ns == path);
+        let init = snapshot
+            .processes
+            .iter()
+            .find(|process| process.enter == "init" && process.ns == path);
         init.and_then(|init| init.pids.first().copied().flatten())
     };
     let uts = |pid: i32| {
         let found = memberships::read(nix::unistd::Pid::from_raw(pid), Depth::Inodes).ok()?;
-        found.into_iter().find(|membership| membership.kind == "uts").map(|membership| membership.inode)
+        found
+            .into_iter()
+            .find(|membership| membership.kind == "uts")
+            .map(|membership| membership.inode)
     };
     let name = |namespace: &NamespaceDocument| {
         let (own, around) = (init(&namespace.path)?, init(namespace.parent.as_deref()?)?);
-        (uts(own)? != uts(around)?).then(|| hostname::of(own).ok()).flatten()
+        (uts(own)? != uts(around)?)
+            .then(|| hostname::of(own).ok())
+            .flatten()
     };
-    let undeclared = snapshot.namespaces.iter().enumerate().filter(|(_, namespace)| !namespace.declared);
-    let names: Vec<(usize, String)> =
-        undeclared.take(NAMED).filter_map(|(at, namespace)| Some((at, name(namespace)?))).collect();
+    let undeclared = snapshot
+        .namespaces
+        .iter()
+        .enumerate()
+        .filter(|(_, namespace)| !namespace.declared);
+    let names: Vec<(usize, String)> = undeclared
+        .take(NAMED)
+        .filter_map(|(at, namespace)| Some((at, name(namespace)?)))
+        .collect();
     for (at, name) in names {
         snapshot.namespaces[at].hostname = Some(name);
     }
@@ -109,11 +132,23 @@ pub(super) fn name_hosts(snapshot: &mut Snapshot) {
 /// How many processes and namespaces of a snapshot are undeclared, in words; nothing where none is.
 pub(super) fn in_words(snapshot: &Snapshot) -> Option<String> {
     use crate::present::count::count;
-    let processes = snapshot.processes.iter().filter(|process| !process.declared).count();
-    let namespaces = snapshot.namespaces.iter().filter(|namespace| !namespace.declared).count();
+    let processes = snapshot
+        .processes
+        .iter()
+        .filter(|process| !process.declared)
+        .count();
+    let namespaces = snapshot
+        .namespaces
+        .iter()
+        .filter(|namespace| !namespace.declared)
+        .count();
     match (processes, namespaces) {
         (0, 0) => None,
         (_, 0) => Some(format!("{} undeclared", count(processes, "process"))),
-        _ => Some(format!("{} and {} undeclared", count(processes, "process"), count(namespaces, "namespace"))),
+        _ => Some(format!(
+            "{} and {} undeclared",
+            count(processes, "process"),
+            count(namespaces, "namespace")
+        )),
     }
 }

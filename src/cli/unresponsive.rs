@@ -41,16 +41,25 @@ pub(super) fn error(name: &str, controller: i32) -> CommandError {
 }
 
 /// Kills a controller, and waits until it is gone.
-pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<(), CommandError> {
+pub(super) fn kill(
+    name: &str,
+    directory: &Path,
+    client: Option<&Client>,
+) -> Result<(), CommandError> {
     let Some(process) = verified(directory, client) else {
-        let message =
-            format!("cannot determine for certain which process is the controller of `{name}`; nothing was killed");
-        return Err(CommandError::failed(message)
-            .help(format!("`fuser {}` shows which process holds its lock", lock_in(directory).display())));
+        let message = format!(
+            "cannot determine for certain which process is the controller of `{name}`; nothing was killed"
+        );
+        return Err(CommandError::failed(message).help(format!(
+            "`fuser {}` shows which process holds its lock",
+            lock_in(directory).display()
+        )));
     };
     match process.signal(libc::SIGKILL) {
         Ok(()) | Err(Errno::ESRCH) => {}
-        Err(errno) => return Err(errno).context(format_args!("cannot kill the controller of `{name}`")),
+        Err(errno) => {
+            return Err(errno).context(format_args!("cannot kill the controller of `{name}`"));
+        }
     }
     if !process.await_end(COLLAPSE) {
         let seconds = COLLAPSE.as_secs();
@@ -63,7 +72,10 @@ pub(super) fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Res
 
 /// Lets a guardian go on that was stopped as well: its controller is dead, and it has work to do.
 pub(super) fn wake_guardian(directory: &Path) {
-    for holder in having_lock(directory).into_iter().filter(|holder| holder.name == GUARDIAN) {
+    for holder in having_lock(directory)
+        .into_iter()
+        .filter(|holder| holder.name == GUARDIAN)
+    {
         // It may end in this moment, with everything done.
         let _ = holder.process.signal(libc::SIGCONT);
     }
@@ -71,7 +83,10 @@ pub(super) fn wake_guardian(directory: &Path) {
 
 /// Kills a guardian that does not do its work: what is left is for the caller.
 pub(super) fn kill_guardian(directory: &Path) {
-    for holder in having_lock(directory).into_iter().filter(|holder| holder.name == GUARDIAN) {
+    for holder in having_lock(directory)
+        .into_iter()
+        .filter(|holder| holder.name == GUARDIAN)
+    {
         let _ = holder.process.signal(libc::SIGKILL);
         holder.process.await_end(COLLAPSE);
     }
@@ -83,7 +98,9 @@ fn verified(directory: &Path, client: Option<&Client>) -> Option<Pidfd> {
     {
         return Some(process);
     }
-    let mut controllers = having_lock(directory).into_iter().filter(|holder| holder.name != GUARDIAN);
+    let mut controllers = having_lock(directory)
+        .into_iter()
+        .filter(|holder| holder.name != GUARDIAN);
     let first = controllers.next()?;
     controllers.next().is_none().then_some(first.process)
 }
@@ -91,6 +108,9 @@ fn verified(directory: &Path, client: Option<&Client>) -> Option<Pidfd> {
 /// Processes that have the lock open, which may have been removed.
 fn having_lock(directory: &Path) -> Vec<Holder> {
     let lock = lock_in(directory);
-    let lock = std::fs::canonicalize(&lock).unwrap_or(lock).display().to_string();
+    let lock = std::fs::canonicalize(&lock)
+        .unwrap_or(lock)
+        .display()
+        .to_string();
     holders(|link| link.strip_suffix(" (deleted)").unwrap_or(link) == lock).unwrap_or_default()
 }

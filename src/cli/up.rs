@@ -33,7 +33,10 @@ use nestns_topology::{Init, OnExit, Topology};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ctrl-C asks all processes to stop, from the roots down; a second Ctrl-C kills the roots.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     topology: TopologyArguments,
@@ -134,7 +137,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         let message = format!("there is no process `{path}` in {}", checked.topology.name);
         return Err(CommandError::usage(message));
     }
-    let lines_to = if args.format == AnswerFormat::Json { LinesTo::Stderr } else { LinesTo::Stdout };
+    let lines_to = if args.format == AnswerFormat::Json {
+        LinesTo::Stderr
+    } else {
+        LinesTo::Stdout
+    };
     if args.dry_run {
         let status = tree::declared(&checked.topology, args.format, tree::FOLDING, args.color)?;
         // The process is about to end: there is no need to free each of a hundred thousand
@@ -143,11 +150,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         return Ok(status);
     }
     let origin = checked.origin();
-    let launch::Checked { mut topology, base, .. } = checked;
+    let launch::Checked {
+        mut topology, base, ..
+    } = checked;
     if let Some(on_exit) = args.on_exit {
         topology.on_exit = on_exit.into();
     }
-    let same_name = if args.recreate { running::SameName::Stop } else { running::SameName::Keep };
+    let same_name = if args.recreate {
+        running::SameName::Stop
+    } else {
+        running::SameName::Keep
+    };
     if let Some(status) = running::look_for(&origin, same_name, args.detach, args.quiet)? {
         return Ok(status);
     }
@@ -160,23 +173,42 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         options.gates = Gates::Held;
     }
     if args.tie_to_parent {
-        options.tied_to = Some(detach::parent().context("cannot tie the topology to the process that started it")?);
+        options.tied_to = Some(
+            detach::parent().context("cannot tie the topology to the process that started it")?,
+        );
     }
     if args.jobs > 1 {
         options.order = Order::Parallel(args.jobs);
-        standard_error::write(&format!("warning: with --jobs {} the PIDs differ from run to run\n", args.jobs));
+        standard_error::write(&format!(
+            "warning: with --jobs {} the PIDs differ from run to run\n",
+            args.jobs
+        ));
     }
     let mut detail = Detail::Everything;
     if args.detach {
         // What a controller of its own would miss is told as one in the foreground tells it.
         let refused = refused_calls();
         if !refused.is_empty() {
-            return Err(launch::start_error(&StartError::Calls(refused), &topology.files));
+            return Err(launch::start_error(
+                &StartError::Calls(refused),
+                &topology.files,
+            ));
         }
-        let wait_until = if args.no_wait { WaitUntil::UntilReleased } else { WaitUntil::UntilReady };
+        let wait_until = if args.no_wait {
+            WaitUntil::UntilReleased
+        } else {
+            WaitUntil::UntilReady
+        };
         // As a controller in the foreground that fails as early.
-        let failed =
-            |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &topology.files);
+        let failed = |cause| {
+            launch::start_error(
+                &StartError::System {
+                    what: "start a controller",
+                    cause,
+                },
+                &topology.files,
+            )
+        };
         match detach::split(wait_until).map_err(failed)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
@@ -190,11 +222,25 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         options.lines_to = LinesTo::Nowhere;
         detail = Detail::Start;
     }
-    let progress = if args.quiet { Progress::Quiet } else { args.progress };
+    let progress = if args.quiet {
+        Progress::Quiet
+    } else {
+        args.progress
+    };
     let files = topology.files.clone();
     let color = launch::color(args.color, options.lines_to);
-    let mut reporter = ConsoleReporter::new(progress, detail, color, files.clone(), origin.name.clone()).raw(args.raw);
-    match controller::run(Request { topology, origin, base, options }, &mut reporter) {
+    let mut reporter =
+        ConsoleReporter::new(progress, detail, color, files.clone(), origin.name.clone())
+            .raw(args.raw);
+    match controller::run(
+        Request {
+            topology,
+            origin,
+            base,
+            options,
+        },
+        &mut reporter,
+    ) {
         Ok(summary) => {
             if args.format == AnswerFormat::Json && !args.detach {
                 write_document(&of_summary(&summary))?;
@@ -228,7 +274,10 @@ fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandEr
         AnswerFormat::Human => {
             let time = |ms: Option<f64>| Human::of_milliseconds(ms.unwrap_or_default());
             let how = match (&*news.state, args.no_wait) {
-                ("created", _) => format!("created in {}, held until `nestns release`", time(Some(news.create_ms))),
+                ("created", _) => format!(
+                    "created in {}, held until `nestns release`",
+                    time(Some(news.create_ms))
+                ),
                 (_, true) => format!("released in {}", time(news.release_ms)),
                 _ if !news.failed.is_empty() => format!("not ready: {}", news.failed.join(", ")),
                 _ => format!("ready in {}", time(news.ready_ms)),
@@ -236,10 +285,17 @@ fn write_detached(news: &StartupReport, args: &Args) -> Result<Status, CommandEr
             let namespaces = count(news.namespaces as usize, "namespace");
             let processes = count(news.processes as usize, "process");
             let (name, depth) = (&news.name, news.depth);
-            writeln!(std::io::stdout(), "{name}: {namespaces}, {processes}, depth {depth}, {how}")?;
+            writeln!(
+                std::io::stdout(),
+                "{name}: {namespaces}, {processes}, depth {depth}, {how}"
+            )?;
         }
     }
-    Ok(if news.failed.is_empty() { Status::Done } else { Status::No })
+    Ok(if news.failed.is_empty() {
+        Status::Done
+    } else {
+        Status::No
+    })
 }
 
 /// The document of a topology that has ended.
@@ -261,10 +317,16 @@ fn of_summary(summary: &Summary) -> UpDocument {
 
 /// Returns whether a path names a declared process or a program that is PID 1.
 fn has_process(topology: &Topology, path: &str) -> bool {
-    let Some((namespace, name)) = path.rsplit_once('/') else { return false };
+    let Some((namespace, name)) = path.rsplit_once('/') else {
+        return false;
+    };
     topology.find(namespace).is_some_and(|id| {
         let namespace = topology.namespace(id);
         let is_program = matches!(namespace.init, Init::Program(_)) && name == "init";
-        is_program || namespace.processes.iter().any(|process| process.name == name)
+        is_program
+            || namespace
+                .processes
+                .iter()
+                .any(|process| process.name == name)
     })
 }

@@ -10,6 +10,11 @@ pub(super) struct Args {}
 
 /// Writes one line to standard output.
 pub(super) fn run(_args: &Args) -> Result<Status, CommandError> {
-    writeln!(io::stdout().lock(), "{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    writeln!(
+        io::stdout().lock(),
+        "{} {}",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION")
+    )?;
     Ok(Status::Done)
 }

@@ -49,7 +49,14 @@ pub(super) struct Args {
     addresses: Vec<Address>,
 
     /// State to wait for
-    #[arg(long = "for", id = "for", value_name = "STATE", value_enum, default_value_t, env = "NESTNS_FOR")]
+    #[arg(
+        long = "for",
+        id = "for",
+        value_name = "STATE",
+        value_enum,
+        default_value_t,
+        env = "NESTNS_FOR"
+    )]
     until: Until,
 
     /// Give up after this time, with status 124
@@ -98,23 +105,38 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         return Err(late());
     }
     // Whatever else has gone wrong with one that runs, the timeout has expired as well.
-    let is_one = || prefix.or(args.target.name.as_deref()).map_or_else(|| discovery::all().len() == 1, runs);
+    let is_one = || {
+        prefix
+            .or(args.target.name.as_deref())
+            .map_or_else(|| discovery::all().len() == 1, runs)
+    };
     let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
     let in_time = |error: CommandError| {
-        if is_late() && is_one() { error.with_status(Status::Other(ErrorKind::Timeout.status())) } else { error }
+        if is_late() && is_one() {
+            error.with_status(Status::Other(ErrorKind::Timeout.status()))
+        } else {
+            error
+        }
     };
     let mut connection = args.target.connect(prefix).map_err(in_time)?;
     let snapshot = connection.snapshot().map_err(in_time)?;
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
     let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
         Ok(_) if is_whole => Vec::new(),
-        Ok(selections) => selections.iter().map(|selected| selected.address()).collect(),
+        Ok(selections) => selections
+            .iter()
+            .map(|selected| selected.address())
+            .collect(),
         // Programs of `exec` are listed as long as they run; how they have ended is known to the controller for a while.
-        Err(Unresolved::Nothing { address, .. }) if is_exec_process(&address) && args.until == Until::Gone => {
+        Err(Unresolved::Nothing { address, .. })
+            if is_exec_process(&address) && args.until == Until::Gone =>
+        {
             return Ok(Status::Done);
         }
         Err(Unresolved::Nothing { address, .. })
-            if is_exec_process(&address) && args.until == Until::Exited && args.addresses.len() == 1 =>
+            if is_exec_process(&address)
+                && args.until == Until::Exited
+                && args.addresses.len() == 1 =>
         {
             vec![args.addresses[0].path()]
         }
@@ -125,10 +147,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         Until::Ready => Awaited::Ready,
         Until::Exited | Until::Gone => Awaited::Exited,
     };
-    connection.client.send(Request::Await { paths, until }, &[]).map_err(|error| connection.fail(&error))?;
+    connection
+        .client
+        .send(Request::Await { paths, until }, &[])
+        .map_err(|error| connection.fail(&error))?;
     let exits = listen(&mut connection, args.until, deadline)?;
     if args.until == Until::Gone && is_whole {
-        let Connection { name, directory, client } = connection;
+        let Connection {
+            name,
+            directory,
+            client,
+        } = connection;
         let state = inode(&directory);
         // The controller waits a moment for clients that are still connected.
         drop(client);
@@ -141,8 +170,12 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// Waits as long as the controller is stopped, if it is to be waited for at most until a deadline; says whether it goes on.
 fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
-    let Some(deadline) = deadline else { return true };
-    let Some((_, client)) = discovery::only(name) else { return true };
+    let Some(deadline) = deadline else {
+        return true;
+    };
+    let Some((_, client)) = discovery::only(name) else {
+        return true;
+    };
     let controller = Pid::from_raw(client.controller());
     drop(client);
     while process::is_stopped(controller).unwrap_or(false) {
@@ -155,16 +188,25 @@ fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
 }
 
 fn runs(name: &str) -> bool {
-    discovery::of(name).iter().any(|found| !matches!(found.presence, Presence::Nobody))
+    discovery::of(name)
+        .iter()
+        .any(|found| !matches!(found.presence, Presence::Nobody))
 }
 
 fn is_exec_process(address: &str) -> bool {
-    address.rsplit('/').next().is_some_and(|name| name.starts_with("exec."))
+    address
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| name.starts_with("exec."))
 }
 
 type Exits = Vec<(String, Option<ExitDocument>)>;
 
-fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -> Result<Exits, CommandError> {
+fn listen(
+    connection: &mut Connection,
+    until: Until,
+    deadline: Option<Moment>,
+) -> Result<Exits, CommandError> {
     loop {
         let left = deadline.map(|deadline| deadline.since(Moment::now()));
         match connection.client.wait(left) {
@@ -173,7 +215,9 @@ fn listen(connection: &mut Connection, until: Until, deadline: Option<Moment>) -
                 Reply::Gone => return ended(connection, until),
                 _ => {}
             },
-            Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => return Err(late()),
+            Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {
+                return Err(late());
+            }
             Ok(None) => {}
             Err(ClientError::HungUp) => return ended(connection, until),
             Err(error) => return Err(connection.fail(&error)),
@@ -202,7 +246,12 @@ pub(super) fn inode(directory: &Path) -> Option<u64> {
 }
 
 /// Waits until the state directory is removed; says whether that was in time.
-pub(super) fn await_end(name: &str, directory: &Path, state: Option<u64>, deadline: Option<Moment>) -> bool {
+pub(super) fn await_end(
+    name: &str,
+    directory: &Path,
+    state: Option<u64>,
+    deadline: Option<Moment>,
+) -> bool {
     let last = Moment::now().plus(LAST);
     // Another one of the same name may have come since.
     while inode(directory) == state {
@@ -228,11 +277,17 @@ fn answer(args: &Args, exits: &Exits) -> Result<Status, CommandError> {
         worst = worst.max(exit.status());
         let _ = match exit {
             ExitDocument::Code(code) => writeln!(text, "{path}: {code}"),
-            ExitDocument::Signal(signal) => writeln!(text, "{path}: {}", Signal::from_number(*signal)),
+            ExitDocument::Signal(signal) => {
+                writeln!(text, "{path}: {}", Signal::from_number(*signal))
+            }
         };
     }
     if is_end && !args.quiet {
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
-    Ok(if args.exit_code && worst != 0 { Status::Other(worst) } else { Status::Done })
+    Ok(if args.exit_code && worst != 0 {
+        Status::Other(worst)
+    } else {
+        Status::Done
+    })
 }

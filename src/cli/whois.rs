@@ -56,12 +56,21 @@ impl FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (place, number) = match text.rsplit_once('#') {
-            Some((place, number)) => (Some(place.parse::<Place>().map_err(|error| error.to_string())?), number),
+            Some((place, number)) => (
+                Some(place.parse::<Place>().map_err(|error| error.to_string())?),
+                number,
+            ),
             None => (None, text),
         };
         // PID_MAX_LIMIT of the kernel.
-        let number = number.parse().ok().filter(|number| (1..=1 << 22).contains(number));
-        Ok(Self { number: number.ok_or("a PID is a number from 1 to 4194304")?, place })
+        let number = number
+            .parse()
+            .ok()
+            .filter(|number| (1..=1 << 22).contains(number));
+        Ok(Self {
+            number: number.ok_or("a PID is a number from 1 to 4194304")?,
+            place,
+        })
     }
 }
 
@@ -75,7 +84,10 @@ struct Row {
 type Of = Field<Row>;
 
 const FIELDS: [Of; 5] = [
-    Of::new("in", "IN", |one, _| Cell::maybe(one.entry.namespace.as_ref())).cut(Cut::Middle),
+    Of::new("in", "IN", |one, _| {
+        Cell::maybe(one.entry.namespace.as_ref())
+    })
+    .cut(Cut::Middle),
     Of::new("who", "WHO", |one, _| match one.entry.thread_of {
         Some(_) => Cell::text(&format!("thread of {}", one.who)),
         None => Cell::text(&one.who),
@@ -86,7 +98,9 @@ const FIELDS: [Of; 5] = [
         Cell::text(&redaction.chain(&pids))
     }),
     Of::new("command", "COMMAND", |one, _| Cell::text(&one.entry.name)),
-    Of::new("topology", "TOPOLOGY", |one, _| Cell::maybe(one.entry.topology.as_ref())),
+    Of::new("topology", "TOPOLOGY", |one, _| {
+        Cell::maybe(one.entry.topology.as_ref())
+    }),
 ];
 
 /// Runs the verb.
@@ -100,17 +114,23 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if let Some(Place::Inode(inode)) = place
         && machine.by_inode(*inode).is_none()
     {
-        let message = format!("there is no PID namespace pid:[{inode}], or you are not permitted to examine it");
+        let message = format!(
+            "there is no PID namespace pid:[{inode}], or you are not permitted to examine it"
+        );
         let help = "`nestns tree --host` shows every namespace of this machine";
         return Err(CommandError::not_found(message).help(help));
     }
     let inode = |space| machine.space(space).inode;
     let is_wanted = |space: Option<PidNamespaceId>| wanted.is_none() || space.map(inode) == wanted;
     let threads = machine.threads_with(args.number.number);
-    let bearers = machine.bearers(args.number.number).into_iter().map(|(space, process)| (space, process, None));
+    let bearers = machine
+        .bearers(args.number.number)
+        .into_iter()
+        .map(|(space, process)| (space, process, None));
     // Of a thread, the process that it belongs to; its numbers are its own.
-    let threads =
-        threads.iter().filter_map(|(space, thread)| Some((*space, machine.process(thread.leader?)?, Some(thread))));
+    let threads = threads.iter().filter_map(|(space, thread)| {
+        Some((*space, machine.process(thread.leader?)?, Some(thread)))
+    });
     let matches: Vec<Row> = bearers
         .chain(threads)
         .filter(|&(space, ..)| is_wanted(space))
@@ -125,7 +145,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
                 name: bearer.name.clone(),
                 thread_of: thread.map(|_| process.numbers.clone()),
             };
-            Row { entry, who: names.of_process(&machine, process) }
+            Row {
+                entry,
+                who: names.of_process(&machine, process),
+            }
         })
         .collect();
     if args.table.is_json() {
@@ -141,11 +164,18 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             0 => String::new(),
             count => format!("; {count} processes are in namespaces that only root can examine"),
         };
-        return Err(CommandError::not_found(format!("no process has the number {}{hidden}", args.number.number)));
+        return Err(CommandError::not_found(format!(
+            "no process has the number {}{hidden}",
+            args.number.number
+        )));
     } else {
         args.table.show(&columns, &matches, |one| &one.who)?;
     }
-    Ok(if matches.is_empty() { Status::No } else { Status::Done })
+    Ok(if matches.is_empty() {
+        Status::No
+    } else {
+        Status::Done
+    })
 }
 
 /// Inode of the namespace that is asked for; `None` for all.
@@ -154,7 +184,9 @@ fn wanted(args: &Args) -> Result<Option<u64>, CommandError> {
         let message = "the namespace is given both with the number and with `--in` (or NESTNS_IN)";
         return Err(CommandError::usage(message).help("use one of them"));
     }
-    let Some(place) = args.number.place.as_ref().or(args.place.as_ref()) else { return Ok(None) };
+    let Some(place) = args.number.place.as_ref().or(args.place.as_ref()) else {
+        return Ok(None);
+    };
     let snapshot = match place.address() {
         Some(address) if place.is_in_topology() => {
             Some(selection::look(&args.target, std::slice::from_ref(address))?.1)

@@ -35,10 +35,21 @@ impl<'a> Alike<'a> {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let spaces: HashSet<&str> = facts.spaces.iter().map(String::as_str).collect();
         let looks = |one: &Observer| one.trouble.is_none() && spaces.contains(one.path.as_str());
-        for (at, observer) in visibility.observers.iter().enumerate().filter(|(_, one)| looks(one)) {
+        for (at, observer) in visibility
+            .observers
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| looks(one))
+        {
             groups.entry(kind(&observer.path)).or_default().push(at);
         }
-        Self { facts, visibility, seen, totals, groups }
+        Self {
+            facts,
+            visibility,
+            seen,
+            totals,
+            groups,
+        }
     }
 
     /// The groups that one table is enough for, with that table: how many processes each member sees, and which.
@@ -47,24 +58,33 @@ impl<'a> Alike<'a> {
             return Vec::new();
         }
         let many = self.groups.iter().filter(|(_, group)| group.len() >= MANY);
-        many.filter_map(|(kind, group)| Some((group.as_slice(), self.table(kind, group)?))).collect()
+        many.filter_map(|(kind, group)| Some((group.as_slice(), self.table(kind, group)?)))
+            .collect()
     }
 
     fn table(&self, kind: &str, group: &[usize]) -> Option<String> {
         let view = self.view(*group.first()?)?;
-        if !group.iter().all(|&observer| self.view(observer).as_ref() == Some(&view)) {
+        if !group
+            .iter()
+            .all(|&observer| self.view(observer).as_ref() == Some(&view))
+        {
             return None;
         }
         // Of a kind that is seen in part, the observer's own, the number says enough.
         let names = |is_listed: &dyn Fn(usize, usize) -> bool| {
-            let kinds = self
-                .totals
-                .iter()
-                .filter(|(kind, total)| is_listed(view.get(kind.as_str()).copied().unwrap_or(0), **total));
-            kinds.map(|(kind, _)| format!("\"{kind}/\"")).collect::<Vec<_>>().join(", ")
+            let kinds = self.totals.iter().filter(|(kind, total)| {
+                is_listed(view.get(kind.as_str()).copied().unwrap_or(0), **total)
+            });
+            kinds
+                .map(|(kind, _)| format!("\"{kind}/\""))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let mut text = format!("[[expect]]\nfrom  = \"{kind}/\"\n");
-        for (key, list) in [("sees ", names(&|seen, total| seen == total)), ("hides", names(&|seen, _| seen == 0))] {
+        for (key, list) in [
+            ("sees ", names(&|seen, total| seen == total)),
+            ("hides", names(&|seen, _| seen == 0)),
+        ] {
             if !list.is_empty() {
                 let _ = writeln!(text, "{key} = [{list}]");
             }
@@ -87,14 +107,19 @@ impl<'a> Alike<'a> {
 
     /// True if each kind, as an address, means its own namespaces and no others.
     fn kinds_are_addresses(&self) -> bool {
-        self.totals.keys().chain(self.groups.keys()).all(|kind_of_all| {
-            format!("{kind_of_all}/").parse::<Address>().is_ok_and(|address| {
-                self.facts.spaces.iter().all(|path| {
-                    let is_meant = address.matches(path) || address.matches_instances(path);
-                    is_meant == (kind(path) == *kind_of_all)
-                })
+        self.totals
+            .keys()
+            .chain(self.groups.keys())
+            .all(|kind_of_all| {
+                format!("{kind_of_all}/")
+                    .parse::<Address>()
+                    .is_ok_and(|address| {
+                        self.facts.spaces.iter().all(|path| {
+                            let is_meant = address.matches(path) || address.matches_instances(path);
+                            is_meant == (kind(path) == *kind_of_all)
+                        })
+                    })
             })
-        })
     }
 }
 

@@ -12,7 +12,11 @@ const INVISIBLE: &str = "·";
 
 /// Compares an expectation with the facts; one case for each claim. `files` are those of the topology.
 pub(crate) fn judge(expectation: &Expectation, facts: &Facts, files: &[String]) -> Vec<Case> {
-    expectation.claims.iter().map(|claim| case(claim, expectation.via, facts, files)).collect()
+    expectation
+        .claims
+        .iter()
+        .map(|claim| case(claim, expectation.via, facts, files))
+        .collect()
 }
 
 /// Result of a comparison.
@@ -25,34 +29,62 @@ struct Verdict {
 
 impl Verdict {
     fn no(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { expected: expected.into(), found: found.into(), status: Status::Failed, rows: Vec::new() }
+        Self {
+            expected: expected.into(),
+            found: found.into(),
+            status: Status::Failed,
+            rows: Vec::new(),
+        }
     }
 }
 
 const fn passed(holds: bool) -> Status {
-    if holds { Status::Passed } else { Status::Failed }
+    if holds {
+        Status::Passed
+    } else {
+        Status::Failed
+    }
 }
 
 fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
-    let how = if via == Via::Chain { String::new() } else { format!(" via {}", via.word()) };
+    let how = if via == Via::Chain {
+        String::new()
+    } else {
+        format!(" via {}", via.word())
+    };
     let (name, verdict) = match &claim.assertion {
-        Assertion::Sees { from, of } => {
-            (format!("{from} sees {of}{how}"), visibility(facts, via, from, of, Wish::Seen))
-        }
-        Assertion::Hides { from, of } => {
-            (format!("{from} does not see {of}{how}"), visibility(facts, via, from, of, Wish::Hidden))
-        }
-        Assertion::Signal { from, to, allowed: true } => {
-            (format!("{from} may signal {to}"), visibility(facts, Via::Kill, from, to, Wish::Allowed))
-        }
-        Assertion::Signal { from, to, allowed: false } => {
-            (format!("{from} may not signal {to}"), visibility(facts, Via::Kill, from, to, Wish::Refused))
-        }
-        Assertion::SeesSoMany { from, count } => {
-            (format!("{from} sees {}{how}", so_many(*count)), sees_so_many(facts, via, from, *count))
-        }
+        Assertion::Sees { from, of } => (
+            format!("{from} sees {of}{how}"),
+            visibility(facts, via, from, of, Wish::Seen),
+        ),
+        Assertion::Hides { from, of } => (
+            format!("{from} does not see {of}{how}"),
+            visibility(facts, via, from, of, Wish::Hidden),
+        ),
+        Assertion::Signal {
+            from,
+            to,
+            allowed: true,
+        } => (
+            format!("{from} may signal {to}"),
+            visibility(facts, Via::Kill, from, to, Wish::Allowed),
+        ),
+        Assertion::Signal {
+            from,
+            to,
+            allowed: false,
+        } => (
+            format!("{from} may not signal {to}"),
+            visibility(facts, Via::Kill, from, to, Wish::Refused),
+        ),
+        Assertion::SeesSoMany { from, count } => (
+            format!("{from} sees {}{how}", so_many(*count)),
+            sees_so_many(facts, via, from, *count),
+        ),
         Assertion::SoMany { process, count } => {
-            let found = processes(facts, process).filter(|process| process.lives()).count() as u64;
+            let found = processes(facts, process)
+                .filter(|process| process.lives())
+                .count() as u64;
             let verdict = Verdict {
                 expected: count.to_string(),
                 found: found.to_string(),
@@ -60,26 +92,54 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
                 rows: Vec::new(),
             };
             let are = if *count == 1 { "is" } else { "are" };
-            (format!("{} {are} called {process}", so_many(*count)), verdict)
+            (
+                format!("{} {are} called {process}", so_many(*count)),
+                verdict,
+            )
         }
-        Assertion::Pid { process, space, number } => (
+        Assertion::Pid {
+            process,
+            space,
+            number,
+        } => (
             format!("{process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| alive(fact, || in_space(&fact.numbers, space))),
+            each(facts, process, &number.to_string(), |fact| {
+                alive(fact, || in_space(&fact.numbers, space))
+            }),
         ),
-        Assertion::Ppid { process, space, number } => (
+        Assertion::Ppid {
+            process,
+            space,
+            number,
+        } => (
             format!("the parent of {process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| alive(fact, || in_space(&fact.parents, space))),
+            each(facts, process, &number.to_string(), |fact| {
+                alive(fact, || in_space(&fact.parents, space))
+            }),
         ),
         Assertion::Chain { process, numbers } => {
-            let words = |numbers: &[i32]| numbers.iter().map(i32::to_string).collect::<Vec<_>>().join("/");
+            let words = |numbers: &[i32]| {
+                numbers
+                    .iter()
+                    .map(i32::to_string)
+                    .collect::<Vec<_>>()
+                    .join("/")
+            };
             let found = |fact: &ProcessFact| {
-                let numbers: Vec<i32> = fact.numbers.iter().skip(1).map(|&(_, number)| number).collect();
+                let numbers: Vec<i32> = fact
+                    .numbers
+                    .iter()
+                    .skip(1)
+                    .map(|&(_, number)| number)
+                    .collect();
                 words(&numbers)
             };
             let expected = words(numbers);
             (
                 format!("the numbers of {process} are {expected}"),
-                each(facts, process, &expected, |fact| alive(fact, || found(fact))),
+                each(facts, process, &expected, |fact| {
+                    alive(fact, || found(fact))
+                }),
             )
         }
         Assertion::State { process, state } => (
@@ -92,9 +152,11 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         ),
         Assertion::Exit { process, status } => (
             format!("{process} ended with {status}"),
-            each(facts, process, &status.to_string(), |fact| match fact.exit {
-                Some(status) => status.to_string(),
-                None => format!("it is {}", fact.state),
+            each(facts, process, &status.to_string(), |fact| {
+                match fact.exit {
+                    Some(status) => status.to_string(),
+                    None => format!("it is {}", fact.state),
+                }
             }),
         ),
     };
@@ -104,7 +166,10 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         status: verdict.status,
         expected: verdict.expected,
         found: verdict.found,
-        place: file.map(|file| Place { file: file.clone(), line: claim.position.line }),
+        place: file.map(|file| Place {
+            file: file.clone(),
+            line: claim.position.line,
+        }),
         rows: verdict.rows,
     }
 }
@@ -114,7 +179,11 @@ fn so_many(count: u64) -> String {
 }
 
 fn alive(fact: &ProcessFact, found: impl FnOnce() -> String) -> String {
-    if fact.lives() { found() } else { format!("it is {}", fact.state) }
+    if fact.lives() {
+        found()
+    } else {
+        format!("it is {}", fact.state)
+    }
 }
 
 fn in_space(numbers: &[(String, i32)], space: &str) -> String {
@@ -127,28 +196,56 @@ fn in_space(numbers: &[(String, i32)], space: &str) -> String {
 /// The way in which an address means any of these paths.
 fn reading<'a>(address: &Address, paths: &(impl Iterator<Item = &'a str> + Clone)) -> Reading {
     let means_any = |reading: &Reading| paths.clone().any(|path| reading(address, path));
-    Address::READINGS.into_iter().find(means_any).unwrap_or(Address::matches)
+    Address::READINGS
+        .into_iter()
+        .find(means_any)
+        .unwrap_or(Address::matches)
 }
 
 /// The processes that an address means: those called so by its letters, or else every instance, or else PID 1s.
 fn processes<'a>(facts: &'a Facts, address: &'a Address) -> impl Iterator<Item = &'a ProcessFact> {
-    let is_it = reading(address, &facts.processes.iter().map(|fact| fact.path.as_str()));
-    facts.processes.iter().filter(move |fact| is_it(address, &fact.path))
+    let is_it = reading(
+        address,
+        &facts.processes.iter().map(|fact| fact.path.as_str()),
+    );
+    facts
+        .processes
+        .iter()
+        .filter(move |fact| is_it(address, &fact.path))
 }
 
 /// Claim about each of several processes.
-fn each(facts: &Facts, address: &Address, expected: &str, find: impl Fn(&ProcessFact) -> String) -> Verdict {
-    let found: Vec<(&str, String)> = processes(facts, address).map(|fact| (fact.path.as_str(), find(fact))).collect();
+fn each(
+    facts: &Facts,
+    address: &Address,
+    expected: &str,
+    find: impl Fn(&ProcessFact) -> String,
+) -> Verdict {
+    let found: Vec<(&str, String)> = processes(facts, address)
+        .map(|fact| (fact.path.as_str(), find(fact)))
+        .collect();
     if found.is_empty() {
         return Verdict::no(expected, "no such process");
     }
-    let others: Vec<&(&str, String)> = found.iter().filter(|(_, found)| found != expected).collect();
+    let others: Vec<&(&str, String)> = found
+        .iter()
+        .filter(|(_, found)| found != expected)
+        .collect();
     let words = match (others.as_slice(), found.len()) {
         ([], _) => expected.to_owned(),
         ([(_, found)], 1) => found.clone(),
-        (others, _) => others.iter().map(|(path, found)| format!("{path}: {found}")).collect::<Vec<_>>().join(", "),
+        (others, _) => others
+            .iter()
+            .map(|(path, found)| format!("{path}: {found}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
-    Verdict { expected: expected.to_owned(), found: words, status: passed(others.is_empty()), rows: Vec::new() }
+    Verdict {
+        expected: expected.to_owned(),
+        found: words,
+        status: passed(others.is_empty()),
+        rows: Vec::new(),
+    }
 }
 
 /// Expected content of a cell.
@@ -173,21 +270,46 @@ impl Wish {
 
 /// Observers that an address means.
 fn observers(visibility: &Visibility, from: &Address) -> Vec<usize> {
-    let is_it = reading(from, &visibility.observers.iter().map(|one| one.path.as_str()));
-    (0..visibility.observers.len()).filter(|&at| is_it(from, &visibility.observers[at].path)).collect()
+    let is_it = reading(
+        from,
+        &visibility.observers.iter().map(|one| one.path.as_str()),
+    );
+    (0..visibility.observers.len())
+        .filter(|&at| is_it(from, &visibility.observers[at].path))
+        .collect()
 }
 
 /// Processes that an address means: those of that name, PID 1s that match a wildcard included, and those directly in a
 /// namespace of that name.
 fn seen(visibility: &Visibility, of: &Address) -> Vec<usize> {
     let is_one = |one: &Seen, instances: bool| {
-        let is_it = |path: &str| if instances { of.matches_instances(path) } else { of.matches(path) };
-        let is_init = || if instances { of.matches_init_of_instances(&one.path) } else { of.matches_init(&one.path) };
+        let is_it = |path: &str| {
+            if instances {
+                of.matches_instances(path)
+            } else {
+                of.matches(path)
+            }
+        };
+        let is_init = || {
+            if instances {
+                of.matches_init_of_instances(&one.path)
+            } else {
+                of.matches_init(&one.path)
+            }
+        };
         (of.wanted() == Wanted::Anything && (is_it(&one.path) || is_init())) || is_it(&one.space)
     };
-    let chosen = |instances| (0..visibility.seen.len()).filter(|&at| is_one(&visibility.seen[at], instances)).collect();
+    let chosen = |instances| {
+        (0..visibility.seen.len())
+            .filter(|&at| is_one(&visibility.seen[at], instances))
+            .collect()
+    };
     let literal: Vec<usize> = chosen(false);
-    if literal.is_empty() { chosen(true) } else { literal }
+    if literal.is_empty() {
+        chosen(true)
+    } else {
+        literal
+    }
 }
 
 /// Observers that an address means, or a verdict that says why there are none.
@@ -197,14 +319,26 @@ fn looking<'a>(
     from: &Address,
     expected: &str,
 ) -> Result<(&'a Visibility, Vec<usize>), Verdict> {
-    let visibility = facts.sights.get(&via).ok_or_else(|| Verdict::no(expected, "not observed"))?;
+    let visibility = facts
+        .sights
+        .get(&via)
+        .ok_or_else(|| Verdict::no(expected, "not observed"))?;
     let observers = observers(visibility, from);
     if observers.is_empty() {
-        return Err(Verdict::no(expected, format!("{from} has ended, so there is no observer")));
+        return Err(Verdict::no(
+            expected,
+            format!("{from} has ended, so there is no observer"),
+        ));
     }
-    match observers.iter().find_map(|&at| visibility.observers[at].trouble.as_ref()) {
+    match observers
+        .iter()
+        .find_map(|&at| visibility.observers[at].trouble.as_ref())
+    {
         // Nothing was found out, neither that it is so nor that it is not.
-        Some(trouble) => Err(Verdict { status: Status::Skipped, ..Verdict::no(expected, trouble.clone()) }),
+        Some(trouble) => Err(Verdict {
+            status: Status::Skipped,
+            ..Verdict::no(expected, trouble.clone())
+        }),
         None => Ok((visibility, observers)),
     }
 }
@@ -219,7 +353,12 @@ fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish)
     if whom.is_empty() {
         let is_wanted = matches!(wish, Wish::Seen | Wish::Allowed);
         let found = format!("{of} has ended");
-        return Verdict { expected: expected.to_owned(), found, status: passed(!is_wanted), rows: Vec::new() };
+        return Verdict {
+            expected: expected.to_owned(),
+            found,
+            status: passed(!is_wanted),
+            rows: Vec::new(),
+        };
     }
     let mut rows = Vec::new();
     for &observer in &observers {
@@ -236,7 +375,10 @@ fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish)
             }
             let found = match mark {
                 None => INVISIBLE.to_owned(),
-                Some(mark) => mark.refused.clone().unwrap_or_else(|| mark.number.to_string()),
+                Some(mark) => mark
+                    .refused
+                    .clone()
+                    .unwrap_or_else(|| mark.number.to_string()),
             };
             rows.push(Row {
                 observer: visibility.observers[observer].path.clone(),
@@ -250,9 +392,18 @@ fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish)
     let found = match rows.as_slice() {
         [] => expected.to_owned(),
         [row] => row.found.clone(),
-        rows => format!("{} cells of {} differ", rows.len(), observers.len() * whom.len()),
+        rows => format!(
+            "{} cells of {} differ",
+            rows.len(),
+            observers.len() * whom.len()
+        ),
     };
-    Verdict { expected: expected.to_owned(), found, status: passed(rows.is_empty()), rows }
+    Verdict {
+        expected: expected.to_owned(),
+        found,
+        status: passed(rows.is_empty()),
+        rows,
+    }
 }
 
 fn sees_so_many(facts: &Facts, via: Via, from: &Address, count: u64) -> Verdict {
@@ -261,14 +412,21 @@ fn sees_so_many(facts: &Facts, via: Via, from: &Address, count: u64) -> Verdict 
         Err(verdict) => return verdict,
     };
     let sees = |observer: usize| -> u64 {
-        let marks = (0..visibility.seen.len()).filter_map(|at| visibility.cells.get(&(observer, at)));
+        let marks =
+            (0..visibility.seen.len()).filter_map(|at| visibility.cells.get(&(observer, at)));
         marks.filter(|mark| mark.is_seen).count() as u64
     };
-    let found: Vec<(&str, u64)> =
-        observers.iter().map(|&observer| (visibility.observers[observer].path.as_str(), sees(observer))).collect();
+    let found: Vec<(&str, u64)> = observers
+        .iter()
+        .map(|&observer| (visibility.observers[observer].path.as_str(), sees(observer)))
+        .collect();
     let words = match found.as_slice() {
         [(_, found)] => found.to_string(),
-        several => several.iter().map(|(path, found)| format!("{path}: {found}")).collect::<Vec<_>>().join(", "),
+        several => several
+            .iter()
+            .map(|(path, found)| format!("{path}: {found}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     Verdict {
         expected: count.to_string(),

@@ -23,14 +23,19 @@ pub(crate) fn learn(facts: &Facts) -> String {
         }
         for (at, observer) in visibility.observers.iter().enumerate() {
             // An observer outside sees everything.
-            if !told.contains(&at) && facts.spaces.contains(&observer.path) && observer.trouble.is_none() {
+            if !told.contains(&at)
+                && facts.spaces.contains(&observer.path)
+                && observer.trouble.is_none()
+            {
                 sees(&mut text, facts, visibility, at);
             }
         }
     }
     for process in facts.processes.iter().filter(|process| process.lives()) {
         let own = |numbers: &[(String, i32)]| numbers.last().map(|&(_, number)| number);
-        let (Some(number), Some(parent)) = (own(&process.numbers), own(&process.parents)) else { continue };
+        let (Some(number), Some(parent)) = (own(&process.numbers), own(&process.parents)) else {
+            continue;
+        };
         let _ = writeln!(
             text,
             "[[expect]]\nproc = {}\npid  = {{ {space} = {number} }}\nppid = {{ {space} = {parent} }}\n",
@@ -45,7 +50,10 @@ fn sees(text: &mut String, facts: &Facts, visibility: &Visibility, observer: usi
     // By namespace: true if those directly in it are seen; `None` where some are and some are not.
     let mut direct: HashMap<&str, Option<bool>> = HashMap::new();
     for (at, seen) in visibility.seen.iter().enumerate() {
-        let is_seen = visibility.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
+        let is_seen = visibility
+            .cells
+            .get(&(observer, at))
+            .is_some_and(|mark| mark.is_seen);
         let so_far = direct.entry(&seen.space).or_insert(Some(is_seen));
         if *so_far != Some(is_seen) {
             *so_far = None;
@@ -58,8 +66,16 @@ fn sees(text: &mut String, facts: &Facts, visibility: &Visibility, observer: usi
             continue;
         }
         let Some(Some(is_seen)) = direct.get(space.as_str()).copied() else {
-            for (at, seen) in visibility.seen.iter().enumerate().filter(|(_, seen)| seen.space == *space) {
-                let is_seen = visibility.cells.get(&(observer, at)).is_some_and(|mark| mark.is_seen);
+            for (at, seen) in visibility
+                .seen
+                .iter()
+                .enumerate()
+                .filter(|(_, seen)| seen.space == *space)
+            {
+                let is_seen = visibility
+                    .cells
+                    .get(&(observer, at))
+                    .is_some_and(|mark| mark.is_seen);
                 // An undeclared process is gone the next time.
                 if !seen.path.contains('#') {
                     lists[usize::from(!is_seen)].push(quoted(&seen.path));
@@ -69,13 +85,23 @@ fn sees(text: &mut String, facts: &Facts, visibility: &Visibility, observer: usi
         };
         let list = &mut lists[usize::from(!is_seen)];
         list.push(quoted(&format!("{space}/")));
-        let mut inside = facts.spaces.iter().filter(|other| is_inside(other, space)).peekable();
-        if inside.peek().is_some() && inside.all(|other| direct.get(other.as_str()) == Some(&Some(is_seen))) {
+        let mut inside = facts
+            .spaces
+            .iter()
+            .filter(|other| is_inside(other, space))
+            .peekable();
+        if inside.peek().is_some()
+            && inside.all(|other| direct.get(other.as_str()) == Some(&Some(is_seen)))
+        {
             list.push(quoted(&format!("{space}/**")));
             covered = Some(space);
         }
     }
-    let _ = writeln!(text, "[[expect]]\nfrom  = {}", quoted(&format!("{}/", visibility.observers[observer].path)));
+    let _ = writeln!(
+        text,
+        "[[expect]]\nfrom  = {}",
+        quoted(&format!("{}/", visibility.observers[observer].path))
+    );
     for (key, list) in ["sees ", "hides"].into_iter().zip(lists) {
         if !list.is_empty() {
             let _ = writeln!(text, "{key} = [{}]", list.join(", "));
@@ -85,7 +111,8 @@ fn sees(text: &mut String, facts: &Facts, visibility: &Visibility, observer: usi
 }
 
 fn is_inside(path: &str, around: &str) -> bool {
-    path.strip_prefix(around).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(around)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// A path as TOML: it has no character that would have to be escaped.

@@ -22,13 +22,19 @@ pub(super) fn ppid_zero(stage: Stage) -> nix::Result<Finding> {
     let (one, two) = (first.line.hear()?, joined.line.hear()?);
     let myself = getpid().as_raw();
     let parent = |pid: Pid| Process::read(pid).ok().map(|process| process.parent);
-    let outside = stage.has_proc.then(|| [parent(first.pid), parent(joined.pid)]);
+    let outside = stage
+        .has_proc
+        .then(|| [parent(first.pid), parent(joined.pid)]);
     joined.end();
     first.end();
-    let said =
-        |text: &str| text.split_once(' ').map(|(pid, ppid)| (pid.to_owned(), ppid.to_owned())).unwrap_or_default();
+    let said = |text: &str| {
+        text.split_once(' ')
+            .map(|(pid, ppid)| (pid.to_owned(), ppid.to_owned()))
+            .unwrap_or_default()
+    };
     let ((first, of_first), (joined, of_joined)) = (said(&one), said(&two));
-    let mut found = format!("inside: {first} has parent {of_first}, {joined} (joined) has parent {of_joined}");
+    let mut found =
+        format!("inside: {first} has parent {of_first}, {joined} (joined) has parent {of_joined}");
     let is_ours = outside.is_none_or(|parents| parents == [Some(myself); 2]);
     if outside.is_some() {
         found.push_str(if is_ours {
@@ -37,7 +43,10 @@ pub(super) fn ppid_zero(stage: Stage) -> nix::Result<Finding> {
             "; outside they have another parent"
         });
     }
-    Ok(Finding::check(found, of_first == "0" && of_joined == "0" && joined == "2" && is_ours))
+    Ok(Finding::check(
+        found,
+        of_first == "0" && of_joined == "0" && joined == "2" && is_ours,
+    ))
 }
 
 pub(super) fn stale_proc(stage: Stage) -> nix::Result<Finding> {
@@ -49,20 +58,37 @@ pub(super) fn stale_proc(stage: Stage) -> nix::Result<Finding> {
         let link = std::fs::read_link("/proc/self").unwrap_or_default();
         let is_shown = Process::read(myself).is_ok();
         let is_reached = may_signal(myself).is_ok();
-        line.say(format!("{} {} {is_shown} {is_reached}", getpid(), link.display()));
+        line.say(format!(
+            "{} {} {is_shown} {is_reached}",
+            getpid(),
+            link.display()
+        ));
         wait(line);
     })?;
     let said = inside.line.hear()?;
     let number = inside.pid.to_string();
     inside.end();
     let said: Vec<&str> = said.split(' ').collect();
-    let [own, link, is_shown, is_reached] = said.as_slice() else { return Ok(Finding::skip("it did not report")) };
+    let [own, link, is_shown, is_reached] = said.as_slice() else {
+        return Ok(Finding::skip("it did not report"));
+    };
     let found = format!(
         "getpid() = {own}, /proc/self -> {link}; the experimenter ({myself}) is {} by /proc, {} by kill()",
-        if *is_shown == "true" { "seen" } else { "not seen" },
-        if *is_reached == "true" { "seen" } else { "not seen" },
+        if *is_shown == "true" {
+            "seen"
+        } else {
+            "not seen"
+        },
+        if *is_reached == "true" {
+            "seen"
+        } else {
+            "not seen"
+        },
     );
-    Ok(Finding::check(found, *own == "1" && *link == number && *is_shown == "true" && *is_reached == "false"))
+    Ok(Finding::check(
+        found,
+        *own == "1" && *link == number && *is_shown == "true" && *is_reached == "false",
+    ))
 }
 
 pub(super) fn joined_orphans(_: Stage) -> nix::Result<Finding> {
@@ -99,12 +125,16 @@ pub(super) fn credentials(_: Stage) -> nix::Result<Finding> {
     let inward = inside.line.hear_number()?;
     let number = inside.pid.as_raw();
     inside.end();
-    let found = format!("from inside outward: {outward}, which is its number there; from outside inward: {inward}");
+    let found = format!(
+        "from inside outward: {outward}, which is its number there; from outside inward: {inward}"
+    );
     Ok(Finding::check(found, outward == number && inward == 0))
 }
 
 /// The number that comes with the next message.
 fn sender(line: &Line) -> nix::Result<i32> {
-    let received = line.0.receive_without_descriptors(&mut [0; 64], Wait::Allowed)?;
+    let received = line
+        .0
+        .receive_without_descriptors(&mut [0; 64], Wait::Allowed)?;
     received.sender.map(Pid::as_raw).ok_or(Errno::EBADMSG)
 }

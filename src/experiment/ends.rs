@@ -12,11 +12,16 @@ use nestns_sys::fork::{exit_now, fork};
 
 pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
     // Each keeps the writing end of a pipe open for as long as it lives; the last to die closes it.
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
+    let (reader, writer) =
+        nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
     let first = cast(Where::New, |line| {
-        let Ok(_second) = cast(Where::Here, wait) else { return };
+        let Ok(_second) = cast(Where::Here, wait) else {
+            return;
+        };
         let Ok(inner) = cast(Where::New, |inner| {
-            let Ok(_second) = cast(Where::Here, wait) else { return };
+            let Ok(_second) = cast(Where::Here, wait) else {
+                return;
+            };
             inner.say("4");
             wait(inner);
         }) else {
@@ -38,9 +43,15 @@ pub(super) fn root_death(_: Stage) -> nix::Result<Finding> {
         Some(WaitStatus::Signaled(_, signal, _)) => signal.as_str().to_owned(),
         other => format!("{other:?}"),
     };
-    let left = if after == Ok(0) { "none of them" } else { "at least one" };
+    let left = if after == Ok(0) {
+        "none of them"
+    } else {
+        "at least one"
+    };
     Ok(Finding::check(
-        format!("{count} processes lived; PID 1 ended by {how}; when it was reaped, {left} was left"),
+        format!(
+            "{count} processes lived; PID 1 ended by {how}; when it was reaped, {left} was left"
+        ),
         holds,
     ))
 }
@@ -58,7 +69,10 @@ pub(super) fn orphans(_: Stage) -> nix::Result<Finding> {
         };
         let before = parent.line.hear().unwrap_or_default();
         await_end(parent.pid);
-        line.say(format!("{before} {}", parent.line.hear().unwrap_or_default()));
+        line.say(format!(
+            "{before} {}",
+            parent.line.hear().unwrap_or_default()
+        ));
         wait(line);
     })?;
     let said = first.line.hear()?;
@@ -103,24 +117,38 @@ pub(super) fn dead_space(_: Stage) -> nix::Result<Finding> {
     })?;
     let said = somebody.line.hear()?;
     somebody.end();
-    Ok(Finding::check(format!("the second fork(): {said}"), said == "ENOMEM"))
+    Ok(Finding::check(
+        format!("the second fork(): {said}"),
+        said == "ENOMEM",
+    ))
 }
 
 pub(super) fn depth(stage: Stage) -> nix::Result<Finding> {
     let (levels, errno) = deeper(0)?;
     // The stage is the first level below the initial namespace, where nothing is around.
     let below = levels + 1;
-    let found = format!("{levels} below the stage, which is one itself; then {}", explain(errno));
+    let found = format!(
+        "{levels} below the stage, which is one itself; then {}",
+        explain(errno)
+    );
     if errno != Errno::ENOSPC {
         // Of processes, memory or descriptors there are too few: how deep namespaces nest is not known.
-        return Ok(Finding::skip_at_limit(found, errno, u64::try_from(levels).unwrap_or(0) + 4));
+        return Ok(Finding::skip_at_limit(
+            found,
+            errno,
+            u64::try_from(levels).unwrap_or(0) + 4,
+        ));
     }
     if !stage.is_outermost {
-        return Ok(Finding::skip(format!("{found}; the number of namespaces around this machine is unknown")));
+        return Ok(Finding::skip(format!(
+            "{found}; the number of namespaces around this machine is unknown"
+        )));
     }
     // Fewer may be left by `user.max_pid_namespaces`, which is the same error.
     if below < 32 {
-        return Ok(Finding::skip(format!("{found}: `user.max_pid_namespaces` is reached first")));
+        return Ok(Finding::skip(format!(
+            "{found}: `user.max_pid_namespaces` is reached first"
+        )));
     }
     Ok(Finding::check(found, below == 32))
 }

@@ -34,18 +34,36 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn check(found: impl Into<String>, holds: bool) -> Self {
-        Self { found: found.into(), verdict: if holds { Verdict::Holds } else { Verdict::Fails }, shortage: None }
+        Self {
+            found: found.into(),
+            verdict: if holds {
+                Verdict::Holds
+            } else {
+                Verdict::Fails
+            },
+            shortage: None,
+        }
     }
 
     fn skip(why: impl Into<String>) -> Self {
-        Self { found: why.into(), verdict: Verdict::Skipped, shortage: None }
+        Self {
+            found: why.into(),
+            verdict: Verdict::Skipped,
+            shortage: None,
+        }
     }
 
     /// Finding for an experiment that had no stage.
     pub(crate) fn without_stage(error: &StageError) -> Self {
-        let limit = if error.errno == Errno::EAGAIN { Some(ceiling::reached(&[])) } else { file_limit(error.errno) };
+        let limit = if error.errno == Errno::EAGAIN {
+            Some(ceiling::reached(&[]))
+        } else {
+            file_limit(error.errno)
+        };
         let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
-        Self::skip(format!("cannot create the namespaces for experiments: {error}{limit}"))
+        Self::skip(format!(
+            "cannot create the namespaces for experiments: {error}{limit}"
+        ))
     }
 
     /// Finding for an experiment that had too few processes: a limit of this machine is no answer of the kernel.
@@ -54,7 +72,10 @@ impl Finding {
         if let Some(limit) = file_limit(errno) {
             why = format!("{why}; {limit}");
         }
-        Self { shortage: (errno == Errno::EAGAIN).then_some(processes), ..Self::skip(why) }
+        Self {
+            shortage: (errno == Errno::EAGAIN).then_some(processes),
+            ..Self::skip(why)
+        }
     }
 }
 
@@ -206,12 +227,23 @@ impl Experiment {
             let performed = perform(stage);
             match (performed, stage::shortage()) {
                 // A result without a process or a descriptor that was to be there says nothing about the kernel.
-                (Ok(Finding { verdict: Verdict::Fails, .. }) | Err(_), Some(errno)) => unable(errno),
+                (
+                    Ok(Finding {
+                        verdict: Verdict::Fails,
+                        ..
+                    })
+                    | Err(_),
+                    Some(errno),
+                ) => unable(errno),
                 (performed, _) => performed.unwrap_or_else(unable),
             }
         })?;
         if let Some(processes) = finding.shortage {
-            finding.found = format!("{}; {}", finding.found, ceiling::reached_with(&[], processes));
+            finding.found = format!(
+                "{}; {}",
+                finding.found,
+                ceiling::reached_with(&[], processes)
+            );
         }
         Ok(finding)
     }
@@ -224,12 +256,19 @@ const FEW: u64 = 8;
 fn file_limit(errno: Errno) -> Option<String> {
     match errno {
         Errno::EMFILE => Some(files::open_files()),
-        Errno::ENFILE => Some(files::setting_reached("fs.file-max", "/proc/sys/fs/file-max")),
+        Errno::ENFILE => Some(files::setting_reached(
+            "fs.file-max",
+            "/proc/sys/fs/file-max",
+        )),
         _ => None,
     }
 }
 
 /// Error of the kernel in words: no experiment is about disks.
 fn explain(errno: Errno) -> String {
-    if errno == Errno::ENOSPC { "a limit is reached (ENOSPC)".to_owned() } else { spelled(errno) }
+    if errno == Errno::ENOSPC {
+        "a limit is reached (ENOSPC)".to_owned()
+    } else {
+        spelled(errno)
+    }
 }

@@ -13,13 +13,18 @@ pub(super) fn deaf_init(_: Stage) -> nix::Result<Finding> {
     let first = cast(Where::New, |line| {
         // From inside: 2 kills 1.
         let Ok(second) = cast(Where::Here, |_| {
-            let result = Pidfd::open(Pid::from_raw(1)).and_then(|pidfd| pidfd.signal(Signal::SIGKILL as i32));
+            let result = Pidfd::open(Pid::from_raw(1))
+                .and_then(|pidfd| pidfd.signal(Signal::SIGKILL as i32));
             nestns_sys::fork::exit_now(i32::from(result.is_err()));
         }) else {
             return;
         };
         let ended = second.end();
-        line.say(if matches!(ended, Some(WaitStatus::Exited(_, 0))) { "0" } else { "an error" });
+        line.say(if matches!(ended, Some(WaitStatus::Exited(_, 0))) {
+            "0"
+        } else {
+            "an error"
+        });
         wait(line);
     })?;
     let inside = first.line.hear()?;
@@ -37,9 +42,16 @@ pub(super) fn deaf_init(_: Stage) -> nix::Result<Finding> {
         lives(after_inside),
         if asked.is_ok() { "0" } else { "an error" },
         lives(after_term),
-        if is_killed { "killed it" } else { "did not kill it" },
+        if is_killed {
+            "killed it"
+        } else {
+            "did not kill it"
+        },
     );
-    Ok(Finding::check(found, inside == "0" && after_inside && asked.is_ok() && after_term && is_killed))
+    Ok(Finding::check(
+        found,
+        inside == "0" && after_inside && asked.is_ok() && after_term && is_killed,
+    ))
 }
 
 fn user_signal() -> SigSet {
@@ -67,7 +79,10 @@ fn sender(ear: &mut SignalFd) -> Option<u32> {
 }
 
 fn word(sender: Option<u32>) -> String {
-    sender.map_or_else(|| "no signal arrived".to_owned(), |sender| sender.to_string())
+    sender.map_or_else(
+        || "no signal arrived".to_owned(),
+        |sender| sender.to_string(),
+    )
 }
 
 pub(super) fn sender_zero(_: Stage) -> nix::Result<Finding> {
@@ -118,7 +133,9 @@ pub(super) fn kill_all(_: Stage) -> nix::Result<Finding> {
         }) else {
             return;
         };
-        let (Ok(third), Ok(inner)) = (cast(Where::Here, listen), cast(Where::New, listen)) else { return };
+        let (Ok(third), Ok(inner)) = (cast(Where::Here, listen), cast(Where::New, listen)) else {
+            return;
+        };
         let _ = (third.line.hear(), inner.line.hear());
         sender.line.say("go");
         let _ = sender.line.hear();
@@ -131,11 +148,20 @@ pub(super) fn kill_all(_: Stage) -> nix::Result<Finding> {
     let said = first.line.hear()?;
     first.end();
     let said: Vec<&str> = said.split(',').collect();
-    let [third, inner, own, lives] = said.as_slice() else { return Ok(Finding::skip("it did not report")) };
+    let [third, inner, own, lives] = said.as_slice() else {
+        return Ok(Finding::skip("it did not report"));
+    };
     let found = format!(
         "at 3: from {third}; in `b`: from {inner}; at PID 1: {}; the sender {}",
-        if *own == "true" { "it arrived" } else { "nothing" },
+        if *own == "true" {
+            "it arrived"
+        } else {
+            "nothing"
+        },
         if *lives == "true" { "lives" } else { "is dead" }
     );
-    Ok(Finding::check(found, *third == "2" && *inner == "0" && *own == "false" && *lives == "true"))
+    Ok(Finding::check(
+        found,
+        *third == "2" && *inner == "0" && *own == "false" && *lives == "true",
+    ))
 }

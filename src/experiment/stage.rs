@@ -116,12 +116,23 @@ pub(super) fn set(perform: impl FnOnce(Stage) -> Finding) -> Result<Finding, Sta
         }
     }
     await_end(helper);
-    let Some(bytes) = read else { return Ok(Finding::skip(format!("it took longer than {} s", TIMEOUT.as_secs()))) };
+    let Some(bytes) = read else {
+        return Ok(Finding::skip(format!(
+            "it took longer than {} s",
+            TIMEOUT.as_secs()
+        )));
+    };
     match postcard::from_bytes::<Result<Finding, (String, i32)>>(&bytes) {
         Ok(Ok(finding)) => Ok(finding),
         Ok(Err((what, errno))) => {
-            let what = STEPS.into_iter().find(|step| *step == what).unwrap_or("build the namespaces");
-            Err(StageError { what, errno: Errno::from_raw(errno) })
+            let what = STEPS
+                .into_iter()
+                .find(|step| *step == what)
+                .unwrap_or("build the namespaces");
+            Err(StageError {
+                what,
+                errno: Errno::from_raw(errno),
+            })
         }
         Err(_) => Ok(Finding::skip("the experiment process died")),
     }
@@ -166,13 +177,19 @@ fn build(
             let has_proc = mount_proc().is_ok();
             let child = match fork() {
                 Ok(ForkResult::Child) => {
-                    let finding = perform(Stage { is_outermost, has_proc });
+                    let finding = perform(Stage {
+                        is_outermost,
+                        has_proc,
+                    });
                     let _ = tell.write_all(&encode(&Ok(finding)));
                     exit_now(0)
                 }
                 Ok(ForkResult::Parent { child }) => child,
                 Err(errno) => {
-                    let why = format!("cannot place a process in the namespaces: {}", super::explain(errno));
+                    let why = format!(
+                        "cannot place a process in the namespaces: {}",
+                        super::explain(errno)
+                    );
                     let _ = tell.write_all(&encode(&Ok(Finding::skip_at_limit(why, errno, 4))));
                     exit_now(1)
                 }
@@ -194,7 +211,13 @@ fn build(
 
 /// Mounts the stage's own /proc, in a private mount namespace: the mount must not be seen outside.
 fn mount_proc() -> nix::Result<()> {
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
 }
@@ -204,7 +227,8 @@ fn read(answer: &mut File) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     loop {
-        let left = PollTimeout::try_from(end.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
+        let left = PollTimeout::try_from(end.saturating_duration_since(Instant::now()))
+            .unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(answer.as_fd(), PollFlags::POLLIN)], left) {
             Ok(0) => return None,
             Err(Errno::EINTR) => continue,
@@ -235,7 +259,10 @@ impl Line {
     }
 
     /// Sends a message. A receiver that is gone is not an error of the sender.
-    #[expect(clippy::needless_pass_by_value, reason = "words and numbers are said as they are")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "words and numbers are said as they are"
+    )]
     pub(super) fn say(&self, text: impl ToString) {
         let _ = self.0.send(text.to_string().as_bytes(), &[], Wait::Allowed);
     }
@@ -247,7 +274,11 @@ impl Line {
     /// `EPIPE` if no process is left that could send one, `EAGAIN` if none has arrived.
     pub(super) fn hear(&self) -> nix::Result<String> {
         let mut buffer = [0; 512];
-        match self.0.receive_without_descriptors(&mut buffer, Wait::Allowed)?.bytes {
+        match self
+            .0
+            .receive_without_descriptors(&mut buffer, Wait::Allowed)?
+            .bytes
+        {
             0 => Err(Errno::EPIPE),
             count => Ok(String::from_utf8_lossy(&buffer[..count]).into_owned()),
         }
@@ -290,7 +321,10 @@ pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Ac
     match place {
         Where::Here => {}
         Where::New => unshare(CloneFlags::CLONE_NEWPID)?,
-        Where::Beside(actor) => setns(Pidfd::open(actor.pid).map_err(note)?, CloneFlags::CLONE_NEWPID)?,
+        Where::Beside(actor) => setns(
+            Pidfd::open(actor.pid).map_err(note)?,
+            CloneFlags::CLONE_NEWPID,
+        )?,
     }
     let child = match fork() {
         Ok(ForkResult::Child) => {
@@ -304,7 +338,10 @@ pub(super) fn cast(place: Where<'_>, role: impl FnOnce(&Line)) -> nix::Result<Ac
     if !matches!(place, Where::Here) {
         setns(&myself, CloneFlags::CLONE_NEWPID)?;
     }
-    Ok(Actor { pid: child?, line: ours })
+    Ok(Actor {
+        pid: child?,
+        line: ours,
+    })
 }
 
 impl Actor {

@@ -10,8 +10,14 @@ const LAST: u64 = 253_402_300_799;
 
 /// The date of a moment that a document has, in seconds since 1970; one outside of the years 1970 to 9999 is the nearest.
 pub(crate) fn date(since: f64) -> String {
-    let beyond = if since > 0.0 { Duration::MAX } else { Duration::ZERO };
-    let time = Duration::try_from_secs_f64(since).unwrap_or(beyond).min(Duration::from_secs(LAST));
+    let beyond = if since > 0.0 {
+        Duration::MAX
+    } else {
+        Duration::ZERO
+    };
+    let time = Duration::try_from_secs_f64(since)
+        .unwrap_or(beyond)
+        .min(Duration::from_secs(LAST));
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + time).to_string()
 }
 
@@ -42,13 +48,19 @@ mod tests {
     fn every_number_has_a_date() {
         let dates = [0.0, 1.5, -1.0, f64::NAN, 1e300, 253_402_300_800.0].map(date);
         let (first, last) = ("1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z");
-        assert_eq!(dates, [first, "1970-01-01T00:00:01.500Z", first, first, last, last]);
+        assert_eq!(
+            dates,
+            [first, "1970-01-01T00:00:01.500Z", first, first, last, last]
+        );
     }
 
     #[test]
     fn a_unit_begins_where_it_says_two() {
         let texts = [0, 12, 119, 120, 7_199, 7_200, 172_799, 172_800, 31_536_000]
             .map(|seconds| Age(Duration::from_secs(seconds)).to_string());
-        assert_eq!(texts, ["0s", "12s", "119s", "2m", "119m", "2h", "47h", "2d", "365d"]);
+        assert_eq!(
+            texts,
+            ["0s", "12s", "119s", "2m", "119m", "2h", "47h", "2d", "365d"]
+        );
     }
 }

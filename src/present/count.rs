@@ -33,7 +33,12 @@ mod tests {
 
     #[test]
     fn one_and_many() {
-        let counted = [count(0, "namespace"), count(1, "namespace"), count(3, "namespace"), count(2, "process")];
+        let counted = [
+            count(0, "namespace"),
+            count(1, "namespace"),
+            count(3, "namespace"),
+            count(2, "process"),
+        ];
         assert_eq!(
             counted.map(|count| count.to_string()),
             ["0 namespaces", "1 namespace", "3 namespaces", "2 processes"]

@@ -11,15 +11,23 @@ const RAMP: [u8; 8] = [74, 214, 36, 175, 178, 33, 246, 217];
 
 /// The style of a level: 0 is the host and plain, 1 a namespace directly below it. From 9 on the ramp repeats, underlined.
 pub(crate) const fn style(level: usize) -> Style {
-    let Some(step) = level.checked_sub(1) else { return Style::new() };
+    let Some(step) = level.checked_sub(1) else {
+        return Style::new();
+    };
     let style = Ansi256Color(RAMP[step % RAMP.len()]).on_default();
-    if step < RAMP.len() { style } else { style.underline() }
+    if step < RAMP.len() {
+        style
+    } else {
+        style.underline()
+    }
 }
 
 /// Colour of a level in red, green and blue, for pictures; the host has none of its own and is given a grey.
 pub(crate) const fn rgb(level: usize) -> [u8; 3] {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let Some(step) = level.checked_sub(1) else { return [128; 3] };
+    let Some(step) = level.checked_sub(1) else {
+        return [128; 3];
+    };
     // The 256 colours are 16 named ones, a cube of 6 x 6 x 6, and 24 greys.
     match RAMP[step % RAMP.len()] {
         grey @ 232.. => [8 + 10 * (grey - 232); 3],
@@ -38,7 +46,10 @@ mod tests {
 
     #[test]
     fn pictures_have_the_colours_of_the_terminal() {
-        assert_eq!([rgb(0), rgb(1), rgb(7), rgb(8)], [[128; 3], [95, 175, 215], [148; 3], [255, 175, 175]]);
+        assert_eq!(
+            [rgb(0), rgb(1), rgb(7), rgb(8)],
+            [[128; 3], [95, 175, 215], [148; 3], [255, 175, 175]]
+        );
         assert_eq!(rgb(9), rgb(1));
     }
 

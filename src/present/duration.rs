@@ -12,7 +12,11 @@ pub(crate) struct Human(pub Duration);
 impl Human {
     /// Duration from the seconds of a document; a number that no duration has becomes the nearest one.
     pub(crate) fn of_seconds(seconds: f64) -> Self {
-        let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+        let beyond = if seconds > 0.0 {
+            Duration::MAX
+        } else {
+            Duration::ZERO
+        };
         Self(Duration::try_from_secs_f64(seconds).unwrap_or(beyond))
     }
 
@@ -67,10 +71,14 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_the_nearest_one() {
-        let texts = [1.24, -1.0, f64::NAN, f64::MIN_POSITIVE].map(|seconds| Human::of_seconds(seconds).to_string());
+        let texts = [1.24, -1.0, f64::NAN, f64::MIN_POSITIVE]
+            .map(|seconds| Human::of_seconds(seconds).to_string());
         assert_eq!(texts, ["1.24 s", "0 µs", "0 µs", "0 µs"]);
         for seconds in [1e19, 1e20, f64::MAX, f64::INFINITY] {
-            assert!(Human::of_seconds(seconds).to_string().contains(" d "), "{seconds}");
+            assert!(
+                Human::of_seconds(seconds).to_string().contains(" d "),
+                "{seconds}"
+            );
         }
     }
 
@@ -95,7 +103,11 @@ mod tests {
             (266_400_000_000, "3 d 2 h"),
         ];
         for (microseconds, text) in cases {
-            assert_eq!(Human(Duration::from_micros(microseconds)).to_string(), text, "{microseconds} µs");
+            assert_eq!(
+                Human(Duration::from_micros(microseconds)).to_string(),
+                text,
+                "{microseconds} µs"
+            );
         }
     }
 }

@@ -35,7 +35,10 @@ pub(crate) enum Colours {
 /// A line of a program, without its line feed, with no effect but colours: other controls are written out, except tabs,
 /// and a carriage return at the end is left out.
 pub(crate) fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
-    let end = text.iter().rposition(|&byte| byte != b'\r').map_or(0, |end| end + 1);
+    let end = text
+        .iter()
+        .rposition(|&byte| byte != b'\r')
+        .map_or(0, |end| end + 1);
     let mut text = &text[..end];
     if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         to.extend_from_slice(text);
@@ -54,7 +57,10 @@ pub(crate) fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
             text = &text[length..];
             continue;
         }
-        let length = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+        let length = text
+            .utf8_chunks()
+            .next()
+            .map_or(0, |chunk| chunk.valid().len());
         if length == 0 {
             // Above the controls of eight bits any byte may be a letter.
             if matches!(first, 0x80..=0x9f) {
@@ -66,8 +72,10 @@ pub(crate) fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
             continue;
         }
         let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let part = &valid
-            [..valid.find('\x1b').filter(|&place| place > 0).unwrap_or(if first == 0x1b { 1 } else { valid.len() })];
+        let part = &valid[..valid
+            .find('\x1b')
+            .filter(|&place| place > 0)
+            .unwrap_or(if first == 0x1b { 1 } else { valid.len() })];
         for character in part.chars() {
             if character != '\t' && (character.is_control() || has_power(character)) {
                 to.extend(character.escape_default().map(|escaped| escaped as u8));
@@ -86,7 +94,9 @@ pub(crate) fn line(text: &[u8], colours: Colours, to: &mut Vec<u8>) {
 pub(crate) fn message(text: &str) -> String {
     let mut shown = Vec::with_capacity(text.len());
     for whole in text.split_inclusive('\n') {
-        let (words, end) = whole.strip_suffix('\n').map_or((whole, &b""[..]), |words| (words, b"\n"));
+        let (words, end) = whole
+            .strip_suffix('\n')
+            .map_or((whole, &b""[..]), |words| (words, b"\n"));
         line(words.as_bytes(), Colours::Kept, &mut shown);
         shown.extend_from_slice(end);
     }
@@ -98,7 +108,9 @@ pub(crate) fn message(text: &str) -> String {
 /// the text after it (SGR 8) is none.
 fn sgr(text: &[u8]) -> Option<usize> {
     let numbers = text.strip_prefix(b"\x1b[")?;
-    let length = numbers.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':'))?;
+    let length = numbers
+        .iter()
+        .position(|byte| !matches!(byte, b'0'..=b'9' | b';' | b':'))?;
     (numbers[length] == b'm' && !conceals(&numbers[..length])).then_some(length + 3)
 }
 
@@ -138,13 +150,19 @@ fn without_sequences(text: &[u8]) -> Vec<u8> {
 /// two or more characters.
 fn sequence(text: &[u8]) -> usize {
     let until = |from: usize, is_last: fn(&u8) -> bool| {
-        text.get(from..).and_then(|rest| rest.iter().position(is_last)).map_or(text.len(), |place| from + place + 1)
+        text.get(from..)
+            .and_then(|rest| rest.iter().position(is_last))
+            .map_or(text.len(), |place| from + place + 1)
     };
     match text.get(1) {
         Some(b'[') => until(2, |byte| !matches!(byte, 0x20..=0x3f)),
         Some(b']' | b'P' | b'X' | b'^' | b'_') => {
             let end = until(2, |byte| matches!(byte, 0x07 | 0x1b));
-            if text.get(end - 1) == Some(&0x1b) && text.get(end) == Some(&b'\\') { end + 1 } else { end }
+            if text.get(end - 1) == Some(&0x1b) && text.get(end) == Some(&b'\\') {
+                end + 1
+            } else {
+                end
+            }
         }
         Some(0x20..=0x2f) => until(2, |byte| !matches!(byte, 0x20..=0x2f)),
         Some(0x30..=0x7e) => 2,
@@ -182,7 +200,11 @@ mod tests {
     #[test]
     fn of_a_program_s_line_the_colours_are_left() {
         for (text, kept, dropped) in [
-            (&b"hello\rb/bank  | approved"[..], "hello\\rb/bank  | approved", "hello\\rb/bank  | approved"),
+            (
+                &b"hello\rb/bank  | approved"[..],
+                "hello\\rb/bank  | approved",
+                "hello\\rb/bank  | approved",
+            ),
             (b"50%\r100%\r", "50%\\r100%", "50%\\r100%"),
             (b"a\tb", "a\tb", "a\tb"),
             (b"\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m", "red"),
@@ -192,7 +214,11 @@ mod tests {
             (b"\x1b]8;;a\x1b\\link", "\\u{1b}]8;;a\\u{1b}\\link", "link"),
             ("\u{9b}2Jx".as_bytes(), "\\u{9b}2Jx", "\\u{9b}2Jx"),
             (b"\x9b2Jx", "\\x9b2Jx", "\\x9b2Jx"),
-            ("a\u{202e}b \u{e9}".as_bytes(), "a\\u{202e}b \u{e9}", "a\\u{202e}b \u{e9}"),
+            (
+                "a\u{202e}b \u{e9}".as_bytes(),
+                "a\\u{202e}b \u{e9}",
+                "a\\u{202e}b \u{e9}",
+            ),
             (b"\x1b[8mhidden", "\\u{1b}[8mhidden", "hidden"),
             (b"\x1b[31;08mhidden", "\\u{1b}[31;08mhidden", "hidden"),
             (b"\x1b[38;5;8mgrey", "\x1b[38;5;8mgrey\x1b[0m", "grey"),
@@ -208,7 +234,10 @@ mod tests {
             assert_eq!(shown(text, Colours::Kept), kept, "{text:?}");
             assert_eq!(shown(text, Colours::Dropped), dropped, "{text:?}");
         }
-        assert_eq!(message("error: `a\rb`\n  \x1b[1mhelp\x1b[0m\n"), "error: `a\\rb`\n  \x1b[1mhelp\x1b[0m\n");
+        assert_eq!(
+            message("error: `a\rb`\n  \x1b[1mhelp\x1b[0m\n"),
+            "error: `a\\rb`\n  \x1b[1mhelp\x1b[0m\n"
+        );
     }
 
     proptest! {

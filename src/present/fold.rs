@@ -29,5 +29,9 @@ fn is_same_shape(one: &Node, other: &Node) -> bool {
         && one.facts.entry == other.facts.entry
         && one.pids.len() == other.pids.len()
         && one.children.len() == other.children.len()
-        && one.children.iter().zip(&other.children).all(|(a, b)| is_same_name(a, b) && is_same_shape(a, b))
+        && one
+            .children
+            .iter()
+            .zip(&other.children)
+            .all(|(a, b)| is_same_name(a, b) && is_same_shape(a, b))
 }

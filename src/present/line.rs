@@ -33,15 +33,33 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Style with a column as wide as the widest of the paths needs it.
-    pub(crate) fn new<'a>(colour: Colour, charset: Charset, paths: impl IntoIterator<Item = &'a str>) -> Self {
-        let width = paths.into_iter().map(|path| path.chars().count()).max().unwrap_or(0).min(WIDEST);
-        Self { colour, controls: Controls::Shown, charset, width }
+    pub(crate) fn new<'a>(
+        colour: Colour,
+        charset: Charset,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let width = paths
+            .into_iter()
+            .map(|path| path.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(WIDEST);
+        Self {
+            colour,
+            controls: Controls::Shown,
+            charset,
+            width,
+        }
     }
 
     /// Renders one line, with its line feed.
     pub(crate) fn render(&self, path: &str, stream: Stream, text: &[u8]) -> Vec<u8> {
         let level = path.split('/').count() - 1;
-        let style = if self.colour == Colour::On { depth::style(level) } else { anstyle::Style::new() };
+        let style = if self.colour == Colour::On {
+            depth::style(level)
+        } else {
+            anstyle::Style::new()
+        };
         let bar = match (self.charset, stream) {
             (Charset::Unicode, Stream::Stdout) => " │",
             (Charset::Unicode, Stream::Stderr) => "!│",
@@ -88,7 +106,10 @@ mod tests {
     fn the_path_is_padded_and_standard_error_is_marked() {
         let lines = Lines::new(Colour::Off, Charset::Unicode, ["vm/a", "vm/ci/b"]);
         assert_eq!(text(lines, "vm/a", Stream::Stdout, "hi"), "vm/a     │ hi\n");
-        assert_eq!(text(lines, "vm/ci/b", Stream::Stderr, "\x1b[1mhi\x1b[0m"), "vm/ci/b !│ hi\n");
+        assert_eq!(
+            text(lines, "vm/ci/b", Stream::Stderr, "\x1b[1mhi\x1b[0m"),
+            "vm/ci/b !│ hi\n"
+        );
     }
 
     #[test]

@@ -82,7 +82,13 @@ pub(crate) struct Look {
 impl Line {
     /// A line that stands for one instance.
     pub(crate) fn new(path: impl Into<String>, level: usize) -> Self {
-        Self { path: path.into(), level, count: 1, kin: 0, relation: Relation::All }
+        Self {
+            path: path.into(),
+            level,
+            count: 1,
+            kin: 0,
+            relation: Relation::All,
+        }
     }
 }
 
@@ -97,7 +103,11 @@ impl Mark {
 
     /// Merges two marks into one cell: the lowest and the highest of their numbers.
     fn and(self, other: &Self) -> Self {
-        Self { first: self.first.min(other.first), last: self.last.max(other.last), ..self }
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            ..self
+        }
     }
 }
 
@@ -112,17 +122,41 @@ impl Matrix {
     /// Swaps rows and columns. Only columns can be blind.
     #[must_use]
     pub(crate) fn transposed(self) -> Self {
-        let marks = self.marks.into_iter().map(|((row, column), mark)| ((column, row), mark)).collect();
-        let void = self.void.into_iter().map(|(row, column)| (column, row)).collect();
-        Self { rows: self.columns, columns: self.rows, marks, void, blind: Vec::new() }
+        let marks = self
+            .marks
+            .into_iter()
+            .map(|((row, column), mark)| ((column, row), mark))
+            .collect();
+        let void = self
+            .void
+            .into_iter()
+            .map(|(row, column)| (column, row))
+            .collect();
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            marks,
+            void,
+            blind: Vec::new(),
+        }
     }
 
     /// Draws it; every line ends with a line feed, none with a space.
     pub(crate) fn render(&self, look: Look) -> String {
-        let headers: Vec<String> = short_names(&self.columns).iter().map(|name| escape(name)).collect();
-        let names: Vec<String> = self.rows.iter().map(|row| escape(&called(row, &row.path))).collect();
-        let texts: BTreeMap<(usize, usize), String> =
-            self.marks.iter().map(|(&place, mark)| (place, mark.text())).collect();
+        let headers: Vec<String> = short_names(&self.columns)
+            .iter()
+            .map(|name| escape(name))
+            .collect();
+        let names: Vec<String> = self
+            .rows
+            .iter()
+            .map(|row| escape(&called(row, &row.path)))
+            .collect();
+        let texts: BTreeMap<(usize, usize), String> = self
+            .marks
+            .iter()
+            .map(|(&place, mark)| (place, mark.text()))
+            .collect();
         let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
         for (&(_, column), text) in &texts {
             widths[column] = widths[column].max(text.width());
@@ -135,8 +169,16 @@ impl Matrix {
             line.put(header, depth::style(column.level), width, Align::Right);
         }
         line.end();
-        let none = if look.charset == Charset::Unicode { "—" } else { "-" };
-        let invisible = if look.charset == Charset::Unicode { "·" } else { "." };
+        let none = if look.charset == Charset::Unicode {
+            "—"
+        } else {
+            "-"
+        };
+        let invisible = if look.charset == Charset::Unicode {
+            "·"
+        } else {
+            "."
+        };
         for (row, name) in names.iter().enumerate() {
             let mut line = Columns::begin(&mut text, look.colour);
             line.put(name, depth::style(self.rows[row].level), first, Align::Left);
@@ -156,7 +198,11 @@ impl Matrix {
 }
 
 fn called(line: &Line, name: &str) -> String {
-    let name = if line.count > 1 { format!("{name} ({})", line.count) } else { name.to_owned() };
+    let name = if line.count > 1 {
+        format!("{name} ({})", line.count)
+    } else {
+        name.to_owned()
+    };
     match &line.relation {
         Relation::All => name,
         Relation::Own => format!("{name} own"),
@@ -168,46 +214,81 @@ fn called(line: &Line, name: &str) -> String {
 /// The shortest suffixes, in segments, that distinguish each line from all others.
 fn short_names(lines: &[Line]) -> Vec<String> {
     let mut names: Vec<Option<String>> = vec![None; lines.len()];
-    let deepest = lines.iter().map(|line| line.path.split('/').count()).max().unwrap_or(0);
+    let deepest = lines
+        .iter()
+        .map(|line| line.path.split('/').count())
+        .max()
+        .unwrap_or(0);
     for segments in 1..=deepest {
         let mut found: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, line) in lines.iter().enumerate() {
-            found.entry(suffix(&line.path, segments)).or_default().push(place);
+            found
+                .entry(suffix(&line.path, segments))
+                .or_default()
+                .push(place);
         }
         for (name, places) in found {
             // Slices of one folded column have one path.
-            let is_one = places.iter().all(|&place| lines[place].path == lines[places[0]].path);
+            let is_one = places
+                .iter()
+                .all(|&place| lines[place].path == lines[places[0]].path);
             for place in places.into_iter().filter(|_| is_one) {
                 names[place].get_or_insert_with(|| called(&lines[place], name));
             }
         }
     }
-    names.into_iter().zip(lines).map(|(name, line)| name.unwrap_or_else(|| called(line, &line.path))).collect()
+    names
+        .into_iter()
+        .zip(lines)
+        .map(|(name, line)| name.unwrap_or_else(|| called(line, &line.path)))
+        .collect()
 }
 
 fn suffix(path: &str, segments: usize) -> &str {
     let mut slashes = path.rmatch_indices('/');
-    slashes.nth(segments - 1).map_or(path, |(slash, _)| &path[slash + 1..])
+    slashes
+        .nth(segments - 1)
+        .map_or(path, |(slash, _)| &path[slash + 1..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn matrix(rows: &[(&str, usize)], columns: &[(&str, usize)], marks: &[(usize, usize, i32)]) -> Matrix {
-        let lines = |lines: &[(&str, usize)]| lines.iter().map(|&(path, level)| Line::new(path, level)).collect();
-        let mark = |number| Mark { first: number, last: number, refused: None };
+    fn matrix(
+        rows: &[(&str, usize)],
+        columns: &[(&str, usize)],
+        marks: &[(usize, usize, i32)],
+    ) -> Matrix {
+        let lines = |lines: &[(&str, usize)]| {
+            lines
+                .iter()
+                .map(|&(path, level)| Line::new(path, level))
+                .collect()
+        };
+        let mark = |number| Mark {
+            first: number,
+            last: number,
+            refused: None,
+        };
         Matrix {
             rows: lines(rows),
             columns: lines(columns),
-            marks: marks.iter().map(|&(row, column, number)| ((row, column), mark(number))).collect(),
+            marks: marks
+                .iter()
+                .map(|&(row, column, number)| ((row, column), mark(number)))
+                .collect(),
             ..Matrix::default()
         }
     }
 
     fn chain() -> Matrix {
         matrix(
-            &[("d.0/init", 1), ("d.0/d.1/init", 2), ("d.0/d.1/d.2/init", 3)],
+            &[
+                ("d.0/init", 1),
+                ("d.0/d.1/init", 2),
+                ("d.0/d.1/d.2/init", 3),
+            ],
             &[("host", 0), ("d.0", 1), ("d.0/d.1", 2), ("d.0/d.1/d.2", 3)],
             &[
                 (0, 0, 6590),
@@ -239,7 +320,14 @@ d.0/d.1/d.2/init  6594    5    3    1
         let fan = matrix(
             &[("w.0/init", 1), ("w.1/init", 1), ("w.2/init", 1)],
             &[("host", 0), ("w.0", 1), ("w.1", 1), ("w.2", 1)],
-            &[(0, 0, 10), (0, 1, 1), (1, 0, 11), (1, 2, 1), (2, 0, 12), (2, 3, 1)],
+            &[
+                (0, 0, 10),
+                (0, 1, 1),
+                (1, 0, 11),
+                (1, 2, 1),
+                (2, 0, 12),
+                (2, 3, 1),
+            ],
         );
         let expected = "
           host  w.0  w.1  w.2
@@ -258,7 +346,14 @@ w.*/init (3)  10..12            1               ·
     #[test]
     fn turned_refused_and_blind() {
         let mut turned = chain();
-        turned.marks.insert((0, 1), Mark { first: 1, last: 1, refused: Some("EPERM".to_owned()) });
+        turned.marks.insert(
+            (0, 1),
+            Mark {
+                first: 1,
+                last: 1,
+                refused: Some("EPERM".to_owned()),
+            },
+        );
         turned.blind.push(3);
         let expected = "
                   host    d.0  d.1  d.2
@@ -266,7 +361,10 @@ d.0/init          6590  EPERM    .    ?
 d.0/d.1/init      6592      3    1    ?
 d.0/d.1/d.2/init  6594      5    3    1
 ";
-        let look = Look { charset: Charset::Ascii, ..Look::default() };
+        let look = Look {
+            charset: Charset::Ascii,
+            ..Look::default()
+        };
         assert_eq!(turned.render(look), &expected[1..]);
         let expected = "
              d.0/init  d.1/init  d.2/init
@@ -280,9 +378,14 @@ d.0/d.1/d.2         ·         ·         1
 
     #[test]
     fn columns_are_named_as_briefly_as_they_differ() {
-        let lines: Vec<Line> =
-            ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"].iter().map(|path| Line::new(*path, 1)).collect();
-        assert_eq!(short_names(&lines), ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"]);
+        let lines: Vec<Line> = ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"]
+            .iter()
+            .map(|path| Line::new(*path, 1))
+            .collect();
+        assert_eq!(
+            short_names(&lines),
+            ["host", "vm", "vm/ci", "db/ci", "a/x/y", "b/x/y"]
+        );
         assert_eq!(short_names(&lines[..3]), ["host", "vm", "ci"]);
     }
 }

@@ -19,16 +19,28 @@ pub(crate) struct Label {
 impl Label {
     /// Splits a name.
     pub(crate) fn of(name: &str) -> Self {
-        match name.rsplit_once('.').map(|(stem, index)| (stem, index.parse())) {
-            Some((stem, Ok(index))) => Self { stem: stem.to_owned(), index: Some(index) },
-            _ => Self { stem: name.to_owned(), index: None },
+        match name
+            .rsplit_once('.')
+            .map(|(stem, index)| (stem, index.parse()))
+        {
+            Some((stem, Ok(index))) => Self {
+                stem: stem.to_owned(),
+                index: Some(index),
+            },
+            _ => Self {
+                stem: name.to_owned(),
+                index: None,
+            },
         }
     }
 
     /// Label of a process without a name, `vm#17`: its number.
     pub(crate) fn of_number(name: &str) -> Self {
         match name.rsplit_once('#').map(|(_, number)| number.parse()) {
-            Some(Ok(number)) => Self { stem: String::new(), index: Some(number) },
+            Some(Ok(number)) => Self {
+                stem: String::new(),
+                index: Some(number),
+            },
             _ => Self::of(name),
         }
     }
@@ -116,11 +128,17 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_apart_at_its_last_dot_and_put_together_again() {
-        for (name, stem, index) in
-            [("w.17", "w", Some(17)), ("t.2.5", "t.2", Some(5)), ("vm", "vm", None), ("a.b", "a.b", None)]
-        {
+        for (name, stem, index) in [
+            ("w.17", "w", Some(17)),
+            ("t.2.5", "t.2", Some(5)),
+            ("vm", "vm", None),
+            ("a.b", "a.b", None),
+        ] {
             let label = Label::of(name);
-            assert_eq!((label.stem.as_str(), label.index, label.to_string().as_str()), (stem, index, name));
+            assert_eq!(
+                (label.stem.as_str(), label.index, label.to_string().as_str()),
+                (stem, index, name)
+            );
         }
     }
 }

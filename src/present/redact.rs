@@ -27,7 +27,15 @@ const TIME: &str = "[t]";
 /// Keys whose values are host PIDs.
 const PIDS: [&str; 4] = ["controller", "host_pid", "reader", "tracer"];
 /// Keys whose values are inodes or ids of namespaces.
-const NAMESPACES: [&str; 7] = ["pidns", "pidns_id", "userns", "mntns", "host_pidns", "inode", "id"];
+const NAMESPACES: [&str; 7] = [
+    "pidns",
+    "pidns_id",
+    "userns",
+    "mntns",
+    "host_pidns",
+    "inode",
+    "id",
+];
 /// Replacement for a measurement.
 const MEASURE: &str = "[n]";
 /// Keys whose values are measurements.
@@ -38,7 +46,11 @@ const TIMES: [&str; 5] = ["since", "start_time", "age", "started", "boot_id"];
 impl Redaction {
     /// Text of a host PID; 0 is no process, on every run.
     pub(crate) fn host_pid(self, pid: i32) -> String {
-        if pid == 0 { pid.to_string() } else { self.replace(pid, PID) }
+        if pid == 0 {
+            pid.to_string()
+        } else {
+            self.replace(pid, PID)
+        }
     }
 
     /// Text of an inode or an id.
@@ -63,7 +75,11 @@ impl Redaction {
             (0, Some(pid)) => self.host_pid(*pid),
             (_, Some(pid)) => pid.to_string(),
         };
-        pids.iter().enumerate().map(number).collect::<Vec<_>>().join("/")
+        pids.iter()
+            .enumerate()
+            .map(number)
+            .collect::<Vec<_>>()
+            .join("/")
     }
 
     /// Redacts a whole document.
@@ -149,6 +165,9 @@ mod tests {
     #[test]
     fn chains() {
         let chain = [Some(5303), Some(7), None];
-        assert_eq!([Redaction::Off, Redaction::On].map(|redaction| redaction.chain(&chain)), ["5303/7/?", "[pid]/7/?"]);
+        assert_eq!(
+            [Redaction::Off, Redaction::On].map(|redaction| redaction.chain(&chain)),
+            ["5303/7/?", "[pid]/7/?"]
+        );
     }
 }

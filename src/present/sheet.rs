@@ -20,7 +20,11 @@ pub(crate) struct Section {
 impl Section {
     /// An empty section, which is not shown.
     pub(crate) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), style: Style::new(), rows: Vec::new() }
+        Self {
+            title: title.into(),
+            style: Style::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// Sets the style.
@@ -51,7 +55,10 @@ impl Section {
 
 /// Draws a sheet.
 pub(crate) fn render(sections: &[Section], colour: Colour) -> String {
-    let keys = sections.iter().flat_map(|section| &section.rows).map(|(key, _)| key.width());
+    let keys = sections
+        .iter()
+        .flat_map(|section| &section.rows)
+        .map(|(key, _)| key.width());
     let width = keys.max().unwrap_or(0);
     let mut text = String::new();
     for section in sections.iter().filter(|section| !section.rows.is_empty()) {
@@ -68,7 +75,12 @@ pub(crate) fn render(sections: &[Section], colour: Colour) -> String {
                 let key = if place == 0 { key.as_str() } else { "" };
                 columns.put(key, Style::new().dimmed(), width, Align::Left);
                 let value = escape(value);
-                columns.put(if value.is_empty() { "—" } else { &value }, Style::new(), 0, Align::Left);
+                columns.put(
+                    if value.is_empty() { "—" } else { &value },
+                    Style::new(),
+                    0,
+                    Align::Left,
+                );
                 columns.end();
             }
         }

@@ -35,7 +35,13 @@ pub(crate) fn nodes<'a>(
     scope: &Scope<'_>,
     view: View<'_>,
 ) -> Vec<Node> {
-    let mut making = Making { inside: HashMap::new(), within: HashMap::new(), inits: HashMap::new(), scope, view };
+    let mut making = Making {
+        inside: HashMap::new(),
+        within: HashMap::new(),
+        inits: HashMap::new(),
+        scope,
+        view,
+    };
     for process in processes {
         if process.enter == "init" {
             making.inits.insert(&process.ns, process);
@@ -44,7 +50,11 @@ pub(crate) fn nodes<'a>(
         }
     }
     for namespace in namespaces {
-        making.within.entry(namespace.parent.as_deref()).or_default().push(namespace);
+        making
+            .within
+            .entry(namespace.parent.as_deref())
+            .or_default()
+            .push(namespace);
     }
     making.namespaces(None)
 }
@@ -60,8 +70,11 @@ struct Making<'a, 'p> {
 impl<'a> Making<'a, '_> {
     fn namespaces(&self, parent: Option<&'a str>) -> Vec<Node> {
         let namespaces = self.within.get(&parent).into_iter().flatten();
-        let namespaces = namespaces.filter(|namespace| self.scope.namespaces.contains(&*namespace.path));
-        namespaces.map(|namespace| self.namespace(namespace)).collect()
+        let namespaces =
+            namespaces.filter(|namespace| self.scope.namespaces.contains(&*namespace.path));
+        namespaces
+            .map(|namespace| self.namespace(namespace))
+            .collect()
     }
 
     fn namespace(&self, namespace: &'a NamespaceDocument) -> Node {
@@ -71,7 +84,10 @@ impl<'a> Making<'a, '_> {
             "builtin" => (Runs::Builtin, String::new()),
             "pause" => (Runs::Pause, "pause".to_owned()),
             "none" => (Runs::Program(words), "its PID 1 has ended".to_owned()),
-            _ => (Runs::Program(words.clone()), format!("PID 1: {}", short(&words))),
+            _ => (
+                Runs::Program(words.clone()),
+                format!("PID 1: {}", short(&words)),
+            ),
         };
         let note = match (&namespace.hostname, &namespace.cgroup) {
             (Some(name), _) => format!("{name}, {note}"),
@@ -100,7 +116,11 @@ impl<'a> Making<'a, '_> {
     }
 
     fn process(&self, process: &ProcessDocument) -> Node {
-        let words = if process.argv.is_empty() { process.name.clone() } else { process.argv.join(" ") };
+        let words = if process.argv.is_empty() {
+            process.name.clone()
+        } else {
+            process.argv.join(" ")
+        };
         let (entry, note) = match &*process.enter {
             _ if !process.declared => (Entry::Fork, short(&words)),
             "join" => (Entry::Join, format!("{} (joined)", short(&words))),
@@ -108,7 +128,11 @@ impl<'a> Making<'a, '_> {
             _ => (Entry::Fork, short(&words)),
         };
         Node {
-            label: if process.declared { Label::of(last(&process.path)) } else { Label::of_number(&process.path) },
+            label: if process.declared {
+                Label::of(last(&process.path))
+            } else {
+                Label::of_number(&process.path)
+            },
             kind: Kind::Process,
             pids: self.numbers(process),
             state: process.state.as_deref().and_then(State::of),
@@ -126,22 +150,39 @@ impl<'a> Making<'a, '_> {
 
     /// The PIDs that are visible: none for an ended process, nor for one outside of the point of view.
     fn numbers(&self, process: &ProcessDocument) -> Vec<Option<i32>> {
-        if process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over) {
+        if process.exit.is_some()
+            || process
+                .state
+                .as_deref()
+                .and_then(State::of)
+                .is_some_and(State::is_over)
+        {
             return Vec::new();
         }
         match self.view {
             View::Host => process.pids.clone(),
             View::Made(level, inside) => {
                 let is_inside = inside.contains(&*process.ns);
-                if is_inside { process.pids.iter().skip(level).copied().collect() } else { Vec::new() }
+                if is_inside {
+                    process.pids.iter().skip(level).copied().collect()
+                } else {
+                    Vec::new()
+                }
             }
             View::Namespace(namespace) => {
                 // The name of an undeclared process says where it is, as that of its namespace may not.
-                let home =
-                    process.path.rsplit_once('#').filter(|_| !process.declared).map_or(&*process.ns, |(home, _)| home);
+                let home = process
+                    .path
+                    .rsplit_once('#')
+                    .filter(|_| !process.declared)
+                    .map_or(&*process.ns, |(home, _)| home);
                 let rest = home.strip_prefix(&*namespace.path);
                 let is_inside = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                if is_inside { process.pids.iter().skip(namespace.level).copied().collect() } else { Vec::new() }
+                if is_inside {
+                    process.pids.iter().skip(namespace.level).copied().collect()
+                } else {
+                    Vec::new()
+                }
             }
         }
     }
@@ -157,5 +198,9 @@ fn with_end(note: String, exit: Option<ExitDocument>) -> String {
         Some(ExitDocument::Code(code)) => format!("exited with {code}"),
         Some(ExitDocument::Signal(signal)) => format!("killed by {}", Signal::from_number(signal)),
     };
-    if note.is_empty() { end } else { format!("{end}: {note}") }
+    if note.is_empty() {
+        end
+    } else {
+        format!("{end}: {note}")
+    }
 }

@@ -15,9 +15,15 @@ const MANY: usize = 40;
 pub(crate) fn render(timeline: &Timeline) -> String {
     let time = |ms: f64| Human::of_milliseconds(ms).to_string();
     let is_ordinary = |step: &Step| step.how == How::Exited && step.handled != Some(false);
-    let (shown, hidden): (Vec<&Step>, Vec<&Step>) =
-        timeline.steps.iter().partition(|step| timeline.steps.len() <= MANY || !is_ordinary(step));
-    let mut text = format!("{} stopped in {}\n", escape(&timeline.topology), time(timeline.ms));
+    let (shown, hidden): (Vec<&Step>, Vec<&Step>) = timeline
+        .steps
+        .iter()
+        .partition(|step| timeline.steps.len() <= MANY || !is_ordinary(step));
+    let mut text = format!(
+        "{} stopped in {}\n",
+        escape(&timeline.topology),
+        time(timeline.ms)
+    );
     let mut rows = vec![["PATH", "SIGNAL", "ASKED", "ENDED", "HOW"].map(str::to_owned)];
     for step in shown.iter().take(MANY) {
         let signal = match (&step.signal, step.handled) {
@@ -27,14 +33,24 @@ pub(crate) fn render(timeline: &Timeline) -> String {
             (Some(signal), Some(true)) => signal.clone(),
         };
         let at = |ms: Option<f64>| ms.map_or_else(|| "—".to_owned(), time);
-        rows.push([escape(&step.path), escape(&signal), at(step.asked_ms), at(step.ended_ms), how(step)]);
+        rows.push([
+            escape(&step.path),
+            escape(&signal),
+            at(step.asked_ms),
+            at(step.ended_ms),
+            how(step),
+        ]);
     }
     if rows.len() > 1 {
         text.push_str(&aligned(&rows));
     }
     let cut = shown.len().saturating_sub(MANY);
     if !hidden.is_empty() {
-        let _ = writeln!(text, "{} more exited when asked", count(hidden.len(), "process"));
+        let _ = writeln!(
+            text,
+            "{} more exited when asked",
+            count(hidden.len(), "process")
+        );
     }
     if cut > 0 {
         let _ = writeln!(text, "… and {cut} more");
@@ -44,13 +60,21 @@ pub(crate) fn render(timeline: &Timeline) -> String {
 
 fn how(step: &Step) -> String {
     let code = match (step.how, step.code) {
-        (How::Exited, Some(0)) | (How::Collapsed | How::KilledAtDeadline, _) | (_, None) => String::new(),
+        (How::Exited, Some(0)) | (How::Collapsed | How::KilledAtDeadline, _) | (_, None) => {
+            String::new()
+        }
         (How::Exited, Some(code)) => format!(" with {code}"),
         (How::Signalled, Some(code)) => {
-            format!(" by {}", nestns_topology::Signal::from_number(i32::from(code) - 128))
+            format!(
+                " by {}",
+                nestns_topology::Signal::from_number(i32::from(code) - 128)
+            )
         }
     };
-    let asked = step.asked_by_pid.map(|pid| format!(", asked by PID {pid} inside")).unwrap_or_default();
+    let asked = step
+        .asked_by_pid
+        .map(|pid| format!(", asked by PID {pid} inside"))
+        .unwrap_or_default();
     let word = match step.how {
         How::Exited => "exited",
         How::Signalled => "signalled",

@@ -94,15 +94,29 @@ pub(crate) struct Look {
 pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
     let mut lines: Vec<Vec<(String, Style)>> = Vec::with_capacity(rows.len() + 1);
     if look.header == Header::Shown {
-        lines.push(columns.iter().map(|column| (column.header.to_owned(), Style::new())).collect());
+        lines.push(
+            columns
+                .iter()
+                .map(|column| (column.header.to_owned(), Style::new()))
+                .collect(),
+        );
     }
-    lines.extend(rows.iter().map(|row| row.iter().map(|cell| written(cell, look.charset)).collect()));
+    lines.extend(
+        rows.iter()
+            .map(|row| row.iter().map(|cell| written(cell, look.charset)).collect()),
+    );
     let widths = widths(columns, &lines, look.width);
-    let mut text = String::with_capacity(lines.len() * (widths.iter().sum::<usize>() + 2 * widths.len()));
+    let mut text =
+        String::with_capacity(lines.len() * (widths.iter().sum::<usize>() + 2 * widths.len()));
     for line in &lines {
         let mut columns_of_line = Columns::begin(&mut text, look.colour);
         for ((cell, style), (column, &width)) in line.iter().zip(columns.iter().zip(&widths)) {
-            columns_of_line.put(&shorten(cell, width, column.cut, look.charset), *style, width, column.align);
+            columns_of_line.put(
+                &shorten(cell, width, column.cut, look.charset),
+                *style,
+                width,
+                column.align,
+            );
         }
         columns_of_line.end();
     }
@@ -111,7 +125,8 @@ pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: Look) -> Stri
 
 /// Draws rows of words without colours, each column as wide as its widest word; nothing is cut or replaced.
 pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|place| rows.iter().map(|row| row[place].width()).max().unwrap_or(0));
+    let widths: [usize; N] =
+        std::array::from_fn(|place| rows.iter().map(|row| row[place].width()).max().unwrap_or(0));
     let mut text = String::new();
     for row in rows {
         let mut columns = Columns::begin(&mut text, Colour::Off);
@@ -135,7 +150,11 @@ pub(crate) struct Columns<'t> {
 impl<'t> Columns<'t> {
     /// Begins a line.
     pub(crate) fn begin(text: &'t mut String, colour: Colour) -> Self {
-        Self { text, colour, owed: 0 }
+        Self {
+            text,
+            colour,
+            owed: 0,
+        }
     }
 
     /// Writes a piece in front of the next column, as a part of it.
@@ -160,7 +179,8 @@ impl<'t> Columns<'t> {
             Align::Left => (0, missing),
             Align::Right => (missing, 0),
         };
-        self.text.extend(std::iter::repeat_n(' ', self.owed + before));
+        self.text
+            .extend(std::iter::repeat_n(' ', self.owed + before));
         self.paint(piece, style);
         self.owed = after + 2;
     }
@@ -185,14 +205,22 @@ fn written(cell: &Cell, charset: Charset) -> (String, Style) {
 /// Width of each column: that of its widest cell, and if that is too much for the terminal, as much less as necessary,
 /// taken from columns that may be cut, the widest first.
 fn widths(columns: &[Column], lines: &[Vec<(String, Style)>], limit: Option<usize>) -> Vec<usize> {
-    let widest = |place: usize| lines.iter().map(|line| line[place].0.width()).max().unwrap_or(0);
+    let widest = |place: usize| {
+        lines
+            .iter()
+            .map(|line| line[place].0.width())
+            .max()
+            .unwrap_or(0)
+    };
     let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();
     let Some(limit) = limit else { return widths };
     let gaps = 2 * columns.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
     while excess > 0 {
         let candidates = (0..columns.len()).filter(|&place| columns[place].cut != Cut::Never);
-        let candidate = candidates.max_by_key(|&place| widths[place]).filter(|&place| widths[place] > NARROWEST);
+        let candidate = candidates
+            .max_by_key(|&place| widths[place])
+            .filter(|&place| widths[place] > NARROWEST);
         let Some(place) = candidate else { break };
         widths[place] -= 1;
         excess -= 1;
@@ -230,15 +258,35 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column { header: "PATH", align: Align::Left, cut: Cut::Middle },
-        Column { header: "PPID", align: Align::Right, cut: Cut::Never },
-        Column { header: "COMMAND", align: Align::Left, cut: Cut::End },
+        Column {
+            header: "PATH",
+            align: Align::Left,
+            cut: Cut::Middle,
+        },
+        Column {
+            header: "PPID",
+            align: Align::Right,
+            cut: Cut::Never,
+        },
+        Column {
+            header: "COMMAND",
+            align: Align::Left,
+            cut: Cut::End,
+        },
     ];
 
     fn rows() -> Vec<Vec<Cell>> {
         vec![
-            vec![Cell::text("vm/init"), Cell::text(&0), Cell::text("nestns init")],
-            vec![Cell::text("vm/箱/ci"), Cell::text(&5304), Cell::text("a\u{1b}b and something that is long")],
+            vec![
+                Cell::text("vm/init"),
+                Cell::text(&0),
+                Cell::text("nestns init"),
+            ],
+            vec![
+                Cell::text("vm/箱/ci"),
+                Cell::text(&5304),
+                Cell::text("a\u{1b}b and something that is long"),
+            ],
             vec![Cell::text("vm/ci/job/really/deep"), Cell::None, Cell::None],
         ]
     }
@@ -259,7 +307,11 @@ vm/ci/job/really/deep     —  —
 
     #[test]
     fn a_narrow_terminal_cuts_what_may_be_cut() {
-        let look = Look { width: Some(36), header: Header::Hidden, ..Look::default() };
+        let look = Look {
+            width: Some(36),
+            header: Header::Hidden,
+            ..Look::default()
+        };
         assert_eq!(
             render(&COLUMNS, &rows(), look),
             "\
@@ -269,19 +321,47 @@ vm/ci/j…y/deep     —  —
 "
         );
         for width in [0, 10, 20, 30, 36, 40, 80] {
-            let text = render(&COLUMNS, &rows(), Look { width: Some(width), ..Look::default() });
+            let text = render(
+                &COLUMNS,
+                &rows(),
+                Look {
+                    width: Some(width),
+                    ..Look::default()
+                },
+            );
             let least = NARROWEST + 4 + NARROWEST + 4;
-            assert!(text.lines().all(|line| line.width() <= width.max(least)), "{width}:\n{text}");
+            assert!(
+                text.lines().all(|line| line.width() <= width.max(least)),
+                "{width}:\n{text}"
+            );
         }
     }
 
     #[test]
     fn seven_bits_and_colours() {
-        let rows = [vec![Cell::styled("x", Style::new().bold()), Cell::None, Cell::None]];
-        let look = Look { charset: Charset::Ascii, header: Header::Hidden, ..Look::default() };
+        let rows = [vec![
+            Cell::styled("x", Style::new().bold()),
+            Cell::None,
+            Cell::None,
+        ]];
+        let look = Look {
+            charset: Charset::Ascii,
+            header: Header::Hidden,
+            ..Look::default()
+        };
         assert_eq!(render(&COLUMNS, &rows, look), "x  -  -\n");
-        let coloured = render(&COLUMNS, &rows, Look { colour: Colour::On, ..look });
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), "x  -  -\n");
+        let coloured = render(
+            &COLUMNS,
+            &rows,
+            Look {
+                colour: Colour::On,
+                ..look
+            },
+        );
+        assert_eq!(
+            anstream::adapter::strip_str(&coloured).to_string(),
+            "x  -  -\n"
+        );
         assert!(coloured.starts_with("\u{1b}[1mx\u{1b}[0m"), "{coloured:?}");
     }
 }

@@ -8,12 +8,20 @@ use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Top
 /// Nodes of a declared topology, with the numbers that creation in file order will give.
 pub(crate) fn declared(topology: &Topology) -> Vec<Node> {
     let numbering = Numbering::predict(topology);
-    topology.roots().iter().map(|&root| declared_namespace(topology, &numbering, root)).collect()
+    topology
+        .roots()
+        .iter()
+        .map(|&root| declared_namespace(topology, &numbering, root))
+        .collect()
 }
 
 fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Node {
     let namespace = topology.namespace(id);
-    let chain = |numbers: &[i32]| std::iter::once(None).chain(numbers.iter().copied().map(Some)).collect();
+    let chain = |numbers: &[i32]| {
+        std::iter::once(None)
+            .chain(numbers.iter().copied().map(Some))
+            .collect()
+    };
     let process = |place: usize, process: &Process| Node {
         label: Label::of(&process.name),
         kind: Kind::Process,
@@ -34,8 +42,15 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         Init::Pause => Runs::Pause,
         Init::Program(program) => Runs::Program(words(&program.program)),
     };
-    let processes = namespace.processes.iter().enumerate().map(|(place, declared)| process(place, declared));
-    let children = topology.children(id).into_iter().map(|child| declared_namespace(topology, numbering, child));
+    let processes = namespace
+        .processes
+        .iter()
+        .enumerate()
+        .map(|(place, declared)| process(place, declared));
+    let children = topology
+        .children(id)
+        .into_iter()
+        .map(|child| declared_namespace(topology, numbering, child));
     Node {
         label: Label::of(namespace.name()),
         kind: Kind::Namespace,
@@ -55,31 +70,48 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
 
 /// Nodes of a running tree, with the numbers that the kernel gave. Without states, which would all be the same.
 pub(crate) fn standing(roster: &Roster) -> Vec<Node> {
-    roster.plan().roots().map(|root| standing_namespace(roster, root)).collect()
+    roster
+        .plan()
+        .roots()
+        .map(|root| standing_namespace(roster, root))
+        .collect()
 }
 
 fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     let plan = roster.plan().namespace(index);
     let chain = |slot: Slot| {
-        let facts = roster.get(ProcessKey { namespace: index, slot }).and_then(|record| record.facts.as_ref());
-        facts.map(|facts| facts.numbers.iter().copied().map(Some).collect()).unwrap_or_default()
+        let facts = roster
+            .get(ProcessKey {
+                namespace: index,
+                slot,
+            })
+            .and_then(|record| record.facts.as_ref());
+        facts
+            .map(|facts| facts.numbers.iter().copied().map(Some).collect())
+            .unwrap_or_default()
     };
-    let processes = plan.declared_slots().zip(&plan.processes).map(|(slot, process)| Node {
-        label: Label::of(&process.name),
-        kind: Kind::Process,
-        pids: chain(slot),
-        state: None,
-        note: note(&process.program, process.entry),
-        facts: Facts {
-            path: plan.path_of(slot),
-            runs: Runs::Program(words(&process.program)),
-            entry: process.entry,
-            description: None,
-            labels: process.labels.clone(),
-        },
-        children: Vec::new(),
-    });
-    let children = roster.plan().children(index).map(|child| standing_namespace(roster, child));
+    let processes = plan
+        .declared_slots()
+        .zip(&plan.processes)
+        .map(|(slot, process)| Node {
+            label: Label::of(&process.name),
+            kind: Kind::Process,
+            pids: chain(slot),
+            state: None,
+            note: note(&process.program, process.entry),
+            facts: Facts {
+                path: plan.path_of(slot),
+                runs: Runs::Program(words(&process.program)),
+                entry: process.entry,
+                description: None,
+                labels: process.labels.clone(),
+            },
+            children: Vec::new(),
+        });
+    let children = roster
+        .plan()
+        .children(index)
+        .map(|child| standing_namespace(roster, child));
     let runs = init_runs(&plan);
     Node {
         label: Label::of(plan.name()),

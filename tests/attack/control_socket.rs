@@ -32,17 +32,41 @@ fn requests(root: &str) -> Vec<(String, &'static str)> {
     );
     vec![
         ("\"release\"".to_owned(), "release"),
-        ("{\"stop\":{\"paths\":[],\"force\":\"kill\"}}".to_owned(), "stop"),
-        (format!("{{\"signal\":{{\"targets\":[{target}],\"signal\":9}}}}"), "signal"),
-        (format!("{{\"await\":{{\"paths\":[\"{root}/one\"],\"until\":\"started\"}}}}"), "await"),
+        (
+            "{\"stop\":{\"paths\":[],\"force\":\"kill\"}}".to_owned(),
+            "stop",
+        ),
+        (
+            format!("{{\"signal\":{{\"targets\":[{target}],\"signal\":9}}}}"),
+            "signal",
+        ),
+        (
+            format!("{{\"await\":{{\"paths\":[\"{root}/one\"],\"until\":\"started\"}}}}"),
+            "await",
+        ),
         (format!("{{\"execute\":{execution}}}"), "execute"),
-        ("{\"forward\":{\"session\":1,\"signal\":9}}".to_owned(), "forward"),
+        (
+            "{\"forward\":{\"session\":1,\"signal\":9}}".to_owned(),
+            "forward",
+        ),
         ("{\"leave\":{\"session\":1}}".to_owned(), "leave"),
-        (format!("{{\"restart\":{{\"paths\":[\"{root}/x/two\"]}}}}"), "restart"),
+        (
+            format!("{{\"restart\":{{\"paths\":[\"{root}/x/two\"]}}}}"),
+            "restart",
+        ),
         (format!("{{\"pause\":{{\"path\":\"{root}/x\"}}}}"), "pause"),
-        (format!("{{\"resume\":{{\"path\":\"{root}/x\"}}}}"), "resume"),
-        (format!("{{\"attach\":{{\"path\":\"{root}/one\"}}}}"), "attach"),
-        (format!("{{\"describe\":{{\"path\":\"{root}-v/four\",\"kind\":\"process\"}}}}"), "describe"),
+        (
+            format!("{{\"resume\":{{\"path\":\"{root}/x\"}}}}"),
+            "resume",
+        ),
+        (
+            format!("{{\"attach\":{{\"path\":\"{root}/one\"}}}}"),
+            "attach",
+        ),
+        (
+            format!("{{\"describe\":{{\"path\":\"{root}-v/four\",\"kind\":\"process\"}}}}"),
+            "describe",
+        ),
     ]
 }
 
@@ -62,12 +86,18 @@ fn ask(detached: &Detached, namespace: &str, requests: &[String], wrapper: &[&st
     fs::write(directory.join("ask.py"), ASK).expect("it is our own");
     let state = detached.nest.state().join(&detached.nest.root);
     let path = |name: &str| directory.join(name).display().to_string();
-    let (script, file, state) = (path("ask.py"), path("requests"), state.display().to_string());
+    let (script, file, state) = (
+        path("ask.py"),
+        path("requests"),
+        state.display().to_string(),
+    );
     let mut words = vec!["exec", "-n", "@", namespace, "--"];
     words.extend(wrapper);
     words.extend(["/usr/bin/python3", &script, &state, &file]);
     let said = detached.run(&words);
-    said.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document")["say"].clone()).collect()
+    said.lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a document")["say"].clone())
+        .collect()
 }
 
 #[test]
@@ -81,17 +111,34 @@ fn a_program_inside_changes_nothing() {
             let answers = ask(&detached, namespace, &lines, &[]);
             assert_eq!(answers.len(), all.len(), "{answers:?}");
             for (answer, (_, word)) in answers.iter().zip(&all) {
-                assert_eq!(answer["problem"]["code"], "inside", "{identity:?} {namespace} {word}: {answer}");
-                let problem: RequestError = serde_json::from_value(answer["problem"].clone()).expect("a problem");
-                assert!(problem.to_string().contains(&format!("`{word}`")), "{problem}");
-                assert!(problem.help().expect("a remedy").contains("run the command outside"), "{problem}");
+                assert_eq!(
+                    answer["problem"]["code"], "inside",
+                    "{identity:?} {namespace} {word}: {answer}"
+                );
+                let problem: RequestError =
+                    serde_json::from_value(answer["problem"].clone()).expect("a problem");
+                assert!(
+                    problem.to_string().contains(&format!("`{word}`")),
+                    "{problem}"
+                );
+                assert!(
+                    problem
+                        .help()
+                        .expect("a remedy")
+                        .contains("run the command outside"),
+                    "{problem}"
+                );
             }
         }
         assert!(!detached.nest.directory.path().join("ran").exists());
         for path in ["@/one", "@/x/two", "@/x/y/three", "@-v/four"] {
             let path = path.replace('@', &detached.nest.root);
             let truth = detached.truth();
-            assert!(["running", "ready"].contains(&truth.process(&path)["state"].as_str().expect("a word")), "{path}");
+            assert!(
+                ["running", "ready"]
+                    .contains(&truth.process(&path)["state"].as_str().expect("a word")),
+                "{path}"
+            );
         }
         detached.run(&["down", "@"]);
     });
@@ -104,13 +151,25 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let root = &detached.nest.root;
         for (namespace, expected) in [("@", 3), ("@/x", 2), ("@/x/y", 1)] {
-            let answers = ask(&detached, namespace, &["\"status\"".to_owned(), "\"snapshot\"".to_owned()], &[]);
+            let answers = ask(
+                &detached,
+                namespace,
+                &["\"status\"".to_owned(), "\"snapshot\"".to_owned()],
+                &[],
+            );
             assert_eq!(answers[0]["status"]["name"], **root, "{answers:?}");
             assert!(answers[0]["status"]["file"].is_null(), "{answers:?}");
-            let seen = answers[1]["snapshot"]["namespaces"].as_array().expect("it has them").clone();
+            let seen = answers[1]["snapshot"]["namespaces"]
+                .as_array()
+                .expect("it has them")
+                .clone();
             assert_eq!(seen.len(), expected, "{namespace}: {seen:?}");
             let own = namespace.replace('@', root);
-            assert!(seen.iter().all(|one| one["path"].as_str().expect("text").starts_with(&own)), "{seen:?}");
+            assert!(
+                seen.iter()
+                    .all(|one| one["path"].as_str().expect("text").starts_with(&own)),
+                "{seen:?}"
+            );
         }
         // The command line works from there as well.
         let nestns = program().display().to_string();
@@ -125,7 +184,13 @@ fn a_client_in_a_user_namespace_is_refused() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TREE).identity(identity));
         let nestns = program().display().to_string();
-        let words = ["--user", "--map-root-user", &nestns, "down", &detached.nest.root];
+        let words = [
+            "--user",
+            "--map-root-user",
+            &nestns,
+            "down",
+            &detached.nest.root,
+        ];
         let mut command = detached.nest.other_command("unshare".as_ref(), &words);
         let output = command.output().expect("unshare(1) is everywhere");
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -27,11 +27,19 @@ time.sleep(1000)
 "#;
 
 fn is_ready(detached: &Detached, path: &str) -> bool {
-    let file = detached.nest.state().join(&detached.nest.root).join("events.jsonl");
+    let file = detached
+        .nest
+        .state()
+        .join(&detached.nest.root)
+        .join("events.jsonl");
     let text = fs::read_to_string(file).expect("it is written");
-    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document"));
+    let events = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a document"));
     let path = path.replace('@', &detached.nest.root);
-    events.into_iter().any(|event| event["event"] == "ready" && event["path"] == path)
+    events
+        .into_iter()
+        .any(|event| event["event"] == "ready" && event["path"] == path)
 }
 
 fn topology(notify: &str) -> String {
@@ -45,7 +53,9 @@ fn topology(notify: &str) -> String {
 }
 
 fn up(topology: &str, identity: crate::harness::identity::Identity) -> Detached {
-    let nest = Nest::new(topology).identity(identity).arguments(&["--no-wait"]);
+    let nest = Nest::new(topology)
+        .identity(identity)
+        .arguments(&["--no-wait"]);
     fs::write(nest.directory.path().join("senders.py"), SENDERS).expect("it is our own");
     Detached::up(nest)
 }
@@ -56,7 +66,15 @@ fn only_the_process_itself_can_report_readiness() {
     for_each_identity(|identity| {
         let detached = up(&topology("true"), identity);
         for name in ["same", "inner", "other"] {
-            detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
+            detached.until(name, |detached| {
+                detached
+                    .nest
+                    .directory
+                    .path()
+                    .join(name)
+                    .exists()
+                    .then_some(())
+            });
         }
         detached.sync();
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
@@ -86,11 +104,26 @@ fn with_all_a_running_sibling_reports_and_no_other_namespace() {
         let text = topology("\"all\"").replace("proc.same", "proc.unused");
         let text = text
             .replace("'DIRECTORY', 'same'", "'DIRECTORY', 'unused'")
-            .replace("[ns.'@/in']", "proc.waits = { actor = 'idle' }\n[ns.'@/in']");
-        let text = text.lines().filter(|line| !line.starts_with("proc.unused")).collect::<Vec<_>>().join("\n");
+            .replace(
+                "[ns.'@/in']",
+                "proc.waits = { actor = 'idle' }\n[ns.'@/in']",
+            );
+        let text = text
+            .lines()
+            .filter(|line| !line.starts_with("proc.unused"))
+            .collect::<Vec<_>>()
+            .join("\n");
         let detached = up(&text, identity);
         for name in ["inner", "other"] {
-            detached.until(name, |detached| detached.nest.directory.path().join(name).exists().then_some(()));
+            detached.until(name, |detached| {
+                detached
+                    .nest
+                    .directory
+                    .path()
+                    .join(name)
+                    .exists()
+                    .then_some(())
+            });
         }
         detached.run(&["ps", "-n", "@"]);
         assert!(!is_ready(&detached, "@/a"), "{identity:?}");
@@ -98,10 +131,24 @@ fn with_all_a_running_sibling_reports_and_no_other_namespace() {
                       socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"READY=1\", address)\ntime.sleep(1000)\n";
         let directory = detached.nest.directory.path();
         fs::write(directory.join("neighbour.py"), script).expect("it is our own");
-        let (script, address) =
-            (directory.join("neighbour.py").display().to_string(), directory.join("address").display().to_string());
-        detached.run(&["exec", "-n", "@", "-d", "@", "--", "/usr/bin/python3", &script, &address]);
-        detached.until("a neighbour has said it", |detached| is_ready(detached, "@/a").then_some(()));
+        let (script, address) = (
+            directory.join("neighbour.py").display().to_string(),
+            directory.join("address").display().to_string(),
+        );
+        detached.run(&[
+            "exec",
+            "-n",
+            "@",
+            "-d",
+            "@",
+            "--",
+            "/usr/bin/python3",
+            &script,
+            &address,
+        ]);
+        detached.until("a neighbour has said it", |detached| {
+            is_ready(detached, "@/a").then_some(())
+        });
         detached.run(&["down", "@"]);
     });
 }

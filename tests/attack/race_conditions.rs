@@ -27,17 +27,27 @@ const DEEP: &str = "[ns.@]\n[ns.\"@/a\"]\n[ns.\"@/a/b\"]\nproc.idle = \"sleep 10
 
 fn roots(tree: &Detached) -> Vec<Pid> {
     let truth = tree.truth();
-    let all = truth.0["namespaces"].as_array().expect("it has them").iter();
+    let all = truth.0["namespaces"]
+        .as_array()
+        .expect("it has them")
+        .iter();
     let roots = all.filter(|namespace| namespace["parent"].is_null());
-    let init =
-        |path: &str| [format!("{path}/init"), path.to_owned()].into_iter().find(|path| truth.paths().contains(path));
-    let path =
-        |namespace: &serde_json::Value| init(namespace["path"].as_str().expect("a path")).expect("it has a PID 1");
-    roots.map(|namespace| Pid::from_raw(truth.host_pid(&path(namespace)))).collect()
+    let init = |path: &str| {
+        [format!("{path}/init"), path.to_owned()]
+            .into_iter()
+            .find(|path| truth.paths().contains(path))
+    };
+    let path = |namespace: &serde_json::Value| {
+        init(namespace["path"].as_str().expect("a path")).expect("it has a PID 1")
+    };
+    roots
+        .map(|namespace| Pid::from_raw(truth.host_pid(&path(namespace))))
+        .collect()
 }
 
 fn has_another_user(pid: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains("Uid:\t65534"))
+    fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| status.contains("Uid:\t65534"))
 }
 
 #[test]
@@ -47,9 +57,17 @@ fn a_root_of_another_user_dies_with_a_controller_that_is_killed_while_replacing_
         let tree = Detached::up(Nest::new(STUBBORN).env("NESTNS_FAULT", &format!("{point}:kill")));
         let (controller, roots) = (tree.controller(), roots(&tree));
         assert_eq!(roots.len(), 2);
-        until("its user has changed", || roots.iter().any(|&root| has_another_user(root)));
-        kill(kernel::guardian(controller).expect("it has one"), Signal::SIGKILL).expect("it runs");
-        until("the controller has come to the point", || has_ended(controller));
+        until("its user has changed", || {
+            roots.iter().any(|&root| has_another_user(root))
+        });
+        kill(
+            kernel::guardian(controller).expect("it has one"),
+            Signal::SIGKILL,
+        )
+        .expect("it runs");
+        until("the controller has come to the point", || {
+            has_ended(controller)
+        });
         for &root in &roots {
             until(&format!("{point}: the root has ended"), || has_ended(root));
         }
@@ -63,16 +81,35 @@ fn the_state_is_kept_until_every_root_is_known_to_have_ended() {
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             // 110 is what await-roots looks for; any number has the guardian doubt what has become of the roots.
-            let tree = Detached::up(Nest::new(topology).identity(identity).env("NESTNS_FAULT", "await-roots:110"));
+            let tree = Detached::up(
+                Nest::new(topology)
+                    .identity(identity)
+                    .env("NESTNS_FAULT", "await-roots:110"),
+            );
             let (controller, roots) = (tree.controller(), roots(&tree));
             let guardian = kernel::guardian(controller).expect("it has one");
             kill(controller, Signal::SIGKILL).expect("it runs");
             until("the guardian has done what it can", || has_ended(guardian));
-            assert!(tree.nest.state().join(&tree.nest.root).join("truth.json").exists(), "{identity:?}");
-            until("the roots have ended", || roots.iter().all(|&root| has_ended(root)));
+            assert!(
+                tree.nest
+                    .state()
+                    .join(&tree.nest.root)
+                    .join("truth.json")
+                    .exists(),
+                "{identity:?}"
+            );
+            until("the roots have ended", || {
+                roots.iter().all(|&root| has_ended(root))
+            });
             let (code, stdout, stderr) = run(&tree.nest, &["prune"]);
             assert_eq!((code, stderr.as_str()), (0, ""), "{identity:?}");
-            assert_eq!(stdout, format!("removed {}: all of its processes have ended\n", tree.nest.root));
+            assert_eq!(
+                stdout,
+                format!(
+                    "removed {}: all of its processes have ended\n",
+                    tree.nest.root
+                )
+            );
             assert_nothing_left(&tree.nest);
         }
     });
@@ -80,12 +117,20 @@ fn the_state_is_kept_until_every_root_is_known_to_have_ended() {
 
 #[test]
 fn a_controller_that_dies_at_any_point_of_a_start_leaves_nothing() {
-    let points = ["name-taken", "root-made#1", "root-guarded#1", "truth-written", "released"];
+    let points = [
+        "name-taken",
+        "root-made#1",
+        "root-guarded#1",
+        "truth-written",
+        "released",
+    ];
     for_each_identity(|identity| {
         for topology in [FLAT, DEEP] {
             for point in points {
                 let fault = format!("{point}:kill");
-                let nest = Nest::new(topology).identity(identity).env("NESTNS_FAULT", &fault);
+                let nest = Nest::new(topology)
+                    .identity(identity)
+                    .env("NESTNS_FAULT", &fault);
                 let file = nest.file.to_str().expect("our own path").to_owned();
                 let (code, stdout, stderr) = run(&nest, &["up", "-d", &file]);
                 assert_ne!(code, 0, "{identity:?} {point}: {stdout}{stderr}");
@@ -99,18 +144,28 @@ fn a_controller_that_dies_at_any_point_of_a_start_leaves_nothing() {
 fn a_guardian_that_dies_during_a_start_is_replaced_before_anything_runs() {
     for_each_identity(|identity| {
         // The controller stops where it has made the root, and goes on when its guardian is dead.
-        let nest = Nest::new(DEEP).identity(identity).env("NESTNS_FAULT", "root-made#1:stop");
+        let nest = Nest::new(DEEP)
+            .identity(identity)
+            .env("NESTNS_FAULT", "root-made#1:stop");
         let mut running = nest.up();
         let controller = running.pid();
         running.until("it has stopped", |_| {
-            kernel::process(controller.as_raw()).is_some_and(|found| found.state == 'T').then_some(())
+            kernel::process(controller.as_raw())
+                .is_some_and(|found| found.state == 'T')
+                .then_some(())
         });
-        kill(kernel::guardian(controller).expect("it has one"), Signal::SIGKILL).expect("it runs");
+        kill(
+            kernel::guardian(controller).expect("it has one"),
+            Signal::SIGKILL,
+        )
+        .expect("it runs");
         running.signal(Signal::SIGCONT);
         let truth = running.until_running();
         let root = Pid::from_raw(truth.host_pid(&format!("{}/init", running.nest.root)));
         // The new guardian knows the root.
-        until("there is another guardian", || !kernel::descendants(controller.as_raw()).is_empty());
+        until("there is another guardian", || {
+            !kernel::descendants(controller.as_raw()).is_empty()
+        });
         running.signal(Signal::SIGKILL);
         let ended = running.wait();
         assert_eq!(ended.code, 137, "{identity:?}: {}", ended.stderr);
@@ -145,25 +200,36 @@ fn a_freezer_cgroup_is_removed_when_controller_and_guardian_die_while_creating_i
 fn cut_off_a_pause(stage: &Stage, survivor: Survivor, made: usize) {
     let tree = &stage.detached;
     let (controller, root) = (tree.controller(), tree.nest.root.clone());
-    let (guardian, roots) = (kernel::guardian(controller).expect("it has one"), roots(tree));
+    let (guardian, roots) = (
+        kernel::guardian(controller).expect("it has one"),
+        roots(tree),
+    );
     if survivor != Survivor::Guardian {
         suspend(guardian);
     }
     tree.nestns(&["pause", &root]);
-    until("the controller has come to the point", || has_ended(controller));
+    until("the controller has come to the point", || {
+        has_ended(controller)
+    });
     if survivor == Survivor::Guardian {
         until("the guardian has ended", || has_ended(guardian));
     } else {
         assert_eq!(stage.groups().len(), made, "{:?}", stage.groups());
         kill(guardian, Signal::SIGKILL).expect("it runs");
         until("the guardian is gone", || has_ended(guardian));
-        until("the roots have ended", || roots.iter().all(|&root| has_ended(root)));
+        until("the roots have ended", || {
+            roots.iter().all(|&root| has_ended(root))
+        });
         if survivor == Survivor::Nothing {
             fs::remove_dir_all(tree.nest.state().join(&root)).expect("it is there");
         }
         let (code, stdout, stderr) = run(&tree.nest, &["prune"]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{survivor:?}: {stdout}");
     }
-    assert_eq!(stage.groups(), Vec::<std::path::PathBuf>::new(), "{survivor:?}");
+    assert_eq!(
+        stage.groups(),
+        Vec::<std::path::PathBuf>::new(),
+        "{survivor:?}"
+    );
     assert_nothing_left(&tree.nest);
 }

@@ -83,25 +83,59 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
     let mut all = vec![
         Report::Created { namespace },
         Report::Line { namespace },
-        Report::Orphan { namespace, number: 77, ending },
-        Report::Orphans { namespace, count: 7 },
-        Report::Stopping { namespace, sender: 5, at },
+        Report::Orphan {
+            namespace,
+            number: 77,
+            ending,
+        },
+        Report::Orphans {
+            namespace,
+            count: 7,
+        },
+        Report::Stopping {
+            namespace,
+            sender: 5,
+            at,
+        },
     ];
     let subjects = [0, 1, 2, 3, 99, u32::MAX]
         .map(Slot::nth)
         .into_iter()
-        .chain([Slot::Process(u32::MAX), Slot::RunCommand, Slot::Exec(1), Slot::Probe(0)])
+        .chain([
+            Slot::Process(u32::MAX),
+            Slot::RunCommand,
+            Slot::Exec(1),
+            Slot::Probe(0),
+        ])
         .map(|slot| ProcessKey { namespace, slot });
     for subject in subjects {
         all.extend([
             Report::Channel { subject },
             Report::AtGate { subject },
-            Report::Starting { subject, stdout: true, stderr: true, ready: false },
+            Report::Starting {
+                subject,
+                stdout: true,
+                stderr: true,
+                ready: false,
+            },
             Report::Failed(Failure::new(subject, Stage::Died, Errno::EIO)),
-            Report::Failed(Failure::with(subject, Stage::Panic, Errno::EIO, "forged\r\x1b[2J")),
-            Report::Asked { subject, signal: 15, at },
+            Report::Failed(Failure::with(
+                subject,
+                Stage::Panic,
+                Errno::EIO,
+                "forged\r\x1b[2J",
+            )),
+            Report::Asked {
+                subject,
+                signal: 15,
+                at,
+            },
             Report::Killed { subject, at },
-            Report::Ended { subject, ending, at },
+            Report::Ended {
+                subject,
+                ending,
+                at,
+            },
         ]);
     }
     all
@@ -110,17 +144,28 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
 /// The messages of an attacker: about processes that it has no right over, and about namespaces that do not exist.
 fn payloads(place: &Place) -> String {
     let nowhere = [4_000_000, u32::MAX, u32::MAX - 1];
-    let mut lines: Vec<String> =
-        place.others.iter().chain(&nowhere).flat_map(|&index| all_about(index)).map(encode).collect();
+    let mut lines: Vec<String> = place
+        .others
+        .iter()
+        .chain(&nowhere)
+        .flat_map(|&index| all_about(index))
+        .map(encode)
+        .collect();
     // How its own PID 1 has ended is not for it to say either.
     let (subject, at) = (ProcessKey::init(place.own), Moment::now());
-    lines.push(encode(Report::Ended { subject, ending: Ending::Exited(0), at }));
+    lines.push(encode(Report::Ended {
+        subject,
+        ending: Ending::Exited(0),
+        at,
+    }));
     lines.push(encode(Report::Channel { subject }));
     lines.join("\n")
 }
 
 fn prepare(place: &Place, identity: Identity) -> Nest {
-    let nest = Nest::new(place.topology).identity(identity).arguments(&["--no-wait"]);
+    let nest = Nest::new(place.topology)
+        .identity(identity)
+        .arguments(&["--no-wait"]);
     fs::write(nest.directory.path().join("attack.py"), ATTACK).expect("it is our own");
     fs::write(nest.directory.path().join("payloads"), payloads(place)).expect("it is our own");
     nest
@@ -134,7 +179,10 @@ fn snapshot(detached: &Detached) -> Value {
 fn state(snapshot: &Value, path: &str) -> String {
     let processes = snapshot["processes"].as_array().expect("it has them");
     let found = processes.iter().find(|process| process["path"] == path);
-    found.unwrap_or_else(|| panic!("no {path} in {snapshot}"))["state"].as_str().unwrap_or("?").to_owned()
+    found.unwrap_or_else(|| panic!("no {path} in {snapshot}"))["state"]
+        .as_str()
+        .unwrap_or("?")
+        .to_owned()
 }
 
 fn descriptors(detached: &Detached) -> usize {
@@ -142,9 +190,16 @@ fn descriptors(detached: &Detached) -> usize {
 }
 
 fn memory(detached: &Detached) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", detached.controller())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", detached.controller())).expect("it runs");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("it has memory");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 /// Waits until everything was sent, and makes sure that it has had no effect.
@@ -160,9 +215,18 @@ fn assert_unaffected(detached: &Detached, place: &Place, blamed: &str) {
     let victim = at(place.victim);
     // In the middle of the flood the exit of another process is noticed, and what waits for it goes on.
     let seen = snapshot(detached);
-    for (name, expected) in [("init", "running"), ("one", "running"), ("two", "running"), ("late", "created")] {
+    for (name, expected) in [
+        ("init", "running"),
+        ("one", "running"),
+        ("two", "running"),
+        ("late", "created"),
+    ] {
         let found = state(&seen, &format!("{victim}/{name}"));
-        let found = if found == "ready" { "running".to_owned() } else { found };
+        let found = if found == "ready" {
+            "running".to_owned()
+        } else {
+            found
+        };
         assert_eq!(found, expected, "{name}: {seen:#}");
     }
     let known = descriptors(detached);
@@ -177,19 +241,40 @@ fn assert_unaffected(detached: &Detached, place: &Place, blamed: &str) {
             .any(|event| event["event"] == "exit" && event["path"] == format!("{victim}/one"))
             .then_some(())
     });
-    assert!(began.elapsed() < TIMEOUT / 2, "it took {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < TIMEOUT / 2,
+        "it took {:?}",
+        began.elapsed()
+    );
     detached.sync();
     let all = detached.events();
     for event in &all {
         let path = event["path"].as_str().expect("all have one");
         let word = event["event"].as_str().expect("all have one");
         let is_expected = path == format!("{victim}/one") && ["exit", "signal"].contains(&word);
-        let is_of_a_life = ["create", "created", "verify", "release", "started", "ready", "exec"].contains(&word);
-        assert!(is_expected || is_of_a_life || (word == "refused" && path == at(blamed)), "{event}");
+        let is_of_a_life = [
+            "create", "created", "verify", "release", "started", "ready", "exec",
+        ]
+        .contains(&word);
+        assert!(
+            is_expected || is_of_a_life || (word == "refused" && path == at(blamed)),
+            "{event}"
+        );
     }
-    let refused: Vec<&Value> = all.iter().filter(|event| event["event"] == "refused").collect();
-    assert_eq!(refused.len(), 1, "told once, and of the attacker alone: {refused:?}");
-    assert!(descriptors(detached) <= known + 2, "{known} descriptors have become {}", descriptors(detached));
+    let refused: Vec<&Value> = all
+        .iter()
+        .filter(|event| event["event"] == "refused")
+        .collect();
+    assert_eq!(
+        refused.len(),
+        1,
+        "told once, and of the attacker alone: {refused:?}"
+    );
+    assert!(
+        descriptors(detached) <= known + 2,
+        "{known} descriptors have become {}",
+        descriptors(detached)
+    );
     let grown = memory(detached).saturating_sub(before);
     assert!(grown < 16 * 1024, "the controller has grown by {grown} kB");
     fs::write(directory.join("enough"), "").expect("it is our own");
@@ -214,7 +299,11 @@ fn a_program_of_exec_cannot_report_for_others_from_an_empty_namespace() {
         let detached = Detached::up(prepare(&EMPTY, identity));
         let mut command = detached.command(&["exec", "@", "--", "/usr/bin/python3"]);
         let directory = detached.nest.directory.path();
-        command.arg(directory.join("attack.py")).arg(directory).stdin(Stdio::null()).process_group(0);
+        command
+            .arg(directory.join("attack.py"))
+            .arg(directory)
+            .stdin(Stdio::null())
+            .process_group(0);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let attacker = Running(command.spawn().expect("the program was built"));
         assert_unaffected(&detached, &EMPTY, EMPTY.attacker);

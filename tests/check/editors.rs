@@ -38,10 +38,20 @@ fn match_line(line: &str) -> Option<Match<'_>> {
         let (column, line, file) = (parts.next()?, parts.next(), parts.next());
         let number = |text: &str| text.parse::<u64>().ok();
         Some(match (number(column), line.and_then(number), file) {
-            (Some(column), Some(line), Some(file)) => {
-                Match { file, place: Some((line, column)), severity, code, message }
-            }
-            _ => Match { file: front, place: None, severity, code, message },
+            (Some(column), Some(line), Some(file)) => Match {
+                file,
+                place: Some((line, column)),
+                severity,
+                code,
+                message,
+            },
+            _ => Match {
+                file: front,
+                place: None,
+                severity,
+                code,
+                message,
+            },
         })
     })
 }
@@ -49,19 +59,34 @@ fn match_line(line: &str) -> Option<Match<'_>> {
 /// The match of `errorformat=%f:%l:%c:\ %t%*[a-z]%m,%f:\ %t%*[a-z]%m` in a line: the type is the first letter of the level, and
 /// the code stays in the message, where it can be read.
 fn vim(problem: &Match<'_>) -> (char, String) {
-    (problem.severity.chars().next().expect("it is a word"), format!("[{}]: {}", problem.code, problem.message))
+    (
+        problem.severity.chars().next().expect("it is a word"),
+        format!("[{}]: {}", problem.code, problem.message),
+    )
 }
 
 #[test]
 fn editors_find_in_a_line_what_programs_find_in_the_document() {
     let directory = tempfile::tempdir().unwrap();
     let run = |format: &str, files: &[&str]| {
-        let arguments: Vec<_> = ["check", "--format", format].iter().chain(files).copied().collect();
-        Nestns::new(&arguments).directory(directory.path()).run().stdout
+        let arguments: Vec<_> = ["check", "--format", format]
+            .iter()
+            .chain(files)
+            .copied()
+            .collect();
+        Nestns::new(&arguments)
+            .directory(directory.path())
+            .run()
+            .stdout
     };
     let mut names = vec!["a directory/missing.toml".to_owned()];
     for code in Code::ALL {
-        for (index, example) in code.explanation().examples().filter(|example| example.is("toml")).enumerate() {
+        for (index, example) in code
+            .explanation()
+            .examples()
+            .filter(|example| example.is("toml"))
+            .enumerate()
+        {
             // A colon and a number are allowed in file names, and so are blanks.
             let name = format!("{code}:{index} x.toml");
             fs::write(directory.path().join(&name), example.text).unwrap();
@@ -77,20 +102,30 @@ fn editors_find_in_a_line_what_programs_find_in_the_document() {
     for (line, diagnostic) in text.lines().zip(diagnostics) {
         let expected = Match {
             file: diagnostic["file"].as_str().unwrap(),
-            place: diagnostic["line"].as_u64().zip(diagnostic["column"].as_u64()),
+            place: diagnostic["line"]
+                .as_u64()
+                .zip(diagnostic["column"].as_u64()),
             severity: diagnostic["level"].as_str().unwrap(),
             code: diagnostic["code"].as_str().unwrap(),
             message: diagnostic["message"].as_str().unwrap(),
         };
         assert_eq!(match_line(line).as_ref(), Some(&expected), "{line}");
         let (kind, message) = vim(&expected);
-        assert!(['e', 'w'].contains(&kind) && message.starts_with("[NS"), "{line}");
+        assert!(
+            ['e', 'w'].contains(&kind) && message.starts_with("[NS"),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn other_lines_are_not_matched() {
-    for line in ["", "checked 1 file: 1 error", "see `nestns explain NS101`", "x.toml:1:1: note[NS101]: x"] {
+    for line in [
+        "",
+        "checked 1 file: 1 error",
+        "see `nestns explain NS101`",
+        "x.toml:1:1: note[NS101]: x",
+    ] {
         assert_eq!(match_line(line), None, "{line}");
     }
 }

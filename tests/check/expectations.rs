@@ -106,7 +106,10 @@ error[NS109]: `eye` is not a value of `via`
 #[test]
 fn an_empty_chain_has_no_diagnostics() {
     let told = human("[ns.vm]\n[[expect]]\nproc = \"vm/init\"\nchain = []\n");
-    assert!(told.starts_with("error[NS133]: an expectation has nothing to compare\n"), "{told}");
+    assert!(
+        told.starts_with("error[NS133]: an expectation has nothing to compare\n"),
+        "{told}"
+    );
 }
 
 #[test]

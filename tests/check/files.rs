@@ -26,24 +26,56 @@ fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 #[test]
 fn a_valid_file_prints_nothing() {
     let outcome = check(&directory(&[("x.toml", GOOD.as_bytes())]), &["x.toml"]);
-    let expected = Outcome { code: 0, stdout: String::new(), stderr: "checked 1 file: no problems\n".to_owned() };
+    let expected = Outcome {
+        code: 0,
+        stdout: String::new(),
+        stderr: "checked 1 file: no problems\n".to_owned(),
+    };
     assert_eq!(outcome, expected);
 }
 
 #[test]
 fn the_status_depends_on_the_severity() {
-    let files = directory(&[("good", GOOD.as_bytes()), ("warning", WARNING.as_bytes()), ("wrong", WRONG.as_bytes())]);
+    let files = directory(&[
+        ("good", GOOD.as_bytes()),
+        ("warning", WARNING.as_bytes()),
+        ("wrong", WRONG.as_bytes()),
+    ]);
     for (arguments, code, summary) in [
         (&["good"][..], 0, "checked 1 file: no problems\n"),
-        (&["good", "warning"], 0, "checked 2 files: 1 warning\nsee `nestns explain NS304`\n"),
+        (
+            &["good", "warning"],
+            0,
+            "checked 2 files: 1 warning\nsee `nestns explain NS304`\n",
+        ),
         (&["--strict", "good"], 0, "checked 1 file: no problems\n"),
-        (&["--strict", "warning"], 1, "checked 1 file: 1 warning\nsee `nestns explain NS304`\n"),
-        (&["warning", "wrong"], 3, "checked 2 files: 1 error, 1 warning\nsee `nestns explain NS101`; likewise NS304\n"),
-        (&["--strict", "wrong"], 3, "checked 1 file: 1 error\nsee `nestns explain NS101`\n"),
-        (&["missing"], 3, "checked 1 file: 1 error\nsee `nestns explain NS001`\n"),
+        (
+            &["--strict", "warning"],
+            1,
+            "checked 1 file: 1 warning\nsee `nestns explain NS304`\n",
+        ),
+        (
+            &["warning", "wrong"],
+            3,
+            "checked 2 files: 1 error, 1 warning\nsee `nestns explain NS101`; likewise NS304\n",
+        ),
+        (
+            &["--strict", "wrong"],
+            3,
+            "checked 1 file: 1 error\nsee `nestns explain NS101`\n",
+        ),
+        (
+            &["missing"],
+            3,
+            "checked 1 file: 1 error\nsee `nestns explain NS001`\n",
+        ),
     ] {
         let outcome = check(&files, arguments);
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (code, summary), "{arguments:?}");
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (code, summary),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -84,9 +116,18 @@ error[NS002]: the file is not UTF-8 text
 #[test]
 fn a_directory_stands_for_its_only_topology_file() {
     for name in ["topology.toml", "nestns.toml", "dind.nestns.toml"] {
-        let files = directory(&[(name, WRONG.as_bytes()), ("Cargo.toml", b""), (".nestns.toml", b"")]);
+        let files = directory(&[
+            (name, WRONG.as_bytes()),
+            ("Cargo.toml", b""),
+            (".nestns.toml", b""),
+        ]);
         let outcome = check(&files, &["--format=short"]);
-        assert!(outcome.stdout.starts_with(&format!("{name}:2:8: error[NS101]")), "{outcome:?}");
+        assert!(
+            outcome
+                .stdout
+                .starts_with(&format!("{name}:2:8: error[NS101]")),
+            "{outcome:?}"
+        );
         assert_eq!(check(&files, &["--format=short", "."]), outcome);
     }
 }

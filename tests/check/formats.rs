@@ -6,7 +6,8 @@ use snapbox::{IntoData, assert_data_eq, str};
 
 use crate::harness::Nestns;
 
-const FILE: &str = "[ns.vm]\nhostnme = \"é\"\ncwd = \"x\"\n[ns.\"vm/ci\"]\ninit = [\"sleep\", \"5\"]\n";
+const FILE: &str =
+    "[ns.vm]\nhostnme = \"é\"\ncwd = \"x\"\n[ns.\"vm/ci\"]\ninit = [\"sleep\", \"5\"]\n";
 
 fn output(arguments: &[&str]) -> String {
     let arguments: Vec<_> = ["check", "-"].iter().chain(arguments).copied().collect();
@@ -101,7 +102,9 @@ fn github() {
 
 #[test]
 fn json_of_a_good_file() {
-    let outcome = Nestns::new(&["check", "-", "--format=json"]).input("[ns.a]\n").run();
+    let outcome = Nestns::new(&["check", "-", "--format=json"])
+        .input("[ns.a]\n")
+        .run();
     assert_data_eq!(
         outcome.stdout,
         str![[r#"
@@ -153,11 +156,20 @@ fn colours_are_used_only_when_asked_for() {
     assert!(!output(&[]).contains('\x1b'));
     assert!(output(&["--color", "always"]).contains("\x1b["));
     let with = |name: &str, value: &str, arguments: &[&str]| {
-        Nestns::new(arguments).input(FILE).env(name, value).run().stdout.contains('\x1b')
+        Nestns::new(arguments)
+            .input(FILE)
+            .env(name, value)
+            .run()
+            .stdout
+            .contains('\x1b')
     };
     assert!(with("CLICOLOR_FORCE", "1", &["check", "-"]));
     assert!(!with("CLICOLOR_FORCE", "0", &["check", "-"]));
-    assert!(!with("CLICOLOR_FORCE", "1", &["check", "-", "--color", "never"]));
+    assert!(!with(
+        "CLICOLOR_FORCE",
+        "1",
+        &["check", "-", "--color", "never"]
+    ));
     assert!(with("NO_COLOR", "1", &["check", "-", "--color", "always"]));
     assert!(with("NESTNS_COLOR", "always", &["check", "-"]));
 }
@@ -170,22 +182,35 @@ fn human_output_is_limited_to_twenty_problems_and_json_is_not() {
     }
     let human = Nestns::new(&["check", "-"]).input(file.as_str()).run();
     assert_eq!(human.stdout.matches("error[NS101]").count(), 20);
-    assert!(human.stdout.ends_with("… and 13 more in <stdin>\n\n"), "{}", human.stdout);
-    assert_eq!(human.stderr, "checked 1 file: 33 errors\nsee `nestns explain NS101`\n");
-    let short = Nestns::new(&["check", "-", "--format=short"]).input(file.as_str()).run();
+    assert!(
+        human.stdout.ends_with("… and 13 more in <stdin>\n\n"),
+        "{}",
+        human.stdout
+    );
+    assert_eq!(
+        human.stderr,
+        "checked 1 file: 33 errors\nsee `nestns explain NS101`\n"
+    );
+    let short = Nestns::new(&["check", "-", "--format=short"])
+        .input(file.as_str())
+        .run();
     assert_eq!(short.stdout.lines().count(), 33);
 }
 
 #[test]
 fn quoted_control_characters_are_escaped() {
-    let outcome = Nestns::new(&["check", "-"]).input("[ns.a]\n\"\\u001b[31m\" = 1\n").run();
+    let outcome = Nestns::new(&["check", "-"])
+        .input("[ns.a]\n\"\\u001b[31m\" = 1\n")
+        .run();
     assert!(!outcome.stdout.contains('\x1b'), "{}", outcome.stdout);
 }
 
 #[test]
 fn json_tells_where_a_value_from_elsewhere_is_used() {
     let text = "[template.box]\nhostnme = \"x\"\n[ns.a]\nuse = \"box\"\n";
-    let outcome = Nestns::new(&["check", "-", "--format", "json"]).input(text).run();
+    let outcome = Nestns::new(&["check", "-", "--format", "json"])
+        .input(text)
+        .run();
     assert_data_eq!(
         outcome.stdout,
         str![[r#"

@@ -47,22 +47,43 @@ fn digest(text: String) {
         agrees(parsed.sources.main().text());
     }
     assert_eq!(parsed.topology.is_some(), !parsed.diagnostics.has_errors());
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif] {
-        render(format, Color::Plain, &[(&parsed.sources, &parsed.diagnostics)]);
+    for format in [
+        Format::Human,
+        Format::Short,
+        Format::Json,
+        Format::Github,
+        Format::Sarif,
+    ] {
+        render(
+            format,
+            Color::Plain,
+            &[(&parsed.sources, &parsed.diagnostics)],
+        );
     }
 }
 
 fn runner() -> TestRunner {
     // A fixed seed: a test that fails now and then is no test.
-    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 1000,
+        failure_persistence: None,
+        ..Config::default()
+    };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
 #[test]
 fn mutated_examples_never_panic() {
-    let pieces =
-        prop_oneof!["[\\[\\]{}=.,\"'#\n a-z0-9/-]{0,4}", any::<char>().prop_map(String::from), Just("ns.".to_owned())];
-    let mutation = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), pieces);
+    let pieces = prop_oneof![
+        "[\\[\\]{}=.,\"'#\n a-z0-9/-]{0,4}",
+        any::<char>().prop_map(String::from),
+        Just("ns.".to_owned())
+    ];
+    let mutation = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        pieces,
+    );
     let strategy = (0..EXAMPLES.len(), prop::collection::vec(mutation, 1..5));
     runner()
         .run(&strategy, |(example, mutations)| {
@@ -90,5 +111,8 @@ fn deep_and_long_files_are_answered() {
     digest(format!("ns = {}", "{a={ns=".repeat(10_000)));
     digest(format!("ns{} = 1", ".a.ns".repeat(39)));
     digest("\u{feff}[ns.a]\r\ninit = 1\r\n".to_owned());
-    digest(format!("[ns.a]\nstop = {{ grace = \"{}s\" }}", "9".repeat(10_000)));
+    digest(format!(
+        "[ns.a]\nstop = {{ grace = \"{}s\" }}",
+        "9".repeat(10_000)
+    ));
 }

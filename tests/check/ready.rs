@@ -327,11 +327,18 @@ error[NS101]: `restart` must be a string
 
 #[test]
 fn sizes_that_cannot_be_read() {
-    for (value, code) in
-        [("'16 megabytes'", "NS130"), ("'1.5M'", "NS130"), ("''", "NS130"), ("1000", "NS112"), ("true", "NS101")]
-    {
+    for (value, code) in [
+        ("'16 megabytes'", "NS130"),
+        ("'1.5M'", "NS130"),
+        ("''", "NS130"),
+        ("1000", "NS112"),
+        ("true", "NS101"),
+    ] {
         let found = human(&format!("[limits]\nlog_bytes = {value}\n[ns.a]\n"));
-        assert!(found.contains(&format!("error[{code}]")), "{value}: {found}");
+        assert!(
+            found.contains(&format!("error[{code}]")),
+            "{value}: {found}"
+        );
     }
     let text = "[limits]\nlog_bytes = \"64k\"\n[ns.a]\n";
     assert_data_eq!(

@@ -9,7 +9,11 @@ use snapbox::{IntoData, assert_data_eq, file, str};
 use crate::harness::Nestns;
 
 fn sarif(arguments: &[&str], input: &str) -> String {
-    let arguments: Vec<_> = ["check", "--format", "sarif"].iter().chain(arguments).copied().collect();
+    let arguments: Vec<_> = ["check", "--format", "sarif"]
+        .iter()
+        .chain(arguments)
+        .copied()
+        .collect();
     let outcome = Nestns::new(&arguments).input(input).run();
     assert_eq!(outcome.stderr, "");
     outcome.stdout
@@ -28,7 +32,10 @@ fn assert_valid(log: &Value) {
         let rules = driver["rules"].as_array().expect("an array");
         let mut ids = HashSet::new();
         for rule in rules {
-            assert!(ids.insert(rule["id"].as_str().expect("an id")), "ids are distinct");
+            assert!(
+                ids.insert(rule["id"].as_str().expect("an id")),
+                "ids are distinct"
+            );
             for text in ["shortDescription", "fullDescription", "help"] {
                 assert!(!rule[text]["text"].as_str().expect("a text").is_empty());
             }
@@ -36,33 +43,72 @@ fn assert_valid(log: &Value) {
         }
         let mut used = HashSet::new();
         for result in run["results"].as_array().expect("an array") {
-            let index = usize::try_from(result["ruleIndex"].as_u64().expect("a place in the rules")).unwrap();
+            let index =
+                usize::try_from(result["ruleIndex"].as_u64().expect("a place in the rules"))
+                    .unwrap();
             assert_eq!(result["ruleId"], rules[index]["id"]);
-            assert_eq!(result["level"], rules[index]["defaultConfiguration"]["level"]);
+            assert_eq!(
+                result["level"],
+                rules[index]["defaultConfiguration"]["level"]
+            );
             assert_level(&result["level"]);
-            assert!(!result["message"]["text"].as_str().expect("a message").is_empty());
+            assert!(
+                !result["message"]["text"]
+                    .as_str()
+                    .expect("a message")
+                    .is_empty()
+            );
             let related = result["relatedLocations"].as_array().into_iter().flatten();
-            for location in result["locations"].as_array().expect("an array").iter().chain(related) {
+            for location in result["locations"]
+                .as_array()
+                .expect("an array")
+                .iter()
+                .chain(related)
+            {
                 assert_location(&location["physicalLocation"]);
             }
             used.insert(index);
         }
-        assert_eq!(used.len(), rules.len(), "a rule is described because it occurs");
+        assert_eq!(
+            used.len(),
+            rules.len(),
+            "a rule is described because it occurs"
+        );
     }
 }
 
 fn assert_level(level: &Value) {
-    assert!(["none", "note", "warning", "error"].contains(&level.as_str().expect("a word")), "{level}");
+    assert!(
+        ["none", "note", "warning", "error"].contains(&level.as_str().expect("a word")),
+        "{level}"
+    );
 }
 
 fn assert_location(location: &Value) {
-    let uri = location["artifactLocation"]["uri"].as_str().expect("a text");
+    let uri = location["artifactLocation"]["uri"]
+        .as_str()
+        .expect("a text");
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/%:".contains(c);
-    assert!(!uri.is_empty() && uri.chars().all(is_allowed), "RFC 3986: {uri}");
-    assert!(!uri.contains(':') || uri.starts_with("file:///"), "a relative reference has no scheme: {uri}");
-    let Some(region) = location.get("region") else { return };
-    let number = |name: &str| region[name].as_u64().unwrap_or_else(|| panic!("{name} is a number"));
-    let (start, end) = ((number("startLine"), number("startColumn")), (number("endLine"), number("endColumn")));
+    assert!(
+        !uri.is_empty() && uri.chars().all(is_allowed),
+        "RFC 3986: {uri}"
+    );
+    assert!(
+        !uri.contains(':') || uri.starts_with("file:///"),
+        "a relative reference has no scheme: {uri}"
+    );
+    let Some(region) = location.get("region") else {
+        return;
+    };
+    let number = |name: &str| {
+        region[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name} is a number"))
+    };
+    let (start, end) = (
+        (number("startLine"), number("startColumn")),
+        (number("endLine"), number("endColumn")),
+    );
     assert!(start.0 >= 1 && start.1 >= 1 && end >= start, "{region}");
 }
 
@@ -109,11 +155,21 @@ fn the_files_of_a_log_are_uris() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("my topology.toml");
     fs::write(&path, "[ns.a]\nx = 1\n").unwrap();
-    let log: Value = serde_json::from_str(&sarif(&[path.to_str().unwrap(), "no/such.toml", "-"], "[ns.é]\n")).unwrap();
+    let log: Value = serde_json::from_str(&sarif(
+        &[path.to_str().unwrap(), "no/such.toml", "-"],
+        "[ns.é]\n",
+    ))
+    .unwrap();
     assert_valid(&log);
     let results = log["runs"][0]["results"].as_array().unwrap();
-    let places: Vec<_> = results.iter().map(|result| &result["locations"][0]["physicalLocation"]).collect();
-    let uris: Vec<_> = places.iter().map(|place| place["artifactLocation"]["uri"].as_str().unwrap()).collect();
+    let places: Vec<_> = results
+        .iter()
+        .map(|result| &result["locations"][0]["physicalLocation"])
+        .collect();
+    let uris: Vec<_> = places
+        .iter()
+        .map(|place| place["artifactLocation"]["uri"].as_str().unwrap())
+        .collect();
     let first = format!("file://{}/my%20topology.toml", directory.path().display());
     assert_eq!(uris, [first.as_str(), "no/such.toml", "%3Cstdin%3E"]);
     assert!(places[0].get("region").is_some() && places[1].get("region").is_none());
@@ -122,7 +178,11 @@ fn the_files_of_a_log_are_uris() {
 #[test]
 fn every_code_of_a_file_makes_a_valid_log() {
     for code in nestns_topology::diagnostic::Code::ALL {
-        for example in code.explanation().examples().filter(|example| example.is("toml")) {
+        for example in code
+            .explanation()
+            .examples()
+            .filter(|example| example.is("toml"))
+        {
             assert_valid(&serde_json::from_str(&sarif(&["-"], example.text)).unwrap());
         }
     }

@@ -55,7 +55,10 @@ fn files_that_would_be_read_without_end() {
             format!("[ns.a]\ninclude = \"g{level}.toml\"\n[ns.b]\ninclude = \"h{level}.toml\"\n"),
         ));
         for letter in ["g", "h"] {
-            texts.push((format!("{letter}{level}.toml"), format!("[ns.a]\ninclude = \"f{}.toml\"\n", level + 1)));
+            texts.push((
+                format!("{letter}{level}.toml"),
+                format!("[ns.a]\ninclude = \"f{}.toml\"\n", level + 1),
+            ));
         }
     }
     let files = Files::new(&[("f0.toml", "")]);

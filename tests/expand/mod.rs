@@ -36,13 +36,23 @@ impl Files {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self { directory, first: files[0].0 }
+        Self {
+            directory,
+            first: files[0].0,
+        }
     }
 
     /// A verb on the topology, with further arguments.
     fn run(&self, verb: &str, arguments: &[&str]) -> Outcome {
-        let arguments: Vec<_> = [verb, self.first].iter().chain(arguments).copied().collect();
-        Nestns::new(&arguments).directory(self.directory.path()).env("COLOR", "blue").run()
+        let arguments: Vec<_> = [verb, self.first]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        Nestns::new(&arguments)
+            .directory(self.directory.path())
+            .env("COLOR", "blue")
+            .run()
     }
 
     /// Expansion of the topology, without the first three lines.
@@ -50,7 +60,9 @@ impl Files {
         let outcome = self.run("config", arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
         agrees(&outcome.stdout);
-        let body = outcome.stdout.strip_prefix("nestns = 1\nexpanded = true\nname = \"x\"\n");
+        let body = outcome
+            .stdout
+            .strip_prefix("nestns = 1\nexpanded = true\nname = \"x\"\n");
         body.expect("the topology is called x").to_owned()
     }
 

@@ -14,7 +14,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 fn runner(cases: u32) -> TestRunner {
     // A fixed seed: a test that fails now and then is no test.
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
@@ -64,12 +68,14 @@ fn block() -> impl Strategy<Value = Block> {
     };
     let body = move |children: BoxedStrategy<Vec<Block>>| {
         let uses = prop::option::weighted(0.4, any::<Index>());
-        (shape(), vec(process(), 0..3), children, uses).prop_map(|(shape, processes, children, uses)| Block {
-            shape,
-            processes,
-            children,
-            uses,
-        })
+        (shape(), vec(process(), 0..3), children, uses).prop_map(
+            |(shape, processes, children, uses)| Block {
+                shape,
+                processes,
+                children,
+                uses,
+            },
+        )
     };
     let leaf = body(Just(Vec::new()).boxed());
     leaf.prop_recursive(2, 8, 2, move |inner| body(vec(inner, 0..3).boxed()))
@@ -83,24 +89,33 @@ struct File {
 }
 
 fn file() -> impl Strategy<Value = File> {
-    (vec(block(), 0..3), vec(block(), 1..3)).prop_map(|(templates, roots)| File { templates, roots })
+    (vec(block(), 0..3), vec(block(), 1..3))
+        .prop_map(|(templates, roots)| File { templates, roots })
 }
 
 impl File {
     fn used(block: &Block, templates: &[Block]) -> Option<usize> {
-        block.uses.filter(|_| !templates.is_empty()).map(|index| index.index(templates.len()))
+        block
+            .uses
+            .filter(|_| !templates.is_empty())
+            .map(|index| index.index(templates.len()))
     }
 
     /// The shape that a block itself declares: none if its template has one.
     fn own_shape(block: &Block, templates: &[Block]) -> Shape {
         match Self::used(block, templates) {
-            Some(used) if Self::shape(&templates[used], &templates[..used]) != Shape::One => Shape::One,
+            Some(used) if Self::shape(&templates[used], &templates[..used]) != Shape::One => {
+                Shape::One
+            }
             _ => block.shape,
         }
     }
 
     fn shape(block: &Block, templates: &[Block]) -> Shape {
-        match (Self::own_shape(block, templates), Self::used(block, templates)) {
+        match (
+            Self::own_shape(block, templates),
+            Self::used(block, templates),
+        ) {
             (Shape::One, Some(used)) => Self::shape(&templates[used], &templates[..used]),
             (shape, _) => shape,
         }
@@ -110,7 +125,13 @@ impl File {
     fn text(&self) -> String {
         let mut text = String::new();
         for (index, template) in self.templates.iter().enumerate() {
-            Self::write(&mut text, "template", &format!("t{index}"), template, &self.templates[..index]);
+            Self::write(
+                &mut text,
+                "template",
+                &format!("t{index}"),
+                template,
+                &self.templates[..index],
+            );
         }
         for (index, root) in self.roots.iter().enumerate() {
             Self::write(&mut text, "ns", &format!("r{index}"), root, &self.templates);
@@ -134,10 +155,18 @@ impl File {
         let prefix = Self::prefix(path);
         for (index, Process { count, at }) in block.processes.iter().enumerate() {
             let count = count.map_or(String::new(), |count| format!(", count = {count}"));
-            line(format!("proc.{prefix}p{index} = {{ cmd = \"x\", at = \"{at}\"{count} }}"));
+            line(format!(
+                "proc.{prefix}p{index} = {{ cmd = \"x\", at = \"{at}\"{count} }}"
+            ));
         }
         for (index, child) in block.children.iter().enumerate() {
-            Self::write(text, table, &format!("{path}/{prefix}c{index}"), child, templates);
+            Self::write(
+                text,
+                table,
+                &format!("{path}/{prefix}c{index}"),
+                child,
+                templates,
+            );
         }
     }
 
@@ -187,28 +216,72 @@ impl Expected {
     fn block(&mut self, block: &Whole, around: &str, level: u64, i: u64) {
         let name = &block.name;
         match block.shape {
-            Shape::One => self.chain(block, around, Levels { level, first: i, depth: 1 }, &|_| name.clone()),
+            Shape::One => self.chain(
+                block,
+                around,
+                Levels {
+                    level,
+                    first: i,
+                    depth: 1,
+                },
+                &|_| name.clone(),
+            ),
             Shape::Count(count) => self.siblings(block, around, level, count),
             Shape::Growing => self.siblings(block, around, level, i + 1),
             Shape::Depth(depth) => {
-                self.chain(block, around, Levels { level, first: 0, depth }, &|i| format!("{name}.{i}"));
+                self.chain(
+                    block,
+                    around,
+                    Levels {
+                        level,
+                        first: 0,
+                        depth,
+                    },
+                    &|i| format!("{name}.{i}"),
+                );
             }
-            Shape::Tree(depth, fanout) => self.tree(block, around, Node { level, place: 0, i: 0 }, (depth, fanout)),
+            Shape::Tree(depth, fanout) => self.tree(
+                block,
+                around,
+                Node {
+                    level,
+                    place: 0,
+                    i: 0,
+                },
+                (depth, fanout),
+            ),
         }
     }
 
     fn siblings(&mut self, block: &Whole, around: &str, level: u64, count: u64) {
         for i in 0..count {
-            self.chain(block, around, Levels { level, first: i, depth: 1 }, &|i| format!("{}.{i}", block.name));
+            self.chain(
+                block,
+                around,
+                Levels {
+                    level,
+                    first: i,
+                    depth: 1,
+                },
+                &|i| format!("{}.{i}", block.name),
+            );
         }
     }
 
     fn chain(&mut self, block: &Whole, around: &str, levels: Levels, name: &dyn Fn(u64) -> String) {
-        let Levels { level, first, depth } = levels;
+        let Levels {
+            level,
+            first,
+            depth,
+        } = levels;
         let mut path = around.to_owned();
         for place in 0..depth {
             let segment = name(first + place);
-            path = if path.is_empty() { segment } else { format!("{path}/{segment}") };
+            path = if path.is_empty() {
+                segment
+            } else {
+                format!("{path}/{segment}")
+            };
             self.namespace(block, &path, level + place + 1, (place, depth));
         }
         for child in &block.children {
@@ -219,11 +292,19 @@ impl Expected {
     fn tree(&mut self, block: &Whole, around: &str, at: Node, size: (u64, u64)) {
         let (Node { level, place, i }, (depth, fanout)) = (at, size);
         let name = format!("{}.{place}.{i}", block.name);
-        let path = if around.is_empty() { name } else { format!("{around}/{name}") };
+        let path = if around.is_empty() {
+            name
+        } else {
+            format!("{around}/{name}")
+        };
         self.namespace(block, &path, level + 1, (place, depth));
         if place + 1 < depth {
             for branch in 0..fanout {
-                let at = Node { level: level + 1, place: place + 1, i: i * fanout + branch };
+                let at = Node {
+                    level: level + 1,
+                    place: place + 1,
+                    i: i * fanout + branch,
+                };
                 self.tree(block, &path, at, size);
             }
         } else {
@@ -256,7 +337,10 @@ impl Expected {
     }
 
     fn processes(&self) -> usize {
-        self.namespaces.iter().map(|(_, processes)| processes.len()).sum()
+        self.namespaces
+            .iter()
+            .map(|(_, processes)| processes.len())
+            .sum()
     }
 
     /// Every process with its numbers: each takes the next one in every namespace around it.
@@ -264,7 +348,10 @@ impl Expected {
         let mut taken: HashMap<&str, u32> = HashMap::new();
         let mut table = String::new();
         for (path, processes) in &self.namespaces {
-            let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+            let ends = path
+                .match_indices('/')
+                .map(|(end, _)| end)
+                .chain([path.len()]);
             let around: Vec<&str> = ends.map(|end| &path[..end]).collect();
             for name in std::iter::once("init").chain(processes.iter().map(String::as_str)) {
                 let numbers = around.iter().map(|&namespace| {
@@ -299,9 +386,18 @@ impl Whole {
         let own = block.processes.iter().enumerate();
         processes.extend(own.map(|(index, process)| (format!("{prefix}p{index}"), *process)));
         let own = block.children.iter().enumerate();
-        children.extend(own.map(|(index, child)| Self::of(&format!("{path}/{prefix}c{index}"), child, templates)));
+        children.extend(
+            own.map(|(index, child)| {
+                Self::of(&format!("{path}/{prefix}c{index}"), child, templates)
+            }),
+        );
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { name, shape: File::shape(block, templates), processes, children }
+        Self {
+            name,
+            shape: File::shape(block, templates),
+            processes,
+            children,
+        }
     }
 }
 
@@ -329,7 +425,11 @@ fn errors(parsed: &Parsed) -> Vec<Code> {
 }
 
 fn with_limits(text: &str, namespaces: usize, processes: usize) -> Parsed {
-    parsed(&format!("[limits]\nnamespaces = {}\nprocesses = {}\n{text}", namespaces.max(1), processes.max(1)))
+    parsed(&format!(
+        "[limits]\nnamespaces = {}\nprocesses = {}\n{text}",
+        namespaces.max(1),
+        processes.max(1)
+    ))
 }
 
 #[test]
@@ -343,18 +443,35 @@ fn a_tree_equals_that_of_a_simpler_implementation() {
             if expected.deepest > 32 || count > MANY || count == 0 {
                 let codes = errors(&parsed);
                 refused.set(refused.get() + 1);
-                prop_assert_eq!(codes.contains(&Code::TooDeep), expected.deepest > 32, "{}", text);
-                prop_assert!(codes.contains(&Code::TooMany) || count <= MANY || expected.deepest > 32, "{}", text);
+                prop_assert_eq!(
+                    codes.contains(&Code::TooDeep),
+                    expected.deepest > 32,
+                    "{}",
+                    text
+                );
+                prop_assert!(
+                    codes.contains(&Code::TooMany) || count <= MANY || expected.deepest > 32,
+                    "{}",
+                    text
+                );
                 prop_assert_eq!(codes.contains(&Code::NoNamespace), count == 0, "{}", text);
                 return Ok(());
             }
             built.set(built.get() + 1);
             prop_assert_eq!(errors(&parsed), Vec::<Code>::new(), "{}", text);
-            prop_assert_eq!(table(&parsed.topology.expect("there is no error")), expected.table(), "{}", text);
+            prop_assert_eq!(
+                table(&parsed.topology.expect("there is no error")),
+                expected.table(),
+                "{}",
+                text
+            );
             Ok(())
         })
         .unwrap();
-    assert!(built.get() > 2000 && refused.get() > 50, "{built:?} built, {refused:?} refused");
+    assert!(
+        built.get() > 2000 && refused.get() > 50,
+        "{built:?} built, {refused:?} refused"
+    );
 }
 
 #[test]
@@ -366,7 +483,12 @@ fn the_size_is_known_before_there_is_a_tree() {
             if expected.deepest > 32 || namespaces > MANY || namespaces == 0 {
                 return Ok(());
             }
-            prop_assert_eq!(errors(&with_limits(&text, namespaces, processes)), Vec::<Code>::new(), "{}", text);
+            prop_assert_eq!(
+                errors(&with_limits(&text, namespaces, processes)),
+                Vec::<Code>::new(),
+                "{}",
+                text
+            );
             if namespaces > 1 {
                 let found = errors(&with_limits(&text, namespaces - 1, processes));
                 prop_assert_eq!(found, vec![Code::TooMany], "{}", text);
@@ -402,7 +524,10 @@ fn body() -> impl Strategy<Value = String> {
             keys.push(key);
             is_first
         });
-        first.map(|(_, line)| line + "\n").collect::<Vec<_>>().concat()
+        first
+            .map(|(_, line)| line + "\n")
+            .collect::<Vec<_>>()
+            .concat()
     })
 }
 
@@ -415,9 +540,18 @@ fn signal(word: &str) -> &str {
 }
 
 fn process() -> impl Strategy<Value = String> {
-    let program = select(vec!["cmd = \"c\"", "sh = \"s\"", "actor = \"idle\"", "cmd = [\"d\"]"]);
-    let further =
-        select(vec!["", ", env = { A = \"1\" }", ", env = { A = \"2\", B = \"2\" }", ", count = 2, cwd = \"/\""]);
+    let program = select(vec![
+        "cmd = \"c\"",
+        "sh = \"s\"",
+        "actor = \"idle\"",
+        "cmd = [\"d\"]",
+    ]);
+    let further = select(vec![
+        "",
+        ", env = { A = \"1\" }",
+        ", env = { A = \"2\", B = \"2\" }",
+        ", count = 2, cwd = \"/\"",
+    ]);
     prop_oneof![
         Just("\"words of it\"".to_owned()),
         Just("[\"a\", \"b\"]".to_owned()),

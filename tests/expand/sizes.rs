@@ -67,7 +67,9 @@ x.toml:148:5: error[NS205]: the topology has at least 1073741823 namespaces, its
 
 #[test]
 fn templates_in_a_row() {
-    let row = joined(0..10_000, |link| format!("[template.t{link}]\nuse = \"t{}\"\n", link + 1));
+    let row = joined(0..10_000, |link| {
+        format!("[template.t{link}]\nuse = \"t{}\"\n", link + 1)
+    });
     let text = row + "[template.t10000]\n[ns.a]\nuse = \"t9900\"\n";
     let problems = bounded(&text);
     assert_data_eq!(
@@ -83,10 +85,17 @@ x.toml:514:7: error[NS213]: more than 256 templates use one another in a row
 
 #[test]
 fn many_templates_that_many_use() {
-    let templates = joined(0..3000, |template| format!("[template.t{template}]\nhostname = \"h\"\n"));
-    let names: Vec<_> = (0..3000).map(|template| format!("\"t{template}\"")).collect();
+    let templates = joined(0..3000, |template| {
+        format!("[template.t{template}]\nhostname = \"h\"\n")
+    });
+    let names: Vec<_> = (0..3000)
+        .map(|template| format!("\"t{template}\""))
+        .collect();
     let users = joined(0..1000, |user| format!("[ns.n{user}]\nuse = \"all\"\n"));
-    let text = format!("{templates}[template.all]\nuse = [{}]\n{users}", names.join(", "));
+    let text = format!(
+        "{templates}[template.all]\nuse = [{}]\n{users}",
+        names.join(", ")
+    );
     assert_eq!(bounded(&text), "");
 }
 
@@ -95,10 +104,15 @@ fn many_templates_that_many_use() {
 fn many_mistakes_among_many_names() {
     let variables = joined(0..10_000, |name| format!("v{name} = 1\n"));
     let templates = joined(0..10_000, |name| format!("[template.t{name}]\n"));
-    let users = joined(0..1000, |name| format!("[ns.n{name}]\nuse = \"u{name}\"\nhostname = \"{{{{w{name}}}}}\"\n"));
-    let processes =
-        joined(0..4000, |name| format!("proc.p{name} = {{ cmd = \"x\", after = {{ q{name} = \"ok\" }} }}\n"));
-    let problems = bounded(&format!("[vars]\n{variables}{templates}{users}[ns.a]\n{processes}"));
+    let users = joined(0..1000, |name| {
+        format!("[ns.n{name}]\nuse = \"u{name}\"\nhostname = \"{{{{w{name}}}}}\"\n")
+    });
+    let processes = joined(0..4000, |name| {
+        format!("proc.p{name} = {{ cmd = \"x\", after = {{ q{name} = \"ok\" }} }}\n")
+    });
+    let problems = bounded(&format!(
+        "[vars]\n{variables}{templates}{users}[ns.a]\n{processes}"
+    ));
     assert_eq!(problems.lines().count(), 6000);
 }
 
@@ -107,7 +121,11 @@ fn the_longest_names_and_texts() {
     let long = "a".repeat(2_000_000);
     let text = format!("[ns.a]\nenv.A = \"{{{{{long}}}}}\"\nenv.B = \"{long}{{{{nothing}}}}\"\n");
     let problems = bounded(&text);
-    assert!(problems.lines().all(|line| line.len() < 5000), "{}", problems.len());
+    assert!(
+        problems.lines().all(|line| line.len() < 5000),
+        "{}",
+        problems.len()
+    );
     assert_eq!(problems.lines().count(), 2);
 }
 

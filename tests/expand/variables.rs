@@ -7,7 +7,9 @@ use super::{Files, expanded, human, joined};
 /// A chain as long as the file, walked without recursion.
 #[test]
 fn a_long_chain_of_variables() {
-    let links = joined(0..20_000, |link| format!("v{link} = \"{{{{v{}}}}}\"\n", link + 1));
+    let links = joined(0..20_000, |link| {
+        format!("v{link} = \"{{{{v{}}}}}\"\n", link + 1)
+    });
     let text = format!("[vars]\n{links}v20000 = 7\n[ns.a]\nproc.p = [\"{{{{v0}}}}\"]\n");
     assert_data_eq!(
         expanded(&text),
@@ -106,7 +108,16 @@ d = 3
         ),
     ]);
     assert_data_eq!(
-        files.expanded(&["--vars-file", "one.toml", "--set", "d=5", "--set", "d=4", "--vars-file", "two.toml"]),
+        files.expanded(&[
+            "--vars-file",
+            "one.toml",
+            "--set",
+            "d=5",
+            "--set",
+            "d=4",
+            "--vars-file",
+            "two.toml"
+        ]),
         str![[r#"
 
 [ns.x]
@@ -499,8 +510,18 @@ count = "{{word}}"
 
 #[test]
 fn values_of_the_command_line_that_are_wrong() {
-    let settings = ["n=x", "flag=1", "big=99999999999999999999", "word=3", "m=1", "banana=2"];
-    let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let settings = [
+        "n=x",
+        "flag=1",
+        "big=99999999999999999999",
+        "word=3",
+        "m=1",
+        "banana=2",
+    ];
+    let arguments: Vec<&str> = settings
+        .iter()
+        .flat_map(|setting| ["--set", setting])
+        .collect();
     assert_data_eq!(
         Files::new(&[("x.toml", VALUES_OF_THE_COMMAND_LINE_THAT_ARE_WRONG)]).human(&arguments),
         str![[r#"

@@ -11,9 +11,18 @@ use crate::harness::requirement::{nesting, require};
 
 /// Runs the commands with `nestns` in the PATH; `timeout` ends what a minute does not.
 fn run(identity: Identity, example: Example) -> Ended {
-    let directory = program().parent().expect("it lies in a directory").display();
-    let nest = Nest::new("").identity(identity).env("PATH", &format!("{directory}:/usr/sbin:/usr/bin:/sbin:/bin"));
-    let command = nest.other_command(Path::new("timeout"), &["--kill-after=5", "50", "sh", "-c", example.text]);
+    let directory = program()
+        .parent()
+        .expect("it lies in a directory")
+        .display();
+    let nest = Nest::new("").identity(identity).env(
+        "PATH",
+        &format!("{directory}:/usr/sbin:/usr/bin:/sbin:/bin"),
+    );
+    let command = nest.other_command(
+        Path::new("timeout"),
+        &["--kill-after=5", "50", "sh", "-c", example.text],
+    );
     nest.start(command).wait()
 }
 
@@ -29,7 +38,11 @@ fn callers(example: Example) -> impl Iterator<Item = Identity> {
 fn try_all(word: &str, judge: impl Fn(Code, &Ended, &str)) {
     require!(nesting());
     for &code in Code::ALL {
-        for example in code.explanation().examples().filter(|example| example.is("sh") && example.is(word)) {
+        for example in code
+            .explanation()
+            .examples()
+            .filter(|example| example.is("sh") && example.is(word))
+        {
             for identity in callers(example) {
                 let ended = run(identity, example);
                 let context = format!(
@@ -58,6 +71,9 @@ fn wrong_commands_lead_to_their_code_and_to_no_other() {
 fn right_commands_succeed() {
     try_all("right", |_, ended, context| {
         assert_eq!(ended.code, 0, "{context}");
-        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("[NS"), "{context}");
+        assert!(
+            !format!("{}{}", ended.stdout, ended.stderr).contains("[NS"),
+            "{context}"
+        );
     });
 }

@@ -8,19 +8,33 @@ use crate::harness::Nestns;
 
 /// The codes that `check` reports, and how it ends.
 fn check(text: &str) -> (BTreeSet<String>, i32) {
-    let outcome = Nestns::new(&["check", "-", "--strict", "--format", "json"]).input(text).run();
+    let outcome = Nestns::new(&["check", "-", "--strict", "--format", "json"])
+        .input(text)
+        .run();
     let document: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("a document");
     let diagnostics = document["diagnostics"].as_array().expect("a list");
-    let codes = diagnostics.iter().map(|found| found["code"].as_str().expect("a code").to_owned()).collect();
+    let codes = diagnostics
+        .iter()
+        .map(|found| found["code"].as_str().expect("a code").to_owned())
+        .collect();
     (codes, outcome.code)
 }
 
 #[test]
 fn a_wrong_topology_leads_to_its_code_and_to_no_other() {
     for &code in Code::ALL {
-        for example in code.explanation().examples().filter(|example| example.is("toml") && example.is("wrong")) {
+        for example in code
+            .explanation()
+            .examples()
+            .filter(|example| example.is("toml") && example.is("wrong"))
+        {
             let (codes, status) = check(example.text);
-            assert_eq!(codes, BTreeSet::from([code.to_string()]), "{code}:\n{}", example.text);
+            assert_eq!(
+                codes,
+                BTreeSet::from([code.to_string()]),
+                "{code}:\n{}",
+                example.text
+            );
             assert_eq!(status, if code.text() < "NS3" { 3 } else { 1 }, "{code}");
         }
     }
@@ -29,8 +43,17 @@ fn a_wrong_topology_leads_to_its_code_and_to_no_other() {
 #[test]
 fn a_right_topology_is_valid() {
     for &code in Code::ALL {
-        for example in code.explanation().examples().filter(|example| example.is("toml") && example.is("right")) {
-            assert_eq!(check(example.text), (BTreeSet::new(), 0), "{code}:\n{}", example.text);
+        for example in code
+            .explanation()
+            .examples()
+            .filter(|example| example.is("toml") && example.is("right"))
+        {
+            assert_eq!(
+                check(example.text),
+                (BTreeSet::new(), 0),
+                "{code}:\n{}",
+                example.text
+            );
         }
     }
 }

@@ -55,7 +55,10 @@ fn every_code_has_an_explanation() {
     for code in Code::ALL {
         let outcome = explain(&[code.text()]);
         let title = format!("{}[{code}]: {}\n\n", code.level(), code.title());
-        assert!(outcome.code == 0 && outcome.stdout.starts_with(&title), "{outcome:?}");
+        assert!(
+            outcome.code == 0 && outcome.stdout.starts_with(&title),
+            "{outcome:?}"
+        );
         assert!(!outcome.stdout.contains("```"), "{outcome:?}");
     }
 }
@@ -165,12 +168,17 @@ fn colours_are_used_only_when_asked_for() {
     assert!(!explain(&["NS301"]).stdout.contains('\x1b'));
     let coloured = explain(&["NS301", "--color", "always"]).stdout;
     let (title, text) = coloured.split_once('\n').unwrap();
-    assert!(title.contains("\x1b[") && !text.contains('\x1b'), "{coloured}");
+    assert!(
+        title.contains("\x1b[") && !text.contains('\x1b'),
+        "{coloured}"
+    );
 }
 
 #[test]
 fn up_refers_to_explain_after_a_failure() {
-    let outcome = Nestns::new(&["up", "-"]).input("[ns.a]\nhostnme = \"a\"\n[ns.\"a/b/c\"]\n").run();
+    let outcome = Nestns::new(&["up", "-"])
+        .input("[ns.a]\nhostnme = \"a\"\n[ns.\"a/b/c\"]\n")
+        .run();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (3, ""));
     assert_data_eq!(
         outcome.stderr,
@@ -198,7 +206,12 @@ see `nestns explain NS102`; likewise NS201
 
 #[test]
 fn up_does_not_refer_to_explain_after_a_warning() {
-    let outcome = Nestns::new(&["up", "--dry-run", "-"]).input("[ns.a]\ninit = [\"sleep\", \"1\"]\n").run();
-    assert!(outcome.code == 0 && outcome.stderr.contains("NS304"), "{outcome:?}");
+    let outcome = Nestns::new(&["up", "--dry-run", "-"])
+        .input("[ns.a]\ninit = [\"sleep\", \"1\"]\n")
+        .run();
+    assert!(
+        outcome.code == 0 && outcome.stderr.contains("NS304"),
+        "{outcome:?}"
+    );
     assert!(!outcome.stderr.contains("nestns explain"), "{outcome:?}");
 }

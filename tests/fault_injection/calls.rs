@@ -81,25 +81,62 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
 /// Calls that are not made to fail, and the reason.
 pub(super) const EXCUSED: &[(&[&str], &str)] = &[
     (
-        &["exit_group", "exit", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname", "umask"],
+        &[
+            "exit_group",
+            "exit",
+            "getpid",
+            "gettid",
+            "getuid",
+            "geteuid",
+            "getgid",
+            "getegid",
+            "uname",
+            "umask",
+        ],
         "never fails",
     ),
     (
-        &["arch_prctl", "rseq", "set_robust_list", "set_tid_address", "futex", "sched_yield", "membarrier"],
+        &[
+            "arch_prctl",
+            "rseq",
+            "set_robust_list",
+            "set_tid_address",
+            "futex",
+            "sched_yield",
+            "membarrier",
+        ],
         "the C library's own start and locks, which it does not report",
     ),
-    (&["getrandom"], "fails only where it is missing, before Linux 3.17"),
-    (&["rt_sigaction", "sigaltstack"], "fails only for arguments that no signal's number and no address is"),
-    (&["rt_sigreturn", "restart_syscall"], "made by the kernel's hand, not by a program"),
+    (
+        &["getrandom"],
+        "fails only where it is missing, before Linux 3.17",
+    ),
+    (
+        &["rt_sigaction", "sigaltstack"],
+        "fails only for arguments that no signal's number and no address is",
+    ),
+    (
+        &["rt_sigreturn", "restart_syscall"],
+        "made by the kernel's hand, not by a program",
+    ),
     (
         &["brk", "mmap", "munmap", "mremap", "mprotect", "madvise"],
         "the allocator's memory: Rust ends a process without any; that of the plan has a unit test",
     ),
-    (&["lseek"], "the standard library's hint at the size of a file"),
-    (&["access", "pread64"], "made by the dynamic loader of true(1), which nestns has executed"),
+    (
+        &["lseek"],
+        "the standard library's hint at the size of a file",
+    ),
+    (
+        &["access", "pread64"],
+        "made by the dynamic loader of true(1), which nestns has executed",
+    ),
 ];
 
 /// The errnos of a call.
 pub(super) fn errnos_of(call: &str) -> &'static [&'static str] {
-    CALLS.iter().find(|(name, _)| *name == call).map_or(&[], |(_, errnos)| errnos)
+    CALLS
+        .iter()
+        .find(|(name, _)| *name == call)
+        .map_or(&[], |(_, errnos)| errnos)
 }

@@ -41,7 +41,14 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    pub(super) const ALL: [Self; 6] = [Self::Up, Self::Exec, Self::Pause, Self::Resume, Self::Restart, Self::Down];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Up,
+        Self::Exec,
+        Self::Pause,
+        Self::Resume,
+        Self::Restart,
+        Self::Down,
+    ];
 
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -66,7 +73,10 @@ impl Verb {
             Self::Down => &["down", "@"],
         };
         let file = nest.file.display().to_string();
-        words.iter().map(|word| word.replace("FILE", &file).replace('@', name)).collect()
+        words
+            .iter()
+            .map(|word| word.replace("FILE", &file).replace('@', name))
+            .collect()
     }
 }
 
@@ -84,7 +94,13 @@ pub(super) struct Injection {
 
 impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { identity, verb, call, errno, when } = self;
+        let Self {
+            identity,
+            verb,
+            call,
+            errno,
+            when,
+        } = self;
         write!(f, "{identity:?} {} {call} {errno} {when}", verb.word())
     }
 }
@@ -116,14 +132,25 @@ pub(super) struct Lived {
 pub(super) fn live(injection: Injection) -> Lived {
     let nest = Nest::new(TOPOLOGY).identity(injection.identity);
     let mut life = Life::new(&nest, Some(Tracing::One(injection)));
-    let mut lived = Lived { problem: life.lead().err(), ..Lived::default() };
+    let mut lived = Lived {
+        problem: life.lead().err(),
+        ..Lived::default()
+    };
     let trace = life.read("trace");
-    lived.failed = trace.lines().filter(|line| line.contains("(INJECTED)")).map(str::to_owned).take(8).collect();
+    lived.failed = trace
+        .lines()
+        .filter(|line| line.contains("(INJECTED)"))
+        .map(str::to_owned)
+        .take(8)
+        .collect();
     lived.is_injected = !lived.failed.is_empty();
     lived.said = life.said.iter().map(Said::lines).collect();
     let injected = life.said.iter().find(|said| said.verb == injection.verb);
     lived.code = injected.map_or(-1, |said| said.code);
-    let problem = lived.problem.take().or_else(|| life.judge(injection, &trace).err());
+    let problem = lived
+        .problem
+        .take()
+        .or_else(|| life.judge(injection, &trace).err());
     lived.problem = problem.or_else(|| life.left_over().err());
     lived
 }
@@ -143,8 +170,12 @@ fn count(identity: Identity) -> BTreeMap<(Verb, String), u32> {
         life.left_over().expect("a life without failures");
         let mut each = BTreeMap::<(String, String), u32>::new();
         for line in life.read("trace").lines() {
-            let Some((pid, call)) = line.split_once(' ') else { continue };
-            let Some((call, _)) = call.trim_start().split_once('(') else { continue };
+            let Some((pid, call)) = line.split_once(' ') else {
+                continue;
+            };
+            let Some((call, _)) = call.trim_start().split_once('(') else {
+                continue;
+            };
             if call.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
                 *each.entry((pid.to_owned(), call.to_owned())).or_default() += 1;
             }
@@ -167,7 +198,11 @@ struct Said {
 
 impl Said {
     fn lines(&self) -> (&'static str, i32, Vec<String>) {
-        (self.verb.word(), self.code, self.text.lines().map(str::to_owned).collect())
+        (
+            self.verb.word(),
+            self.code,
+            self.text.lines().map(str::to_owned).collect(),
+        )
     }
 
     fn is_abort(&self) -> bool {
@@ -184,21 +219,42 @@ struct Life<'a> {
 
 impl<'a> Life<'a> {
     fn new(nest: &'a Nest, tracing: Option<Tracing>) -> Self {
-        Self { nest, tracing, said: Vec::new() }
+        Self {
+            nest,
+            tracing,
+            said: Vec::new(),
+        }
     }
 
     fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.nest.directory.path().join(name)).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(
+            &fs::read(self.nest.directory.path().join(name)).unwrap_or_default(),
+        )
+        .into_owned()
     }
 
     /// A command, under strace(1) where it is the one, the first time.
     fn command(&self, verb: Verb, before: &[&str]) -> Command {
-        let trace = self.nest.directory.path().join("trace").display().to_string();
+        let trace = self
+            .nest
+            .directory
+            .path()
+            .join("trace")
+            .display()
+            .to_string();
         let mut words: Vec<String> = before.iter().map(|&word| word.to_owned()).collect();
         let is_first = self.said.iter().all(|said| said.verb != verb);
         let more = match self.tracing.filter(|_| is_first) {
-            Some(Tracing::All(traced)) if traced == verb => vec!["-e".to_owned(), "signal=none".to_owned()],
-            Some(Tracing::One(Injection { verb: traced, call, errno, when, .. })) if traced == verb => vec![
+            Some(Tracing::All(traced)) if traced == verb => {
+                vec!["-e".to_owned(), "signal=none".to_owned()]
+            }
+            Some(Tracing::One(Injection {
+                verb: traced,
+                call,
+                errno,
+                when,
+                ..
+            })) if traced == verb => vec![
                 "-e".to_owned(),
                 format!("trace={call}"),
                 "-e".to_owned(),
@@ -220,10 +276,17 @@ impl<'a> Life<'a> {
 
     /// Starts it, uses it as soon as it stands, and asks it to stop, again and again until it does.
     fn lead(&mut self) -> Result<(), String> {
-        let open =
-            |name: &str| fs::File::create(self.nest.directory.path().join(name)).expect("the directory is writable");
+        let open = |name: &str| {
+            fs::File::create(self.nest.directory.path().join(name))
+                .expect("the directory is writable")
+        };
         let mut up = self.command(Verb::Up, &[]);
-        let mut up = up.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr")).spawn().expect("strace");
+        let mut up = up
+            .stdin(Stdio::null())
+            .stdout(open("stdout"))
+            .stderr(open("stderr"))
+            .spawn()
+            .expect("strace");
         let truth = self.nest.state().join(&self.nest.root).join("truth.json");
         let mut asked: Option<(Instant, i32)> = None;
         let ended = within(LONGEST, || {
@@ -246,7 +309,9 @@ impl<'a> Life<'a> {
         let Some(status) = ended else {
             self.abandon(&mut up);
             self.note(Verb::Up, ExitStatus::from_raw(9), self.read("stderr"));
-            let last = asked.map_or_else(String::new, |(_, code)| format!(" after `down` has ended with {code}"));
+            let last = asked.map_or_else(String::new, |(_, code)| {
+                format!(" after `down` has ended with {code}")
+            });
             return Err(format!("does not end{last}"));
         };
         self.note(Verb::Up, status, self.read("stderr"));
@@ -256,13 +321,22 @@ impl<'a> Life<'a> {
     /// Runs a client to its end; its status.
     fn call(&mut self, verb: Verb) -> i32 {
         let mut command = self.command(verb, &["timeout", LONGEST_CLIENT]);
-        let output = command.stdin(Stdio::null()).output().expect("timeout(1) is everywhere");
-        self.note(verb, output.status, String::from_utf8_lossy(&output.stderr).into_owned());
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .expect("timeout(1) is everywhere");
+        self.note(
+            verb,
+            output.status,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        );
         self.said.last().expect("it was noted").code
     }
 
     fn note(&mut self, verb: Verb, status: ExitStatus, text: String) {
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
         self.said.push(Said { verb, code, text });
     }
 
@@ -284,7 +358,11 @@ impl<'a> Life<'a> {
         if let Some(said) = self.said.iter().find(|said| said.is_abort()) {
             return Err(format!("`{}` aborts", said.verb.word()));
         }
-        let failed = |what: &str| trace.lines().any(|line| line.contains("(INJECTED)") && line.contains(what));
+        let failed = |what: &str| {
+            trace
+                .lines()
+                .any(|line| line.contains("(INJECTED)") && line.contains(what))
+        };
         // What cannot be written to standard error is not told.
         let is_mute = failed("write(2,");
         let is_client = injection.verb != Verb::Up;
@@ -293,17 +371,23 @@ impl<'a> Life<'a> {
             if let Some(line) = said.text.lines().find(|line| is_bare(line)) {
                 return Err(format!("`{name}` does not say what has failed: {line}"));
             }
-            let is_told = ["error", "stopping"].iter().any(|word| said.text.contains(word));
+            let is_told = ["error", "stopping"]
+                .iter()
+                .any(|word| said.text.contains(word));
             // A program that is killed with its namespace is told by its status, as every shell does it.
             let is_programs = said.verb == Verb::Exec && said.code > 128;
-            let is_accounted_for = is_told || is_programs || (is_mute && said.verb == injection.verb);
+            let is_accounted_for =
+                is_told || is_programs || (is_mute && said.verb == injection.verb);
             if said.code != 0 && !is_accounted_for {
                 return Err(format!("`{name}` ends with {} and says nothing", said.code));
             }
             if said.code == 124 {
                 return Err(format!("`{name}` does not end"));
             }
-            if is_client && said.verb == Verb::Up && (said.code != 0 || said.text.contains("error:")) {
+            if is_client
+                && said.verb == Verb::Up
+                && (said.code != 0 || said.text.contains("error:"))
+            {
                 return Err("the failure of a client reaches the tree".to_owned());
             }
         }
@@ -325,12 +409,17 @@ impl<'a> Life<'a> {
         }
         let up = self.said.iter().find(|said| said.verb == Verb::Up);
         let is_said = up.is_some_and(|up| {
-            up.code != 0 && ["cannot", "left", "still there"].iter().any(|word| up.text.contains(word))
+            up.code != 0
+                && ["cannot", "left", "still there"]
+                    .iter()
+                    .any(|word| up.text.contains(word))
         });
         if processes.is_empty() && is_said {
             return Ok(());
         }
-        Err(format!("leaves something: processes {processes:?}, cgroups {cgroups:?}"))
+        Err(format!(
+            "leaves something: processes {processes:?}, cgroups {cgroups:?}"
+        ))
     }
 }
 

@@ -20,12 +20,19 @@ use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::requirement::{installed, nesting, require};
 
 /// Calls of one verb that may fail: the injections into each, those that differ most first.
-fn injections_into(identity: Identity, verb: Verb, call: &'static str, most: u32) -> Vec<Injection> {
+fn injections_into(
+    identity: Identity,
+    verb: Verb,
+    call: &'static str,
+    most: u32,
+) -> Vec<Injection> {
     let errnos = errnos_of(call);
     let count = usize::try_from(most).expect("few").max(1);
     // The golden section of the calls: early ones are the start's, late ones the stop's.
     let step = (count * 618 / 1000).max(1);
-    let step = (step..=step + count).find(|step| greatest_common_divisor(*step, count) == 1).expect("one of so many");
+    let step = (step..=step + count)
+        .find(|step| greatest_common_divisor(*step, count) == 1)
+        .expect("one of so many");
     (0..count * errnos.len())
         .map(|round| Injection {
             identity,
@@ -38,7 +45,11 @@ fn injections_into(identity: Identity, verb: Verb, call: &'static str, most: u32
 }
 
 fn greatest_common_divisor(one: usize, other: usize) -> usize {
-    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
+    if other == 0 {
+        one
+    } else {
+        greatest_common_divisor(other, one % other)
+    }
 }
 
 /// All injections: one of each call in turn, as often as a call of one process was made in a run without failures.
@@ -70,15 +81,29 @@ fn chosen() -> Vec<Injection> {
 
 /// Reads what an injection is written as.
 fn parse(words: &str) -> Injection {
-    let [identity, verb, call, errno, when] = words.split_whitespace().collect::<Vec<_>>()[..] else {
+    let [identity, verb, call, errno, when] = words.split_whitespace().collect::<Vec<_>>()[..]
+    else {
         panic!("an injection is five words");
     };
-    let &(call, errnos) = CALLS.iter().find(|(name, _)| *name == call).expect("a call of the list");
+    let &(call, errnos) = CALLS
+        .iter()
+        .find(|(name, _)| *name == call)
+        .expect("a call of the list");
     Injection {
-        identity: if identity == "Own" { Identity::Own } else { Identity::Ordinary },
-        verb: *Verb::ALL.iter().find(|one| one.word() == verb).expect("a verb of the life"),
+        identity: if identity == "Own" {
+            Identity::Own
+        } else {
+            Identity::Ordinary
+        },
+        verb: *Verb::ALL
+            .iter()
+            .find(|one| one.word() == verb)
+            .expect("a verb of the life"),
         call,
-        errno: errnos.iter().find(|one| **one == errno).expect("an errno of the list"),
+        errno: errnos
+            .iter()
+            .find(|one| **one == errno)
+            .expect("an errno of the list"),
         when: when.parse().expect("a number"),
     }
 }
@@ -94,7 +119,11 @@ fn inject(most: usize, shard: usize, shards: usize) {
         }
         let lived = live(injection);
         if let Some(path) = &transcript {
-            let mut file = fs::OpenOptions::new().create(true).append(true).open(path).expect("it is writable");
+            let mut file = fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .expect("it is writable");
             let text = format!("### {injection}\n{lived:#?}\n");
             file.write_all(text.as_bytes()).expect("it is writable");
         }
@@ -108,12 +137,20 @@ fn inject(most: usize, shard: usize, shards: usize) {
         }
     }
     eprintln!("shard {shard}: {injected} failures injected, statuses {codes:?}");
-    assert!(failures.is_empty(), "{} of {injected}: {failures:#?}", failures.len());
+    assert!(
+        failures.is_empty(),
+        "{} of {injected}: {failures:#?}",
+        failures.len()
+    );
 }
 
 /// Number of injections of a shard.
 fn count() -> usize {
-    if std::env::var_os("NESTNS_LONG").is_some() { 667 } else { 24 }
+    if std::env::var_os("NESTNS_LONG").is_some() {
+        667
+    } else {
+        24
+    }
 }
 
 #[test]
@@ -153,9 +190,15 @@ const ONCE_WRONG: &[&str] = &[
 fn failures_that_were_once_misreported_are_reported() {
     require!(nesting(), installed("strace"));
     let own = identities().len() > 1;
-    for words in ONCE_WRONG.iter().filter(|words| own || words.starts_with("Own")) {
+    for words in ONCE_WRONG
+        .iter()
+        .filter(|words| own || words.starts_with("Own"))
+    {
         let lived = live(parse(words));
-        assert!(lived.problem.is_none(), "NESTNS_INJECT='{words}': {lived:#?}");
+        assert!(
+            lived.problem.is_none(),
+            "NESTNS_INJECT='{words}': {lived:#?}"
+        );
     }
 }
 
@@ -166,8 +209,14 @@ fn every_call_of_a_run_is_in_the_list() {
     for_each_identity(|identity| {
         for (verb, call) in made(identity).keys() {
             let is_known = CALLS.iter().any(|(name, _)| name == call)
-                || EXCUSED.iter().any(|(names, _)| names.contains(&call.as_str()));
-            assert!(is_known, "`{}` makes {call}, which is in neither list", verb.word());
+                || EXCUSED
+                    .iter()
+                    .any(|(names, _)| names.contains(&call.as_str()));
+            assert!(
+                is_known,
+                "`{}` makes {call}, which is in neither list",
+                verb.word()
+            );
         }
     });
 }

@@ -36,12 +36,19 @@ fn directory() -> PathBuf {
 
 fn of_file(name: &'static str, text: &str) -> Pictures {
     let draw = |format| drawn(text, &["--format", format]);
-    Pictures { name, dot: draw("dot"), svg: draw("svg"), mermaid: draw("mermaid") }
+    Pictures {
+        name,
+        dot: draw("dot"),
+        svg: draw("svg"),
+        mermaid: draw("mermaid"),
+    }
 }
 
 fn pictures() -> Vec<Pictures> {
     let examples = ["hello", "chain", "pod", "dind"];
-    let mut pictures: Vec<_> = examples.map(|name| of_file(name, &example::text(&format!("{name}.toml")))).into();
+    let mut pictures: Vec<_> = examples
+        .map(|name| of_file(name, &example::text(&format!("{name}.toml"))))
+        .into();
     pictures.push(of_file("hostile", HOSTILE));
     pictures.push(of_file("thirty", &thirty()));
     pictures.push(of_file("deep", &deep()));
@@ -106,19 +113,34 @@ fn colours(path: &Path) -> (BTreeMap<[u8; 3], usize>, u32, u32) {
 /// The number in an attribute of the first line.
 fn attribute(svg: &str, name: &str) -> u32 {
     let (_, value) = svg.split_once(&format!(" {name}=\"")).expect("it has one");
-    value.split('"').next().expect("it ends").parse().expect("it is a number")
+    value
+        .split('"')
+        .next()
+        .expect("it ends")
+        .parse()
+        .expect("it is a number")
 }
 
 /// A picture as on a dark page: the rules of its media query applied always.
 fn dark(svg: &str) -> String {
-    svg.replacen("@media (prefers-color-scheme:dark){\n", "", 1).replacen("\n}\n", "\n", 1)
+    svg.replacen("@media (prefers-color-scheme:dark){\n", "", 1)
+        .replacen("\n}\n", "\n", 1)
 }
 
 fn convert(svg: &str, path: &Path) {
     let source = path.with_extension("svg");
     fs::write(&source, svg).expect("we may write there");
-    let status = Command::new("rsvg-convert").arg("--unlimited").arg(&source).arg("-o").arg(path).status();
-    assert!(status.expect("it was there").success(), "{}", path.display());
+    let status = Command::new("rsvg-convert")
+        .arg("--unlimited")
+        .arg(&source)
+        .arg("-o")
+        .arg(path)
+        .status();
+    assert!(
+        status.expect("it was there").success(),
+        "{}",
+        path.display()
+    );
 }
 
 #[test]
@@ -132,10 +154,21 @@ fn svg_pictures_are_legible_on_light_and_dark_pages() {
             let path = directory().join(format!("{name}{ending}.png"));
             convert(&svg, &path);
             let (colours, width, height) = colours(&path);
-            assert_eq!((width, height), (attribute(&svg, "width"), attribute(&svg, "height")), "{name}");
-            assert!(colours.len() > FEW_COLOURS, "{name}: {} colours", colours.len());
+            assert_eq!(
+                (width, height),
+                (attribute(&svg, "width"), attribute(&svg, "height")),
+                "{name}"
+            );
+            assert!(
+                colours.len() > FEW_COLOURS,
+                "{name}: {} colours",
+                colours.len()
+            );
             assert!(colours[&page] > 1000, "{name}: the page has its colour");
-            assert!(colours.get(&ink).is_some_and(|&pixels| pixels > 100), "{name}: there is text");
+            assert!(
+                colours.get(&ink).is_some_and(|&pixels| pixels > 100),
+                "{name}: there is text"
+            );
         }
     }
 }
@@ -143,13 +176,21 @@ fn svg_pictures_are_legible_on_light_and_dark_pages() {
 #[test]
 fn graphviz_accepts_the_dot_output() {
     require!(installed("dot"));
-    for Pictures { name, dot, mermaid, .. } in pictures() {
+    for Pictures {
+        name, dot, mermaid, ..
+    } in pictures()
+    {
         let source = directory().join(format!("{name}.dot"));
         fs::write(&source, &dot).expect("we may write there");
         fs::write(source.with_extension("mmd"), mermaid).expect("we may write there");
         for format in ["svg", "png"] {
             let path = directory().join(format!("{name}.dot.{format}"));
-            let output = Command::new("dot").arg(format!("-T{format}")).arg(&source).arg("-o").arg(&path).output();
+            let output = Command::new("dot")
+                .arg(format!("-T{format}"))
+                .arg(&source)
+                .arg("-o")
+                .arg(&path)
+                .output();
             let output = output.expect("it was there");
             assert!(
                 output.status.success() && output.stderr.is_empty(),
@@ -158,10 +199,19 @@ fn graphviz_accepts_the_dot_output() {
             );
         }
         let (colours, ..) = colours(&directory().join(format!("{name}.dot.png")));
-        assert!(colours.len() > FEW_COLOURS, "{name}: {} colours", colours.len());
+        assert!(
+            colours.len() > FEW_COLOURS,
+            "{name}: {} colours",
+            colours.len()
+        );
         // Every cluster of the text is a cluster of the picture, and every word of a label has come through.
-        let drawn = fs::read_to_string(directory().join(format!("{name}.dot.svg"))).expect("it was drawn");
-        assert_eq!(drawn.matches("class=\"cluster\"").count(), dot.matches("subgraph cluster_").count(), "{name}");
+        let drawn =
+            fs::read_to_string(directory().join(format!("{name}.dot.svg"))).expect("it was drawn");
+        assert_eq!(
+            drawn.matches("class=\"cluster\"").count(),
+            dot.matches("subgraph cluster_").count(),
+            "{name}"
+        );
         let titles: HashSet<_> = drawn.match_indices("<title>").collect();
         assert!(titles.len() > 2, "{name}");
     }

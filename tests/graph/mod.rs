@@ -17,7 +17,9 @@ fn graph(file: &Path, arguments: &[&str]) -> Outcome {
 
 /// The picture of a text, without messages.
 fn drawn(text: &str, arguments: &[&str]) -> String {
-    let outcome = Nestns::new(&[&["graph", "-"], arguments].concat()).input(text).run();
+    let outcome = Nestns::new(&[&["graph", "-"], arguments].concat())
+        .input(text)
+        .run();
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     outcome.stdout
 }

@@ -12,24 +12,51 @@ use crate::harness::example;
 #[test]
 fn dind_in_every_format() {
     let dind = example::text("dind.toml");
-    assert_data_eq!(drawn(&dind, &["--format", "dot"]), file!["snapshots/dind.dot"].raw());
-    assert_data_eq!(drawn(&dind, &["--format", "mermaid"]), file!["snapshots/dind.mmd"].raw());
-    assert_data_eq!(drawn(&dind, &["--format", "svg"]), file!["snapshots/dind.svg"].raw());
+    assert_data_eq!(
+        drawn(&dind, &["--format", "dot"]),
+        file!["snapshots/dind.dot"].raw()
+    );
+    assert_data_eq!(
+        drawn(&dind, &["--format", "mermaid"]),
+        file!["snapshots/dind.mmd"].raw()
+    );
+    assert_data_eq!(
+        drawn(&dind, &["--format", "svg"]),
+        file!["snapshots/dind.svg"].raw()
+    );
 }
 
 #[test]
 fn pod_in_every_format_and_to_the_right() {
     let pod = example::text("pod.toml");
-    assert_data_eq!(drawn(&pod, &["--format", "dot", "--direction", "LR"]), file!["snapshots/pod.dot"].raw());
-    assert_data_eq!(drawn(&pod, &["--format", "mermaid", "--direction", "lr"]), file!["snapshots/pod.mmd"].raw());
-    assert_data_eq!(drawn(&pod, &["--format", "svg"]), file!["snapshots/pod.svg"].raw());
+    assert_data_eq!(
+        drawn(&pod, &["--format", "dot", "--direction", "LR"]),
+        file!["snapshots/pod.dot"].raw()
+    );
+    assert_data_eq!(
+        drawn(&pod, &["--format", "mermaid", "--direction", "lr"]),
+        file!["snapshots/pod.mmd"].raw()
+    );
+    assert_data_eq!(
+        drawn(&pod, &["--format", "svg"]),
+        file!["snapshots/pod.svg"].raw()
+    );
 }
 
 #[test]
 fn special_characters_are_escaped_in_every_format() {
-    assert_data_eq!(drawn(HOSTILE, &["--format", "dot"]), file!["snapshots/hostile.dot"].raw());
-    assert_data_eq!(drawn(HOSTILE, &["--format", "mermaid"]), file!["snapshots/hostile.mmd"].raw());
-    assert_data_eq!(drawn(HOSTILE, &["--format", "svg"]), file!["snapshots/hostile.svg"].raw());
+    assert_data_eq!(
+        drawn(HOSTILE, &["--format", "dot"]),
+        file!["snapshots/hostile.dot"].raw()
+    );
+    assert_data_eq!(
+        drawn(HOSTILE, &["--format", "mermaid"]),
+        file!["snapshots/hostile.mmd"].raw()
+    );
+    assert_data_eq!(
+        drawn(HOSTILE, &["--format", "svg"]),
+        file!["snapshots/hostile.svg"].raw()
+    );
 }
 
 #[test]
@@ -52,7 +79,10 @@ dind: 3 namespaces, 6 processes, depth 3
         .raw()
     );
     let path = example::path("dind.toml");
-    assert_eq!(Nestns::new(&["tree", path.to_str().unwrap()]).run(), outcome);
+    assert_eq!(
+        Nestns::new(&["tree", path.to_str().unwrap()]).run(),
+        outcome
+    );
 }
 
 #[test]
@@ -66,28 +96,44 @@ fn json_is_the_document_of_tree() {
 fn a_wrong_file_is_reported_as_by_check() {
     let text = "[ns.\"a/b\"]\n";
     for format in ["ascii", "dot", "mermaid", "svg", "json"] {
-        let outcome = Nestns::new(&["graph", "-", "--format", format]).input(text).run();
+        let outcome = Nestns::new(&["graph", "-", "--format", format])
+            .input(text)
+            .run();
         assert_eq!((outcome.code, outcome.stdout.as_str()), (3, ""));
         let answer = if format == "json" { "json" } else { "human" };
-        let tree = Nestns::new(&["tree", "-", "--format", answer]).input(text).run();
+        let tree = Nestns::new(&["tree", "-", "--format", answer])
+            .input(text)
+            .run();
         assert_eq!(outcome.stderr, tree.stderr, "{format}");
     }
     assert_eq!(graph(Path::new("/nowhere.toml"), &[]).code, 3);
-    assert_eq!(graph(Path::new("/nowhere.toml"), &["--format", "gif"]).code, 2);
+    assert_eq!(
+        graph(Path::new("/nowhere.toml"), &["--format", "gif"]).code,
+        2
+    );
 }
 
 /// Sibling namespaces, all with different names.
 fn wide(count: usize) -> String {
-    let mut text = format!("[limits]\nnamespaces = {count}\nprocesses = {}\n", 2 * count);
+    let mut text = format!(
+        "[limits]\nnamespaces = {count}\nprocesses = {}\n",
+        2 * count
+    );
     for i in 0..count {
-        writeln!(text, "[ns.s{i}]\nproc.a = {{ actor = \"idle\" }}\nproc.b = {{ actor = \"idle\" }}").unwrap();
+        writeln!(
+            text,
+            "[ns.s{i}]\nproc.a = {{ actor = \"idle\" }}\nproc.b = {{ actor = \"idle\" }}"
+        )
+        .unwrap();
     }
     text
 }
 
 #[test]
 fn a_chart_above_the_limits_of_mermaid_is_reduced_with_a_note() {
-    let outcome = Nestns::new(&["graph", "-", "--format", "mermaid"]).input(wide(400)).run();
+    let outcome = Nestns::new(&["graph", "-", "--format", "mermaid"])
+        .input(wide(400))
+        .run();
     assert_eq!(outcome.code, 0);
     assert_eq!(
         outcome.stderr,
@@ -95,15 +141,27 @@ fn a_chart_above_the_limits_of_mermaid_is_reduced_with_a_note() {
          several; at most 256 sibling namespaces are drawn\n"
     );
     assert!(outcome.stdout.chars().count() <= 50_000);
-    assert!(outcome.stdout.contains("[\"144 more namespaces with 288 processes\"]"));
-    assert!(outcome.stdout.contains("left out: at most 256 sibling namespaces are drawn"));
+    assert!(
+        outcome
+            .stdout
+            .contains("[\"144 more namespaces with 288 processes\"]")
+    );
+    assert!(
+        outcome
+            .stdout
+            .contains("left out: at most 256 sibling namespaces are drawn")
+    );
 }
 
 #[test]
 fn a_chart_above_the_limits_of_mermaid_is_written_whole_with_a_warning() {
-    let outcome = Nestns::new(&["graph", "-", "--format", "mermaid", "--no-fold"]).input(wide(400)).run();
+    let outcome = Nestns::new(&["graph", "-", "--format", "mermaid", "--no-fold"])
+        .input(wide(400))
+        .run();
     assert_eq!(outcome.code, 0);
-    assert!(outcome.stderr.starts_with("warning: this has ") && outcome.stderr.lines().count() == 1);
+    assert!(
+        outcome.stderr.starts_with("warning: this has ") && outcome.stderr.lines().count() == 1
+    );
     assert_eq!(outcome.stdout.matches("subgraph").count(), 400);
     assert!(!outcome.stdout.contains("left out"));
 }
@@ -111,7 +169,12 @@ fn a_chart_above_the_limits_of_mermaid_is_written_whole_with_a_warning() {
 #[test]
 fn flags_have_variables() {
     let pod = example::text("pod.toml");
-    let environment = Nestns::new(&["graph", "-"]).input(pod.as_str()).env("NESTNS_FORMAT", "dot");
+    let environment = Nestns::new(&["graph", "-"])
+        .input(pod.as_str())
+        .env("NESTNS_FORMAT", "dot");
     let outcome = environment.env("NESTNS_DIRECTION", "LR").run();
-    assert_eq!(outcome.stdout, drawn(&pod, &["--format", "dot", "--direction", "LR"]));
+    assert_eq!(
+        outcome.stdout,
+        drawn(&pod, &["--format", "dot", "--direction", "LR"])
+    );
 }

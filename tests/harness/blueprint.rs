@@ -51,13 +51,25 @@ impl Blueprint {
                 Init::Builtin => "\"builtin\"".to_owned(),
                 Init::Pause => "\"pause\"".to_owned(),
                 Init::Actor => "{ actor = \"idle\" }".to_owned(),
-                Init::Program => format!("[{:?}, \"actor\", \"idle\"]", program().display().to_string()),
+                Init::Program => format!(
+                    "[{:?}, \"actor\", \"idle\"]",
+                    program().display().to_string()
+                ),
             };
             writeln!(text, "[ns.{:?}]\ninit = {init}", namespace.path).expect("memory");
             for (place, &enter) in namespace.processes.iter().enumerate() {
-                let enter = if self.enter(namespace, enter) == Enter::Join { "join" } else { "fork" };
-                let does = if place % 2 == 0 { "actor = \"idle\"" } else { "cmd = \"sleep 1000\"" };
-                writeln!(text, "proc.p{place} = {{ {does}, enter = \"{enter}\" }}").expect("memory");
+                let enter = if self.enter(namespace, enter) == Enter::Join {
+                    "join"
+                } else {
+                    "fork"
+                };
+                let does = if place % 2 == 0 {
+                    "actor = \"idle\""
+                } else {
+                    "cmd = \"sleep 1000\""
+                };
+                writeln!(text, "proc.p{place} = {{ {does}, enter = \"{enter}\" }}")
+                    .expect("memory");
             }
         }
         text
@@ -65,7 +77,11 @@ impl Blueprint {
 
     #[expect(clippy::unused_self, reason = "it is a rule of the whole")]
     fn enter(&self, namespace: &Namespace, enter: Enter) -> Enter {
-        if namespace.init.adopts() { enter } else { Enter::Join }
+        if namespace.init.adopts() {
+            enter
+        } else {
+            Enter::Join
+        }
     }
 
     /// Host PID of the process that creates and reaps in a namespace, from `index` outward.
@@ -82,7 +98,11 @@ impl Blueprint {
     /// Waits until every program that is PID 1 has been executed and has come so far that it heeds TERM: before, the kernel
     /// drops the signal, and the stop takes its whole grace.
     pub(crate) fn until_term_is_handled(&self, running: &mut Running, truth: &Truth) {
-        for namespace in self.0.iter().filter(|namespace| namespace.init == Init::Program) {
+        for namespace in self
+            .0
+            .iter()
+            .filter(|namespace| namespace.init == Init::Program)
+        {
             let init = format!("{}/init", namespace.path.replace('@', &running.nest.root));
             let pid = truth.host_pid(&init);
             running.until(&format!("{init} heeds TERM"), |_| {
@@ -110,12 +130,22 @@ impl Blueprint {
             inodes.insert(index, inode);
             assert_eq!(truth.namespace(&path)["pidns"], inode, "{path}");
             assert_eq!(truth.namespace(&path)["level"], level, "{path}");
-            let around = namespace.parent.map_or_else(kernel::own_pid_namespace, |parent| inodes[&parent]);
-            assert_eq!(kernel::parent_namespace(pid), around, "the namespace around {path}");
+            let around = namespace
+                .parent
+                .map_or_else(kernel::own_pid_namespace, |parent| inodes[&parent]);
+            assert_eq!(
+                kernel::parent_namespace(pid),
+                around,
+                "the namespace around {path}"
+            );
             let outside = self.parent(namespace.parent, truth, root, controller);
             let mut expected = vec![(init, outside)];
             for (place, &enter) in namespace.processes.iter().enumerate() {
-                let parent = if self.enter(namespace, enter) == Enter::Join { outside } else { pid };
+                let parent = if self.enter(namespace, enter) == Enter::Join {
+                    outside
+                } else {
+                    pid
+                };
                 expected.push((format!("{path}/p{place}"), parent));
             }
             for (process, parent) in expected {
@@ -123,10 +153,18 @@ impl Blueprint {
                 assert_eq!(found.numbers, truth.pids(&process), "{process}");
                 assert_eq!(found.numbers.len(), level + 1, "{process}");
                 assert_eq!(found.parent, parent, "the parent of {process}");
-                assert_eq!(kernel::namespace(found.pid, "pid"), Some(inode), "{process}");
+                assert_eq!(
+                    kernel::namespace(found.pid, "pid"),
+                    Some(inode),
+                    "{process}"
+                );
                 declared.insert(process);
             }
-            assert_eq!(truth.pids(&format!("{path}/init")).last(), Some(&1), "{path}");
+            assert_eq!(
+                truth.pids(&format!("{path}/init")).last(),
+                Some(&1),
+                "{path}"
+            );
         }
         assert_eq!(truth.paths().into_iter().collect::<BTreeSet<_>>(), declared);
         let different: HashSet<u64> = inodes.values().copied().collect();
@@ -140,9 +178,14 @@ impl Blueprint {
 pub(crate) fn numbers_below(document: &serde_json::Value) -> BTreeMap<String, [Vec<i64>; 2]> {
     let below = |value: &serde_json::Value| -> Vec<i64> {
         let numbers = value.as_array().expect("a list").iter().skip(1);
-        numbers.map(|number| number.as_i64().expect("known below the host")).collect()
+        numbers
+            .map(|number| number.as_i64().expect("known below the host"))
+            .collect()
     };
-    let processes = document["processes"].as_array().expect("the document has them").iter();
+    let processes = document["processes"]
+        .as_array()
+        .expect("the document has them")
+        .iter();
     processes
         .map(|process| {
             let path = process["path"].as_str().expect("a path").to_owned();

@@ -15,6 +15,9 @@ pub(crate) fn paths(depth: usize) -> Vec<String> {
 
 /// A chain of this depth, as a topology; the header of the innermost is the last line, so that its keys can follow.
 pub(crate) fn chain(depth: usize) -> String {
-    let headers: Vec<String> = paths(depth).iter().map(|path| format!("[ns.\"{path}\"]\n")).collect();
+    let headers: Vec<String> = paths(depth)
+        .iter()
+        .map(|path| format!("[ns.\"{path}\"]\n"))
+        .collect();
     headers.concat()
 }

@@ -34,7 +34,11 @@ impl Detached {
 
     /// Starts a topology with these options of `up`, as each of the identities.
     pub(crate) fn for_each_identity(topology: &str, arguments: &[&str], test: impl Fn(&Self)) {
-        for_each_identity(|identity| test(&Self::up(Nest::new(topology).arguments(arguments).identity(identity))));
+        for_each_identity(|identity| {
+            test(&Self::up(
+                Nest::new(topology).arguments(arguments).identity(identity),
+            ))
+        });
     }
 
     /// Starts it, whatever comes of it.
@@ -46,16 +50,26 @@ impl Detached {
         let path = |name: &str| nest.directory.path().join(name);
         let open = |name: &str| fs::File::create(path(name)).expect("the directory is writable");
         let mut command = nest.command(&words);
-        command.stdin(Stdio::null()).stdout(open("up.stdout")).stderr(open("up.stderr"));
+        command
+            .stdin(Stdio::null())
+            .stdout(open("up.stdout"))
+            .stderr(open("up.stderr"));
         let status = command.status().expect("the program was built");
         let text = |name: &str| fs::read(path(name)).expect("it was made before");
-        let up = read(Output { status, stdout: text("up.stdout"), stderr: text("up.stderr") });
+        let up = read(Output {
+            status,
+            stdout: text("up.stdout"),
+            stderr: text("up.stderr"),
+        });
         Self { nest, up }
     }
 
     /// `nestns ARGUMENTS` about it, in which `@` stands for the root's name, which is the topology's as well.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace('@', &self.nest.root)).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|argument| argument.replace('@', &self.nest.root))
+            .collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.nest.command(&arguments)
     }
@@ -68,7 +82,11 @@ impl Detached {
     /// Runs that, fails when it does not exit with 0, and returns standard output.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let outcome = self.nestns(arguments);
-        assert_eq!(outcome.code, 0, "{arguments:?}: {}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.code, 0,
+            "{arguments:?}: {}{}",
+            outcome.stdout, outcome.stderr
+        );
         outcome.stdout
     }
 
@@ -80,13 +98,17 @@ impl Detached {
     /// Starts it, with pipes for its output.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.spawn().expect("the program was built")
     }
 
     /// The truth that the controller has written before it opened the gates.
     pub(crate) fn truth(&self) -> Truth {
-        let text = fs::read(self.nest.state().join(&self.nest.root).join("truth.json")).expect("it stands");
+        let text = fs::read(self.nest.state().join(&self.nest.root).join("truth.json"))
+            .expect("it stands");
         Truth(serde_json::from_slice(&text).expect("it is a document"))
     }
 
@@ -98,7 +120,9 @@ impl Detached {
 
     /// The controller.
     pub(crate) fn controller(&self) -> Pid {
-        let pid = self.truth().0["controller"].as_i64().expect("the document tells it");
+        let pid = self.truth().0["controller"]
+            .as_i64()
+            .expect("the document tells it");
         Pid::from_raw(i32::try_from(pid).expect("a PID"))
     }
 
@@ -116,7 +140,11 @@ impl Detached {
 
     /// True until it has ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.nest.state().join(&self.nest.root).join("lock").exists()
+        self.nest
+            .state()
+            .join(&self.nest.root)
+            .join("lock")
+            .exists()
     }
 }
 
@@ -134,7 +162,12 @@ impl Drop for Detached {
 }
 
 pub(crate) fn outcome(mut command: Command) -> Outcome {
-    read(command.stdin(Stdio::null()).output().expect("the program was built"))
+    read(
+        command
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program was built"),
+    )
 }
 
 /// Waits for a command that was started, and returns its outcome.
@@ -143,7 +176,14 @@ pub(crate) fn ended(child: Child) -> Outcome {
 }
 
 fn read(output: Output) -> Outcome {
-    let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+    let code = output
+        .status
+        .code()
+        .unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
     let text = |bytes| String::from_utf8(bytes).expect("it writes text");
-    Outcome { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    Outcome {
+        code,
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }

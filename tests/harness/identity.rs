@@ -18,7 +18,11 @@ pub(crate) enum Identity {
 
 /// Both identities, or only the own one where that is an ordinary user already.
 pub(crate) fn identities() -> Vec<Identity> {
-    if geteuid().is_root() { vec![Identity::Own, Identity::Ordinary] } else { vec![Identity::Own] }
+    if geteuid().is_root() {
+        vec![Identity::Own, Identity::Ordinary]
+    } else {
+        vec![Identity::Own]
+    }
 }
 
 /// Runs a test that needs namespaces as each of the identities, and names the one under which it has panicked.

@@ -12,13 +12,18 @@ pub(crate) fn lines(nest: &Nest) -> Vec<String> {
     // The last one may be half written.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let lines = whole.lines().filter_map(|line| line.split_once('│'));
-    lines.map(|(_, line)| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect()
+    lines
+        .map(|(_, line)| line.strip_prefix(' ').unwrap_or(line).to_owned())
+        .collect()
 }
 
 /// Waits for a line that begins with this, and gives what follows.
 pub(crate) fn answer(running: &mut Running, beginning: &str) -> String {
     running.until(&format!("somebody says {beginning}"), |nest| {
         let lines = lines(nest);
-        lines.iter().find_map(|line| line.strip_prefix(beginning)).map(|rest| rest.trim().to_owned())
+        lines
+            .iter()
+            .find_map(|line| line.strip_prefix(beginning))
+            .map(|rest| rest.trim().to_owned())
     })
 }

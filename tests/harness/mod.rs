@@ -25,7 +25,11 @@ pub(crate) const STATE_ROOT: &str = "NESTNS_STATE_ROOT";
 
 /// The output of a command on both of its streams.
 pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Outcome of a run of the program.
@@ -54,8 +58,14 @@ impl Nestns {
         }
         command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
         // Where nothing runs, whatever this user has running elsewhere.
-        command.env(STATE_ROOT, Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-state"));
-        Self { command, input: String::new() }
+        command.env(
+            STATE_ROOT,
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-state"),
+        );
+        Self {
+            command,
+            input: String::new(),
+        }
     }
 
     /// Sets its standard input.
@@ -78,7 +88,10 @@ impl Nestns {
 
     /// Runs it to its end.
     pub(crate) fn run(mut self) -> Outcome {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program was built");
         let mut stdin = child.stdin.take().expect("it is piped");
         let input = self.input;

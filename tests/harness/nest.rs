@@ -31,8 +31,14 @@ pub(crate) fn program() -> &'static Path {
         let copy = directory.join("nestns");
         // By another process: a descriptor of ours that is open for writing would be inherited by whatever the other tests
         // fork meanwhile, and until that executes something the kernel answers ETXTBSY to every execution of the copy.
-        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_nestns")).arg(&copy).status();
-        assert!(copied.is_ok_and(|status| status.success()), "the program was built, and cp(1) is everywhere");
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_nestns"))
+            .arg(&copy)
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "the program was built, and cp(1) is everywhere"
+        );
         (copy, remove_at_the_end(&directory))
     });
     copy
@@ -42,7 +48,10 @@ pub(crate) fn program() -> &'static Path {
 /// waits has lost its last writer.
 fn remove_at_the_end(directory: &Path) -> Child {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "read -r nothing; rm -rf \"$0\""]).arg(directory).stdin(Stdio::piped());
+    shell
+        .args(["-c", "read -r nothing; rm -rf \"$0\""])
+        .arg(directory)
+        .stdin(Stdio::piped());
     // A caller that waits until the output of the tests is closed does not wait for it.
     shell.stdout(Stdio::null()).stderr(Stdio::null());
     shell.spawn().expect("sh(1) is everywhere")
@@ -68,16 +77,35 @@ impl Nest {
     /// directory.
     pub(crate) fn new(topology: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let root = format!("r{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory =
-            tempfile::Builder::new().prefix("nest-").tempdir().expect("the temporary directory is writable");
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("it is our own");
+        let root = format!(
+            "r{}x{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let directory = tempfile::Builder::new()
+            .prefix("nest-")
+            .tempdir()
+            .expect("the temporary directory is writable");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))
+            .expect("it is our own");
         let file = directory.path().join(format!("{root}.toml"));
         let path = directory.path().to_str().expect("our own path");
-        fs::write(&file, topology.replace('@', &root).replace("DIRECTORY", path)).expect("the directory is writable");
+        fs::write(
+            &file,
+            topology.replace('@', &root).replace("DIRECTORY", path),
+        )
+        .expect("the directory is writable");
         fs::create_dir(directory.path().join("run")).expect("the directory is writable");
         let identity = Identity::Own;
-        Self { directory, root, file, identity, arguments: Vec::new(), environment: Vec::new(), wrapper: Vec::new() }
+        Self {
+            directory,
+            root,
+            file,
+            identity,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+        }
     }
 
     /// Sets the user that runs it.
@@ -85,7 +113,8 @@ impl Nest {
         self.identity = identity;
         if identity == Identity::Ordinary {
             let run = self.directory.path().join("run");
-            std::os::unix::fs::chown(&run, Some(ORDINARY), Some(ORDINARY)).expect("root may give it away");
+            std::os::unix::fs::chown(&run, Some(ORDINARY), Some(ORDINARY))
+                .expect("root may give it away");
             std::os::unix::fs::chown(self.directory.path(), Some(ORDINARY), Some(ORDINARY))
                 .expect("root may give it away");
         }
@@ -94,7 +123,8 @@ impl Nest {
 
     /// More options for `up`.
     pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
@@ -113,7 +143,15 @@ impl Nest {
     /// Runs in a user namespace in which no PID namespace can be made.
     pub(crate) fn without_namespaces(self) -> Self {
         let script = "echo 0 > /proc/sys/user/max_pid_namespaces && exec \"$@\"";
-        self.wrapped(&["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"])
+        self.wrapped(&[
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
     }
 
     /// The state root.
@@ -128,7 +166,9 @@ impl Nest {
 
     /// Another program in the same place, as the same user.
     pub(crate) fn other_command(&self, program: &Path, arguments: &[&str]) -> Command {
-        let Some((first, others)) = self.wrapper.split_first() else { return self.outside(program, arguments) };
+        let Some((first, others)) = self.wrapper.split_first() else {
+            return self.outside(program, arguments);
+        };
         let mut words: Vec<&str> = others.iter().map(String::as_str).collect();
         words.push(program.to_str().expect("our own path"));
         words.extend(arguments);
@@ -144,8 +184,13 @@ impl Nest {
                 command.env_remove(&name);
             }
         }
-        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
-        command.env("XDG_RUNTIME_DIR", self.directory.path().join("run")).env(STATE_ROOT, self.state());
+        command
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .env("LC_ALL", "C.UTF-8");
+        command
+            .env("XDG_RUNTIME_DIR", self.directory.path().join("run"))
+            .env(STATE_ROOT, self.state());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.identity == Identity::Ordinary {
             command.uid(ORDINARY).gid(ORDINARY);
@@ -163,7 +208,10 @@ impl Nest {
 
     /// Starts `nestns ARGUMENTS`, in which `@` stands for the root's name.
     pub(crate) fn start_verb(self, arguments: &[&str]) -> Running {
-        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace('@', &self.root)).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|argument| argument.replace('@', &self.root))
+            .collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let command = self.command(&arguments);
         self.start(command)
@@ -172,13 +220,21 @@ impl Nest {
     /// `nestns up` on the topology and what it has been given as arguments.
     pub(crate) fn words_for_up(&self) -> Vec<String> {
         let file = self.file.to_str().expect("our own path").to_owned();
-        ["up".to_owned(), file].into_iter().chain(self.arguments.iter().cloned()).collect()
+        ["up".to_owned(), file]
+            .into_iter()
+            .chain(self.arguments.iter().cloned())
+            .collect()
     }
 
     /// Starts a prepared command; its output goes to files, which cannot block it.
     pub(crate) fn start(self, mut command: Command) -> Running {
-        let open = |name: &str| fs::File::create(self.directory.path().join(name)).expect("the directory is writable");
-        command.stdin(Stdio::null()).stdout(open("stdout")).stderr(open("stderr"));
+        let open = |name: &str| {
+            fs::File::create(self.directory.path().join(name)).expect("the directory is writable")
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(open("stdout"))
+            .stderr(open("stderr"));
         let child = Started(command.spawn().expect("the program was built"));
         Running { nest: self, child }
     }
@@ -225,7 +281,10 @@ impl Running {
     pub(crate) fn first_child(&self) -> i32 {
         let children = format!("/proc/{0}/task/{0}/children", self.pid());
         let text = fs::read_to_string(children).expect("it runs");
-        text.split_whitespace().next().and_then(|word| word.parse().ok()).expect("it has forked")
+        text.split_whitespace()
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("it has forked")
     }
 
     /// Waits until the tree stands and its truth is written.
@@ -240,19 +299,29 @@ impl Running {
     /// Waits until the program has written this to standard output.
     pub(crate) fn until_stdout_has(&mut self, text: &str) {
         self.until(&format!("standard output has {text:?}"), |nest| {
-            fs::read_to_string(nest.directory.path().join("stdout")).ok()?.contains(text).then_some(())
+            fs::read_to_string(nest.directory.path().join("stdout"))
+                .ok()?
+                .contains(text)
+                .then_some(())
         });
     }
 
     /// Waits until the report on standard error has this.
     pub(crate) fn until_stderr_has(&mut self, text: &str) {
         self.until(&format!("standard error has {text:?}"), |nest| {
-            fs::read_to_string(nest.directory.path().join("stderr")).ok()?.contains(text).then_some(())
+            fs::read_to_string(nest.directory.path().join("stderr"))
+                .ok()?
+                .contains(text)
+                .then_some(())
         });
     }
 
     /// Polls for a condition, and fails when the program ends before it holds.
-    pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Nest) -> Option<T>) -> T {
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        mut condition: impl FnMut(&Nest) -> Option<T>,
+    ) -> T {
         let found = within(TIMEOUT, || {
             // It may come to hold in the moment before the end.
             let ended = self.child.0.try_wait().expect("it is our child");
@@ -260,7 +329,11 @@ impl Running {
         });
         match found {
             Some(Ok(value)) => value,
-            ended => panic!("never: {what}; ended: {:?}; {}", ended.and_then(Result::err), self.output()),
+            ended => panic!(
+                "never: {what}; ended: {:?}; {}",
+                ended.and_then(Result::err),
+                self.output()
+            ),
         }
     }
 
@@ -270,7 +343,8 @@ impl Running {
     }
 
     fn status(&mut self) -> ExitStatus {
-        exit(&mut self.child.0, TIMEOUT).unwrap_or_else(|| panic!("does not end; {}", self.output()))
+        exit(&mut self.child.0, TIMEOUT)
+            .unwrap_or_else(|| panic!("does not end; {}", self.output()))
     }
 
     fn output(&self) -> String {
@@ -287,12 +361,21 @@ impl Running {
     /// Waits for the end, and makes sure that nothing is left.
     pub(crate) fn wait(mut self) -> Ended {
         let status = self.status();
-        let read = |name: &str| fs::read(self.nest.directory.path().join(name)).expect("it was opened before");
+        let read = |name: &str| {
+            fs::read(self.nest.directory.path().join(name)).expect("it was opened before")
+        };
         let text = |name: &str| String::from_utf8_lossy(&read(name)).into_owned();
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
         let (stdout, stderr) = (text("stdout"), text("stderr"));
         assert_nothing_left(&self.nest);
-        Ended { code, stdout, stderr, nest: self.nest }
+        Ended {
+            code,
+            stdout,
+            stderr,
+            nest: self.nest,
+        }
     }
 
     /// Stops it as Ctrl-C does and waits for the end.
@@ -307,7 +390,12 @@ pub(crate) fn assert_nothing_left(nest: &Nest) {
     let (mut processes, mut state) = (Vec::new(), Vec::new());
     within(Duration::from_secs(5), || {
         processes = processes_of(nest);
-        state = fs::read_dir(nest.state()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        state = fs::read_dir(nest.state())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         (processes.is_empty() && state.is_empty()).then_some(())
     })
     .unwrap_or_else(|| panic!("left behind: processes {processes:?}, state {state:?}"));
@@ -315,15 +403,24 @@ pub(crate) fn assert_nothing_left(nest: &Nest) {
 
 /// The live processes of a nest: copies of nestns by their command line, programs by their environment.
 pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
-    let directory = nest.directory.path().to_str().expect("our own path").to_owned();
+    let directory = nest
+        .directory
+        .path()
+        .to_str()
+        .expect("our own path")
+        .to_owned();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
         if pid.cast_unsigned() == std::process::id() {
             continue;
         }
-        let read =
-            |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let read = |name: &str| {
+            String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default())
+                .into_owned()
+        };
         let command_line = read("cmdline");
         let titled = command_line.strip_prefix("nestns: ").is_some_and(|title| {
             title
@@ -344,20 +441,32 @@ pub(crate) struct Truth(pub(crate) Value);
 impl Truth {
     /// The document of a process.
     pub(crate) fn process(&self, path: &str) -> &Value {
-        let processes = self.0["processes"].as_array().expect("the document has them");
-        processes.iter().find(|process| process["path"] == path).unwrap_or_else(|| panic!("no process {path}"))
+        let processes = self.0["processes"]
+            .as_array()
+            .expect("the document has them");
+        processes
+            .iter()
+            .find(|process| process["path"] == path)
+            .unwrap_or_else(|| panic!("no process {path}"))
     }
 
     /// The document of a namespace.
     pub(crate) fn namespace(&self, path: &str) -> &Value {
-        let namespaces = self.0["namespaces"].as_array().expect("the document has them");
-        namespaces.iter().find(|namespace| namespace["path"] == path).unwrap_or_else(|| panic!("no namespace {path}"))
+        let namespaces = self.0["namespaces"]
+            .as_array()
+            .expect("the document has them");
+        namespaces
+            .iter()
+            .find(|namespace| namespace["path"] == path)
+            .unwrap_or_else(|| panic!("no namespace {path}"))
     }
 
     /// A process's numbers, the host's first.
     pub(crate) fn pids(&self, path: &str) -> Vec<i32> {
         let pids = self.process(path)["pids"].as_array().expect("it stands");
-        pids.iter().map(|pid| i32::try_from(pid.as_i64().expect("a number")).expect("a PID")).collect()
+        pids.iter()
+            .map(|pid| i32::try_from(pid.as_i64().expect("a number")).expect("a PID"))
+            .collect()
     }
 
     /// A process's number on the host.
@@ -367,7 +476,12 @@ impl Truth {
 
     /// The paths of all processes, PID 1s included.
     pub(crate) fn paths(&self) -> Vec<String> {
-        let processes = self.0["processes"].as_array().expect("the document has them");
-        processes.iter().map(|process| process["path"].as_str().expect("a path").to_owned()).collect()
+        let processes = self.0["processes"]
+            .as_array()
+            .expect("the document has them");
+        processes
+            .iter()
+            .map(|process| process["path"].as_str().expect("a path").to_owned())
+            .collect()
     }
 }

@@ -42,7 +42,10 @@ pub(crate) fn is_met(requirement: Result<(), Missing>) -> bool {
         Err(Missing::Provided(reason)) => (reason, true),
         Err(Missing::Given(reason)) => (reason, false),
     };
-    assert!(!is_provided || std::env::var_os("NESTNS_REQUIRE").is_none(), "{reason}, and NESTNS_REQUIRE is set");
+    assert!(
+        !is_provided || std::env::var_os("NESTNS_REQUIRE").is_none(),
+        "{reason}, and NESTNS_REQUIRE is set"
+    );
     skipped(&reason);
     false
 }
@@ -51,7 +54,12 @@ pub(crate) fn is_met(requirement: Result<(), Missing>) -> bool {
 pub(crate) fn skipped(reason: &str) {
     let thread = std::thread::current();
     // Not `eprintln`, whose text is shown only for tests that fail.
-    writeln!(std::io::stderr(), "{}: skipped: {reason}", thread.name().unwrap_or_default()).expect("it is open");
+    writeln!(
+        std::io::stderr(),
+        "{}: skipped: {reason}",
+        thread.name().unwrap_or_default()
+    )
+    .expect("it is open");
 }
 
 /// Namespaces can be made.
@@ -60,29 +68,55 @@ pub(crate) fn nesting() -> Result<(), Missing> {
     let can = *ANSWER.get_or_init(|| {
         let state = tempfile::tempdir().expect("the temporary directory is writable");
         let mut run = Command::new(program());
-        run.args(["run", "--", "true"]).env(STATE_ROOT, state.path()).stdin(Stdio::null());
+        run.args(["run", "--", "true"])
+            .env(STATE_ROOT, state.path())
+            .stdin(Stdio::null());
         run.output().is_ok_and(|output| output.status.success())
     });
-    if can { Ok(()) } else { Err(Missing::Provided("namespaces cannot be made here".to_owned())) }
+    if can {
+        Ok(())
+    } else {
+        Err(Missing::Provided(
+            "namespaces cannot be made here".to_owned(),
+        ))
+    }
 }
 
 /// The tests run as root, and can run the program as an ordinary user.
 pub(crate) fn root() -> Result<(), Missing> {
-    if geteuid().is_root() { Ok(()) } else { Err(Missing::Given("the tests do not run as root".to_owned())) }
+    if geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Missing::Given("the tests do not run as root".to_owned()))
+    }
 }
 
 /// A program is installed.
 pub(crate) fn installed(name: &str) -> Result<(), Missing> {
     let mut command = Command::new(name);
-    let probe = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    probe.map(drop).map_err(|_| Missing::Provided(format!("`{name}` is not installed")))
+    let probe = command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    probe
+        .map(drop)
+        .map_err(|_| Missing::Provided(format!("`{name}` is not installed")))
 }
 
 /// Python is installed where every user can execute it.
 pub(crate) fn python() -> Result<(), Missing> {
-    let found = std::env::split_paths(SYSTEM_PATH).map(|directory: PathBuf| directory.join("python3"));
+    let found =
+        std::env::split_paths(SYSTEM_PATH).map(|directory: PathBuf| directory.join("python3"));
     let is_there = found.into_iter().any(|path| path.exists());
-    if is_there { Ok(()) } else { Err(Missing::Provided(format!("there is no python3 in {SYSTEM_PATH}"))) }
+    if is_there {
+        Ok(())
+    } else {
+        Err(Missing::Provided(format!(
+            "there is no python3 in {SYSTEM_PATH}"
+        )))
+    }
 }
 
 /// A file below /proc/sys belongs to the PID or user namespace that it is read in, so that a test that has made one may write
@@ -90,11 +124,30 @@ pub(crate) fn python() -> Result<(), Missing> {
 /// may be written exactly if it is theirs (`kernel.pid_max` since Linux 6.14).
 pub(crate) fn namespaced(file: &str) -> Result<(), Missing> {
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "test", "-w", file]);
+    command.args([
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "test",
+        "-w",
+        file,
+    ]);
     if geteuid().is_root() {
         use std::os::unix::process::CommandExt as _;
-        command.uid(super::identity::ORDINARY).gid(super::identity::ORDINARY);
+        command
+            .uid(super::identity::ORDINARY)
+            .gid(super::identity::ORDINARY);
     }
-    let is_ours = command.current_dir("/").status().expect("there is unshare(1)").success();
-    if is_ours { Ok(()) } else { Err(Missing::Given(format!("{file} belongs to the machine"))) }
+    let is_ours = command
+        .current_dir("/")
+        .status()
+        .expect("there is unshare(1)")
+        .success();
+    if is_ours {
+        Ok(())
+    } else {
+        Err(Missing::Given(format!("{file} belongs to the machine")))
+    }
 }

@@ -28,11 +28,20 @@ impl Drop for Socket {
 impl Socket {
     /// Connects to the controller of a state directory.
     pub(crate) fn connect(directory: &Path) -> Self {
-        let stream = UnixStream::connect(directory.join("control.sock")).expect("the controller listens");
-        stream.set_read_timeout(Some(TIMEOUT)).expect("it is a socket");
-        stream.set_write_timeout(Some(TIMEOUT)).expect("it is a socket");
+        let stream =
+            UnixStream::connect(directory.join("control.sock")).expect("the controller listens");
+        stream
+            .set_read_timeout(Some(TIMEOUT))
+            .expect("it is a socket");
+        stream
+            .set_write_timeout(Some(TIMEOUT))
+            .expect("it is a socket");
         let reader = BufReader::new(stream.try_clone().expect("there are descriptors"));
-        Self { stream, reader, id: 0 }
+        Self {
+            stream,
+            reader,
+            id: 0,
+        }
     }
 
     /// Says something, a request or not. An error is the controller's hanging up.
@@ -43,7 +52,10 @@ impl Socket {
     /// Asks, without waiting for the answer.
     pub(crate) fn request(&mut self, request: &Value) -> u64 {
         self.id += 1;
-        let line = format!("{}\n", json!({ "nestns": 1, "id": self.id, "ask": request }));
+        let line = format!(
+            "{}\n",
+            json!({ "nestns": 1, "id": self.id, "ask": request })
+        );
         self.send(line.as_bytes()).expect("the controller listens");
         self.id
     }

@@ -84,7 +84,9 @@ impl Terminal {
     /// A shell, as each of the identities, in which the topology was started with `up -d`; `$N` is the program.
     pub(crate) fn for_each_identity_beside(topology: &str, test: impl Fn(&mut Self)) {
         for_each_identity(|identity| {
-            let nest = Nest::new(topology).identity(identity).env("N", program().to_str().expect("our own path"));
+            let nest = Nest::new(topology)
+                .identity(identity)
+                .env("N", program().to_str().expect("our own path"));
             let root = nest.root.clone();
             let mut terminal = Self::shell(nest);
             terminal.send(format!("$N up -d {root}.toml\r"));
@@ -96,16 +98,33 @@ impl Terminal {
     }
 
     fn lead(nest: Nest, mut command: Command) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         let pair = openpty(Some(&size), None).expect("there are pseudo-terminals");
         if nest.identity == Identity::Ordinary {
-            fchown(&pair.slave, Some(Uid::from_raw(ORDINARY)), Some(Gid::from_raw(ORDINARY))).expect("root may");
+            fchown(
+                &pair.slave,
+                Some(Uid::from_raw(ORDINARY)),
+                Some(Gid::from_raw(ORDINARY)),
+            )
+            .expect("root may");
         }
         for fd in [&pair.master, &pair.slave] {
-            nix::fcntl::fcntl(fd, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).expect("it is open");
+            nix::fcntl::fcntl(fd, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))
+                .expect("it is open");
         }
         let end = || Stdio::from(pair.slave.try_clone().expect("descriptors are free"));
-        command.stdin(end()).stdout(end()).stderr(end()).env("TERM", "dumb").env("PS1", "$ ").env("HISTFILE", "");
+        command
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .env("TERM", "dumb")
+            .env("PS1", "$ ")
+            .env("HISTFILE", "");
         let take = || {
             setsid()?;
             // SAFETY: the request takes an integer; descriptor 0 is the terminal.
@@ -114,7 +133,10 @@ impl Terminal {
             Ok(Errno::result(result).map(drop)?)
         };
         // SAFETY: what runs between fork and exec are two system calls, without allocation.
-        #[expect(unsafe_code, reason = "a controlling terminal can only be taken by the leader himself")]
+        #[expect(
+            unsafe_code,
+            reason = "a controlling terminal can only be taken by the leader himself"
+        )]
         unsafe {
             command.pre_exec(take);
         }
@@ -130,7 +152,17 @@ impl Terminal {
             std::thread::spawn(move || watch(&master, &screen, &done))
         };
         let (master, slave) = (pair.master, pair.slave);
-        Self { nest, leader, master, slave, screen, seen: 0, done, reader: Some(reader), settings }
+        Self {
+            nest,
+            leader,
+            master,
+            slave,
+            screen,
+            seen: 0,
+            done,
+            reader: Some(reader),
+            settings,
+        }
     }
 
     /// Types.
@@ -148,8 +180,13 @@ impl Terminal {
         let (between, end) = self.until(&format!("the screen has {text:?}"), |terminal| {
             let screen = terminal.raw_screen();
             let rest = &screen[seen..];
-            let place = rest.windows(text.len()).position(|window| window == text.as_bytes())?;
-            Some((String::from_utf8_lossy(&rest[..place]).into_owned(), seen + place + text.len()))
+            let place = rest
+                .windows(text.len())
+                .position(|window| window == text.as_bytes())?;
+            Some((
+                String::from_utf8_lossy(&rest[..place]).into_owned(),
+                seen + place + text.len(),
+            ))
         });
         self.seen = end;
         between
@@ -157,7 +194,10 @@ impl Terminal {
 
     /// The output until now.
     pub(crate) fn raw_screen(&self) -> Vec<u8> {
-        self.screen.lock().expect("the reader does not panic").clone()
+        self.screen
+            .lock()
+            .expect("the reader does not panic")
+            .clone()
     }
 
     /// The output until now, as text.
@@ -167,10 +207,16 @@ impl Terminal {
 
     /// Gives it another size.
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         // SAFETY: the request reads one winsize.
         #[expect(unsafe_code, reason = "nix has no wrapper of this request")]
-        let result = unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        let result =
+            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
         Errno::result(result).expect("it is a terminal");
     }
 
@@ -181,21 +227,26 @@ impl Terminal {
 
     /// Waits until the settings are those that it started with: the guardian takes a moment.
     pub(crate) fn until_restored(&mut self) {
-        self.until("the terminal's settings are restored", |terminal| terminal.is_restored().then_some(()));
+        self.until("the terminal's settings are restored", |terminal| {
+            terminal.is_restored().then_some(())
+        });
     }
 
     /// Waits until nestns has the terminal in raw mode: the program inside has the keys from now on.
     pub(crate) fn until_raw(&mut self) {
         self.until("the terminal is raw", |terminal| {
-            let flags = tcgetattr(&terminal.slave).expect("it is a terminal").local_flags;
+            let flags = tcgetattr(&terminal.slave)
+                .expect("it is a terminal")
+                .local_flags;
             (!flags.intersects(LocalFlags::ICANON | LocalFlags::ISIG)).then_some(())
         });
     }
 
     /// The PID of the nestns in the foreground.
     pub(crate) fn pid(&mut self) -> Pid {
-        let text = self
-            .until("nestns is started", |terminal| fs::read_to_string(terminal.nest.directory.path().join("pid")).ok());
+        let text = self.until("nestns is started", |terminal| {
+            fs::read_to_string(terminal.nest.directory.path().join("pid")).ok()
+        });
         Pid::from_raw(text.trim().parse().expect("the shell wrote a number"))
     }
 
@@ -206,14 +257,20 @@ impl Terminal {
 
     /// Waits until nestns has ended, and returns its status as a shell gives it.
     pub(crate) fn status(&mut self) -> i32 {
-        let text = self
-            .until("nestns ends", |terminal| fs::read_to_string(terminal.nest.directory.path().join("status")).ok());
+        let text = self.until("nestns ends", |terminal| {
+            fs::read_to_string(terminal.nest.directory.path().join("status")).ok()
+        });
         text.trim().parse().expect("the shell wrote a number")
     }
 
     /// Polls for a condition.
-    pub(crate) fn until<T>(&mut self, what: &str, mut condition: impl FnMut(&Self) -> Option<T>) -> T {
-        within(TIMEOUT, || condition(self)).unwrap_or_else(|| panic!("never: {what}; the screen:\n{}", self.screen()))
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        mut condition: impl FnMut(&Self) -> Option<T>,
+    ) -> T {
+        within(TIMEOUT, || condition(self))
+            .unwrap_or_else(|| panic!("never: {what}; the screen:\n{}", self.screen()))
     }
 
     /// Ends the session, and makes sure that nothing of the nest is left but it.
@@ -240,7 +297,10 @@ impl Drop for Terminal {
 }
 
 fn settings_of(terminal: impl AsFd) -> String {
-    format!("{:?}", libc::termios::from(tcgetattr(terminal).expect("it is a terminal")))
+    format!(
+        "{:?}",
+        libc::termios::from(tcgetattr(terminal).expect("it is a terminal"))
+    )
 }
 
 fn watch(master: &OwnedFd, screen: &Mutex<Vec<u8>>, done: &AtomicBool) {
@@ -251,7 +311,10 @@ fn watch(master: &OwnedFd, screen: &Mutex<Vec<u8>>, done: &AtomicBool) {
             continue;
         }
         match read(master, &mut buffer) {
-            Ok(count) => screen.lock().expect("nobody panics with it").extend_from_slice(&buffer[..count]),
+            Ok(count) => screen
+                .lock()
+                .expect("nobody panics with it")
+                .extend_from_slice(&buffer[..count]),
             Err(_) => return,
         }
     }

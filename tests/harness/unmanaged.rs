@@ -37,15 +37,22 @@ impl Declared {
     }
 
     fn below(&self, parent: &Value) -> Vec<Shape> {
-        let namespaces = self.0["namespaces"].as_array().expect("the document has them").iter();
+        let namespaces = self.0["namespaces"]
+            .as_array()
+            .expect("the document has them")
+            .iter();
         let mut shapes: Vec<Shape> = namespaces
             .filter(|namespace| namespace["parent"] == *parent)
             .map(|namespace| {
                 let path = &namespace["path"];
                 let here = self.processes().filter(|process| process["ns"] == *path);
-                let mut programs: Vec<_> = here.map(words).filter(|words| !is_builtin(words)).collect();
+                let mut programs: Vec<_> =
+                    here.map(words).filter(|words| !is_builtin(words)).collect();
                 programs.sort();
-                Shape { programs, inside: self.below(path) }
+                Shape {
+                    programs,
+                    inside: self.below(path),
+                }
             })
             .collect();
         shapes.sort();
@@ -54,11 +61,17 @@ impl Declared {
 
     /// Every command line that the file declares.
     fn programs(&self) -> BTreeSet<Vec<String>> {
-        self.processes().map(words).filter(|words| !is_builtin(words)).collect()
+        self.processes()
+            .map(words)
+            .filter(|words| !is_builtin(words))
+            .collect()
     }
 
     fn processes(&self) -> impl Iterator<Item = &Value> {
-        self.0["processes"].as_array().expect("the document has them").iter()
+        self.0["processes"]
+            .as_array()
+            .expect("the document has them")
+            .iter()
     }
 
     /// The level of a process's namespace, its command line (none for a PID 1 that is nestns's) and its numbers below
@@ -66,10 +79,15 @@ impl Declared {
     pub(crate) fn numbers(&self) -> Vec<(usize, Option<Vec<String>>, Vec<i32>)> {
         let process = |process: &Value| {
             let below = process["pids"].as_array().expect("a list").iter().skip(1);
-            let numbers: Vec<i32> =
-                below.map(|number| number.as_i64().expect("known").try_into().expect("a PID")).collect();
+            let numbers: Vec<i32> = below
+                .map(|number| number.as_i64().expect("known").try_into().expect("a PID"))
+                .collect();
             let words = words(process);
-            (numbers.len(), (!is_builtin(&words)).then_some(words), numbers)
+            (
+                numbers.len(),
+                (!is_builtin(&words)).then_some(words),
+                numbers,
+            )
         };
         self.processes().map(process).collect()
     }
@@ -78,13 +96,25 @@ impl Declared {
 /// The descendants of a process in PID namespaces below that of the tests.
 pub(crate) fn members_below(ancestor: i32) -> Vec<ProcessInfo> {
     let own = kernel::own_pid_namespace();
-    let found = kernel::descendants(ancestor).into_iter().filter(|process| process.state != 'Z');
+    let found = kernel::descendants(ancestor)
+        .into_iter()
+        .filter(|process| process.state != 'Z');
     found
         .filter_map(|process| {
-            let namespace = kernel::namespace(process.pid, "pid").filter(|&namespace| namespace != own)?;
+            let namespace =
+                kernel::namespace(process.pid, "pid").filter(|&namespace| namespace != own)?;
             let words = fs::read(format!("/proc/{}/cmdline", process.pid)).ok()?;
-            let words = String::from_utf8_lossy(&words).trim_end_matches('\0').split('\0').map(str::to_owned).collect();
-            Some(ProcessInfo { pid: process.pid, words, numbers: process.numbers[1..].to_vec(), namespace })
+            let words = String::from_utf8_lossy(&words)
+                .trim_end_matches('\0')
+                .split('\0')
+                .map(str::to_owned)
+                .collect();
+            Some(ProcessInfo {
+                pid: process.pid,
+                words,
+                numbers: process.numbers[1..].to_vec(),
+                namespace,
+            })
         })
         .collect()
 }
@@ -97,7 +127,12 @@ pub(crate) fn shape(members: &[ProcessInfo], declared: &Declared) -> Option<Vec<
             unknown.insert(kernel::try_parent_namespace(member.pid)?);
         }
     }
-    Some(below(kernel::own_pid_namespace(), &around, members, &declared.programs()))
+    Some(below(
+        kernel::own_pid_namespace(),
+        &around,
+        members,
+        &declared.programs(),
+    ))
 }
 
 fn below(
@@ -106,19 +141,27 @@ fn below(
     members: &[ProcessInfo],
     programs: &BTreeSet<Vec<String>>,
 ) -> Vec<Shape> {
-    let inside = around.iter().filter(|&(_, &outer)| outer == namespace).map(|(&inner, _)| inner);
+    let inside = around
+        .iter()
+        .filter(|&(_, &outer)| outer == namespace)
+        .map(|(&inner, _)| inner);
     let mut shapes: Vec<Shape> = inside
         .map(|inner| {
             let here = members.iter().filter(|member| member.namespace == inner);
             // A fork of a program, before or instead of an exec of its own, has its parent's command line.
             let is_copy = |one: &ProcessInfo| {
                 let parent = kernel::process(one.pid).map_or(0, |process| process.parent);
-                members.iter().any(|other| other.pid == parent && other.words == one.words)
+                members
+                    .iter()
+                    .any(|other| other.pid == parent && other.words == one.words)
             };
             let known = here.filter(|member| programs.contains(&member.words) && !is_copy(member));
             let mut found: Vec<_> = known.map(|member| member.words.clone()).collect();
             found.sort();
-            Shape { programs: found, inside: below(inner, around, members, programs) }
+            Shape {
+                programs: found,
+                inside: below(inner, around, members, programs),
+            }
         })
         .collect();
     shapes.sort();
@@ -128,7 +171,9 @@ fn below(
 /// The command line of a declared process.
 pub(crate) fn words(process: &Value) -> Vec<String> {
     let words = process["argv"].as_array().expect("a list").iter();
-    words.map(|word| word.as_str().expect("text").to_owned()).collect()
+    words
+        .map(|word| word.as_str().expect("text").to_owned())
+        .collect()
 }
 
 fn is_builtin(words: &[String]) -> bool {

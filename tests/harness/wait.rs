@@ -44,7 +44,11 @@ pub(crate) fn until_asleep(pids: impl Fn() -> Vec<i32>) {
     let is_asleep = |pid: i32| kernel::process(pid).is_none_or(|process| process.state == 'S');
     let mut times = 0;
     until("all of them sleep", || {
-        times = if pids().into_iter().all(is_asleep) { times + 1 } else { 0 };
+        times = if pids().into_iter().all(is_asleep) {
+            times + 1
+        } else {
+            0
+        };
         times == 10
     });
 }
@@ -52,5 +56,7 @@ pub(crate) fn until_asleep(pids: impl Fn() -> Vec<i32>) {
 /// Stops a process with SIGSTOP, and waits until it has stopped.
 pub(crate) fn suspend(process: Pid) {
     kill(process, Signal::SIGSTOP).expect("it runs");
-    until("it has stopped", || kernel::process(process.as_raw()).is_some_and(|found| found.state == 'T'));
+    until("it has stopped", || {
+        kernel::process(process.as_raw()).is_some_and(|found| found.state == 'T')
+    });
 }

@@ -13,11 +13,20 @@ fn takes(text: &str) {
 #[test]
 fn every_example() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let topologies: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    let paths = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let topologies: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
     assert!(topologies.len() >= 5);
     for path in topologies {
-        assert_eq!(problems(&fs::read_to_string(&path).unwrap()), Vec::<String>::new(), "{}", path.display());
+        assert_eq!(
+            problems(&fs::read_to_string(&path).unwrap()),
+            Vec::<String>::new(),
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -205,10 +214,14 @@ x-j = 1
 
 #[test]
 fn both_spellings() {
-    takes("[ns.a]\n[ns.\"a/b\"]\nproc.x = \"y\"\n[ns.a.ns.c.ns.d]\ninit = \"pause\"\n[ns.a.ns.\"c/e\"]\n");
+    takes(
+        "[ns.a]\n[ns.\"a/b\"]\nproc.x = \"y\"\n[ns.a.ns.c.ns.d]\ninit = \"pause\"\n[ns.a.ns.\"c/e\"]\n",
+    );
 }
 
 #[test]
 fn the_output_of_config() {
-    takes("expanded = true\nname = \"x\"\n[ns.\"w.17\"]\n[ns.\"t.0.0/t.1.1\"]\nproc.\"p.3\" = \"echo {{x}}\"\n");
+    takes(
+        "expanded = true\nname = \"x\"\n[ns.\"w.17\"]\n[ns.\"t.0.0/t.1.1\"]\nproc.\"p.3\" = \"echo {{x}}\"\n",
+    );
 }

@@ -5,10 +5,17 @@ use super::{VALIDATOR, document};
 /// Fails if the schema refuses a text that the checks take. Called wherever tests check a file.
 pub(crate) fn agrees(text: &str) {
     // A text that is no TOML is not taken either, and a test says so elsewhere.
-    let Some(document) = document(text) else { return };
-    let refused: Vec<_> =
-        VALIDATOR.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(refused.is_empty(), "the checks take this file, the schema does not: {refused:#?}\n{text}");
+    let Some(document) = document(text) else {
+        return;
+    };
+    let refused: Vec<_> = VALIDATOR
+        .iter_errors(&document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(
+        refused.is_empty(),
+        "the checks take this file, the schema does not: {refused:#?}\n{text}"
+    );
 }
 
 #[test]

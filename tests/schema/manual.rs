@@ -19,8 +19,15 @@ fn page() -> String {
 
 /// The keys of all tables below a place of the schema.
 fn keys(schema: &Value) -> BTreeSet<String> {
-    let below = schema.as_object().into_iter().flat_map(|object| object.values()).flat_map(keys);
-    let own = schema["properties"].as_object().into_iter().flat_map(|object| object.keys().cloned());
+    let below = schema
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.values())
+        .flat_map(keys);
+    let own = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.keys().cloned());
     own.chain(below).collect()
 }
 
@@ -35,10 +42,23 @@ fn every_key_is_in_the_manual() {
         .collect();
     let schema: Value = serde_json::from_slice(&fs::read(committed()).unwrap()).unwrap();
     for key in keys(&schema) {
-        assert!(entries.contains(key.as_str()), "{key} is not in {entries:?}");
+        assert!(
+            entries.contains(key.as_str()),
+            "{key} is not in {entries:?}"
+        );
     }
     assert!(page.contains(".TH nestns-topology 5"), "{page}");
-    for title in ["NAMESPACE", "INIT", "PROCESS", "READY", "STOP", "DEFAULTS", "LIMITS", "EXPECTATION", "VALUES"] {
+    for title in [
+        "NAMESPACE",
+        "INIT",
+        "PROCESS",
+        "READY",
+        "STOP",
+        "DEFAULTS",
+        "LIMITS",
+        "EXPECTATION",
+        "VALUES",
+    ] {
         assert!(page.contains(&format!("\n.SH {title}\n")), "{title}");
     }
 }
@@ -69,5 +89,8 @@ fn groff_accepts_the_manual() {
     writer.join().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(!text.is_empty() && !text.contains('`') && !text.contains("\\f"), "{text}");
+    assert!(
+        !text.is_empty() && !text.contains('`') && !text.contains("\\f"),
+        "{text}"
+    );
 }

@@ -24,7 +24,8 @@ fn committed() -> PathBuf {
 
 /// The validator of the schema that is committed: what editors use.
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    let schema: Value = serde_json::from_slice(&fs::read(committed()).expect("it is there")).expect("it is JSON");
+    let schema: Value =
+        serde_json::from_slice(&fs::read(committed()).expect("it is there")).expect("it is JSON");
     jsonschema::draft7::new(&schema).expect("it is a schema")
 });
 
@@ -41,17 +42,20 @@ fn json(value: toml::Value) -> Value {
         toml::Value::Boolean(flag) => flag.into(),
         toml::Value::Datetime(moment) => moment.to_string().into(),
         toml::Value::Array(values) => values.into_iter().map(json).collect(),
-        toml::Value::Table(table) => {
-            table.into_iter().map(|(key, value)| (key, json(value))).collect::<Map<_, _>>().into()
-        }
+        toml::Value::Table(table) => table
+            .into_iter()
+            .map(|(key, value)| (key, json(value)))
+            .collect::<Map<_, _>>()
+            .into(),
     }
 }
 
 /// The errors of the schema about a text, as `PLACE KEYWORD`.
 fn problems(text: &str) -> Vec<String> {
     let document = document(text).unwrap_or_else(|| panic!("not TOML: {text}"));
-    let problem =
-        |error: jsonschema::ValidationError<'_>| format!("{} {}", error.instance_path(), error.kind().keyword());
+    let problem = |error: jsonschema::ValidationError<'_>| {
+        format!("{} {}", error.instance_path(), error.kind().keyword())
+    };
     VALIDATOR.iter_errors(&document).map(problem).collect()
 }
 

@@ -49,7 +49,9 @@ impl Found {
     pub fn is_anonymous(&self) -> bool {
         match &self.presence {
             Presence::Controller(status) => status.anonymous,
-            Presence::Silent { .. } | Presence::Strange(_) | Presence::Nobody => is_made_up(&self.name),
+            Presence::Silent { .. } | Presence::Strange(_) | Presence::Nobody => {
+                is_made_up(&self.name)
+            }
         }
     }
 }
@@ -78,7 +80,10 @@ fn homeless(is_meant: impl Fn(&str) -> bool) -> Vec<Found> {
         places.iter().any(|place| above == Some(place)) && is_meant(&name_of(directory))
     };
     let found = state_directory::homeless(is_ours).into_iter();
-    let describe = |Homeless { directory, controller }| Found {
+    let describe = |Homeless {
+                        directory,
+                        controller,
+                    }| Found {
         name: name_of(&directory),
         directory,
         presence: Presence::Silent { controller },
@@ -96,7 +101,11 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
 /// `XDG_RUNTIME_DIR`.
 pub fn of(name: &str) -> Vec<Found> {
     let found = look(directories_of(name));
-    if found.is_empty() { homeless(|other| other == name) } else { found }
+    if found.is_empty() {
+        homeless(|other| other == name)
+    } else {
+        found
+    }
 }
 
 /// The topology that the caller is a program of, if its controller takes connections: the
@@ -134,21 +143,30 @@ pub fn is_silent(directory: &Path) -> bool {
 
 /// The name of the topology whose state directory it is.
 pub fn name_of(directory: &Path) -> String {
-    directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    directory
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// True if a name looks like those that `run` and `test` make up: `run-17`, `test-4026532301-17`.
 fn is_made_up(name: &str) -> bool {
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     name.split_once('-').is_some_and(|(verb, numbers)| {
-        matches!(verb, "run" | "test") && numbers.split('-').count() <= 2 && numbers.split('-').all(is_number)
+        matches!(verb, "run" | "test")
+            && numbers.split('-').count() <= 2
+            && numbers.split('-').all(is_number)
     })
 }
 
 /// The caller's state directories.
 fn directories() -> Vec<PathBuf> {
     let places = state_directory::places();
-    let all = places.iter().flat_map(|place| named_in(place).into_iter().map(|name| place.path().join(name)));
+    let all = places.iter().flat_map(|place| {
+        named_in(place)
+            .into_iter()
+            .map(|name| place.path().join(name))
+    });
     all.filter(|directory| is_worth_asking(directory)).collect()
 }
 
@@ -158,8 +176,12 @@ fn named_in(place: &Directory) -> Vec<OsString> {
 }
 
 fn directories_of(name: &str) -> Vec<PathBuf> {
-    let places = state_directory::candidates().into_iter().map(|place| place.join(name));
-    places.filter(|directory| is_worth_asking(directory)).collect()
+    let places = state_directory::candidates()
+        .into_iter()
+        .map(|place| place.join(name));
+    places
+        .filter(|directory| is_worth_asking(directory))
+        .collect()
 }
 
 /// True if a controller may be there: one that cannot be looked at is asked, and the error told
@@ -167,7 +189,10 @@ fn directories_of(name: &str) -> Vec<PathBuf> {
 fn is_worth_asking(directory: &Path) -> bool {
     match Directory::open(directory) {
         Err(error @ StateError::System { .. }) => {
-            matches!(error.errno(), Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO)
+            matches!(
+                error.errno(),
+                Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO
+            )
         }
         opened => opened.is_ok(),
     }
@@ -208,7 +233,12 @@ fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
             Ok(mut client) => (hear(&mut client, end), Some(client)),
             Err(error) => (presence_of(&error, 0), None),
         };
-        Found { name, directory, presence, client }
+        Found {
+            name,
+            directory,
+            presence,
+            client,
+        }
     };
     asked.into_iter().map(hear).collect()
 }
@@ -223,7 +253,10 @@ fn hear(client: &mut Client, end: Moment) -> Presence {
         }
     };
     match answer {
-        Ok(Some(Answer { reply: Reply::Status(status), .. })) => Presence::Controller(status),
+        Ok(Some(Answer {
+            reply: Reply::Status(status),
+            ..
+        })) => Presence::Controller(status),
         Ok(Some(_)) => Presence::Strange("it sends an unexpected answer".to_owned()),
         Ok(None) => Presence::Silent { controller },
         Err(error) => presence_of(&error, controller),

@@ -25,7 +25,9 @@ static STARTED: AtomicU32 = AtomicU32::new(0);
 #[non_exhaustive]
 pub enum GuardError {
     /// The program could not be run.
-    #[error("cannot run {program}: {error}; {PROGRAM} names the program, else it is looked for in PATH")]
+    #[error(
+        "cannot run {program}: {error}; {PROGRAM} names the program, else it is looked for in PATH"
+    )]
     Program {
         /// The program.
         program: String,
@@ -126,12 +128,34 @@ impl Options {
     pub fn up(self, file: impl AsRef<Path>) -> Result<Topology, GuardError> {
         let file = file.as_ref();
         let name = self.name.clone().unwrap_or_else(|| unique_name(file));
-        let from_environment = || env::var_os(PROGRAM).map_or_else(|| PathBuf::from("nestns"), PathBuf::from);
-        let program = Program { path: self.program.unwrap_or_else(from_environment), environment: self.environment };
-        let fixed = ["up", "--detach", "--tie-to-parent", "--format", "json", "--progress", "quiet", "--name", &name];
-        let arguments = fixed.iter().map(OsString::from).chain(self.arguments).chain([file.into()]);
+        let from_environment =
+            || env::var_os(PROGRAM).map_or_else(|| PathBuf::from("nestns"), PathBuf::from);
+        let program = Program {
+            path: self.program.unwrap_or_else(from_environment),
+            environment: self.environment,
+        };
+        let fixed = [
+            "up",
+            "--detach",
+            "--tie-to-parent",
+            "--format",
+            "json",
+            "--progress",
+            "quiet",
+            "--name",
+            &name,
+        ];
+        let arguments = fixed
+            .iter()
+            .map(OsString::from)
+            .chain(self.arguments)
+            .chain([file.into()]);
         let document = program.document(arguments)?;
-        Ok(Topology { program, document, is_up: true })
+        Ok(Topology {
+            program,
+            document,
+            is_up: true,
+        })
     }
 }
 
@@ -139,11 +163,24 @@ impl Options {
 fn unique_name(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '-';
-    let stem: String = stem.chars().map(|character| if is_allowed(character) { character } else { '-' }).collect();
+    let stem: String = stem
+        .chars()
+        .map(|character| {
+            if is_allowed(character) {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let stem = stem.trim_matches('-');
     let stem = if stem.is_empty() { "topology" } else { stem };
     let counter = STARTED.fetch_add(1, Ordering::Relaxed);
-    format!("{}-{}-{counter}", &stem[..stem.len().min(32)], std::process::id())
+    format!(
+        "{}-{}-{counter}",
+        &stem[..stem.len().min(32)],
+        std::process::id()
+    )
 }
 
 /// The program, and the environment that it gets.
@@ -154,13 +191,22 @@ struct Program {
 }
 
 impl Program {
-    fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<(String, Output), GuardError> {
+    fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<(String, Output), GuardError> {
         let mut command = Command::new(&self.path);
-        command.args(arguments).stdin(Stdio::null()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         let line = format!("{} {}", self.path.display(), words.join(" "));
         let output = command.output();
-        let output = output.map_err(|error| GuardError::Program { program: self.path.display().to_string(), error })?;
+        let output = output.map_err(|error| GuardError::Program {
+            program: self.path.display().to_string(),
+            error,
+        })?;
         Ok((line, output))
     }
 
@@ -171,10 +217,17 @@ impl Program {
     ) -> Result<D, GuardError> {
         let (command, output) = self.run(arguments)?;
         if !output.status.success() {
-            let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-            return Err(GuardError::Failed { command, status: output.status, stderr });
+            let stderr = String::from_utf8_lossy(&output.stderr)
+                .trim_end()
+                .to_owned();
+            return Err(GuardError::Failed {
+                command,
+                status: output.status,
+                stderr,
+            });
         }
-        serde_json::from_slice(&output.stdout).map_err(|error| GuardError::Document { command, error })
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| GuardError::Document { command, error })
     }
 }
 
@@ -234,9 +287,15 @@ impl Topology {
     /// An error if the topology has ended, or does not answer.
     pub fn truth(&self) -> Result<TruthDocument, GuardError> {
         let path = PathBuf::from(&self.document.truth);
-        let text = fs::read(&path).map_err(|error| GuardError::Truth { path: path.clone(), error })?;
+        let text = fs::read(&path).map_err(|error| GuardError::Truth {
+            path: path.clone(),
+            error,
+        })?;
         let document = serde_json::from_slice(&text);
-        document.map_err(|error| GuardError::Document { command: path.display().to_string(), error })
+        document.map_err(|error| GuardError::Document {
+            command: path.display().to_string(),
+            error,
+        })
     }
 
     /// A declared process by its path, or one that `nestns exec` has started.
@@ -246,10 +305,24 @@ impl Topology {
     /// [`GuardError::NoProcess`] where there is none; those of [`Self::truth`].
     pub fn process(&self, path: &str) -> Result<Process, GuardError> {
         let truth = self.truth()?;
-        let known = || truth.processes.iter().map(|process| process.path.clone()).collect();
-        let missing =
-            || GuardError::NoProcess { path: path.to_owned(), topology: truth.topology.clone(), known: known() };
-        let document = truth.processes.iter().find(|process| process.path == path).cloned().ok_or_else(missing)?;
+        let known = || {
+            truth
+                .processes
+                .iter()
+                .map(|process| process.path.clone())
+                .collect()
+        };
+        let missing = || GuardError::NoProcess {
+            path: path.to_owned(),
+            topology: truth.topology.clone(),
+            known: known(),
+        };
+        let document = truth
+            .processes
+            .iter()
+            .find(|process| process.path == path)
+            .cloned()
+            .ok_or_else(missing)?;
         Ok(Process { document })
     }
 
@@ -266,7 +339,9 @@ impl Topology {
     ) -> Result<Output, GuardError> {
         let fixed = ["exec", "--name", self.name(), target, "--"].map(OsString::from);
         let command = command.into_iter().map(|word| word.as_ref().to_owned());
-        self.program.run(fixed.into_iter().chain(command)).map(|(_, output)| output)
+        self.program
+            .run(fixed.into_iter().chain(command))
+            .map(|(_, output)| output)
     }
 
     /// Takes the topology down, and tells how.
@@ -276,14 +351,17 @@ impl Topology {
     /// An error if nestns cannot be run, or if something is left.
     pub fn down(mut self) -> Result<Timeline, GuardError> {
         self.is_up = false;
-        self.program.document(["down", self.name(), "--format", "json"])
+        self.program
+            .document(["down", self.name(), "--format", "json"])
     }
 }
 
 impl Drop for Topology {
     fn drop(&mut self) {
         if self.is_up
-            && let Err(error) = self.program.document::<_, Timeline>(["down", self.name(), "--format", "json"])
+            && let Err(error) =
+                self.program
+                    .document::<_, Timeline>(["down", self.name(), "--format", "json"])
         {
             // A panic while a test unwinds would abort it, and hide why it failed.
             eprintln!("warning: {} may still be running: {error}", self.name());

@@ -35,7 +35,10 @@ pub struct SharedNamespaces<'a> {
 impl<'a> SharedNamespaces<'a> {
     /// Comparisons within this snapshot.
     pub fn new(snapshot: &'a Snapshot, depth: Depth) -> Self {
-        let inits = snapshot.processes.iter().filter(|process| process.enter == "init");
+        let inits = snapshot
+            .processes
+            .iter()
+            .filter(|process| process.enter == "init");
         Self {
             inits: inits.map(|process| (&*process.ns, process)).collect(),
             arounds: snapshot
@@ -63,7 +66,11 @@ impl<'a> SharedNamespaces<'a> {
             ));
         }
         let own = read(document, self.depth)?;
-        let beside = if document.enter == "init" { Some(own.clone()) } else { self.init_of(&document.ns).cloned() };
+        let beside = if document.enter == "init" {
+            Some(own.clone())
+        } else {
+            self.init_of(&document.ns).cloned()
+        };
         let around = self.arounds.get(&*document.ns).copied().unwrap_or_default();
         let around = self.init_of(around).cloned();
         let relations = own.into_iter().map(|membership| {
@@ -76,7 +83,13 @@ impl<'a> SharedNamespaces<'a> {
 
     /// Known memberships of the PID 1 of a namespace, of the controller for the host.
     fn init_of(&mut self, path: &'a str) -> Option<&Vec<Membership>> {
-        let Self { inits, controller, depth, known, .. } = self;
+        let Self {
+            inits,
+            controller,
+            depth,
+            known,
+            ..
+        } = self;
         let read = || match path {
             "" => memberships::read(Pid::from_raw(*controller), *depth).ok(),
             path => inits.get(path).and_then(|init| read(init, *depth).ok()),
@@ -97,9 +110,15 @@ pub fn identity(document: &ProcessDocument) -> Option<(Pid, u64)> {
 }
 
 /// The owner of a namespace; `None` where the other side of the comparison may not be looked into.
-fn owner(membership: Membership, beside: Option<&[Membership]>, around: Option<&[Membership]>) -> Option<NamespaceOf> {
+fn owner(
+    membership: Membership,
+    beside: Option<&[Membership]>,
+    around: Option<&[Membership]>,
+) -> Option<NamespaceOf> {
     let same = |other: &[Membership]| {
-        other.iter().any(|other| other.kind == membership.kind && other.inode == membership.inode)
+        other
+            .iter()
+            .any(|other| other.kind == membership.kind && other.inode == membership.inode)
     };
     match (around.map(same), beside.map(same)) {
         (Some(true), _) => Some(NamespaceOf::Around),
@@ -115,14 +134,22 @@ mod tests {
 
     #[test]
     fn a_namespace_belongs_to_the_outermost_who_has_it() {
-        let of = |kind, inode| Membership { kind, inode, id: None };
+        let of = |kind, inode| Membership {
+            kind,
+            inode,
+            id: None,
+        };
         let around = [of("net", 1), of("mnt", 2)];
         let beside = [of("net", 1), of("mnt", 3)];
         let whose = |membership| owner(membership, Some(&beside), Some(&around));
         assert_eq!(whose(of("net", 1)), Some(NamespaceOf::Around));
         assert_eq!(whose(of("mnt", 3)), Some(NamespaceOf::Namespace));
         assert_eq!(whose(of("mnt", 4)), Some(NamespaceOf::Process));
-        assert_eq!(whose(of("net", 3)), Some(NamespaceOf::Process), "an inode of another kind is no match");
+        assert_eq!(
+            whose(of("net", 3)),
+            Some(NamespaceOf::Process),
+            "an inode of another kind is no match"
+        );
         assert_eq!(owner(of("net", 1), None, None), None);
     }
 }

@@ -27,12 +27,17 @@ pub struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// The tree that documents are about, as the controller's numbers have it.
-    pub fn of_documents(namespaces: &'a [NamespaceDocument], processes: &'a [ProcessDocument]) -> Self {
+    pub fn of_documents(
+        namespaces: &'a [NamespaceDocument],
+        processes: &'a [ProcessDocument],
+    ) -> Self {
         let mut tree = Self::default();
         let alive = processes.iter().filter(|process| process.exit.is_none());
         let mut inits = std::collections::HashMap::new();
         for process in alive {
-            let Some(pid) = process.pids.first().copied().flatten() else { continue };
+            let Some(pid) = process.pids.first().copied().flatten() else {
+                continue;
+            };
             tree.known.insert(pid);
             if process.enter == "init" {
                 inits.insert(&*process.ns, pid);
@@ -40,17 +45,36 @@ impl<'a> Tree<'a> {
         }
         let mut places = std::collections::HashMap::new();
         for namespace in namespaces {
-            let (Some(inode), Some(&init)) = (namespace.pidns, inits.get(&*namespace.path)) else { continue };
-            let parent = namespace.parent.as_deref().and_then(|parent| places.get(parent)).copied();
+            let (Some(inode), Some(&init)) = (namespace.pidns, inits.get(&*namespace.path)) else {
+                continue;
+            };
+            let parent = namespace
+                .parent
+                .as_deref()
+                .and_then(|parent| places.get(parent))
+                .copied();
             places.insert(&*namespace.path, tree.declared.len());
-            tree.declared.push(Declared { inode, id: namespace.pidns_id, parent, init });
-            tree.words.push(((&*namespace.path).into(), namespace.state.as_deref().unwrap_or_default().into()));
+            tree.declared.push(Declared {
+                inode,
+                id: namespace.pidns_id,
+                parent,
+                init,
+            });
+            tree.words.push((
+                (&*namespace.path).into(),
+                namespace.state.as_deref().unwrap_or_default().into(),
+            ));
         }
         tree
     }
 
     /// Adds a declared namespace, behind the one around, with its path and state.
-    pub fn declare(&mut self, namespace: Declared, path: impl Into<Cow<'a, str>>, state: impl Into<Cow<'a, str>>) {
+    pub fn declare(
+        &mut self,
+        namespace: Declared,
+        path: impl Into<Cow<'a, str>>,
+        state: impl Into<Cow<'a, str>>,
+    ) {
         self.declared.push(namespace);
         self.words.push((path.into(), state.into()));
     }
@@ -80,29 +104,44 @@ impl<'a> Tree<'a> {
             Place::Declared(at) => self.words[at].0.clone().into_owned(),
             Place::Made(at) => format!("pid:[{}]", inodes[at]),
         };
-        let levels: Vec<usize> = (0..inodes.len()).map(|at| self.level(Place::Made(at), &arounds)).collect();
-        let namespaces = found.namespaces.iter().enumerate().map(|(at, made)| NamespaceDocument {
-            path: name(Place::Made(at)),
-            parent: Some(name(made.around)),
-            level: levels[at],
-            pidns: Some(made.inode),
-            pidns_id: made.id,
-            userns: made.owner(),
-            mntns: None,
-            init: if made.init.is_some() { "program" } else { "none" }.into(),
-            state: Some(self.state(home(made.around))),
-            shared: Vec::new(),
-            labels: Labels::default(),
-            declared: false,
-            hostname: None,
-            cgroup: made.cgroup.clone(),
-        });
+        let levels: Vec<usize> = (0..inodes.len())
+            .map(|at| self.level(Place::Made(at), &arounds))
+            .collect();
+        let namespaces = found
+            .namespaces
+            .iter()
+            .enumerate()
+            .map(|(at, made)| NamespaceDocument {
+                path: name(Place::Made(at)),
+                parent: Some(name(made.around)),
+                level: levels[at],
+                pidns: Some(made.inode),
+                pidns_id: made.id,
+                userns: made.owner(),
+                mntns: None,
+                init: if made.init.is_some() {
+                    "program"
+                } else {
+                    "none"
+                }
+                .into(),
+                state: Some(self.state(home(made.around))),
+                shared: Vec::new(),
+                labels: Labels::default(),
+                declared: false,
+                hostname: None,
+                cgroup: made.cgroup.clone(),
+            });
         let process = |process: &Process| {
             let home = home(process.place);
             let one = &process.process_info;
             let level = self.level(Place::Declared(home), &arounds);
             ProcessDocument {
-                path: format!("{}#{}", self.words[home].0, one.numbers.get(level).copied().unwrap_or(0)),
+                path: format!(
+                    "{}#{}",
+                    self.words[home].0,
+                    one.numbers.get(level).copied().unwrap_or(0)
+                ),
                 ns: name(process.place),
                 name: one.name.clone(),
                 pids: one.numbers.iter().copied().map(Some).collect(),
@@ -121,7 +160,10 @@ impl<'a> Tree<'a> {
                 declared: false,
             }
         };
-        Ok(Undeclared { namespaces: namespaces.collect(), processes: found.processes.iter().map(process).collect() })
+        Ok(Undeclared {
+            namespaces: namespaces.collect(),
+            processes: found.processes.iter().map(process).collect(),
+        })
     }
 
     fn level(&self, place: Place, arounds: &[Place]) -> usize {

@@ -64,26 +64,39 @@ pub fn by_thread(pid: Pid, thread: i32) -> Known {
 /// Signals that the threads of a process are seen to await at this moment, all together.
 pub fn by_any_thread(pid: Pid) -> u64 {
     let threads = threads(pid).unwrap_or_default();
-    threads.into_iter().fold(0, |seen, thread| seen | by_thread(pid, thread).at_least())
+    threads
+        .into_iter()
+        .fold(0, |seen, thread| seen | by_thread(pid, thread).at_least())
 }
 
 /// Signals that the signalfds of a process are seen to read: `sigmask` of `proc_pid_fdinfo(5)`.
 pub fn by_descriptor(pid: Pid) -> u64 {
     // A first thread that has ended has no descriptors any more; the others have them.
     let owner = threads(pid).ok().and_then(|threads| {
-        threads.into_iter().find(|thread| small_file_of(&format!("/proc/{pid}/task/{thread}"), "syscall").is_some())
+        threads.into_iter().find(|thread| {
+            small_file_of(&format!("/proc/{pid}/task/{thread}"), "syscall").is_some()
+        })
     });
-    let directory = owner.map_or_else(|| format!("/proc/{pid}"), |thread| format!("/proc/{pid}/task/{thread}"));
-    let Ok(entries) = std::fs::read_dir(format!("{directory}/fd")) else { return 0 };
+    let directory = owner.map_or_else(
+        || format!("/proc/{pid}"),
+        |thread| format!("/proc/{pid}/task/{thread}"),
+    );
+    let Ok(entries) = std::fs::read_dir(format!("{directory}/fd")) else {
+        return 0;
+    };
     let mut signals = 0;
     for entry in entries.flatten().take(DESCRIPTORS) {
-        if !std::fs::read_link(entry.path()).is_ok_and(|target| target == Path::new("anon_inode:[signalfd]")) {
+        if !std::fs::read_link(entry.path())
+            .is_ok_and(|target| target == Path::new("anon_inode:[signalfd]"))
+        {
             continue;
         }
         let name = entry.file_name();
         let information = small_file_of(&directory, &format!("fdinfo/{}", name.to_string_lossy()));
         let mask = information.and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("sigmask:"))?;
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("sigmask:"))?;
             u64::from_str_radix(line.trim(), 16).ok()
         });
         // A signalfd closed meanwhile reads nothing.
@@ -107,7 +120,9 @@ fn call_of(directory: &str) -> Option<Call> {
         "running" => return Some(Call::Runs),
         word => word.parse().ok()?,
     };
-    let first = words.next().and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    let first = words
+        .next()
+        .and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
     Some(match first {
         Some(set) if AWAITING.contains(&number) => Call::Awaits { set },
         _ => Call::Other,
@@ -142,8 +157,12 @@ fn is_private_and_present(thread: &str, address: u64) -> Option<bool> {
     const OF_FILE: u64 = 1 << 61;
     let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
     let map = File::open(format!("{thread}/pagemap")).ok()?;
-    let mut entries = [address, address + 7].into_iter().map(|address| word_at(&map, address / page * 8));
-    entries.try_fold(true, |so_far, entry| Some(so_far && entry? & (PRESENT | OF_FILE) == PRESENT))
+    let mut entries = [address, address + 7]
+        .into_iter()
+        .map(|address| word_at(&map, address / page * 8));
+    entries.try_fold(true, |so_far, entry| {
+        Some(so_far && entry? & (PRESENT | OF_FILE) == PRESENT)
+    })
 }
 
 fn word_at(file: &File, offset: u64) -> Option<u64> {
@@ -154,10 +173,15 @@ fn word_at(file: &File, offset: u64) -> Option<u64> {
 
 fn threads(pid: Pid) -> io::Result<Vec<i32>> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/task"))?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
 }
 
 fn small_file_of(directory: &str, name: &str) -> Option<String> {
     let mut buffer = [0; 4096];
-    small_file::read(&format!("{directory}/{name}"), &mut buffer).map(str::to_owned).ok()
+    small_file::read(&format!("{directory}/{name}"), &mut buffer)
+        .map(str::to_owned)
+        .ok()
 }

@@ -32,7 +32,8 @@ pub fn holders(is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let all = directory::numbers(std::fs::File::open("/proc")?)?;
     for pid in all.into_iter().map(Pid::from_raw) {
-        let is_own = std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|found| found.uid() == geteuid().as_raw());
+        let is_own = std::fs::metadata(format!("/proc/{pid}"))
+            .is_ok_and(|found| found.uid() == geteuid().as_raw());
         if is_own && let Some(holder) = look(pid, &is_wanted) {
             found.push(holder);
         }
@@ -42,7 +43,10 @@ pub fn holders(is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Holder>> {
 
 fn look(pid: Pid, is_wanted: &impl Fn(&str) -> bool) -> Option<Holder> {
     let process = Pidfd::open(pid).ok()?;
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned();
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .ok()?
+        .trim_end()
+        .to_owned();
     // No other program has a lock of nestns, and there are many others.
     if !name.starts_with("nestns") {
         return None;
@@ -51,11 +55,21 @@ fn look(pid: Pid, is_wanted: &impl Fn(&str) -> bool) -> Option<Holder> {
     let mut buffer = [0; 4096];
     let is_file = |number: &i32| {
         let link = directory::link(&descriptors, *number, &mut buffer).ok()?;
-        let link = std::str::from_utf8(link).ok().filter(|link| is_wanted(link))?;
+        let link = std::str::from_utf8(link)
+            .ok()
+            .filter(|link| is_wanted(link))?;
         Some(PathBuf::from(link))
     };
-    let file = directory::numbers(&descriptors).ok()?.iter().find_map(is_file)?;
+    let file = directory::numbers(&descriptors)
+        .ok()?
+        .iter()
+        .find_map(is_file)?;
     // The process was looked at by its number: the pidfd tells whether that is still the same process.
     let is_same = !process.has_ended() && process::start_time(pid).is_ok();
-    is_same.then_some(Holder { pid, process, name, file })
+    is_same.then_some(Holder {
+        pid,
+        process,
+        name,
+        file,
+    })
 }

@@ -37,15 +37,20 @@ pub fn of(pid: i32) -> io::Result<String> {
 /// `EPERM` if the caller may not enter, `ESRCH` if the process is gone.
 pub fn names(pid: i32) -> io::Result<(String, String)> {
     let target = Pidfd::open(Pid::from_raw(pid))?;
-    let kinds = Standpoint::own(None)?.to_enter(Pid::from_raw(pid), Some(&["user".to_owned(), "uts".to_owned()]))?;
+    let kinds = Standpoint::own(None)?.to_enter(
+        Pid::from_raw(pid),
+        Some(&["user".to_owned(), "uts".to_owned()]),
+    )?;
     let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
     match fork()? {
         ForkResult::Child => {
-            let told = setns(&target, kinds).and_then(|()| uname()).and_then(|names| {
-                let words = [names.nodename(), names.domainname()].map(OsStr::as_encoded_bytes);
-                let written = File::from(theirs).write_all(&words.join(&0));
-                written.map_err(|error| number_of(&error))
-            });
+            let told = setns(&target, kinds)
+                .and_then(|()| uname())
+                .and_then(|names| {
+                    let words = [names.nodename(), names.domainname()].map(OsStr::as_encoded_bytes);
+                    let written = File::from(theirs).write_all(&words.join(&0));
+                    written.map_err(|error| number_of(&error))
+                });
             exit_now(told.err().map_or(0, |errno| errno as i32))
         }
         ForkResult::Parent { child } => {

@@ -11,11 +11,18 @@ use nix::sys::stat::{major, minor};
 pub fn is_locked(path: &Path) -> Option<bool> {
     let file = std::fs::symlink_metadata(path).ok()?;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let place = format!("{:02x}:{:02x}:{}", major(file.dev()), minor(file.dev()), file.ino());
+    let place = format!(
+        "{:02x}:{:02x}:{}",
+        major(file.dev()),
+        minor(file.dev()),
+        file.ino()
+    );
     // "1: FLOCK  ADVISORY  WRITE 1234 fe:01:12345 0 EOF"; a waiting lock has "->" after the number.
     let is_held = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        words.get(1) == Some(&"FLOCK") && words.get(3) == Some(&"WRITE") && words.get(5) == Some(&place.as_str())
+        words.get(1) == Some(&"FLOCK")
+            && words.get(3) == Some(&"WRITE")
+            && words.get(5) == Some(&place.as_str())
     };
     Some(locks.lines().any(is_held))
 }

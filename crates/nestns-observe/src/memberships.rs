@@ -50,7 +50,9 @@ pub fn read(pid: Pid, depth: Depth) -> io::Result<Vec<Membership>> {
         let path = format!("/proc/{pid}/ns/{kind}");
         let found = match depth {
             Depth::Inodes => followed(path).map(|inode| (inode, None)),
-            Depth::Ids => File::open(path).and_then(|file| Ok((file.metadata()?.ino(), namespace::id(&file)))),
+            Depth::Ids => {
+                File::open(path).and_then(|file| Ok((file.metadata()?.ino(), namespace::id(&file))))
+            }
         };
         match found {
             Ok((inode, id)) => memberships.push(Membership { kind, inode, id }),

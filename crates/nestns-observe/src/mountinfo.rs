@@ -26,7 +26,13 @@ impl<'a> Mount<'a> {
         fields.find(|field| *field == b"-")?;
         let (kind, source) = (fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or_default();
-        Some(Self { root, point, kind, source, options })
+        Some(Self {
+            root,
+            point,
+            kind,
+            source,
+            options,
+        })
     }
 
     /// Path of the part of the file system that is mounted.
@@ -62,7 +68,12 @@ fn unescape(field: &[u8]) -> PathBuf {
     while let [first, tail @ ..] = rest {
         rest = tail;
         match tail {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if *first == b'\\' => {
+            [
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                after @ ..,
+            ] if *first == b'\\' => {
                 bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
                 rest = after;
             }
@@ -108,17 +119,34 @@ mod tests {
     fn a_line_is_taken_apart() {
         let line = b"36 35 98:0 /a\\040b /run/\\134c\\012 rw shared:1 - cgroup2 none rw,nsdelegate";
         let mount = Mount::of(line).unwrap();
-        assert_eq!((mount.root().as_path(), mount.point().as_path()), (Path::new("/a b"), Path::new("/run/\\c\n")));
-        assert_eq!((mount.kind, mount.options().last()), (&b"cgroup2"[..], Some(&b"nsdelegate"[..])));
-        for line in [&b""[..], b"36 35 98:0 / /proc rw proc proc rw", b"36 35 98:0 / /proc rw - proc"] {
+        assert_eq!(
+            (mount.root().as_path(), mount.point().as_path()),
+            (Path::new("/a b"), Path::new("/run/\\c\n"))
+        );
+        assert_eq!(
+            (mount.kind, mount.options().last()),
+            (&b"cgroup2"[..], Some(&b"nsdelegate"[..]))
+        );
+        for line in [
+            &b""[..],
+            b"36 35 98:0 / /proc rw proc proc rw",
+            b"36 35 98:0 / /proc rw - proc",
+        ] {
             assert_eq!(Mount::of(line), None);
         }
     }
 
     #[test]
     fn mount_points_are_read_as_they_are() {
-        let table = b"1 0 8:1 / /\xff rw - ext4 a rw\n\n2 1 0:5 / /plain\\+12\\8\\ rw - proc proc\n";
+        let table =
+            b"1 0 8:1 / /\xff rw - ext4 a rw\n\n2 1 0:5 / /plain\\+12\\8\\ rw - proc proc\n";
         let points: Vec<_> = mounts(table).map(|mount| mount.point()).collect();
-        assert_eq!(points, [Path::new(OsStr::from_bytes(b"/\xff")), Path::new("/plain\\+12\\8\\")]);
+        assert_eq!(
+            points,
+            [
+                Path::new(OsStr::from_bytes(b"/\xff")),
+                Path::new("/plain\\+12\\8\\")
+            ]
+        );
     }
 }

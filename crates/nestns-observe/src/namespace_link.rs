@@ -16,7 +16,11 @@ use nix::sys::stat::fstatat;
 
 /// Inode in the text of a link.
 pub(super) fn inode_of(link: &str, kind: &str) -> Option<u64> {
-    link.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
+    link.strip_prefix(kind)?
+        .strip_prefix(":[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 /// The inode of the namespace of a kind that a link leads to; no namespace is opened for it.
@@ -29,11 +33,18 @@ pub(super) fn linked(directory: impl AsFd, path: &str, kind: &str) -> io::Result
     if link.is_empty() {
         let found = fstatat(directory, path, AtFlags::empty())?;
         let is_namespace = found.st_mode & libc::S_IFMT == libc::S_IFREG;
-        return if is_namespace { Ok(found.st_ino) } else { Err(Errno::EACCES.into()) };
+        return if is_namespace {
+            Ok(found.st_ino)
+        } else {
+            Err(Errno::EACCES.into())
+        };
     }
     let link = link.to_string_lossy();
     inode_of(&link, kind).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("it points to `{link}`, which is not a {kind} namespace"))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it points to `{link}`, which is not a {kind} namespace"),
+        )
     })
 }
 
@@ -44,7 +55,11 @@ pub(super) fn linked(directory: impl AsFd, path: &str, kind: &str) -> io::Result
 /// Those of stat(2), and `EACCES` for the directory that the link is in.
 pub(super) fn followed(path: impl AsRef<Path>) -> io::Result<u64> {
     let found = std::fs::metadata(path)?;
-    if found.is_dir() { Err(Errno::EACCES.into()) } else { Ok(found.ino()) }
+    if found.is_dir() {
+        Err(Errno::EACCES.into())
+    } else {
+        Ok(found.ino())
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +76,10 @@ mod tests {
         symlink("mnt:[4026531841]", directory.path().join("pid")).unwrap();
         let error = linked(File::open(directory.path()).unwrap(), "pid", "pid").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert_eq!(error.to_string(), "it points to `mnt:[4026531841]`, which is not a pid namespace");
+        assert_eq!(
+            error.to_string(),
+            "it points to `mnt:[4026531841]`, which is not a pid namespace"
+        );
     }
 
     #[test]

@@ -43,7 +43,10 @@ impl Member {
     ///
     /// `ESRCH` if there is none.
     pub fn open(pid: Pid) -> io::Result<Self> {
-        Ok(Self { pid, pidfd: Pidfd::open(pid)? })
+        Ok(Self {
+            pid,
+            pidfd: Pidfd::open(pid)?,
+        })
     }
 
     /// The process with this number, for which the caller has a pidfd.
@@ -68,7 +71,11 @@ impl Member {
             Err(Errno::EPERM) => None,
             Err(errno) => return Err(errno.into()),
         };
-        Ok(PidNamespace { inode: fstat(&descriptor)?.st_ino, id: namespace::id(&descriptor), parent })
+        Ok(PidNamespace {
+            inode: fstat(&descriptor)?.st_ino,
+            id: namespace::id(&descriptor),
+            parent,
+        })
     }
 
     /// Inode of one of the process's namespaces.
@@ -181,8 +188,10 @@ impl Standpoint {
     pub fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags> {
         let mut flags = CloneFlags::empty();
         for (own, (name, flag)) in self.0.iter().zip(ENTERED) {
-            let is_wanted =
-                |only: &[String]| only.iter().any(|kind| kind == name || (kind == "mount" && name == "mnt"));
+            let is_wanted = |only: &[String]| {
+                only.iter()
+                    .any(|kind| kind == name || (kind == "mount" && name == "mnt"))
+            };
             if only.is_none_or(is_wanted)
                 && let Some(own) = own
                 && inode(&pid.to_string(), name)? != *own

@@ -56,7 +56,11 @@ impl Portrait {
     /// `ENOENT` or `ESRCH` when there is no such process.
     pub fn read(pid: Pid) -> io::Result<Self> {
         let status = Status::read(pid)?;
-        let role = if status.numbers.last() == Some(&1) { Role::First } else { Role::Member };
+        let role = if status.numbers.last() == Some(&1) {
+            Role::First
+        } else {
+            Role::Member
+        };
         let mut problems = BTreeMap::new();
         let bytes = |name: &str| std::fs::read(format!("/proc/{pid}/{name}"));
         let link = |name: &str| match std::fs::read_link(format!("/proc/{pid}/{name}")) {
@@ -64,22 +68,40 @@ impl Portrait {
             Ok(path) if path.as_os_str().is_empty() => Err(io::ErrorKind::PermissionDenied.into()),
             answer => answer,
         };
-        let mut note = |name: &'static str, error: &io::Error| drop(problems.insert(name, reason(error)));
+        let mut note =
+            |name: &'static str, error: &io::Error| drop(problems.insert(name, reason(error)));
         let mut keep = Keep { note: &mut note };
         Ok(Self {
             fates: signals::fates(pid, role, u64::MAX)?,
             ancestors: ancestors(status.parent),
-            command_line: keep.of("cmdline", bytes("cmdline")).map(|bytes| words(&bytes)).unwrap_or_default(),
+            command_line: keep
+                .of("cmdline", bytes("cmdline"))
+                .map(|bytes| words(&bytes))
+                .unwrap_or_default(),
             exe: keep.of("exe", link("exe")),
             cwd: keep.of("cwd", link("cwd")),
             root: keep.of("root", link("root")),
-            descriptors: keep.of("fd", std::fs::read_dir(format!("/proc/{pid}/fd"))).map(Iterator::count),
-            environment: keep.of("environ", bytes("environ")).map(|bytes| names(&bytes)),
-            cgroups: keep.of("cgroup", bytes("cgroup")).map(|bytes| lines(&bytes)),
-            uid_map: keep.of("uid_map", bytes("uid_map")).map(|bytes| lines(&bytes)),
-            gid_map: keep.of("gid_map", bytes("gid_map")).map(|bytes| lines(&bytes)),
-            oom_score: keep.of("oom_score", bytes("oom_score")).and_then(|bytes| number(&bytes)),
-            oom_score_adj: keep.of("oom_score_adj", bytes("oom_score_adj")).and_then(|bytes| number(&bytes)),
+            descriptors: keep
+                .of("fd", std::fs::read_dir(format!("/proc/{pid}/fd")))
+                .map(Iterator::count),
+            environment: keep
+                .of("environ", bytes("environ"))
+                .map(|bytes| names(&bytes)),
+            cgroups: keep
+                .of("cgroup", bytes("cgroup"))
+                .map(|bytes| lines(&bytes)),
+            uid_map: keep
+                .of("uid_map", bytes("uid_map"))
+                .map(|bytes| lines(&bytes)),
+            gid_map: keep
+                .of("gid_map", bytes("gid_map"))
+                .map(|bytes| lines(&bytes)),
+            oom_score: keep
+                .of("oom_score", bytes("oom_score"))
+                .and_then(|bytes| number(&bytes)),
+            oom_score_adj: keep
+                .of("oom_score_adj", bytes("oom_score_adj"))
+                .and_then(|bytes| number(&bytes)),
             status,
             problems,
         })
@@ -103,7 +125,9 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => {
             "the kernel shows it only to callers permitted to trace the process".to_owned()
         }
-        io::ErrorKind::NotFound => "there is none: the process has no memory, or is nestns itself".to_owned(),
+        io::ErrorKind::NotFound => {
+            "there is none: the process has no memory, or is nestns itself".to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -112,8 +136,13 @@ fn ancestors(mut parent: i32) -> Vec<Ancestor> {
     let mut ancestors = Vec::new();
     // A chain that changes while it is read could lead anywhere, but it cannot be longer than this.
     while parent > 0 && ancestors.len() < 4096 {
-        let Ok(status) = Status::read(Pid::from_raw(parent)) else { break };
-        ancestors.push(Ancestor { pid: parent, name: status.name });
+        let Ok(status) = Status::read(Pid::from_raw(parent)) else {
+            break;
+        };
+        ancestors.push(Ancestor {
+            pid: parent,
+            name: status.name,
+        });
         parent = status.parent;
     }
     ancestors
@@ -123,7 +152,10 @@ fn ancestors(mut parent: i32) -> Vec<Ancestor> {
 pub fn names(bytes: &[u8]) -> Vec<String> {
     let mut names: Vec<String> = words(bytes)
         .into_iter()
-        .map(|word| word.split_once('=').map_or(word.clone(), |(name, _)| name.to_owned()))
+        .map(|word| {
+            word.split_once('=')
+                .map_or(word.clone(), |(name, _)| name.to_owned())
+        })
         .filter(|name| !name.is_empty())
         .collect();
     names.sort_unstable();
@@ -132,7 +164,9 @@ pub fn names(bytes: &[u8]) -> Vec<String> {
 
 fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
-    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 fn number(bytes: &[u8]) -> Option<i64> {
@@ -150,7 +184,10 @@ mod tests {
         let portrait = Portrait::read(Pid::this()).unwrap();
         assert!(portrait.problems.is_empty(), "{:?}", portrait.problems);
         assert_eq!(portrait.exe, std::env::current_exe().ok());
-        assert_eq!(portrait.ancestors.first().map(|parent| parent.pid), Some(getppid().as_raw()));
+        assert_eq!(
+            portrait.ancestors.first().map(|parent| parent.pid),
+            Some(getppid().as_raw())
+        );
         assert!(portrait.descriptors.is_some_and(|count| count >= 3));
         assert!(Portrait::read(Pid::from_raw(i32::MAX)).is_err());
     }

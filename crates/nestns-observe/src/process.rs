@@ -33,9 +33,13 @@ impl Process {
     pub fn read(pid: Pid) -> io::Result<Self> {
         let mut buffer = [0; 4096];
         let status = small_file::read_bytes(&format!("/proc/{pid}/status"), &mut buffer)?;
-        let (numbers, parent) =
-            lineage(status).ok_or_else(|| small_file::lacking(status, &format!("/proc/{pid}/status")))?;
-        Ok(Self { numbers, parent, start_time: start_time(pid)? })
+        let (numbers, parent) = lineage(status)
+            .ok_or_else(|| small_file::lacking(status, &format!("/proc/{pid}/status")))?;
+        Ok(Self {
+            numbers,
+            parent,
+            start_time: start_time(pid)?,
+        })
     }
 }
 
@@ -75,7 +79,10 @@ pub fn words(bytes: &[u8]) -> Vec<String> {
     if bytes.is_empty() {
         return Vec::new();
     }
-    bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    bytes
+        .split(|&byte| byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
 }
 
 /// True if a process is exiting: killed, or with every thread past the point of no return. A PID 1 is so before the
@@ -93,7 +100,8 @@ pub fn is_ending(pid: Pid) -> io::Result<bool> {
     }
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread = thread?.path();
-        let flags: io::Result<u64> = stat::read_in(&thread.display().to_string(), |stat| stat.number(9));
+        let flags: io::Result<u64> =
+            stat::read_in(&thread.display().to_string(), |stat| stat.number(9));
         // A thread that is gone does not come back either.
         if flags.is_ok_and(|flags| flags & EXITING == 0) {
             return Ok(false);
@@ -128,7 +136,10 @@ pub struct Clock {
 impl Clock {
     /// Present moment.
     pub fn now() -> Self {
-        let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+        let ticks = sysconf(SysconfVar::CLK_TCK)
+            .ok()
+            .flatten()
+            .and_then(|ticks| u64::try_from(ticks).ok());
         Self {
             now: clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             ticks: ticks.filter(|&ticks| ticks > 0).unwrap_or(100),
@@ -137,6 +148,8 @@ impl Clock {
 
     /// Age of a process by its start time; see [`Process::start_time`].
     pub fn age(&self, start_time: u64) -> Duration {
-        self.now.saturating_sub(Duration::from_millis(start_time.saturating_mul(1_000) / self.ticks))
+        self.now.saturating_sub(Duration::from_millis(
+            start_time.saturating_mul(1_000) / self.ticks,
+        ))
     }
 }

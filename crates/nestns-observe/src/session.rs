@@ -29,7 +29,12 @@ pub fn members(session: Pid) -> io::Result<Vec<Member>> {
     let mut members = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let Ok(entry) = entry else { continue };
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).map(Pid::from_raw) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+            .map(Pid::from_raw)
+        else {
             continue;
         };
         // Looked at before a descriptor is opened, because most are not; and again afterwards.
@@ -48,6 +53,9 @@ pub fn members(session: Pid) -> io::Result<Vec<Member>> {
 /// Session of a process: field 6 of `proc_pid_stat(5)`.
 fn session_of(pid: Pid) -> Option<Pid> {
     // A zombie can no longer be signalled.
-    let session = |stat: Stat<'_>| stat.number(6).filter(|_| !matches!(stat.state(), Some('Z' | 'X')));
+    let session = |stat: Stat<'_>| {
+        stat.number(6)
+            .filter(|_| !matches!(stat.state(), Some('Z' | 'X')))
+    };
     stat::read(pid, session).ok().map(Pid::from_raw)
 }

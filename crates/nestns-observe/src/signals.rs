@@ -50,7 +50,11 @@ const FORCED: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP) | bit(libc::SIGCONT)
 const IGNORED_BY_DEFAULT: u64 = bit(libc::SIGCHLD) | bit(libc::SIGURG) | bit(libc::SIGWINCH);
 
 const fn bit(signal: i32) -> u64 {
-    if signal < 1 || signal > 64 { 0 } else { 1 << (signal - 1) }
+    if signal < 1 || signal > 64 {
+        0
+    } else {
+        1 << (signal - 1)
+    }
 }
 
 /// Signal masks of the first thread and of the process, from `/proc/PID/status`.
@@ -67,13 +71,21 @@ struct Masks {
 impl Masks {
     fn read(pid: Pid) -> io::Result<Self> {
         let mut buffer = [0; 4096];
-        let status = Fields::of(small_file::read_bytes(&format!("/proc/{pid}/status"), &mut buffer)?);
+        let status = Fields::of(small_file::read_bytes(
+            &format!("/proc/{pid}/status"),
+            &mut buffer,
+        )?);
         let field = |name: &str, radix| {
             // Of a process with very many groups the file is longer than a page.
             status
                 .get(name)
                 .and_then(|text| u64::from_str_radix(text, radix).ok())
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status lacks {name}")))
+                .ok_or_else(|| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("/proc/{pid}/status lacks {name}"),
+                    )
+                })
         };
         Ok(Self {
             caught: field("SigCgt", 16)?,
@@ -105,10 +117,16 @@ const BETWEEN: Duration = Duration::from_micros(500);
 /// `ENOENT` or `ESRCH` when there is no such process, `InvalidData` when a field is missing.
 pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
     let mut masks = Masks::read(pid)?;
-    let mut fates = Fates { dropped: 0, unknown: 0 };
+    let mut fates = Fates {
+        dropped: 0,
+        unknown: 0,
+    };
     for _ in 0..ATTEMPTS {
         let refused = masks.refused(role) & asked;
-        fates = Fates { dropped: 0, unknown: refused };
+        fates = Fates {
+            dropped: 0,
+            unknown: refused,
+        };
         if refused == 0 {
             break;
         }
@@ -121,7 +139,10 @@ pub fn fates(pid: Pid, role: Role, asked: u64) -> io::Result<Fates> {
         match awaited {
             Known::No => break,
             Known::Signals(set) if is_one_moment => {
-                fates = Fates { dropped: refused & !set, unknown: 0 };
+                fates = Fates {
+                    dropped: refused & !set,
+                    unknown: 0,
+                };
                 break;
             }
             // A thread that was woken and waits for a processor is still inside the call, with the mask of the call.

@@ -37,13 +37,29 @@ pub(super) fn read_bytes<'a>(path: &str, buffer: &'a mut [u8; 4096]) -> io::Resu
 /// # Errors
 ///
 /// Those of open and read.
-pub(super) fn read_in<'a>(directory: impl AsFd, name: &str, buffer: &'a mut [u8; 4096]) -> io::Result<&'a [u8]> {
-    first_page(openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?.into(), buffer)
+pub(super) fn read_in<'a>(
+    directory: impl AsFd,
+    name: &str,
+    buffer: &'a mut [u8; 4096],
+) -> io::Result<&'a [u8]> {
+    first_page(
+        openat(
+            directory,
+            name,
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?
+        .into(),
+        buffer,
+    )
 }
 
 /// An error with the path of the file in its text; its kind stays.
 pub(super) fn of_file(error: &io::Error, path: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot read {path}: {}", errno::of_io(error)))
+    io::Error::new(
+        error.kind(),
+        format!("cannot read {path}: {}", errno::of_io(error)),
+    )
 }
 
 /// Error for a file of a process that lacks a field: an empty file is that of a process which ended while it was read.

@@ -24,7 +24,10 @@ impl<'a> Stat<'a> {
 
     /// A field by its number, from 3 on.
     pub fn text(self, number: usize) -> Option<&'a str> {
-        self.0.split(' ').nth(number.checked_sub(3)?).filter(|field| !field.is_empty())
+        self.0
+            .split(' ')
+            .nth(number.checked_sub(3)?)
+            .filter(|field| !field.is_empty())
     }
 
     /// A field that is a number.
@@ -52,11 +55,16 @@ pub(super) fn read<T>(pid: Pid, take: impl FnOnce(Stat<'_>) -> Option<T>) -> io:
 /// # Errors
 ///
 /// Those of [`read`].
-pub(super) fn read_in<T>(directory: &str, take: impl FnOnce(Stat<'_>) -> Option<T>) -> io::Result<T> {
+pub(super) fn read_in<T>(
+    directory: &str,
+    take: impl FnOnce(Stat<'_>) -> Option<T>,
+) -> io::Result<T> {
     let mut buffer = [0; 4096];
     let path = format!("{directory}/stat");
     let bytes = small_file::read_bytes(&path, &mut buffer)?;
-    Stat::of(bytes).and_then(take).ok_or_else(|| small_file::lacking(bytes, &path))
+    Stat::of(bytes)
+        .and_then(take)
+        .ok_or_else(|| small_file::lacking(bytes, &path))
 }
 
 /// The state of a process, where it can be read.
@@ -89,7 +97,11 @@ mod tests {
         for name in [&b"cat"[..], b"a) R 1 (b", b"", b"\xff\xfe)", b"x\n"] {
             let bytes = [b"7 (", name, b") S 1 2 3 4 5 6\n"].concat();
             let stat = Stat::of(&bytes).unwrap();
-            assert_eq!((stat.state(), stat.number(4), stat.number(9)), (Some('S'), Some(1), Some(6_u64)), "{name:?}");
+            assert_eq!(
+                (stat.state(), stat.number(4), stat.number(9)),
+                (Some('S'), Some(1), Some(6_u64)),
+                "{name:?}"
+            );
             assert_eq!((stat.text(10), stat.text(2)), (None, None));
         }
         for bytes in [&b""[..], b"7 (cat)", b"7 (cat", b")"] {

@@ -61,7 +61,9 @@ impl Status {
             gids: fields.numbers("Gid")?,
             groups: fields.numbers("Groups")?,
             threads: fields.number("Threads")?,
-            resident_kib: fields.get("VmRSS").and_then(|text| text.trim_end_matches(" kB").trim().parse().ok()),
+            resident_kib: fields
+                .get("VmRSS")
+                .and_then(|text| text.trim_end_matches(" kB").trim().parse().ok()),
             pending: fields.mask("SigPnd")? | fields.mask("ShdPnd")?,
             blocked: fields.mask("SigBlk")?,
             ignored: fields.mask("SigIgn")?,
@@ -75,7 +77,9 @@ impl Status {
 
 /// The numbers of the signals in a mask.
 pub fn signals(mask: u64) -> Vec<i32> {
-    (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
+    (1..=64)
+        .filter(|signal| mask >> (signal - 1) & 1 == 1)
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,7 +123,10 @@ mod tests {
         assert_eq!(status.numbers.first(), Some(&Pid::this().as_raw()));
         assert_eq!(status.parent, getppid().as_raw());
         assert_eq!(status.uids.len(), 4);
-        assert!(status.threads >= 1 && status.resident_kib.is_some_and(|kib| kib > 0), "{status:?}");
+        assert!(
+            status.threads >= 1 && status.resident_kib.is_some_and(|kib| kib > 0),
+            "{status:?}"
+        );
         assert!(Status::read(Pid::from_raw(i32::MAX)).is_err());
     }
 

@@ -33,7 +33,10 @@ struct Identity {
 
 impl Identity {
     fn of(namespace: &OwnedFd) -> io::Result<Self> {
-        Ok(Self { id: namespace::id(namespace), inode: fstat(namespace)?.st_ino })
+        Ok(Self {
+            id: namespace::id(namespace),
+            inode: fstat(namespace)?.st_ino,
+        })
     }
 }
 
@@ -46,7 +49,10 @@ impl Subtree {
     pub fn of(pid: Pid, pidfd: &Pidfd) -> io::Result<Self> {
         let namespace = namespace_of(pid, pidfd)?;
         let identity = Identity::of(&namespace)?;
-        Ok(Self { namespace, identity })
+        Ok(Self {
+            namespace,
+            identity,
+        })
     }
 
     /// Id, where the kernel has one, and inode.
@@ -86,8 +92,11 @@ impl Subtree {
     ///
     /// Where /proc cannot be listed.
     pub fn members(&self) -> io::Result<Vec<Pid>> {
-        let number = |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
-        let all = std::fs::read_dir("/proc")?.filter_map(number).map(Pid::from_raw);
+        let number =
+            |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+        let all = std::fs::read_dir("/proc")?
+            .filter_map(number)
+            .map(Pid::from_raw);
         Ok(all.filter(|&pid| self.holds(pid)).collect())
     }
 }
@@ -95,7 +104,9 @@ impl Subtree {
 fn namespace_of(pid: Pid, pidfd: &Pidfd) -> io::Result<OwnedFd> {
     match pidfd.namespace(Kind::Pid) {
         Ok(namespace) => Ok(namespace),
-        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(File::open(format!("/proc/{pid}/ns/pid"))?.into()),
+        Err(Errno::ENOTTY | Errno::EINVAL | Errno::EOPNOTSUPP) => {
+            Ok(File::open(format!("/proc/{pid}/ns/pid"))?.into())
+        }
         Err(errno) => Err(errno.into()),
     }
 }

@@ -33,7 +33,12 @@ impl Thread {
         let fields = Fields::of(status);
         let (numbers, process) = (fields.chain("NSpid")?, fields.chain("NStgid")?);
         let (name, state) = (fields.name()?.to_owned(), fields.state()?);
-        Some(Self { numbers, process, name, state })
+        Some(Self {
+            numbers,
+            process,
+            name,
+            state,
+        })
     }
 
     /// The thread's number in the reader's namespace.
@@ -79,7 +84,11 @@ pub fn of_process(pid: Pid) -> io::Result<Vec<Thread>> {
 
 /// True if a process lives on although its first thread's state is that of a zombie: another thread still runs (R71).
 pub fn outlives_its_first(pid: Pid) -> bool {
-    of_process(pid).is_ok_and(|threads| threads.iter().any(|thread| !matches!(thread.state, 'Z' | 'X')))
+    of_process(pid).is_ok_and(|threads| {
+        threads
+            .iter()
+            .any(|thread| !matches!(thread.state, 'Z' | 'X'))
+    })
 }
 
 fn of(path: &str) -> io::Result<Option<Thread>> {
@@ -91,7 +100,8 @@ fn of(path: &str) -> io::Result<Option<Thread>> {
         return Ok(None);
     }
     let thread = Thread::of(bytes).map(Some);
-    thread.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
+    thread
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path} lacks a field")))
 }
 
 #[cfg(test)]
@@ -112,8 +122,16 @@ mod tests {
         });
         let tid = told.recv().unwrap();
         let thread = read(tid).unwrap().expect("it is no process");
-        assert_eq!((thread.tid(), thread.pid()), (tid.as_raw(), getpid().as_raw()));
-        assert!(of_process(getpid()).unwrap().iter().any(|one| one.numbers == thread.numbers));
+        assert_eq!(
+            (thread.tid(), thread.pid()),
+            (tid.as_raw(), getpid().as_raw())
+        );
+        assert!(
+            of_process(getpid())
+                .unwrap()
+                .iter()
+                .any(|one| one.numbers == thread.numbers)
+        );
         assert_eq!(read(getpid()).unwrap(), None);
         drop(end);
         other.join().unwrap();
@@ -124,7 +142,10 @@ mod tests {
     fn chains_are_read_on_every_level() {
         let status = "Name:\tw\nState:\tS (sleeping)\nTgid:\t90\nPid:\t95\nNStgid:\t90\t7\t2\nNSpid:\t95\t12\t5\n";
         let thread = Thread::of(status.as_bytes()).unwrap();
-        assert_eq!((thread.numbers, thread.process, thread.state), (vec![95, 12, 5], vec![90, 7, 2], 'S'));
+        assert_eq!(
+            (thread.numbers, thread.process, thread.state),
+            (vec![95, 12, 5], vec![90, 7, 2], 'S')
+        );
         assert_eq!(Thread::of(b"Name:\tw\n"), None);
     }
 }

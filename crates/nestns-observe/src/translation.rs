@@ -57,14 +57,17 @@ pub enum Means {
 pub fn chain(pid: Pid) -> io::Result<Chain> {
     let thread = thread::read(pid)?;
     // A thread is in the PID namespace of its process, and cannot outlive that.
-    let leader = thread.as_ref().map_or(pid, |thread| Pid::from_raw(thread.pid()));
+    let leader = thread
+        .as_ref()
+        .map_or(pid, |thread| Pid::from_raw(thread.pid()));
     let pidfd = Pidfd::open(leader)?;
     let process = Process::read(pid)?;
     let line = match line(leader, process.numbers.len()) {
         Ok(line) => line.into_iter().map(Some).collect(),
         // Another user's process: only its number of levels may be seen.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let mut line: Vec<Option<OwnedFd>> = vec![File::open("/proc/self/ns/pid").ok().map(OwnedFd::from)];
+            let mut line: Vec<Option<OwnedFd>> =
+                vec![File::open("/proc/self/ns/pid").ok().map(OwnedFd::from)];
             line.resize_with(process.numbers.len(), || None);
             line
         }
@@ -73,7 +76,11 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
     let mut numbers = Vec::with_capacity(line.len());
     for (descriptor, &number) in line.into_iter().zip(&process.numbers) {
         let Some(descriptor) = descriptor else {
-            numbers.push(Numbered { inode: None, id: None, number });
+            numbers.push(Numbered {
+                inode: None,
+                id: None,
+                number,
+            });
             continue;
         };
         match namespace::pid_in(&descriptor, pid) {
@@ -83,7 +90,11 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
             Err(Errno::ENOTTY | Errno::EINVAL | Errno::ESRCH) => {}
             Err(errno) => return Err(errno.into()),
         }
-        numbers.push(Numbered { inode: Some(fstat(&descriptor)?.st_ino), id: namespace::id(&descriptor), number });
+        numbers.push(Numbered {
+            inode: Some(fstat(&descriptor)?.st_ino),
+            id: namespace::id(&descriptor),
+            number,
+        });
     }
     // A zombie keeps its number until it is reaped, which its pidfd does not show.
     let may_be_another = thread.is_some() || pidfd.has_ended();
@@ -91,10 +102,16 @@ pub fn chain(pid: Pid) -> io::Result<Chain> {
         return Err(gone());
     }
     // The number of a thread that ends is free at once: it has to be the same thread afterwards, of the same process.
-    if thread::read(pid)?.as_ref().map(|thread| &thread.process) != thread.as_ref().map(|thread| &thread.process) {
+    if thread::read(pid)?.as_ref().map(|thread| &thread.process)
+        != thread.as_ref().map(|thread| &thread.process)
+    {
         return Err(gone());
     }
-    Ok(Chain { process, thread, numbers })
+    Ok(Chain {
+        process,
+        thread,
+        numbers,
+    })
 }
 
 /// A process's namespace and those around it, from the reader's own inward.
@@ -124,8 +141,13 @@ pub fn bearer(space: impl AsFd, number: i32) -> nix::Result<Option<Pid>> {
 
 /// Means that this kernel has.
 pub fn means() -> Means {
-    let answer = std::fs::File::open("/proc/self/ns/pid").map(|own| namespace::pid_in(&own, nix::unistd::getpid()));
-    if matches!(answer, Ok(Ok(_))) { Means::Ioctl } else { Means::Status }
+    let answer = std::fs::File::open("/proc/self/ns/pid")
+        .map(|own| namespace::pid_in(&own, nix::unistd::getpid()));
+    if matches!(answer, Ok(Ok(_))) {
+        Means::Ioctl
+    } else {
+        Means::Status
+    }
 }
 
 fn gone() -> io::Error {

@@ -83,7 +83,10 @@ pub struct Made {
 impl Made {
     /// The user namespace that owns it.
     pub fn owner(&self) -> Option<u64> {
-        namespace::owner(&self.descriptor).ok().and_then(|owner| fstat(&owner).ok()).map(|found| found.st_ino)
+        namespace::owner(&self.descriptor)
+            .ok()
+            .and_then(|owner| fstat(&owner).ok())
+            .map(|found| found.st_ino)
     }
 }
 
@@ -112,7 +115,11 @@ pub fn numbers() -> io::Result<Vec<i32>> {
 /// # Errors
 ///
 /// If there are too few descriptors.
-pub fn find(numbers: &[i32], is_known: impl Fn(i32) -> bool, declared: &[Declared]) -> io::Result<Undeclared> {
+pub fn find(
+    numbers: &[i32],
+    is_known: impl Fn(i32) -> bool,
+    declared: &[Declared],
+) -> io::Result<Undeclared> {
     let mut search = Search::new(declared)?;
     for &pid in numbers.iter().filter(|&&pid| !is_known(pid)) {
         match search.take(pid) {
@@ -136,24 +143,42 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(declared: &'a [Declared]) -> io::Result<Self> {
-        let by_inode = declared.iter().enumerate().map(|(place, one)| (one.inode, Place::Declared(place))).collect();
+        let by_inode = declared
+            .iter()
+            .enumerate()
+            .map(|(place, one)| (one.inode, Place::Declared(place)))
+            .collect();
         let roots: Vec<&Declared> = declared.iter().filter(|one| one.parent.is_none()).collect();
         let open = |root: &&Declared| -> Option<OwnedFd> {
-            let descriptor: OwnedFd = File::open(format!("/proc/{}/ns/pid", root.init)).ok()?.into();
+            let descriptor: OwnedFd = File::open(format!("/proc/{}/ns/pid", root.init))
+                .ok()?
+                .into();
             let is_it = fstat(&descriptor).ok()?.st_ino == root.inode
                 && (root.id.is_none() || namespace::id(&descriptor) == root.id);
             is_it.then_some(descriptor)
         };
-        let asked = if roots.len() <= ASKED { roots.iter().map(open).collect() } else { None };
+        let asked = if roots.len() <= ASKED {
+            roots.iter().map(open).collect()
+        } else {
+            None
+        };
         let own = super::namespaces::own()?;
-        Ok(Self { declared, by_inode, asked, own, found: Undeclared::default() })
+        Ok(Self {
+            declared,
+            by_inode,
+            asked,
+            own,
+            found: Undeclared::default(),
+        })
     }
 
     /// Records a process, if it is inside.
     fn take(&mut self, pid: i32) -> io::Result<()> {
         let is_outside = |asked: &Vec<OwnedFd>| {
             // A kernel that does not know the request leaves it to the link below.
-            asked.iter().all(|root| namespace::pid_in(root, Pid::from_raw(pid)) == Err(Errno::ESRCH))
+            asked
+                .iter()
+                .all(|root| namespace::pid_in(root, Pid::from_raw(pid)) == Err(Errno::ESRCH))
         };
         if self.asked.as_ref().is_some_and(is_outside) {
             return Ok(());
@@ -164,11 +189,15 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
         }
-        let Some((directory, process_info)) = look(pid)? else { return Ok(()) };
+        let Some((directory, process_info)) = look(pid)? else {
+            return Ok(());
+        };
         if process_info.numbers.len() < 2 {
             return Ok(());
         }
-        let Some(place) = self.place(&directory, &process_info)? else { return Ok(()) };
+        let Some(place) = self.place(&directory, &process_info)? else {
+            return Ok(());
+        };
         if let Place::Made(at) = place
             && process_info.own() == 1
         {
@@ -179,12 +208,22 @@ impl<'a> Search<'a> {
         }
         let start_time = process::start_time(Pid::from_raw(pid))?;
         let argv = process::command_line(Pid::from_raw(pid));
-        self.found.processes.push(Process { process_info, place, parents: Vec::new(), start_time, argv });
+        self.found.processes.push(Process {
+            process_info,
+            place,
+            parents: Vec::new(),
+            start_time,
+            argv,
+        });
         Ok(())
     }
 
     /// Namespace of a process; `None` if that is not of this tree.
-    fn place(&mut self, directory: &OwnedFd, process_info: &ProcessInfo) -> io::Result<Option<Place>> {
+    fn place(
+        &mut self,
+        directory: &OwnedFd,
+        process_info: &ProcessInfo,
+    ) -> io::Result<Option<Place>> {
         const LINK: &str = "ns/pid";
         match linked(directory, LINK, "pid") {
             Ok(inode) => {
@@ -195,7 +234,9 @@ impl<'a> Search<'a> {
                 self.made(openat(directory, LINK, flags, Mode::empty())?)
             }
             // Another user's process, which may not be looked into: the namespaces around it may be asked all the same.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(self.deepest(process_info)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(self.deepest(process_info))
+            }
             Err(error) => Err(error),
         }
     }
@@ -212,10 +253,19 @@ impl<'a> Search<'a> {
             Err(Errno::EPERM) => None,
             Err(errno) => return Err(errno.into()),
         };
-        let Some(around) = around else { return Ok(None) };
+        let Some(around) = around else {
+            return Ok(None);
+        };
         let place = Place::Made(self.found.namespaces.len());
         let id = namespace::id(&descriptor);
-        self.found.namespaces.push(Made { inode, id, around, init: None, cgroup: None, descriptor });
+        self.found.namespaces.push(Made {
+            inode,
+            id,
+            around,
+            init: None,
+            cgroup: None,
+            descriptor,
+        });
         self.by_inode.insert(inode, place);
         Ok(Some(place))
     }
@@ -228,7 +278,12 @@ impl<'a> Search<'a> {
             descriptor.is_some_and(|descriptor| namespace::pid_in(descriptor.as_fd(), pid).is_ok())
         };
         // A namespace comes before those inside it.
-        let last = self.declared.iter().enumerate().rev().find(|(_, one)| holds(one));
+        let last = self
+            .declared
+            .iter()
+            .enumerate()
+            .rev()
+            .find(|(_, one)| holds(one));
         last.map(|(place, _)| Place::Declared(place))
     }
 
@@ -248,8 +303,14 @@ impl<'a> Search<'a> {
         let mut at = Some(place);
         while let Some(place) = at {
             let (inode, around) = match place {
-                Place::Declared(at) => (self.declared[at].inode, self.declared[at].parent.map(Place::Declared)),
-                Place::Made(at) => (self.found.namespaces[at].inode, Some(self.found.namespaces[at].around)),
+                Place::Declared(at) => (
+                    self.declared[at].inode,
+                    self.declared[at].parent.map(Place::Declared),
+                ),
+                Place::Made(at) => (
+                    self.found.namespaces[at].inode,
+                    Some(self.found.namespaces[at].around),
+                ),
             };
             line.push(inode);
             at = around;
@@ -266,9 +327,19 @@ impl<'a> Search<'a> {
             let (numbers, line) = parents.entry(pid).or_insert_with(|| self.facts(pid));
             let own = self.line(process.place);
             // On the level of the reader every process is visible, and below as far as the namespaces are the same.
-            let common = 1 + own.iter().zip(&*line).take_while(|(own, other)| own == other).count();
+            let common = 1 + own
+                .iter()
+                .zip(&*line)
+                .take_while(|(own, other)| own == other)
+                .count();
             let levels = 0..process.process_info.numbers.len();
-            let number = |level| numbers.get(level).copied().filter(|_| level < common).unwrap_or(0);
+            let number = |level| {
+                numbers
+                    .get(level)
+                    .copied()
+                    .filter(|_| level < common)
+                    .unwrap_or(0)
+            };
             numbered.push(levels.map(number).collect());
         }
         for (process, parents) in self.found.processes.iter_mut().zip(numbered) {
@@ -279,9 +350,14 @@ impl<'a> Search<'a> {
 
     /// The numbers of a parent, and the namespaces around it.
     fn facts(&self, pid: i32) -> (Vec<i32>, Vec<u64>) {
-        let numbers = process::Process::read(Pid::from_raw(pid)).map(|process| process.numbers).unwrap_or(vec![pid]);
+        let numbers = process::Process::read(Pid::from_raw(pid))
+            .map(|process| process.numbers)
+            .unwrap_or(vec![pid]);
         let inode = linked(nix::fcntl::AT_FDCWD, &format!("/proc/{pid}/ns/pid"), "pid").ok();
         let place = inode.and_then(|inode| self.by_inode.get(&inode));
-        (numbers, place.map(|&place| self.line(place)).unwrap_or_default())
+        (
+            numbers,
+            place.map(|&place| self.line(place)).unwrap_or_default(),
+        )
     }
 }

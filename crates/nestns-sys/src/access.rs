@@ -13,10 +13,18 @@ use nix::unistd::Pid;
 /// and a process that has ended included.
 pub fn may_trace(pid: Pid) -> nix::Result<()> {
     let mut byte = 0_u8;
-    let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
-    let remote = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 1 };
+    let local = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    let remote = libc::iovec {
+        iov_base: std::ptr::null_mut(),
+        iov_len: 1,
+    };
     // SAFETY: the kernel writes at most one byte, to a live local; the remote address belongs to the other process.
-    let result = unsafe { libc::process_vm_readv(pid.as_raw(), &raw const local, 1, &raw const remote, 1, 0) };
+    let result = unsafe {
+        libc::process_vm_readv(pid.as_raw(), &raw const local, 1, &raw const remote, 1, 0)
+    };
     match Errno::result(result) {
         // Permitted, with nothing mapped there.
         Ok(_) | Err(Errno::EFAULT) => Ok(()),

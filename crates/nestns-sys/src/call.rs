@@ -108,13 +108,20 @@ impl CallError {
     /// The same error, with the call if it has no name yet.
     #[must_use]
     pub fn or(self, call: Call) -> Self {
-        if self.call == Call::Unnamed { Self { call, ..self } } else { self }
+        if self.call == Call::Unnamed {
+            Self { call, ..self }
+        } else {
+            self
+        }
     }
 }
 
 impl From<Errno> for CallError {
     fn from(errno: Errno) -> Self {
-        Self { call: Call::Unnamed, errno }
+        Self {
+            call: Call::Unnamed,
+            errno,
+        }
     }
 }
 
@@ -149,6 +156,9 @@ impl<T> Named<T> for nix::Result<T> {
 
 impl<T> Named<T> for io::Result<T> {
     fn by(self, call: Call) -> Result<T, CallError> {
-        self.map_err(|error| CallError { call, errno: errno::number_of(&error) })
+        self.map_err(|error| CallError {
+            call,
+            errno: errno::number_of(&error),
+        })
     }
 }

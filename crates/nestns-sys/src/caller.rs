@@ -24,7 +24,11 @@ pub struct Dispositions {
 impl Default for Dispositions {
     /// Dispositions of a caller that has changed none.
     fn default() -> Self {
-        Self { mask: SigSet::empty(), child_ignored: false, pipe_ignored: false }
+        Self {
+            mask: SigSet::empty(),
+            child_ignored: false,
+            pipe_ignored: false,
+        }
     }
 }
 
@@ -37,16 +41,38 @@ impl Dispositions {
     /// None in practice: the calls fail only for invalid numbers.
     pub fn take_over() -> nix::Result<Self> {
         let mut mask = SigSet::empty();
-        nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut mask))?;
+        nix::sys::signal::sigprocmask(
+            SigmaskHow::SIG_SETMASK,
+            Some(&SigSet::all()),
+            Some(&mut mask),
+        )?;
         let child_ignored = is_ignored(libc::SIGCHLD);
         set(libc::SIGCHLD, libc::SIG_DFL);
-        Ok(Self { mask, child_ignored, pipe_ignored: PIPE_WAS_IGNORED.load(Ordering::Relaxed) })
+        Ok(Self {
+            mask,
+            child_ignored,
+            pipe_ignored: PIPE_WAS_IGNORED.load(Ordering::Relaxed),
+        })
     }
 
     /// Gives a process that is about to become a program the caller's dispositions and mask.
     pub fn restore(&self) {
-        set(libc::SIGPIPE, if self.pipe_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
-        set(libc::SIGCHLD, if self.child_ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+        set(
+            libc::SIGPIPE,
+            if self.pipe_ignored {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            },
+        );
+        set(
+            libc::SIGCHLD,
+            if self.child_ignored {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            },
+        );
         // Setting a mask that came from the kernel cannot fail.
         let _ = nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
     }
@@ -57,7 +83,8 @@ pub fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: an all-zero sigaction is a valid value, and the kernel writes one of that size.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
     }
 }
 

@@ -12,7 +12,9 @@ pub const SYS_RESOURCE: u32 = 24;
 
 /// True if the caller has a capability in its user namespace.
 pub fn is_effective(capability: u32) -> bool {
-    Fields::own().mask("CapEff").is_some_and(|mask| mask >> capability & 1 == 1)
+    Fields::own()
+        .mask("CapEff")
+        .is_some_and(|mask| mask >> capability & 1 == 1)
 }
 
 /// `struct __user_cap_header_struct`
@@ -40,9 +42,16 @@ const VERSION: u32 = 0x2008_0522;
 ///
 /// `EPERM` when the process lacks one of them.
 pub fn keep_only(mask: u64) -> nix::Result<()> {
-    let header = Header { version: VERSION, pid: 0 };
+    let header = Header {
+        version: VERSION,
+        pid: 0,
+    };
     #[expect(clippy::cast_possible_truncation, reason = "the halves of the mask")]
-    let half = |bits: u64| Data { effective: bits as u32, permitted: bits as u32, inheritable: 0 };
+    let half = |bits: u64| Data {
+        effective: bits as u32,
+        permitted: bits as u32,
+        inheritable: 0,
+    };
     let data = [half(mask), half(mask >> 32)];
     // SAFETY: the structures have the layout of version 3 and outlive the call, which only reads them.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };

@@ -13,8 +13,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, sendmsg, setsockopt,
-    socketpair, sockopt,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
+    sendmsg, setsockopt, socketpair, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::{Pid, getgid, getuid};
@@ -80,7 +80,8 @@ impl Channel {
     /// `EMFILE` and `ENFILE`.
     pub fn pair() -> Result<(Self, Self), CallError> {
         let kind = SockType::SeqPacket;
-        let (one, other) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).by(Call::Socketpair)?;
+        let (one, other) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
+            .by(Call::Socketpair)?;
         Ok((Self(one), Self(other)))
     }
 
@@ -128,7 +129,12 @@ impl<Fd: AsFd> Channel<Fd> {
     /// # Errors
     ///
     /// `EAGAIN` when the other side does not read, `EPIPE` and `ECONNRESET` when it is gone.
-    pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>], wait: Wait) -> nix::Result<usize> {
+    pub fn send(
+        &self,
+        bytes: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait,
+    ) -> nix::Result<usize> {
         let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&numbers)];
         self.send_message(bytes, if numbers.is_empty() { &[] } else { &rights }, wait)
@@ -140,7 +146,12 @@ impl<Fd: AsFd> Channel<Fd> {
     /// # Errors
     ///
     /// Those of [`Channel::send`], and the shortage itself when it lasts.
-    pub fn send_with_retry(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>], wait: Wait) -> nix::Result<usize> {
+    pub fn send_with_retry(
+        &self,
+        bytes: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait,
+    ) -> nix::Result<usize> {
         retry(|| self.send(bytes, descriptors, wait))
     }
 
@@ -153,13 +164,29 @@ impl<Fd: AsFd> Channel<Fd> {
     pub fn send_as(&self, sender: Pid, bytes: &[u8]) -> nix::Result<()> {
         let (pid, uid, gid) = (sender.as_raw(), getuid().as_raw(), getgid().as_raw());
         let credentials = UnixCredentials::from(libc::ucred { pid, uid, gid });
-        self.send_message(bytes, &[ControlMessage::ScmCredentials(&credentials)], Wait::Allowed).map(drop)
+        self.send_message(
+            bytes,
+            &[ControlMessage::ScmCredentials(&credentials)],
+            Wait::Allowed,
+        )
+        .map(drop)
     }
 
-    fn send_message(&self, bytes: &[u8], control: &[ControlMessage<'_>], wait: Wait) -> nix::Result<usize> {
+    fn send_message(
+        &self,
+        bytes: &[u8],
+        control: &[ControlMessage<'_>],
+        wait: Wait,
+    ) -> nix::Result<usize> {
         let flags = wait.flags() | MsgFlags::MSG_NOSIGNAL;
         loop {
-            match sendmsg::<UnixAddr>(self.0.as_fd().as_raw_fd(), &[IoSlice::new(bytes)], control, flags, None) {
+            match sendmsg::<UnixAddr>(
+                self.0.as_fd().as_raw_fd(),
+                &[IoSlice::new(bytes)],
+                control,
+                flags,
+                None,
+            ) {
                 Err(Errno::EINTR) => {}
                 result => return result,
             }
@@ -180,14 +207,26 @@ impl<Fd: AsFd> Channel<Fd> {
     /// # Errors
     ///
     /// Those of [`Channel::receive`].
-    pub fn receive_without_descriptors(&self, buffer: &mut [u8], wait: Wait) -> nix::Result<Received> {
+    pub fn receive_without_descriptors(
+        &self,
+        buffer: &mut [u8],
+        wait: Wait,
+    ) -> nix::Result<Received> {
         self.receive_message(buffer, &mut [0; SENDER], wait)
     }
 
     /// `control` is of u64, because a control message header has to be aligned.
-    fn receive_message(&self, buffer: &mut [u8], control: &mut [u64], wait: Wait) -> nix::Result<Received> {
+    fn receive_message(
+        &self,
+        buffer: &mut [u8],
+        control: &mut [u64],
+        wait: Wait,
+    ) -> nix::Result<Received> {
         let flags = wait.flags().bits() | libc::MSG_CMSG_CLOEXEC;
-        let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut slice = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: buffer.len(),
+        };
         // SAFETY: an all-zero msghdr is a valid value. The kernel writes into the buffer and the control area within the sizes
         // given; both live until the headers have been walked through. Each number under SCM_RIGHTS is of a descriptor that
         // the kernel has just installed, and is taken over once.
@@ -214,15 +253,22 @@ impl<Fd: AsFd> Channel<Fd> {
             while !message.is_null() {
                 match ((*message).cmsg_level, (*message).cmsg_type) {
                     (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                        #[expect(clippy::cast_ptr_alignment, reason = "it is read as what need not be aligned")]
+                        #[expect(
+                            clippy::cast_ptr_alignment,
+                            reason = "it is read as what need not be aligned"
+                        )]
                         let data = libc::CMSG_DATA(message).cast::<libc::c_int>();
                         let length = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
                         for place in 0..length / std::mem::size_of::<libc::c_int>() {
-                            received.descriptors.push(descriptor::received(data.add(place).read_unaligned()));
+                            received
+                                .descriptors
+                                .push(descriptor::received(data.add(place).read_unaligned()));
                         }
                     }
                     (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
-                        let credentials = libc::CMSG_DATA(message).cast::<libc::ucred>().read_unaligned();
+                        let credentials = libc::CMSG_DATA(message)
+                            .cast::<libc::ucred>()
+                            .read_unaligned();
                         received.sender = Some(Pid::from_raw(credentials.pid));
                     }
                     _ => {}
@@ -267,7 +313,8 @@ mod tests {
     fn bytes_descriptors_and_the_sender_come_together() {
         let (ours, theirs) = Channel::pair().unwrap();
         theirs.pass_credentials().unwrap();
-        ours.send(b"two", &[ours.as_fd(), theirs.as_fd()], Wait::Never).unwrap();
+        ours.send(b"two", &[ours.as_fd(), theirs.as_fd()], Wait::Never)
+            .unwrap();
         let mut buffer = [0; 8];
         let received = theirs.receive(&mut buffer, Wait::Never).unwrap();
         assert_eq!(&buffer[..received.bytes], b"two");
@@ -289,7 +336,9 @@ mod tests {
         assert!(cut.is_cut && !cut.lacks_descriptors);
         assert_eq!(cut.bytes, 2);
         ours.send(b"long", &[ours.as_fd()], Wait::Never).unwrap();
-        let without = theirs.receive_without_descriptors(&mut [0; 4], Wait::Never).unwrap();
+        let without = theirs
+            .receive_without_descriptors(&mut [0; 4], Wait::Never)
+            .unwrap();
         assert!(!without.is_cut && without.lacks_descriptors);
         assert!(without.descriptors.is_empty());
         assert_eq!(without.sender, Some(Pid::this()));
@@ -299,7 +348,10 @@ mod tests {
     fn an_empty_message_has_a_sender_and_the_end_has_none() {
         let (ours, theirs) = Channel::pair().unwrap();
         theirs.pass_credentials().unwrap();
-        assert_eq!(theirs.receive(&mut [0; 1], Wait::Never).unwrap_err(), Errno::EAGAIN);
+        assert_eq!(
+            theirs.receive(&mut [0; 1], Wait::Never).unwrap_err(),
+            Errno::EAGAIN
+        );
         ours.send(b"", &[], Wait::Never).unwrap();
         drop(ours);
         let empty = theirs.receive(&mut [0; 1], Wait::Never).unwrap();
@@ -327,7 +379,10 @@ mod tests {
         let (ours, theirs) = Channel::pair().unwrap();
         theirs.pass_credentials().unwrap();
         ours.send_as(Pid::this(), b"me").unwrap();
-        assert_eq!(theirs.receive(&mut [0; 2], Wait::Never).unwrap().sender, Some(Pid::this()));
+        assert_eq!(
+            theirs.receive(&mut [0; 2], Wait::Never).unwrap().sender,
+            Some(Pid::this())
+        );
         // No process has a number above the kernel's largest `pid_max`.
         assert!(ours.send_as(Pid::from_raw(i32::MAX), b"me").is_err());
     }
@@ -347,6 +402,9 @@ mod tests {
         let mut answers = [Err(Errno::ENOBUFS), Err(Errno::ETOOMANYREFS), Ok(7)].into_iter();
         assert_eq!(retry(|| answers.next().expect("no more is asked")), Ok(7));
         let mut answers = [Err::<(), _>(Errno::EPIPE)].into_iter();
-        assert_eq!(retry(|| answers.next().expect("no more is asked")), Err(Errno::EPIPE));
+        assert_eq!(
+            retry(|| answers.next().expect("no more is asked")),
+            Err(Errno::EPIPE)
+        );
     }
 }

@@ -69,18 +69,25 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
     let raw = Raw {
         flags: flags.cast_unsigned().into(),
         exit_signal: exit_signal.cast_unsigned().into(),
-        set_tid: if arguments.numbers.is_empty() { 0 } else { arguments.numbers.as_ptr() as u64 },
+        set_tid: if arguments.numbers.is_empty() {
+            0
+        } else {
+            arguments.numbers.as_ptr() as u64
+        },
         set_tid_size: arguments.numbers.len() as u64,
         ..Raw::default()
     };
     // SAFETY: the structure and the array behind `set_tid` outlive the call and have the sizes given. Without CLONE_VM the
     // child runs on a copy of this stack, so that returning from here is sound in both; no lock is held, there being one
     // thread.
-    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const raw, std::mem::size_of::<Raw>()) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const raw, std::mem::size_of::<Raw>()) };
     #[expect(clippy::cast_possible_truncation, reason = "a PID is an int")]
     match Errno::result(result)? {
         0 => Ok(ForkResult::Child),
-        child => Ok(ForkResult::Parent { child: Pid::from_raw(child as libc::pid_t) }),
+        child => Ok(ForkResult::Parent {
+            child: Pid::from_raw(child as libc::pid_t),
+        }),
     }
 }
 
@@ -97,7 +104,10 @@ const UNUSED: [Range<libc::pid_t>; 2] = [32_500..32_700, 200..300];
 pub fn fork_without_number(levels: usize) -> nix::Result<ForkResult> {
     let mut result = Err(Errno::EAGAIN);
     for number in UNUSED.into_iter().flatten() {
-        result = clone3(Arguments { placement: Placement::Child, numbers: &vec![number; levels] });
+        result = clone3(Arguments {
+            placement: Placement::Child,
+            numbers: &vec![number; levels],
+        });
         if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
             break;
         }

@@ -108,7 +108,10 @@ pub fn is_socket(fd: &OwnedFd) -> bool {
 /// `EAGAIN` when there is nothing, else those of `read(2)`.
 pub fn read_now(fd: impl AsFd, buffer: &mut [u8]) -> nix::Result<usize> {
     let fd = fd.as_fd();
-    let slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let slice = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
     // SAFETY: the kernel writes into the buffer within its length. The offset of -1, in two halves, is the file's own.
     let result = unsafe {
         libc::syscall(

@@ -28,7 +28,11 @@ const NAME: usize = 19;
 pub fn numbers(directory: impl AsFd) -> nix::Result<Vec<i32>> {
     let mut numbers = Vec::new();
     let mut take = |name: &[u8]| {
-        numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()));
+        numbers.extend(
+            std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| name.parse::<i32>().ok()),
+        );
     };
     // /proc goes on until the next entry has no room: where there is room, there is none.
     while PART - piece(directory.as_fd(), &mut take)? < LONGEST {}
@@ -61,17 +65,34 @@ fn piece(directory: BorrowedFd<'_>, take: &mut dyn FnMut(&[u8])) -> nix::Result<
     let mut buffer = [0_u64; PART / size_of::<u64>()];
     // SAFETY: the kernel writes at most the number of bytes given, into a live local array.
     let result = unsafe {
-        libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), size_of_val(&buffer))
+        libc::syscall(
+            libc::SYS_getdents64,
+            directory.as_raw_fd(),
+            buffer.as_mut_ptr(),
+            size_of_val(&buffer),
+        )
     };
     let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
-    let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_ne_bytes()).take(length).collect();
+    let bytes: Vec<u8> = buffer
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .take(length)
+        .collect();
     let mut rest = bytes.as_slice();
     while let [first @ .., _] = rest.get(LENGTH..NAME).unwrap_or_default() {
         let length = usize::from(u16::from_ne_bytes([first[0], first[1]]));
-        let Some((entry, after)) = rest.split_at_checked(length).filter(|(entry, _)| entry.len() > NAME) else {
+        let Some((entry, after)) = rest
+            .split_at_checked(length)
+            .filter(|(entry, _)| entry.len() > NAME)
+        else {
             break;
         };
-        take(entry[NAME..].split(|&byte| byte == 0).next().unwrap_or_default());
+        take(
+            entry[NAME..]
+                .split(|&byte| byte == 0)
+                .next()
+                .unwrap_or_default(),
+        );
         rest = after;
     }
     Ok(length)
@@ -91,7 +112,12 @@ pub fn link(directory: impl AsFd, number: i32, buffer: &mut [u8]) -> nix::Result
     let _ = write!(&mut name[..11], "{number}");
     // SAFETY: the name ends with a zero, and the kernel writes at most as many bytes as the buffer has.
     let result = unsafe {
-        libc::readlinkat(directory.as_fd().as_raw_fd(), name.as_ptr().cast(), buffer.as_mut_ptr().cast(), buffer.len())
+        libc::readlinkat(
+            directory.as_fd().as_raw_fd(),
+            name.as_ptr().cast(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
     };
     let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
     Ok(&buffer[..length])
@@ -124,7 +150,13 @@ mod tests {
         let opened = File::open(directory.path()).unwrap();
         assert_eq!(names(&opened), Ok(vec![]));
         for number in 0..300 {
-            std::fs::write(directory.path().join(format!("{number}{}", "x".repeat(200))), "").unwrap();
+            std::fs::write(
+                directory
+                    .path()
+                    .join(format!("{number}{}", "x".repeat(200))),
+                "",
+            )
+            .unwrap();
         }
         for _ in 0..2 {
             assert_eq!(names(&opened).unwrap().len(), 300);
@@ -135,7 +167,10 @@ mod tests {
     fn the_descriptors_of_this_process_are_numbers() {
         let directory = File::open("/proc/self/fd").unwrap();
         let found = numbers(&directory).unwrap();
-        assert!(found.contains(&0) && found.contains(&directory.as_raw_fd()), "{found:?}");
+        assert!(
+            found.contains(&0) && found.contains(&directory.as_raw_fd()),
+            "{found:?}"
+        );
         let processes = numbers(File::open("/proc").unwrap()).unwrap();
         assert!(processes.contains(&std::process::id().cast_signed()));
     }

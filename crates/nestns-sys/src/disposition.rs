@@ -16,7 +16,10 @@ extern "C" fn note(signal: i32) {
 }
 
 fn note_of(signal: i32) -> &'static AtomicBool {
-    usize::try_from(signal).ok().and_then(|number| CAUGHT.get(number)).unwrap_or(&CAUGHT[0])
+    usize::try_from(signal)
+        .ok()
+        .and_then(|number| CAUGHT.get(number))
+        .unwrap_or(&CAUGHT[0])
 }
 
 /// Has the signal set a flag, for [`take`]; a flag from before is cleared.

@@ -41,7 +41,10 @@ mod tests {
     #[test]
     fn an_error_of_no_call_has_a_number_as_well() {
         assert_eq!(number_of(&Errno::ENOTEMPTY.into()), Errno::ENOTEMPTY);
-        assert_eq!(number_of(&io::Error::other("the end is missing")), Errno::EIO);
+        assert_eq!(
+            number_of(&io::Error::other("the end is missing")),
+            Errno::EIO
+        );
     }
 
     #[test]
@@ -54,7 +57,10 @@ mod tests {
     fn text_and_name() {
         assert_eq!(spelled(Errno::EPERM), "Operation not permitted (EPERM)");
         assert_eq!(of_io(&Errno::EMFILE.into()), "Too many open files (EMFILE)");
-        assert_eq!(of_io(&io::Error::other("the end is missing")), "the end is missing");
+        assert_eq!(
+            of_io(&io::Error::other("the end is missing")),
+            "the end is missing"
+        );
         assert_eq!(spelled(Errno::UnknownErrno), "unknown error");
     }
 }

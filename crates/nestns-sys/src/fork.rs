@@ -66,7 +66,11 @@ pub fn start_to_end_with_parent(command: &mut Command) {
 
 /// Fails in a debug build when the process has more than one thread.
 pub(super) fn assert_alone() {
-    debug_assert_ne!(is_alone(), Some(false), "fork in a process with several threads");
+    debug_assert_ne!(
+        is_alone(),
+        Some(false),
+        "fork in a process with several threads"
+    );
 }
 
 /// True if the process has one thread: the links of `/proc/self/task` are two and one for each thread.

@@ -18,7 +18,16 @@ const KCMP_FILE: libc::c_long = 0;
 /// `ESRCH` when one is gone.
 pub fn is_same_file(one: Pid, other: Pid, number: RawFd) -> nix::Result<bool> {
     // SAFETY: all arguments are numbers; nothing is written.
-    let result = unsafe { libc::syscall(libc::SYS_kcmp, one.as_raw(), other.as_raw(), KCMP_FILE, number, number) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_kcmp,
+            one.as_raw(),
+            other.as_raw(),
+            KCMP_FILE,
+            number,
+            number,
+        )
+    };
     // Files that are not the same have an order.
     Errno::result(result).map(|order| order == 0)
 }
@@ -36,7 +45,11 @@ mod tests {
 
     #[test]
     fn what_a_child_has_inherited_is_the_same_file() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
         let found = [0, 2].map(|number| is_same_file(pid, getpid(), number));
         let unknown = File::open("/proc/self/stat").unwrap();

@@ -77,7 +77,13 @@ pub fn wait() -> nix::Result<()> {
         // SAFETY: the address is that of a live, aligned word; the time-out is NULL.
         let result = unsafe {
             let no_timeout = std::ptr::null::<libc::timespec>();
-            libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, 0, no_timeout)
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                libc::FUTEX_WAIT,
+                0,
+                no_timeout,
+            )
         };
         match Errno::result(result) {
             // Changed before the kernel looked, interrupted, or woken: the word shows which.

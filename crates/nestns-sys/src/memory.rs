@@ -49,7 +49,8 @@ pub(super) fn share_page(length: usize) -> Result<(*mut u8, *mut u8), CallError>
     let file = anonymous_file(length)?;
     let writable = map(&file, length, libc::PROT_READ | libc::PROT_WRITE)?;
     // SAFETY: the range is the mapping made above.
-    Errno::result(unsafe { libc::madvise(writable.cast(), length, libc::MADV_DONTFORK) }).by(Call::Madvise)?;
+    Errno::result(unsafe { libc::madvise(writable.cast(), length, libc::MADV_DONTFORK) })
+        .by(Call::Madvise)?;
     seal(&file)?;
     Ok((writable, map(&file, length, libc::PROT_READ)?))
 }
@@ -59,7 +60,10 @@ fn anonymous_file(length: usize) -> Result<OwnedFd, CallError> {
         // SAFETY: the name is a terminated string; a result that is not an error is a new descriptor without another
         // owner.
         unsafe {
-            let fd = libc::memfd_create(c"nestns".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flags);
+            let fd = libc::memfd_create(
+                c"nestns".as_ptr(),
+                libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flags,
+            );
             Errno::result(fd).map(|fd| OwnedFd::from_raw_fd(fd))
         }
     };
@@ -76,16 +80,31 @@ fn anonymous_file(length: usize) -> Result<OwnedFd, CallError> {
 }
 
 fn seal(file: &OwnedFd) -> Result<(), CallError> {
-    let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    let seals =
+        libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
     // SAFETY: a descriptor that is open and a number.
-    Errno::result(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop).by(Call::Fcntl)
+    Errno::result(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })
+        .map(drop)
+        .by(Call::Fcntl)
 }
 
 fn map(file: &OwnedFd, length: usize, protection: libc::c_int) -> Result<*mut u8, CallError> {
     // SAFETY: a mapping at an address of the kernel's choice overlaps nothing.
-    let address =
-        unsafe { libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
-    if address == libc::MAP_FAILED { Err(Errno::last()).by(Call::Mmap) } else { Ok(address.cast()) }
+    let address = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            length,
+            protection,
+            libc::MAP_SHARED,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if address == libc::MAP_FAILED {
+        Err(Errno::last()).by(Call::Mmap)
+    } else {
+        Ok(address.cast())
+    }
 }
 
 /// Gives freed memory back to the kernel, so that the page tables which a fork copies are small: `malloc_trim(3)`.

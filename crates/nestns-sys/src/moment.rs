@@ -25,7 +25,10 @@ impl Moment {
     /// This moment plus a duration.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -40,7 +43,10 @@ mod tests {
         let moment = Moment::default().plus(Duration::from_secs(5));
         assert_eq!(moment.since(Moment::default()), Duration::from_secs(5));
         assert_eq!(Moment::default().since(moment), Duration::ZERO);
-        assert_eq!(moment.plus(Duration::MAX), moment.plus(Duration::MAX).plus(Duration::from_secs(1)));
+        assert_eq!(
+            moment.plus(Duration::MAX),
+            moment.plus(Duration::MAX).plus(Duration::from_secs(1))
+        );
         assert!(Moment::now() > moment);
     }
 }

@@ -26,7 +26,13 @@ const NS_GET_PID_IN_PIDNS: libc::c_ulong = 0x8004_b708;
 /// an older kernel.
 pub fn pid_in(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
     // SAFETY: the request takes an integer and answers with one.
-    let number = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PID_IN_PIDNS, pid.as_raw()) };
+    let number = unsafe {
+        libc::ioctl(
+            namespace.as_fd().as_raw_fd(),
+            NS_GET_PID_IN_PIDNS,
+            pid.as_raw(),
+        )
+    };
     Errno::result(number).map(Pid::from_raw)
 }
 
@@ -65,7 +71,13 @@ pub fn owner(namespace: impl AsFd) -> nix::Result<OwnedFd> {
 /// `ESRCH` when the number is not in use; `ENOTTY` before Linux 6.11.
 pub fn pid_from(namespace: impl AsFd, pid: Pid) -> nix::Result<Pid> {
     // SAFETY: the request takes an integer and answers with one.
-    let number = unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_PID_FROM_PIDNS, pid.as_raw()) };
+    let number = unsafe {
+        libc::ioctl(
+            namespace.as_fd().as_raw_fd(),
+            NS_GET_PID_FROM_PIDNS,
+            pid.as_raw(),
+        )
+    };
     Errno::result(number).map(Pid::from_raw)
 }
 

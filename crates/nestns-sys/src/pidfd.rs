@@ -61,7 +61,11 @@ impl Pidfd {
     pub fn open_thread(tid: Pid) -> nix::Result<Self> {
         // SAFETY: the call takes two integers; a result that is not an error is a new descriptor without another owner.
         unsafe {
-            let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, tid.as_raw(), libc::O_EXCL))?;
+            let fd = Errno::result(libc::syscall(
+                libc::SYS_pidfd_open,
+                tid.as_raw(),
+                libc::O_EXCL,
+            ))?;
             #[expect(clippy::cast_possible_truncation, reason = "a descriptor is an int")]
             Ok(Self(OwnedFd::from_raw_fd(fd as libc::c_int)))
         }
@@ -74,7 +78,9 @@ impl Pidfd {
     /// Those of [`Pidfd::open`].
     pub fn open_any(number: Pid) -> nix::Result<Self> {
         match Self::open(number) {
-            Err(refused @ (Errno::ENOENT | Errno::EINVAL)) => Self::open_thread(number).map_err(|_| refused),
+            Err(refused @ (Errno::ENOENT | Errno::EINVAL)) => {
+                Self::open_thread(number).map_err(|_| refused)
+            }
             result => result,
         }
     }
@@ -137,17 +143,30 @@ impl Pidfd {
             queued: std::mem::ManuallyDrop<Queued>,
             whole: [u8; size_of::<libc::siginfo_t>()],
         }
-        let mut information = Information { whole: [0; size_of::<libc::siginfo_t>()] };
+        let mut information = Information {
+            whole: [0; size_of::<libc::siginfo_t>()],
+        };
         let sender = Sender {
             pid: nix::unistd::getpid().as_raw(),
             uid: nix::unistd::getuid().as_raw(),
             value: Value { number: word },
         };
-        information.queued = std::mem::ManuallyDrop::new(Queued { signal, errno: 0, code: libc::SI_QUEUE, sender });
+        information.queued = std::mem::ManuallyDrop::new(Queued {
+            signal,
+            errno: 0,
+            code: libc::SI_QUEUE,
+            sender,
+        });
         // SAFETY: the descriptor is open for as long as `self` lives, and the kernel reads no more than a siginfo_t, which is
         // the size of the union.
         let result = unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal, &raw const information, 0)
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                &raw const information,
+                0,
+            )
         };
         Errno::result(result).map(drop)
     }
@@ -173,7 +192,10 @@ impl Pidfd {
         loop {
             let left = end.saturating_duration_since(std::time::Instant::now());
             let mut ended = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
-            match nix::poll::poll(&mut ended, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            match nix::poll::poll(
+                &mut ended,
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+            ) {
                 Ok(count) if count > 0 => return true,
                 Ok(_) | Err(Errno::EINTR) if !left.is_zero() => {}
                 _ => return false,

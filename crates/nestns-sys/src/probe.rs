@@ -19,7 +19,8 @@ pub fn pidfd_info(pidfd: &Pidfd) -> nix::Result<()> {
     // `mask` and seven more words: 64 bytes.
     let mut info = [0_u64; 8];
     // SAFETY: the size in the request is that of the array, which outlives the call.
-    let result = unsafe { libc::ioctl(pidfd.as_fd().as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
+    let result =
+        unsafe { libc::ioctl(pidfd.as_fd().as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
     Errno::result(result).map(drop)
 }
 

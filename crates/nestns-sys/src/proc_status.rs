@@ -33,12 +33,16 @@ impl Fields<'_> {
 
     /// A field, without the blanks around it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(field, _)| *field == name).map(|(_, value)| value.trim())
+        self.iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value.trim())
     }
 
     /// The name of the process, with the blanks that are its own.
     pub fn name(&self) -> Option<&str> {
-        self.iter().find(|(field, _)| *field == "Name").map(|(_, value)| value)
+        self.iter()
+            .find(|(field, _)| *field == "Name")
+            .map(|(_, value)| value)
     }
 
     /// The letter of the state.
@@ -69,7 +73,10 @@ impl Fields<'_> {
 
 /// The numbers of the value of a field.
 pub fn numbers<T: FromStr>(value: &str) -> Option<Vec<T>> {
-    value.split_ascii_whitespace().map(|number| number.parse().ok()).collect()
+    value
+        .split_ascii_whitespace()
+        .map(|number| number.parse().ok())
+        .collect()
 }
 
 /// The numbers of the value of a field that has at least one.
@@ -108,6 +115,9 @@ mod tests {
 
     #[test]
     fn ones_own() {
-        assert_eq!(Fields::own().number("Pid"), i32::try_from(std::process::id()).ok());
+        assert_eq!(
+            Fields::own().number("Pid"),
+            i32::try_from(std::process::id()).ok()
+        );
     }
 }

@@ -25,12 +25,19 @@ pub enum Reaped {
 
 /// True if a process is an unreaped child of the calling one: its number is not reused.
 pub fn is_child(pid: Pid) -> bool {
-    let Ok(number) = libc::id_t::try_from(pid.as_raw()) else { return false };
+    let Ok(number) = libc::id_t::try_from(pid.as_raw()) else {
+        return false;
+    };
     loop {
         // SAFETY: an all-zero siginfo is a valid value, and the kernel writes one of that size. WNOWAIT leaves the child as it is.
         let result = unsafe {
             let mut info: libc::siginfo_t = std::mem::zeroed();
-            libc::waitid(libc::P_PID, number, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+            libc::waitid(
+                libc::P_PID,
+                number,
+                &raw mut info,
+                libc::WEXITED | libc::WNOHANG | libc::WNOWAIT,
+            )
         };
         if result == 0 || Errno::last() != Errno::EINTR {
             return result == 0;
@@ -71,7 +78,12 @@ pub fn reap_one() -> Reaped {
             -1 if Errno::last() == Errno::EINTR => {}
             // ECHILD; EINVAL is for unknown options only.
             -1 => return Reaped::NoChild,
-            pid => return Reaped::Child { pid: Pid::from_raw(pid), status },
+            pid => {
+                return Reaped::Child {
+                    pid: Pid::from_raw(pid),
+                    status,
+                };
+            }
         }
     }
 }

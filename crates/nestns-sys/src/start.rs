@@ -19,11 +19,15 @@ use super::{caller, descriptor};
 pub fn begin() {
     caller::take_note();
     caller::set(libc::SIGPIPE, libc::SIG_IGN);
-    let standard = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
+    let standard =
+        [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut looked_at = standard.map(|descriptor| PollFd::new(descriptor, PollFlags::empty()));
     while poll(&mut looked_at, PollTimeout::ZERO) == Err(Errno::EINTR) {}
     for one in looked_at {
-        if one.revents().is_some_and(|found| found.contains(PollFlags::POLLNVAL)) {
+        if one
+            .revents()
+            .is_some_and(|found| found.contains(PollFlags::POLLNVAL))
+        {
             // The lowest number that is free is this one: those before it are open by now.
             if let Ok(null) = open("/dev/null", OFlag::O_RDWR, Mode::empty()) {
                 std::mem::forget(null);

@@ -39,8 +39,11 @@ impl TitleArea {
     pub fn locate() -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
         // The second field is the name in parentheses and may contain anything; the third begins behind the last one.
-        let fields: Vec<u64> =
-            stat.get(stat.rfind(')')? + 2..)?.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect();
+        let fields: Vec<u64> = stat
+            .get(stat.rfind(')')? + 2..)?
+            .split(' ')
+            .map(|field| field.trim().parse().unwrap_or(0))
+            .collect();
         let field = |number: usize| fields.get(number - 3).copied();
         Some(Self(MemoryMap {
             start_code: field(26)?,
@@ -72,7 +75,10 @@ impl TitleArea {
     pub fn write(&self, command_line: &str) -> nix::Result<()> {
         let mut map = self.0;
         let (start, end) = (map.arg_start, map.env_end.max(map.arg_end));
-        let Some(length) = end.checked_sub(start).and_then(|length| usize::try_from(length).ok()) else {
+        let Some(length) = end
+            .checked_sub(start)
+            .and_then(|length| usize::try_from(length).ok())
+        else {
             return Err(Errno::EINVAL);
         };
         let text = command_line.as_bytes();
@@ -91,7 +97,13 @@ impl TitleArea {
         map.brk = unsafe { libc::sbrk(0) } as u64;
         // SAFETY: the kernel reads one structure of the size given and checks every address in it.
         let result = unsafe {
-            libc::prctl(PR_SET_MM, PR_SET_MM_MAP, &raw const map, std::mem::size_of::<MemoryMap>() as libc::c_ulong, 0)
+            libc::prctl(
+                PR_SET_MM,
+                PR_SET_MM_MAP,
+                &raw const map,
+                std::mem::size_of::<MemoryMap>() as libc::c_ulong,
+                0,
+            )
         };
         Errno::result(result).map(drop)
     }

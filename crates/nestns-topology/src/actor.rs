@@ -99,8 +99,18 @@ const MOST_THREADS: u32 = 10_000;
 
 impl Actor {
     /// All names, as a file writes them.
-    pub const NAMES: &'static [&'static str] =
-        &["idle", "serve", "tree", "zombie", "orphan", "ignore-term", "fork-storm", "log", "threads", "exit"];
+    pub const NAMES: &'static [&'static str] = &[
+        "idle",
+        "serve",
+        "tree",
+        "zombie",
+        "orphan",
+        "ignore-term",
+        "fork-storm",
+        "log",
+        "threads",
+        "exit",
+    ];
 
     /// The name, as a file writes it.
     pub const fn name(&self) -> &'static str {
@@ -138,10 +148,19 @@ impl Actor {
             "zombie" => Self::Zombie,
             "orphan" => Self::Orphan,
             "ignore-term" => Self::IgnoreTerm,
-            "fork-storm" => Self::ForkStorm { rate: 100, duration: None },
-            "log" => Self::Log { rate: 1, duration: None },
+            "fork-storm" => Self::ForkStorm {
+                rate: 100,
+                duration: None,
+            },
+            "log" => Self::Log {
+                rate: 1,
+                duration: None,
+            },
             "threads" => Self::Threads { count: 2 },
-            "exit" => Self::Exit { code: 0, after: Duration::ZERO },
+            "exit" => Self::Exit {
+                code: 0,
+                after: Duration::ZERO,
+            },
             _ => return None,
         })
     }
@@ -150,24 +169,38 @@ impl Actor {
     pub fn parse<W: AsRef<str>>(words: &[W]) -> Result<Self, ActorError> {
         let mut words = words.iter().map(AsRef::as_ref);
         let name = words.next().ok_or(ActorError::NoName)?;
-        let mut actor = Self::named(name).ok_or_else(|| ActorError::UnknownName(name.to_owned()))?;
+        let mut actor =
+            Self::named(name).ok_or_else(|| ActorError::UnknownName(name.to_owned()))?;
         while let Some(word) = words.next() {
-            let (option, value) = word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value)));
+            let (option, value) = word
+                .split_once('=')
+                .map_or((word, None), |(option, value)| (option, Some(value)));
             let known = actor.options();
             let Some(option) = known.iter().copied().find(|known| *known == option) else {
-                return Err(ActorError::UnknownOption { actor: actor.name(), option: option.to_owned(), known });
+                return Err(ActorError::UnknownOption {
+                    actor: actor.name(),
+                    option: option.to_owned(),
+                    known,
+                });
             };
-            let value = value.or_else(|| words.next()).ok_or(ActorError::NoValue(option))?;
+            let value = value
+                .or_else(|| words.next())
+                .ok_or(ActorError::NoValue(option))?;
             actor.set(option, value)?;
         }
         Ok(actor)
     }
 
     fn set(&mut self, option: &'static str, text: &str) -> Result<(), ActorError> {
-        let bad = |expected| ActorError::BadValue { option, value: text.to_owned(), expected };
+        let bad = |expected| ActorError::BadValue {
+            option,
+            value: text.to_owned(),
+            expected,
+        };
         match (self, option) {
             (Self::Tree { children }, _) => {
-                *children = number(text, MOST_CHILDREN).ok_or_else(|| bad("a number from 0 to 10000"))?;
+                *children =
+                    number(text, MOST_CHILDREN).ok_or_else(|| bad("a number from 0 to 10000"))?;
             }
             (Self::ForkStorm { rate, .. } | Self::Log { rate, .. }, "--rate") => {
                 *rate = number(text, HIGHEST_RATE)
@@ -178,10 +211,13 @@ impl Actor {
                 *duration = Some(parse_duration(text).map_err(|_| bad("a duration such as 2s"))?);
             }
             (Self::Threads { count }, _) => {
-                *count = number(text, MOST_THREADS).ok_or_else(|| bad("a number from 0 to 10000"))?;
+                *count =
+                    number(text, MOST_THREADS).ok_or_else(|| bad("a number from 0 to 10000"))?;
             }
             (Self::Exit { code, .. }, "--code") => {
-                *code = text.parse().map_err(|_| bad("an exit code from 0 to 255"))?;
+                *code = text
+                    .parse()
+                    .map_err(|_| bad("an exit code from 0 to 255"))?;
             }
             (Self::Exit { after, .. }, _) => {
                 *after = parse_duration(text).map_err(|_| bad("a duration such as 2s"))?;
@@ -205,10 +241,14 @@ impl fmt::Display for Actor {
             Self::Tree { children } => write!(f, " --children {children}"),
             Self::ForkStorm { rate, duration } | Self::Log { rate, duration } => {
                 write!(f, " --rate {rate}")?;
-                duration.map_or(Ok(()), |duration| write!(f, " --for {}", format_duration(duration)))
+                duration.map_or(Ok(()), |duration| {
+                    write!(f, " --for {}", format_duration(duration))
+                })
             }
             Self::Threads { count } => write!(f, " --count {count}"),
-            Self::Exit { code, after } => write!(f, " --code {code} --after {}", format_duration(*after)),
+            Self::Exit { code, after } => {
+                write!(f, " --code {code} --after {}", format_duration(*after))
+            }
             Self::Idle | Self::Serve | Self::Zombie | Self::Orphan | Self::IgnoreTerm => Ok(()),
         }
     }
@@ -237,13 +277,22 @@ mod tests {
         assert_eq!(parse("tree --children=3"), Ok(Actor::Tree { children: 3 }));
         assert_eq!(
             parse("fork-storm --rate=5 --for 1.5s"),
-            Ok(Actor::ForkStorm { rate: 5, duration: Some(Duration::from_millis(1500)) })
+            Ok(Actor::ForkStorm {
+                rate: 5,
+                duration: Some(Duration::from_millis(1500))
+            })
         );
         assert_eq!(
             parse("exit --code 3 --after 200ms"),
-            Ok(Actor::Exit { code: 3, after: Duration::from_millis(200) })
+            Ok(Actor::Exit {
+                code: 3,
+                after: Duration::from_millis(200)
+            })
         );
-        assert_eq!(parse("exit --code 3 --after 200ms").unwrap().to_string(), "exit --code 3 --after 200ms");
+        assert_eq!(
+            parse("exit --code 3 --after 200ms").unwrap().to_string(),
+            "exit --code 3 --after 200ms"
+        );
     }
 
     #[test]
@@ -253,11 +302,26 @@ mod tests {
             ("idel", "there is no actor `idel`"),
             ("idle --rate 3", "the actor `idle` has no option `--rate`"),
             ("tree --children", "the option `--children` needs a value"),
-            ("tree --children x", "`x` is not a value for `--children`: a number from 0 to 10000"),
-            ("log --rate 0", "`0` is not a value for `--rate`: a number per second from 1 to 100000"),
-            ("threads --count x", "`x` is not a value for `--count`: a number from 0 to 10000"),
-            ("exit --code 256", "`256` is not a value for `--code`: an exit code from 0 to 255"),
-            ("exit --after 2", "`2` is not a value for `--after`: a duration such as 2s"),
+            (
+                "tree --children x",
+                "`x` is not a value for `--children`: a number from 0 to 10000",
+            ),
+            (
+                "log --rate 0",
+                "`0` is not a value for `--rate`: a number per second from 1 to 100000",
+            ),
+            (
+                "threads --count x",
+                "`x` is not a value for `--count`: a number from 0 to 10000",
+            ),
+            (
+                "exit --code 256",
+                "`256` is not a value for `--code`: an exit code from 0 to 255",
+            ),
+            (
+                "exit --after 2",
+                "`2` is not a value for `--after`: a duration such as 2s",
+            ),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), message);
         }

@@ -34,12 +34,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, behind) = rest.split_at(end);
         if number.is_empty() {
             return Err(DurationError::NoNumber);
         }
-        let end = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let end = behind
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(behind.len());
         let (unit, behind) = behind.split_at(end);
         let nanos = match unit.trim() {
             "" => return Err(DurationError::NoUnit),
@@ -50,7 +54,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             "d" => 86_400_000_000_000,
             _ => return Err(DurationError::UnknownUnit),
         };
-        total = total.checked_add(scale(number, nanos)?).ok_or(DurationError::TooLong)?;
+        total = total
+            .checked_add(scale(number, nanos)?)
+            .ok_or(DurationError::TooLong)?;
         if total > LONGEST {
             return Err(DurationError::TooLong);
         }
@@ -83,7 +89,12 @@ fn scale(number: &str, nanos: u64) -> Result<Duration, DurationError> {
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let nanos = duration.subsec_nanos();
-    let fraction = |number: String| number.trim_end_matches('0').trim_end_matches('.').to_owned();
+    let fraction = |number: String| {
+        number
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    };
     match (seconds, nanos) {
         (0, _) => fraction(format!("{}.{:06}", nanos / 1_000_000, nanos % 1_000_000)) + "ms",
         _ => fraction(format!("{seconds}.{nanos:09}")) + "s",
@@ -105,7 +116,11 @@ mod tests {
             ("1 s", 1000),
             ("1d", 86_400_000),
         ] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
         }
     }
 
@@ -130,7 +145,16 @@ mod tests {
 
     #[test]
     fn writes_what_it_reads() {
-        for text in ["0ms", "200ms", "0.5ms", "1.5s", "2s", "90s", "1.05s", "1.000000001s"] {
+        for text in [
+            "0ms",
+            "200ms",
+            "0.5ms",
+            "1.5s",
+            "2s",
+            "90s",
+            "1.05s",
+            "1.000000001s",
+        ] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
         }
     }

@@ -62,12 +62,18 @@ impl Via {
 
     /// The mechanism of a word.
     pub fn of(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(known, _)| *known == word).map(|&(_, via)| via)
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|&(_, via)| via)
     }
 
     /// As it is written.
     pub fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, via)| *via == self).map_or("", |(word, _)| word)
+        Self::WORDS
+            .iter()
+            .find(|(_, via)| *via == self)
+            .map_or("", |(word, _)| word)
     }
 }
 
@@ -88,10 +94,18 @@ pub enum Assertion {
     SoMany { process: Address, count: u64 },
     /// The number of a process in a namespace.
     #[expect(missing_docs, reason = "the fields are their names")]
-    Pid { process: Address, space: String, number: i32 },
+    Pid {
+        process: Address,
+        space: String,
+        number: i32,
+    },
     /// The number of the parent of a process in a namespace; 0 is a parent outside.
     #[expect(missing_docs, reason = "the fields are their names")]
-    Ppid { process: Address, space: String, number: i32 },
+    Ppid {
+        process: Address,
+        space: String,
+        number: i32,
+    },
     /// The numbers of a process below the host, the outermost first.
     #[expect(missing_docs, reason = "the fields are their names")]
     Chain { process: Address, numbers: Vec<i32> },
@@ -103,5 +117,9 @@ pub enum Assertion {
     Exit { process: Address, status: u8 },
     /// True if kill(2) from the one to each of the others is allowed.
     #[expect(missing_docs, reason = "the fields are their names")]
-    Signal { from: Address, to: Address, allowed: bool },
+    Signal {
+        from: Address,
+        to: Address,
+        allowed: bool,
+    },
 }

@@ -15,7 +15,10 @@ pub struct Labels(Box<[(Box<str>, Box<str>)]>);
 impl Labels {
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let place = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        let place = self
+            .0
+            .binary_search_by(|(known, _)| (**known).cmp(name))
+            .ok()?;
         Some(&self.0[place].1)
     }
 
@@ -33,7 +36,10 @@ impl Labels {
 /// Of several values of one name the last counts.
 impl<N: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(N, V)> for Labels {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(labels: I) -> Self {
-        let mut labels: Vec<_> = labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut labels: Vec<_> = labels
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         labels.sort_by(|(a, _): &(Box<str>, Box<str>), (b, _)| a.cmp(b));
         labels.dedup_by(|later, earlier| {
             let is_again = later.0 == earlier.0;
@@ -64,9 +70,14 @@ mod tests {
 
     #[test]
     fn they_are_sorted_and_the_last_of_a_name_counts() {
-        let labels: Labels = [("b", "1"), ("a", "2"), ("b", "3"), ("b", "4")].into_iter().collect();
+        let labels: Labels = [("b", "1"), ("a", "2"), ("b", "3"), ("b", "4")]
+            .into_iter()
+            .collect();
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "4")]);
-        assert_eq!((labels.get("a"), labels.get("b"), labels.get("c")), (Some("2"), Some("4"), None));
+        assert_eq!(
+            (labels.get("a"), labels.get("b"), labels.get("c")),
+            (Some("2"), Some("4"), None)
+        );
         assert!(Labels::default().is_empty());
     }
 

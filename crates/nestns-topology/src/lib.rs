@@ -65,7 +65,9 @@ pub use namespace::{Init, Isolation, Namespace, NamespaceSpec};
 pub use numbering::Numbering;
 pub use position::Position;
 pub use probe::{Notifier, Pattern, Probe};
-pub use process::{After, Condition, Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
+pub use process::{
+    After, Condition, Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight,
+};
 pub use restart::{RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use state::State;
@@ -97,7 +99,13 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A text alone, in a world with nothing else in it.
     pub fn new(source: Source, stem: &'a str) -> Self {
-        Self { source, stem, name: None, settings: Vec::new(), surroundings: &Nothing }
+        Self {
+            source,
+            stem,
+            name: None,
+            settings: Vec::new(),
+            surroundings: &Nothing,
+        }
     }
 }
 

@@ -15,7 +15,10 @@ use super::stop::{Signal, Stop};
 
 /// The namespaces, besides PID, that PID 1 gets of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "a set with one flag a namespace type")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a set with one flag a namespace type"
+)]
 #[expect(missing_docs, reason = "each field is the word in the file")]
 pub struct Isolation {
     pub mount: bool,
@@ -29,13 +32,22 @@ impl Isolation {
     /// The kinds of namespaces that are not of its own but those of the namespace around it.
     pub fn shared(self) -> Vec<&'static str> {
         // Every topology shares these two.
-        let all = self.kinds().into_iter().chain([("user", false), ("time", false)]);
+        let all = self
+            .kinds()
+            .into_iter()
+            .chain([("user", false), ("time", false)]);
         all.filter(|(_, own)| !own).map(|(name, _)| name).collect()
     }
 
     /// Each kind as `unshare` says it, with its flag.
     pub(super) const fn kinds(self) -> [(&'static str, bool); 5] {
-        [("mount", self.mount), ("uts", self.uts), ("ipc", self.ipc), ("net", self.net), ("cgroup", self.cgroup)]
+        [
+            ("mount", self.mount),
+            ("uts", self.uts),
+            ("ipc", self.ipc),
+            ("net", self.net),
+            ("cgroup", self.cgroup),
+        ]
     }
 }
 
@@ -113,17 +125,29 @@ impl Namespace {
         let spec = NamespaceSpec {
             path,
             labels: Labels::default(),
-            isolation: Isolation { mount: true, ..Isolation::default() },
+            isolation: Isolation {
+                mount: true,
+                ..Isolation::default()
+            },
             mount_proc: true,
             hostname: None,
             domainname: None,
             env: BTreeMap::new(),
             cwd: None,
             restart: RestartPolicy::NEVER,
-            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            stop: Stop {
+                signal: Signal::TERM,
+                grace: Duration::ZERO,
+            },
             position: Position::default(),
         };
-        Self { spec, description: None, init, processes: Vec::new(), own_grace: None }
+        Self {
+            spec,
+            description: None,
+            init,
+            processes: Vec::new(),
+            own_grace: None,
+        }
     }
 }
 

@@ -45,7 +45,10 @@ impl Numbering {
     /// The chain of a declared process, by its index in [`Namespace::processes`](super::Namespace::processes).
     pub fn process(&self, namespace: NamespaceId, index: usize) -> Vec<i32> {
         let distance = i32::try_from(index).unwrap_or(i32::MAX).saturating_add(1);
-        self.init(namespace).iter().map(|number| number.saturating_add(distance)).collect()
+        self.init(namespace)
+            .iter()
+            .map(|number| number.saturating_add(distance))
+            .collect()
     }
 }
 
@@ -61,11 +64,22 @@ mod tests {
     }
 
     fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
-        Namespace { processes, ..Namespace::new(path.to_owned(), init) }
+        Namespace {
+            processes,
+            ..Namespace::new(path.to_owned(), init)
+        }
     }
 
-    fn add(topology: &mut Topology, parent: Option<NamespaceId>, path: &str, processes: &[&str]) -> NamespaceId {
-        let processes = processes.iter().map(|name| process(name, Entry::Fork)).collect();
+    fn add(
+        topology: &mut Topology,
+        parent: Option<NamespaceId>,
+        path: &str,
+        processes: &[&str],
+    ) -> NamespaceId {
+        let processes = processes
+            .iter()
+            .map(|name| process(name, Entry::Fork))
+            .collect();
         topology.add(parent, namespace(path, Init::Builtin, processes))
     }
 
@@ -91,7 +105,12 @@ mod tests {
     fn docker_in_docker() {
         let mut topology = Topology::new("dind".to_owned());
         let vm = add(&mut topology, None, "vm", &["dockerd", "containerd"]);
-        let ci = add(&mut topology, Some(vm), "vm/ci", &["dockerd", "containerd", "runner"]);
+        let ci = add(
+            &mut topology,
+            Some(vm),
+            "vm/ci",
+            &["dockerd", "containerd", "runner"],
+        );
         add(&mut topology, Some(ci), "vm/ci/job", &[]);
         assert_eq!(
             table(&topology),

@@ -17,7 +17,12 @@ pub(super) struct Order {
 
 /// Puts things in order, by what each of them needs.
 pub(super) fn order(needs: &[Vec<usize>]) -> Order {
-    let edges = || needs.iter().enumerate().flat_map(|(thing, needs)| needs.iter().map(move |&need| (thing, need)));
+    let edges = || {
+        needs
+            .iter()
+            .enumerate()
+            .flat_map(|(thing, needs)| needs.iter().map(move |&need| (thing, need)))
+    };
     let mut graph = DiGraph::<(), (), usize>::with_capacity(needs.len(), edges().count());
     for _ in needs {
         graph.add_node(());
@@ -26,9 +31,19 @@ pub(super) fn order(needs: &[Vec<usize>]) -> Order {
     // Tarjan's algorithm is recursive in petgraph, and a chain may be as long as the file. Components come out in reverse
     // topological order, so that what is needed comes first.
     let components = kosaraju_scc(&graph);
-    let mut cycles: Vec<_> = components.iter().filter_map(|component| cycle(component, needs)).collect();
+    let mut cycles: Vec<_> = components
+        .iter()
+        .filter_map(|component| cycle(component, needs))
+        .collect();
     cycles.sort_unstable_by_key(|cycle| cycle[0]);
-    Order { sequence: components.into_iter().flatten().map(NodeIndex::index).collect(), cycles }
+    Order {
+        sequence: components
+            .into_iter()
+            .flatten()
+            .map(NodeIndex::index)
+            .collect(),
+        cycles,
+    }
 }
 
 /// A cycle in a strongly connected component: from its first member always on to the first thing needed in it.
@@ -41,7 +56,10 @@ fn cycle(component: &[NodeIndex<usize>], needs: &[Vec<usize>]) -> Option<Vec<usi
         places.insert(here, walk.len());
         walk.push(here);
         // A component of one has none, unless it needs itself.
-        here = needs[here].iter().copied().find(|need| members.contains(need))?;
+        here = needs[here]
+            .iter()
+            .copied()
+            .find(|need| members.contains(need))?;
     }
     let mut cycle = walk.split_off(places[&here]);
     let first = (0..cycle.len()).min_by_key(|&place| cycle[place])?;
@@ -63,14 +81,24 @@ mod tests {
     #[test]
     fn a_cycle_begins_with_its_first_member() {
         // 0 needs a cycle, 4 needs itself, and 5 and 6 need each other in a cycle that is reached in its middle.
-        let order = order(&[vec![2], vec![3], vec![3], vec![1], vec![4], vec![6], vec![0, 5]]);
+        let order = order(&[
+            vec![2],
+            vec![3],
+            vec![3],
+            vec![1],
+            vec![4],
+            vec![6],
+            vec![0, 5],
+        ]);
         assert_eq!(order.cycles, [vec![1, 3], vec![4], vec![5, 6]]);
         assert_eq!(order.sequence.len(), 7);
     }
 
     #[test]
     fn a_chain_may_be_long() {
-        let needs: Vec<_> = (0..200_000_usize).map(|thing| thing.checked_sub(1).into_iter().collect()).collect();
+        let needs: Vec<_> = (0..200_000_usize)
+            .map(|thing| thing.checked_sub(1).into_iter().collect())
+            .collect();
         assert_eq!(order(&needs).sequence, (0..200_000).collect::<Vec<_>>());
     }
 }

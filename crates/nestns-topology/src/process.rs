@@ -30,7 +30,11 @@ impl Program {
             Self::Command(words) => words.clone(),
             Self::Actor(actor) => {
                 let actor = actor.to_string();
-                ["nestns", "actor"].into_iter().chain(actor.split(' ')).map(str::to_owned).collect()
+                ["nestns", "actor"]
+                    .into_iter()
+                    .chain(actor.split(' '))
+                    .map(str::to_owned)
+                    .collect()
             }
         }
     }
@@ -143,7 +147,12 @@ impl Process {
 
 impl From<ProcessSpec> for Process {
     fn from(spec: ProcessSpec) -> Self {
-        Self { spec, description: None, user: None, own_grace: None }
+        Self {
+            spec,
+            description: None,
+            user: None,
+            own_grace: None,
+        }
     }
 }
 
@@ -223,7 +232,10 @@ impl ProcessSpec {
             oneshot: false,
             weight: Weight::Essential,
             restart: RestartPolicy::NEVER,
-            stop: Stop { signal: Signal::TERM, grace: Duration::ZERO },
+            stop: Stop {
+                signal: Signal::TERM,
+                grace: Duration::ZERO,
+            },
             position: Position::default(),
         }
     }

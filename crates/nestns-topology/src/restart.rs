@@ -44,15 +44,25 @@ impl RestartPolicy {
     /// The wait before the first restart of a row, if the file says nothing.
     pub const BACKOFF: Duration = Duration::from_millis(100);
     /// The default of the language.
-    pub const NEVER: Self = Self { when: RestartWhen::Never, max: None, backoff: Self::BACKOFF };
+    pub const NEVER: Self = Self {
+        when: RestartWhen::Never,
+        max: None,
+        backoff: Self::BACKOFF,
+    };
 
     /// The wait before a restart when there were `earlier` ones in the same row; `None` if that is all there may be.
     pub fn delay(&self, earlier: u32) -> Option<Duration> {
         if self.when == RestartWhen::Never || self.max.is_some_and(|max| earlier >= max) {
             return None;
         }
-        let grown = 2_u32.checked_pow(earlier).and_then(|factor| self.backoff.checked_mul(factor));
-        Some(grown.map_or(LONGEST, |grown| grown.min(LONGEST)).max(self.backoff))
+        let grown = 2_u32
+            .checked_pow(earlier)
+            .and_then(|factor| self.backoff.checked_mul(factor));
+        Some(
+            grown
+                .map_or(LONGEST, |grown| grown.min(LONGEST))
+                .max(self.backoff),
+        )
     }
 
     /// The run after a wait that ends the row of restarts.
@@ -72,15 +82,27 @@ mod tests {
     use super::*;
 
     fn policy(max: Option<u32>, millis: u64) -> RestartPolicy {
-        RestartPolicy { when: RestartWhen::Always, max, backoff: Duration::from_millis(millis) }
+        RestartPolicy {
+            when: RestartWhen::Always,
+            max,
+            backoff: Duration::from_millis(millis),
+        }
     }
 
     #[test]
     fn the_wait_doubles_up_to_half_a_minute() {
-        let delays =
-            |policy: RestartPolicy| [0, 1, 2, 8, 9, 40, u32::MAX].map(|row| policy.delay(row).unwrap().as_millis());
-        assert_eq!(delays(policy(None, 100)), [100, 200, 400, 25_600, 30_000, 30_000, 30_000]);
-        assert_eq!(delays(policy(None, 45_000)), [45_000; 7], "a longer one does not become shorter");
+        let delays = |policy: RestartPolicy| {
+            [0, 1, 2, 8, 9, 40, u32::MAX].map(|row| policy.delay(row).unwrap().as_millis())
+        };
+        assert_eq!(
+            delays(policy(None, 100)),
+            [100, 200, 400, 25_600, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(
+            delays(policy(None, 45_000)),
+            [45_000; 7],
+            "a longer one does not become shorter"
+        );
     }
 
     #[test]
@@ -92,8 +114,14 @@ mod tests {
 
     #[test]
     fn a_row_ends_with_a_long_run() {
-        assert_eq!(RestartPolicy::row_ends_after(Duration::from_millis(100)), Duration::from_secs(10));
-        assert_eq!(RestartPolicy::row_ends_after(Duration::from_secs(30)), Duration::from_mins(5));
+        assert_eq!(
+            RestartPolicy::row_ends_after(Duration::from_millis(100)),
+            Duration::from_secs(10)
+        );
+        assert_eq!(
+            RestartPolicy::row_ends_after(Duration::from_secs(30)),
+            Duration::from_mins(5)
+        );
         assert_eq!(RestartPolicy::row_ends_after(Duration::MAX), Duration::MAX);
     }
 }

@@ -25,7 +25,9 @@ pub enum SizeError {
 /// Reads `512`, `64K`, `16M`, `1G`, in bytes.
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     if number.is_empty() {
         return Err(SizeError::NoNumber);
@@ -33,16 +35,30 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     let unit = unit.trim();
     let shift = match unit {
         "" => 0,
-        _ => UNITS.iter().find(|(name, _)| *name == unit).ok_or(SizeError::UnknownUnit)?.1,
+        _ => {
+            UNITS
+                .iter()
+                .find(|(name, _)| *name == unit)
+                .ok_or(SizeError::UnknownUnit)?
+                .1
+        }
     };
     let number: u64 = number.parse().map_err(|_| SizeError::TooLarge)?;
-    number.checked_mul(1 << shift).filter(|&size| size <= LARGEST).ok_or(SizeError::TooLarge)
+    number
+        .checked_mul(1 << shift)
+        .filter(|&size| size <= LARGEST)
+        .ok_or(SizeError::TooLarge)
 }
 
 /// Writes a size so that [`parse_size`] reads the same again: `64K`, `1G`, `1000`.
 pub fn format_size(bytes: u64) -> String {
-    let unit = UNITS.iter().find(|(_, shift)| bytes != 0 && bytes.trailing_zeros() >= *shift);
-    unit.map_or_else(|| bytes.to_string(), |(name, shift)| format!("{}{name}", bytes >> shift))
+    let unit = UNITS
+        .iter()
+        .find(|(_, shift)| bytes != 0 && bytes.trailing_zeros() >= *shift);
+    unit.map_or_else(
+        || bytes.to_string(),
+        |(name, shift)| format!("{}{name}", bytes >> shift),
+    )
 }
 
 #[cfg(test)]
@@ -51,7 +67,13 @@ mod tests {
 
     #[test]
     fn reads_what_the_language_allows() {
-        for (text, bytes) in [("512", 512), ("64K", 65_536), (" 16 M ", 16 << 20), ("1G", 1 << 30), ("2T", 2 << 40)] {
+        for (text, bytes) in [
+            ("512", 512),
+            ("64K", 65_536),
+            (" 16 M ", 16 << 20),
+            ("1G", 1 << 30),
+            ("2T", 2 << 40),
+        ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
     }

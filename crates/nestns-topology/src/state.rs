@@ -60,12 +60,17 @@ impl State {
 
     /// True if the namespace or process has ended.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Exited | Self::Failed | Self::Killed | Self::Gone)
+        matches!(
+            self,
+            Self::Exited | Self::Failed | Self::Killed | Self::Gone
+        )
     }
 
     /// The states that something can be expected to be in, with their words: what is gone is not there to be looked at.
     pub(super) fn expected() -> Vec<(&'static str, Self)> {
-        let expected = Self::ALL.iter().filter(|state| !matches!(state, Self::Gone | Self::Zombie));
+        let expected = Self::ALL
+            .iter()
+            .filter(|state| !matches!(state, Self::Gone | Self::Zombie));
         expected.map(|&state| (state.word(), state)).collect()
     }
 }

@@ -71,7 +71,10 @@ impl Topology {
     pub fn with_namespaces(name: &str, namespaces: Vec<Namespace>) -> Self {
         let mut topology = Self::new(name.to_owned());
         for namespace in namespaces {
-            let parent = namespace.path.rsplit_once('/').and_then(|(parent, _)| topology.find(parent));
+            let parent = namespace
+                .path
+                .rsplit_once('/')
+                .and_then(|(parent, _)| topology.find(parent));
             topology.add(parent, namespace);
         }
         topology
@@ -87,7 +90,11 @@ impl Topology {
 
     /// Adds a namespace as the last child of `parent`, or as the last root. `parent` was added last, or is around what was.
     pub(super) fn add(&mut self, parent: Option<NamespaceId>, namespace: Namespace) -> NamespaceId {
-        debug_assert!(parent.is_none_or(|parent| self.is_open(parent)), "`{}` is not in pre-order", namespace.path);
+        debug_assert!(
+            parent.is_none_or(|parent| self.is_open(parent)),
+            "`{}` is not in pre-order",
+            namespace.path
+        );
         let id = NamespaceId(self.graph.add_node(namespace));
         match parent {
             Some(NamespaceId(parent)) => {
@@ -111,7 +118,11 @@ impl Topology {
         if let Init::Program(program) = &mut namespace.init {
             program.stop.grace = grace;
         }
-        for process in namespace.processes.iter_mut().filter(|process| process.own_grace.is_none()) {
+        for process in namespace
+            .processes
+            .iter_mut()
+            .filter(|process| process.own_grace.is_none())
+        {
             process.stop.grace = grace;
         }
     }
@@ -183,7 +194,10 @@ impl Topology {
 
     /// The namespace around this one, `None` for a root.
     pub fn parent(&self, id: NamespaceId) -> Option<NamespaceId> {
-        self.graph.neighbors_directed(id.0, Direction::Incoming).next().map(NamespaceId)
+        self.graph
+            .neighbors_directed(id.0, Direction::Incoming)
+            .next()
+            .map(NamespaceId)
     }
 
     /// The namespaces directly inside, in file order.
@@ -199,7 +213,8 @@ impl Topology {
         let mut depth = 0;
         for id in self.pre_order() {
             let namespace = self.namespace(id);
-            processes += namespace.processes.len() + usize::from(matches!(namespace.init, Init::Program(_)));
+            processes +=
+                namespace.processes.len() + usize::from(matches!(namespace.init, Init::Program(_)));
             depth = depth.max(namespace.level());
         }
         (self.len(), processes, depth)
@@ -212,7 +227,10 @@ impl Topology {
 
     /// The namespace with this path.
     pub fn find(&self, path: &str) -> Option<NamespaceId> {
-        self.graph.node_indices().find(|&index| self.graph[index].path == path).map(NamespaceId)
+        self.graph
+            .node_indices()
+            .find(|&index| self.graph[index].path == path)
+            .map(NamespaceId)
     }
 
     /// The number of namespaces.

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use super::Signal;
-use super::{Entry, Init, Namespace, OnExit, Output, Process, ProcessSpec, Program, Stdin, Stop, Terminal, Topology};
+use super::{
+    Entry, Init, Namespace, OnExit, Output, Process, ProcessSpec, Program, Stdin, Stop, Terminal,
+    Topology,
+};
 
 /// The name of the command's process.
 const COMMAND: &str = "cmd";
@@ -34,19 +37,32 @@ pub struct Connection {
 
 impl Connection {
     /// All three are the caller's.
-    pub const INHERITED: Self = Self { terminal: Terminal::None, stdout_inherited: true, stderr_inherited: true };
+    pub const INHERITED: Self = Self {
+        terminal: Terminal::None,
+        stdout_inherited: true,
+        stderr_inherited: true,
+    };
 }
 
 /// The process that a command line stands for.
 pub fn command(name: &str, words: Vec<String>, connection: Connection) -> Process {
-    let output = |inherited| if inherited { Output::Inherit } else { Output::Log };
+    let output = |inherited| {
+        if inherited {
+            Output::Inherit
+        } else {
+            Output::Log
+        }
+    };
     Process::from(ProcessSpec {
         name: name.to_owned(),
         terminal: connection.terminal,
         stdin: Stdin::Inherit,
         stdout: output(connection.stdout_inherited),
         stderr: output(connection.stderr_inherited),
-        stop: Stop { signal: Signal::TERM, grace: GRACE },
+        stop: Stop {
+            signal: Signal::TERM,
+            grace: GRACE,
+        },
         ..ProcessSpec::new(Program::Command(words))
     })
 }
@@ -69,8 +85,16 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
     let mut process = Some(process);
     let (mut parent, mut path) = (None, String::new());
     for level in 1..=depth.max(1) {
-        path = if path.is_empty() { "l1".to_owned() } else { format!("{path}/l{level}") };
-        let inside = if level == depth.max(1) { process.take() } else { None };
+        path = if path.is_empty() {
+            "l1".to_owned()
+        } else {
+            format!("{path}/l{level}")
+        };
+        let inside = if level == depth.max(1) {
+            process.take()
+        } else {
+            None
+        };
         let (init, processes) = match (inside, role) {
             (None, _) => (Init::Builtin, Vec::new()),
             (Some(mut command), Role::Child) => {
@@ -84,7 +108,10 @@ pub fn around(name: String, depth: usize, role: Role, process: Process) -> Topol
             }
         };
         let above = u32::try_from(depth.max(1) - level).unwrap_or_default();
-        let stop = Stop { signal: Signal::TERM, grace: GRACE + Duration::from_secs(1) * above };
+        let stop = Stop {
+            signal: Signal::TERM,
+            grace: GRACE + Duration::from_secs(1) * above,
+        };
         let mut namespace = Namespace::new(path.clone(), init);
         namespace.processes = processes;
         namespace.stop = stop;

@@ -88,7 +88,8 @@ impl EnvCompleter for Bash {
         completer: &str,
         buf: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let quoted = shlex::try_quote(completer).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let quoted = shlex::try_quote(completer)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let script = SCRIPT
             .replace("NAME", &name.replace('-', "_"))
             .replace("BIN", bin)

@@ -48,7 +48,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 /// Answers the script of a shell, where it is one that asks, and ends the process.
 pub(super) fn answer_shell(command: fn() -> Command) {
     if std::env::var_os(VARIABLE).is_some() {
-        CompleteEnv::with_factory(move || with_candidates(command())).var(VARIABLE).shells(SHELLS).complete();
+        CompleteEnv::with_factory(move || with_candidates(command()))
+            .var(VARIABLE)
+            .shells(SHELLS)
+            .complete();
     }
 }
 
@@ -71,7 +74,9 @@ fn with_candidates(command: Command) -> Command {
 }
 
 fn value_name(arg: &Arg) -> Option<&str> {
-    arg.get_value_names().and_then(<[_]>::first).map(clap::builder::Str::as_str)
+    arg.get_value_names()
+        .and_then(<[_]>::first)
+        .map(clap::builder::Str::as_str)
 }
 
 fn is_topology(arg: &Arg) -> bool {
@@ -80,5 +85,9 @@ fn is_topology(arg: &Arg) -> bool {
 }
 
 fn is_address(arg: &Arg) -> bool {
-    arg.is_positional() && matches!(value_name(arg), Some("ADDRESS" | "ADDR" | "PATH" | "TARGET"))
+    arg.is_positional()
+        && matches!(
+            value_name(arg),
+            Some("ADDRESS" | "ADDR" | "PATH" | "TARGET")
+        )
 }

@@ -41,9 +41,16 @@ struct Output {
 }
 
 /// Runs it in each of them.
-pub(super) fn run(connection: &Connection, executions: Vec<ExecRequest>, lines: Lines) -> Result<Status, CommandError> {
+pub(super) fn run(
+    connection: &Connection,
+    executions: Vec<ExecRequest>,
+    lines: Lines,
+) -> Result<Status, CommandError> {
     let signals = Signals::open().context("cannot block the signals to forward")?;
-    let null = std::fs::OpenOptions::new().read(true).open("/dev/null").context("cannot open /dev/null")?;
+    let null = std::fs::OpenOptions::new()
+        .read(true)
+        .open("/dev/null")
+        .context("cannot open /dev/null")?;
     let mut waiting: VecDeque<ExecRequest> = executions.into();
     let mut running: Vec<Running> = Vec::new();
     let mut worst = 0;
@@ -58,10 +65,14 @@ pub(super) fn run(connection: &Connection, executions: Vec<ExecRequest>, lines: 
             }
         }
         wait(&mut running, &signals, lines)?;
-        let (over, going): (Vec<Running>, Vec<Running>) = running.into_iter().partition(Running::is_over);
+        let (over, going): (Vec<Running>, Vec<Running>) =
+            running.into_iter().partition(Running::is_over);
         running = going;
         for one in over {
-            match one.outcome.map(|outcome| outcome.into_status(one.process.connection())) {
+            match one
+                .outcome
+                .map(|outcome| outcome.into_status(one.process.connection()))
+            {
                 Some(Ok(status)) => worst = worst.max(status.code()),
                 Some(Err(error)) => errors.push(error),
                 None => {}
@@ -74,17 +85,38 @@ pub(super) fn run(connection: &Connection, executions: Vec<ExecRequest>, lines: 
     }
 }
 
-fn begin(connection: &Connection, execution: ExecRequest, null: &std::fs::File) -> Result<Running, CommandError> {
+fn begin(
+    connection: &Connection,
+    execution: ExecRequest,
+    null: &std::fs::File,
+) -> Result<Running, CommandError> {
     let path = path(&execution).to_owned();
-    let client = Client::connect(&connection.directory).map_err(|error| own_failure(connection.fail(&error)))?;
-    let own = Connection { name: connection.name.clone(), directory: connection.directory.clone(), client };
+    let client = Client::connect(&connection.directory)
+        .map_err(|error| own_failure(connection.fail(&error)))?;
+    let own = Connection {
+        name: connection.name.clone(),
+        directory: connection.directory.clone(),
+        client,
+    };
     let pipes = || pipe2(OFlag::O_CLOEXEC).context("cannot make a pipe (pipe2)");
     let ((stdout, theirs_stdout), (stderr, theirs_stderr)) = (pipes()?, pipes()?);
-    let output = |stream, pipe: OwnedFd| Output { stream, pipe: Some(pipe.into()), partial: Vec::new() };
-    let outputs = vec![output(Stream::Stdout, stdout), output(Stream::Stderr, stderr)];
+    let output = |stream, pipe: OwnedFd| Output {
+        stream,
+        pipe: Some(pipe.into()),
+        partial: Vec::new(),
+    };
+    let outputs = vec![
+        output(Stream::Stdout, stdout),
+        output(Stream::Stderr, stderr),
+    ];
     let descriptors = [null.as_fd(), theirs_stdout.as_fd(), theirs_stderr.as_fd()];
     let process = ExecProcess::begin(own, execution, &descriptors)?;
-    Ok(Running { path, process, outcome: None, outputs })
+    Ok(Running {
+        path,
+        process,
+        outcome: None,
+        outputs,
+    })
 }
 
 impl Running {
@@ -101,14 +133,27 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
     let mut places = Vec::new();
     for one in running.iter() {
         let said = watch.readable(one.outcome.is_none().then_some(one.process.as_fd()));
-        let written: Vec<_> =
-            one.outputs.iter().map(|output| watch.readable(output.pipe.as_ref().map(AsFd::as_fd))).collect();
+        let written: Vec<_> = one
+            .outputs
+            .iter()
+            .map(|output| watch.readable(output.pipe.as_ref().map(AsFd::as_fd)))
+            .collect();
         places.push((said, written));
     }
-    watch.wait(None).context("cannot wait for the program (poll)")?;
+    watch
+        .wait(None)
+        .context("cannot wait for the program (poll)")?;
     let is_ready: Vec<(bool, Vec<bool>)> = places
         .into_iter()
-        .map(|(said, written)| (watch.is_ready(said), written.into_iter().map(|place| watch.is_ready(place)).collect()))
+        .map(|(said, written)| {
+            (
+                watch.is_ready(said),
+                written
+                    .into_iter()
+                    .map(|place| watch.is_ready(place))
+                    .collect(),
+            )
+        })
         .collect();
     while let Some(arrived) = signals.next() {
         for one in running.iter_mut() {
@@ -130,7 +175,9 @@ fn wait(running: &mut [Running], signals: &Signals, lines: Lines) -> Result<(), 
 
 impl Output {
     fn read(&mut self, path: &str, lines: Lines) -> std::io::Result<()> {
-        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        let Some(pipe) = &mut self.pipe else {
+            return Ok(());
+        };
         let mut buffer = [0_u8; 16 * 1024];
         let count = pipe.read(&mut buffer)?;
         let mut shown = Vec::new();
@@ -152,17 +199,31 @@ impl Output {
 
 /// In which of the things that are addressed: the namespaces, or beside the processes where there is none among them.
 pub(super) fn where_to<'a>(selections: &[Selected<'a>]) -> Vec<Selected<'a>> {
-    let namespaces: Vec<_> =
-        selections.iter().copied().filter(|selected| matches!(selected, Selected::Namespace(_))).collect();
-    if namespaces.is_empty() { selections.to_vec() } else { namespaces }
+    let namespaces: Vec<_> = selections
+        .iter()
+        .copied()
+        .filter(|selected| matches!(selected, Selected::Namespace(_)))
+        .collect();
+    if namespaces.is_empty() {
+        selections.to_vec()
+    } else {
+        namespaces
+    }
 }
 
 /// How the lines are shown.
 pub(super) fn lines(when: When, executions: &[ExecRequest]) -> Lines {
-    Lines::new(when.colour(&std::io::stdout()), charset(), executions.iter().map(path))
+    Lines::new(
+        when.colour(&std::io::stdout()),
+        charset(),
+        executions.iter().map(path),
+    )
 }
 
 /// Prefix of the lines of a program.
 fn path(execution: &ExecRequest) -> &str {
-    execution.beside.as_ref().map_or(&execution.namespace, |beside| &beside.path)
+    execution
+        .beside
+        .as_ref()
+        .map_or(&execution.namespace, |beside| &beside.path)
 }

@@ -41,7 +41,10 @@ this command is killed, the program is ended with everything in its session.
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
 itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all it is the worst of \
 them.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     topology: Target,
@@ -83,7 +86,12 @@ pub(super) struct Args {
     only: Option<Vec<String>>,
 
     /// Keys that detach from a program with a terminal, as a list of characters and `ctrl-X`; empty for none
-    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q", env = "NESTNS_DETACH_KEYS")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "ctrl-p,ctrl-q",
+        env = "NESTNS_DETACH_KEYS"
+    )]
     detach_keys: DetachKeys,
 
     /// When to use colours
@@ -95,7 +103,11 @@ pub(super) struct Args {
     target: Address,
 
     /// Program and its arguments
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     command: Vec<String>,
 }
 
@@ -105,17 +117,26 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let addresses = [args.target.clone()];
     let is_plain = !args.all && !execution.terminal && !execution.detached;
     let is_at_once = is_plain && is_full_path(&args.target);
-    let connect = if is_at_once { selection::reach } else { selection::connect };
+    let connect = if is_at_once {
+        selection::reach
+    } else {
+        selection::connect
+    };
     let mut connection = connect(&args.topology, &addresses).map_err(own_failure)?;
     let truth = truth_in(&connection.directory).display().to_string();
     execution.env.insert(TRUTH_VARIABLE.to_owned(), truth);
     if let Some(root) = state_root() {
-        execution.env.insert(STATE_ROOT.to_owned(), root.display().to_string());
+        execution
+            .env
+            .insert(STATE_ROOT.to_owned(), root.display().to_string());
     }
     if is_at_once {
         // Most often it is a namespace: a request for `vm/ci` need not be told first of all that
         // runs.
-        let execution = ExecRequest { namespace: args.target.path(), ..execution.clone() };
+        let execution = ExecRequest {
+            namespace: args.target.path(),
+            ..execution.clone()
+        };
         connection = match plain::run(connection, execution)? {
             Ran::Over(status) => return Ok(status),
             Ran::NoNamespace(connection) => connection,
@@ -152,13 +173,20 @@ fn executions(
     execution: &ExecRequest,
 ) -> Result<Vec<ExecRequest>, CommandError> {
     // A number may be that of any process, a name is that of a declared one.
-    let snapshot =
-        if args.target.number().is_some() { undeclared::snapshot(connection) } else { connection.snapshot() };
+    let snapshot = if args.target.number().is_some() {
+        undeclared::snapshot(connection)
+    } else {
+        connection.snapshot()
+    };
     let snapshot = snapshot.map_err(own_failure)?;
     let undeclared = selection::parents_of_undeclared(&snapshot);
     let found = if args.all {
-        resolve(&snapshot, std::slice::from_ref(&args.target), &args.selection)
-            .map(|selections| many::where_to(&selections))
+        resolve(
+            &snapshot,
+            std::slice::from_ref(&args.target),
+            &args.selection,
+        )
+        .map(|selections| many::where_to(&selections))
     } else {
         resolve_one(&snapshot, &args.target).map(|selected| vec![selected])
     };
@@ -169,14 +197,21 @@ fn executions(
             Selected::Namespace(_) => None,
             Selected::Process(process) => {
                 let Some(identity) = selection::identity(process) else {
-                    let message = format!("`{}` has ended, so nothing can be started next to it", process.path);
+                    let message = format!(
+                        "`{}` has ended, so nothing can be started next to it",
+                        process.path
+                    );
                     return Err(own_failure(CommandError::not_found(message)));
                 };
                 Some(identity)
             }
         };
         let namespace = selection::declared_around(&undeclared, selected.namespace()).to_owned();
-        executions.push(ExecRequest { namespace, beside, ..execution.clone() });
+        executions.push(ExecRequest {
+            namespace,
+            beside,
+            ..execution.clone()
+        });
     }
     Ok(executions)
 }
@@ -189,7 +224,10 @@ fn start(connection: Connection, execution: ExecRequest) -> Result<Status, Comma
             writeln!(std::io::stdout(), "{path}")?;
             return Ok(Status::Done);
         }
-        if let Some(outcome) = process.wait().context("cannot wait for the program (poll)")? {
+        if let Some(outcome) = process
+            .wait()
+            .context("cannot wait for the program (poll)")?
+        {
             return outcome.into_status(process.connection());
         }
     }
@@ -199,14 +237,21 @@ fn start(connection: Connection, execution: ExecRequest) -> Result<Status, Comma
 fn execution(asked: &Args) -> Result<ExecRequest, String> {
     let is_shell = asked.command.is_empty();
     let argv = if is_shell {
-        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+        let shell = std::env::var("SHELL")
+            .ok()
+            .filter(|shell| !shell.is_empty());
         vec![shell.unwrap_or_else(|| "/bin/sh".to_owned())]
     } else {
         asked.command.clone()
     };
-    let has_terminal = is_shell && !asked.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let identity =
-        asked.user.as_deref().map(plan::Identity::look_up).transpose().map_err(|unknown| unknown.to_string())?;
+    let has_terminal =
+        is_shell && !asked.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let identity = asked
+        .user
+        .as_deref()
+        .map(plan::Identity::look_up)
+        .transpose()
+        .map_err(|unknown| unknown.to_string())?;
     Ok(ExecRequest {
         namespace: String::new(),
         beside: None,

@@ -31,7 +31,8 @@ pub(super) enum Ran {
 /// Runs it.
 pub(super) fn run(connection: Connection, execution: ExecRequest) -> Result<Ran, CommandError> {
     let signals = Signals::open().context("cannot block the signals to forward")?;
-    let streams = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
+    let streams =
+        [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut process = ExecProcess::begin(connection, execution, &streams)?;
     match wait(&mut process, &signals).context("cannot wait for the program (poll)")? {
         Outcome::NoNamespace => Ok(Ran::NoNamespace(process.into_connection())),

@@ -40,7 +40,9 @@ impl Outcome {
             }
             // What a shell gives for SIGPIPE.
             Self::Unheard => Ok(Status::Other(141)),
-            Self::NoNamespace => Err(own_failure(CommandError::not_found("there is no such namespace"))),
+            Self::NoNamespace => Err(own_failure(CommandError::not_found(
+                "there is no such namespace",
+            ))),
             Self::Failed(error) => Err(own_failure(connection.fail(&error))),
         }
     }
@@ -50,7 +52,11 @@ impl Outcome {
 /// the program.
 pub(super) fn own_failure(error: CommandError) -> CommandError {
     // docker's convention, which leaves the statuses below to the program.
-    if error.status() == Status::No.code() { error.with_status(Status::Other(125)) } else { error }
+    if error.status() == Status::No.code() {
+        error.with_status(Status::Other(125))
+    } else {
+        error
+    }
 }
 
 /// A program under way.
@@ -73,9 +79,17 @@ impl ExecProcess {
         execution: ExecRequest,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Self, CommandError> {
-        let request = connection.client.send(Request::Execute(Box::new(execution)), descriptors);
+        let request = connection
+            .client
+            .send(Request::Execute(Box::new(execution)), descriptors);
         let request = request.map_err(|error| own_failure(connection.fail(&error)))?;
-        Ok(Self { connection, request, begun: None, early: Vec::new(), ended: None })
+        Ok(Self {
+            connection,
+            request,
+            begun: None,
+            early: Vec::new(),
+            ended: None,
+        })
     }
 
     /// The connection that it runs on.
@@ -122,7 +136,9 @@ impl ExecProcess {
                         self.ended = Some(exit);
                         return Some(Outcome::Ended(exit));
                     }
-                    Reply::Refused { message, status } => return Some(Outcome::Refused(message, status)),
+                    Reply::Refused { message, status } => {
+                        return Some(Outcome::Refused(message, status));
+                    }
                     Reply::NoNamespace => return Some(Outcome::NoNamespace),
                     Reply::RequestError(problem) => return Some(Outcome::Failed(problem.into())),
                     _ => {}
@@ -144,7 +160,10 @@ impl ExecProcess {
         match self.begun {
             Some((session, _)) => {
                 // A controller that is gone is noticed when it is listened to.
-                let _ = self.connection.client.send(Request::Forward { session, signal }, &[]);
+                let _ = self
+                    .connection
+                    .client
+                    .send(Request::Forward { session, signal }, &[]);
             }
             None => self.early.push(signal),
         }
@@ -152,17 +171,26 @@ impl ExecProcess {
 
     /// Leaves it alone; the controller keeps the other side of its terminal.
     pub(super) fn leave(&mut self, terminal: BorrowedFd<'_>) -> Result<(), ClientError> {
-        let Some((session, _)) = self.begun.as_ref().filter(|_| self.ended.is_none()) else { return Ok(()) };
+        let Some((session, _)) = self.begun.as_ref().filter(|_| self.ended.is_none()) else {
+            return Ok(());
+        };
         let session = *session;
-        let request = self.connection.client.send(Request::Leave { session }, &[terminal])?;
+        let request = self
+            .connection
+            .client
+            .send(Request::Leave { session }, &[terminal])?;
         loop {
             self.connection.client.receive()?;
             while let Some(answer) = self.connection.client.take_any()? {
                 match answer.reply {
                     Reply::Ended(exit) if answer.id == self.request => self.ended = Some(exit),
                     // It has ended before it could be left.
-                    Reply::RequestError(_) if answer.id == request && self.ended.is_some() => return Ok(()),
-                    Reply::RequestError(problem) if answer.id == request => return Err(problem.into()),
+                    Reply::RequestError(_) if answer.id == request && self.ended.is_some() => {
+                        return Ok(());
+                    }
+                    Reply::RequestError(problem) if answer.id == request => {
+                        return Err(problem.into());
+                    }
                     Reply::Done if answer.id == request => return Ok(()),
                     Reply::Gone => return Err(ClientError::HungUp),
                     _ => {}

@@ -33,9 +33,16 @@ pub(super) fn run(
 ) -> Result<Status, CommandError> {
     let is_left = std::mem::take(&mut execution.detached);
     let signals = Signals::open().context("cannot block the signals to forward")?;
-    let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO].map(descriptor::inherited).into_iter();
+    let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO]
+        .map(descriptor::inherited)
+        .into_iter();
     let size = size.map(terminal::size).find_map(Result::ok);
-    let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
+    let size = size.unwrap_or(terminal::Size {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    });
     let keyboard = (!is_left).then(|| Keyboard::take(keys));
     let settings = keyboard.as_ref().and_then(Keyboard::settings);
     let pair = openpty(Some(&size), settings).context("cannot open a pseudo-terminal")?;
@@ -46,10 +53,12 @@ pub(super) fn run(
     // As long as another process holds the program's side, its end could not be seen.
     drop(pair.slave);
     let end = match keyboard {
-        Some(keyboard) => {
-            converse(&mut process, Exchange::new(&signals, Some(keyboard), Some(&pair.master)), &pair.master)
-                .context("cannot wait for the program (poll)")?
-        }
+        Some(keyboard) => converse(
+            &mut process,
+            Exchange::new(&signals, Some(keyboard), Some(&pair.master)),
+            &pair.master,
+        )
+        .context("cannot wait for the program (poll)")?,
         None => begin_and_leave(&mut process).context("cannot wait for the program (poll)")?,
     };
     match end {
@@ -94,7 +103,11 @@ fn begin_and_leave(process: &mut ExecProcess) -> nix::Result<End> {
     Ok(End::Left)
 }
 
-fn converse(process: &mut ExecProcess, mut exchange: Exchange<'_>, master: &OwnedFd) -> nix::Result<End> {
+fn converse(
+    process: &mut ExecProcess,
+    mut exchange: Exchange<'_>,
+    master: &OwnedFd,
+) -> nix::Result<End> {
     let mut is_open = true;
     let mut outcome = None;
     loop {
@@ -104,7 +117,11 @@ fn converse(process: &mut ExecProcess, mut exchange: Exchange<'_>, master: &Owne
             process.pass_on(signal);
         }
         if turn.typing == Typing::Detach {
-            return Ok(if process.path().is_some() { End::Left } else { begin_and_leave(process)? });
+            return Ok(if process.path().is_some() {
+                End::Left
+            } else {
+                begin_and_leave(process)?
+            });
         }
         if turn.is_told {
             outcome = process.receive();

@@ -12,7 +12,9 @@ const NEAREST: usize = 3;
 /// Returns whether this is a code and not a file: `NS301`, in any case, or with other digits.
 pub(super) fn is_code(word: &str) -> bool {
     word.len() == 5
-        && word.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("NS"))
+        && word
+            .get(..2)
+            .is_some_and(|start| start.eq_ignore_ascii_case("NS"))
         && word[2..].bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -21,10 +23,16 @@ pub(super) fn run(word: &str, color: When) -> Result<Status, CommandError> {
     let Some(code) = Code::find(word) else {
         let error = CommandError::not_found(format!("there is no code {}", word.to_uppercase()));
         let nearest = nearest(word).join(", ");
-        return Err(error.help(format!("the nearest are {nearest}; `nestns explain --list` shows all")));
+        return Err(error.help(format!(
+            "the nearest are {nearest}; `nestns explain --list` shows all"
+        )));
     };
     let mut stdout = io::stdout().lock();
-    let text = format!("{}\n\n{}", heading(code, color.resolve(&stdout)), code.explanation());
+    let text = format!(
+        "{}\n\n{}",
+        heading(code, color.resolve(&stdout)),
+        code.explanation()
+    );
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(Status::Done)

@@ -37,9 +37,25 @@ mod tests {
         assert_eq!(of(&[]), None);
         let one = [Code::NoParent, Code::NoParent];
         assert_eq!(of(&one).unwrap(), "see `nestns explain NS201`");
-        let three = [Code::ShortGrace, Code::BadName, Code::ShortGrace, Code::NoParent];
-        assert_eq!(of(&three).unwrap(), "see `nestns explain NS107`; likewise NS201, NS301");
-        let four = [Code::Syntax, Code::BadName, Code::ShortGrace, Code::NoParent];
-        assert_eq!(of(&four).unwrap(), "see `nestns explain NS003`; likewise NS107, NS201, …");
+        let three = [
+            Code::ShortGrace,
+            Code::BadName,
+            Code::ShortGrace,
+            Code::NoParent,
+        ];
+        assert_eq!(
+            of(&three).unwrap(),
+            "see `nestns explain NS107`; likewise NS201, NS301"
+        );
+        let four = [
+            Code::Syntax,
+            Code::BadName,
+            Code::ShortGrace,
+            Code::NoParent,
+        ];
+        assert_eq!(
+            of(&four).unwrap(),
+            "see `nestns explain NS003`; likewise NS107, NS201, …"
+        );
     }
 }

@@ -10,7 +10,13 @@ use nestns_topology::diagnostic::Code;
 /// Writes the table.
 pub(super) fn run() -> Result<Status, CommandError> {
     let mut rows = vec![["CODE", "LEVEL", "TITLE"].map(str::to_owned)];
-    let row = |code: &Code| [code.text().to_owned(), code.level().to_string(), code.title().to_owned()];
+    let row = |code: &Code| {
+        [
+            code.text().to_owned(),
+            code.level().to_string(),
+            code.title().to_owned(),
+        ]
+    };
     rows.extend(Code::ALL.iter().map(row));
     io::stdout().lock().write_all(aligned(&rows).as_bytes())?;
     Ok(Status::Done)

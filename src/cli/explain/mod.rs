@@ -43,10 +43,15 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if args.list {
         return list::run();
     }
-    match args.subject.as_deref().and_then(|subject| subject.to_str()).filter(|subject| code::is_code(subject)) {
-        Some(_) if args.path.is_some() => {
-            Err(CommandError::usage("PATH cannot be used with a code, which does not refer to a file"))
-        }
+    match args
+        .subject
+        .as_deref()
+        .and_then(|subject| subject.to_str())
+        .filter(|subject| code::is_code(subject))
+    {
+        Some(_) if args.path.is_some() => Err(CommandError::usage(
+            "PATH cannot be used with a code, which does not refer to a file",
+        )),
         Some(code) => code::run(code, args.color),
         None => layout::run(args),
     }

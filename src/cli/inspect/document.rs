@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use nestns_client::documents::{
-    Ancestor, Description, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts, Members,
-    NamespaceDocument, NamespaceRelations, ProcessDocument, ProcessFacts, SignalSets, Stray, ThreadEntry, Word,
+    Ancestor, Description, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts,
+    Members, NamespaceDocument, NamespaceRelations, ProcessDocument, ProcessFacts, SignalSets,
+    Stray, ThreadEntry, Word,
 };
 use nestns_client::protocol::message::Snapshot;
 use nestns_client::shared_namespaces::{SharedNamespaces, identity};
@@ -24,12 +25,24 @@ pub(super) fn read_threads(subject: &mut InspectSubject, all: bool, asked: Optio
             None => return,
         },
     };
-    let Some((pid, start)) = identity(&facts.document).filter(|_| all || asked.is_some()) else { return };
+    let Some((pid, start)) = identity(&facts.document).filter(|_| all || asked.is_some()) else {
+        return;
+    };
     match process::verified(pid, start, || thread::of_process(pid)) {
         Ok(threads) => {
-            let is_wanted = |one: &Thread| all || asked.is_some_and(|asked| asked.numbers == one.numbers);
+            let is_wanted =
+                |one: &Thread| all || asked.is_some_and(|asked| asked.numbers == one.numbers);
             let threads = threads.into_iter().filter(is_wanted);
-            let entry = |Thread { numbers, name, state, .. }| ThreadEntry { pids: numbers, name, state };
+            let entry = |Thread {
+                             numbers,
+                             name,
+                             state,
+                             ..
+                         }| ThreadEntry {
+                pids: numbers,
+                name,
+                state,
+            };
             facts.thread_list = Some(threads.map(entry).collect());
         }
         Err(error) => drop(facts.problems.insert("threads".into(), error.to_string())),
@@ -37,8 +50,15 @@ pub(super) fn read_threads(subject: &mut InspectSubject, all: bool, asked: Optio
 }
 
 /// A process of a snapshot.
-pub(super) fn of_process(snapshot: &Snapshot, process: &ProcessDocument, declaration: Description) -> InspectSubject {
-    InspectSubject::Process(Box::new(InspectedProcess { facts: facts(snapshot, process), declaration }))
+pub(super) fn of_process(
+    snapshot: &Snapshot,
+    process: &ProcessDocument,
+    declaration: Description,
+) -> InspectSubject {
+    InspectSubject::Process(Box::new(InspectedProcess {
+        facts: facts(snapshot, process),
+        declaration,
+    }))
 }
 
 /// A namespace of a snapshot.
@@ -48,7 +68,11 @@ pub(super) fn of_namespace(
     declaration: Description,
 ) -> InspectSubject {
     let of_it = |process: &&ProcessDocument| process.ns == document.path;
-    let init = snapshot.processes.iter().filter(of_it).find(|process| process.enter == "init");
+    let init = snapshot
+        .processes
+        .iter()
+        .filter(of_it)
+        .find(|process| process.enter == "init");
     InspectSubject::Namespace(Box::new(InspectedNamespace {
         document: document.clone(),
         declaration,
@@ -69,30 +93,63 @@ fn facts(snapshot: &Snapshot, document: &ProcessDocument) -> ProcessFacts {
         }
         match process::verified(pid, start, || Portrait::read(pid)) {
             Ok(portrait) => {
-                problems.extend(portrait.problems.iter().map(|(&name, why)| (Word::from(name), why.clone())));
+                problems.extend(
+                    portrait
+                        .problems
+                        .iter()
+                        .map(|(&name, why)| (Word::from(name), why.clone())),
+                );
                 kernel = Some(kernel_facts(portrait, snapshot));
                 age = Some(Clock::now().age(start).as_secs_f64());
             }
             Err(error) => drop(problems.insert("kernel".into(), error.to_string())),
         }
     }
-    ProcessFacts { document: document.clone(), age, namespaces, kernel, thread_list: None, problems }
+    ProcessFacts {
+        document: document.clone(),
+        age,
+        namespaces,
+        kernel,
+        thread_list: None,
+        problems,
+    }
 }
 
-fn members(snapshot: &Snapshot, document: &NamespaceDocument, init: Option<&ProcessDocument>) -> Members {
-    let processes = snapshot.processes.iter().filter(|process| process.ns == document.path);
+fn members(
+    snapshot: &Snapshot,
+    document: &NamespaceDocument,
+    init: Option<&ProcessDocument>,
+) -> Members {
+    let processes = snapshot
+        .processes
+        .iter()
+        .filter(|process| process.ns == document.path);
     let (processes, strays): (Vec<_>, Vec<_>) = processes.partition(|process| process.declared);
-    let namespaces = snapshot.namespaces.iter().filter(|other| other.parent.as_deref() == Some(&*document.path));
+    let namespaces = snapshot
+        .namespaces
+        .iter()
+        .filter(|other| other.parent.as_deref() == Some(&*document.path));
     let ours = paths(snapshot);
     let stray = |process: &ProcessDocument| Stray {
         path: process.path.clone(),
         pids: process.pids.iter().copied().flatten().collect(),
         state: process.state.as_deref().unwrap_or_default().to_owned(),
-        parent: process.ppids.first().and_then(|&parent| ours.get(&parent?)).map(|&(path, _)| path.to_owned()),
-        command: if process.argv.is_empty() { process.name.clone() } else { process.argv.join(" ") },
+        parent: process
+            .ppids
+            .first()
+            .and_then(|&parent| ours.get(&parent?))
+            .map(|&(path, _)| path.to_owned()),
+        command: if process.argv.is_empty() {
+            process.name.clone()
+        } else {
+            process.argv.join(" ")
+        },
     };
     Members {
-        processes: processes.iter().map(|process| process.path.clone()).collect(),
+        processes: processes
+            .iter()
+            .map(|process| process.path.clone())
+            .collect(),
         namespaces: namespaces.map(|namespace| namespace.path.clone()).collect(),
         strays: strays.into_iter().map(stray).collect(),
         // Who is in a namespace may be asked also of those who may not be looked into.
@@ -102,16 +159,30 @@ fn members(snapshot: &Snapshot, document: &NamespaceDocument, init: Option<&Proc
 
 /// Paths and start times of the live processes, by their PIDs on the host.
 fn paths(snapshot: &Snapshot) -> HashMap<i32, (&str, Option<u64>)> {
-    let alive = snapshot.processes.iter().filter(|process| process.exit.is_none());
-    alive.filter_map(|process| Some((process.pids.first().copied()??, (&*process.path, process.start_time)))).collect()
+    let alive = snapshot
+        .processes
+        .iter()
+        .filter(|process| process.exit.is_none());
+    alive
+        .filter_map(|process| {
+            Some((
+                process.pids.first().copied()??,
+                (&*process.path, process.start_time),
+            ))
+        })
+        .collect()
 }
 
 fn kernel_facts(portrait: Portrait, snapshot: &Snapshot) -> KernelFacts {
     let ours = paths(snapshot);
-    let Portrait { status, ancestors, .. } = portrait;
+    let Portrait {
+        status, ancestors, ..
+    } = portrait;
     let names = |mask| {
         let signals = status::signals(mask).into_iter();
-        signals.map(|signal| Signal::from_number(signal).to_string()).collect::<Vec<_>>()
+        signals
+            .map(|signal| Signal::from_number(signal).to_string())
+            .collect::<Vec<_>>()
     };
     let path = |path: Option<std::path::PathBuf>| path.map(|path| path.display().to_string());
     let ancestor = |ancestor: nestns_observe::portrait::Ancestor| Ancestor {

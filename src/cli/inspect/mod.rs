@@ -43,7 +43,8 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let (mut connection, mut snapshot) = undeclared::look(&args.target, std::slice::from_ref(&args.address))?;
+    let (mut connection, mut snapshot) =
+        undeclared::look(&args.target, std::slice::from_ref(&args.address))?;
     undeclared::name_hosts(&mut snapshot);
     let selected = selection::resolve_one(&snapshot, &args.address)?;
     let declaration = describe(&mut connection, selected)?;
@@ -67,13 +68,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         AnswerFormat::Json => args.answer.write(&document)?,
         AnswerFormat::Human => {
             let sections = sheet::sections(&document, args.answer.redaction());
-            std::io::stdout().write_all(drawing::render(&sections, args.answer.colour()).as_bytes())?;
+            std::io::stdout()
+                .write_all(drawing::render(&sections, args.answer.colour()).as_bytes())?;
         }
     }
     Ok(Status::Done)
 }
 
-fn describe(connection: &mut Connection, selected: Selected<'_>) -> Result<Description, CommandError> {
+fn describe(
+    connection: &mut Connection,
+    selected: Selected<'_>,
+) -> Result<Description, CommandError> {
     let (kind, is_declared) = match selected {
         Selected::Namespace(namespace) => (Kind::Namespace, namespace.declared),
         Selected::Process(process) => (Kind::Process, process.declared),
@@ -81,7 +86,10 @@ fn describe(connection: &mut Connection, selected: Selected<'_>) -> Result<Descr
     if !is_declared {
         return Ok(Description::default());
     }
-    match connection.client.ask(Request::Describe { path: selected.path().to_owned(), kind }) {
+    match connection.client.ask(Request::Describe {
+        path: selected.path().to_owned(),
+        kind,
+    }) {
         Ok(Reply::Description(description)) => Ok(*description),
         Ok(_) => Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned()))),
         Err(error) => Err(connection.fail(&error)),

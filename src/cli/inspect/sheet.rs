@@ -7,8 +7,8 @@ use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::sheet::Section;
 use nestns_client::documents::{
-    Ancestor, Description, ExitDocument, InspectDocument, InspectSubject, InspectedNamespace, KernelFacts, Members,
-    NamespaceOf, ProcessDocument, ProcessFacts, Stray,
+    Ancestor, Description, ExitDocument, InspectDocument, InspectSubject, InspectedNamespace,
+    KernelFacts, Members, NamespaceOf, ProcessDocument, ProcessFacts, Stray,
 };
 use nestns_topology::{Labels, Signal};
 
@@ -37,13 +37,20 @@ fn of_namespace(namespace: &InspectedNamespace, redaction: Redaction) -> Vec<Sec
     head.put("inside", document.parent.as_deref().unwrap_or("host"));
     head.put("level", &document.level);
     head.put("PID 1", &document.init);
-    head.maybe("PID namespace", document.pidns.map(|inode| redaction.inode(inode)));
+    head.maybe(
+        "PID namespace",
+        document.pidns.map(|inode| redaction.inode(inode)),
+    );
     head.maybe("id", document.pidns_id.map(|id| redaction.inode(id)));
     head.put("shared", &document.shared.join(" "));
     head.maybe("host name", document.hostname.as_ref());
     head.maybe("cgroup", document.cgroup.as_ref());
     labels(&mut head, &document.labels);
-    let mut sections = vec![head, declaration(&namespace.declaration), members(&namespace.members, redaction)];
+    let mut sections = vec![
+        head,
+        declaration(&namespace.declaration),
+        members(&namespace.members, redaction),
+    ];
     if let Some(init) = &namespace.pid1 {
         sections.extend(of_process(init, redaction));
     }
@@ -59,7 +66,12 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
         head.put("PIDs", &redaction.chain(&document.pids));
         head.put("parent", &redaction.chain(&document.ppids));
     }
-    head.maybe("age", facts.age.map(|age| redaction.time(Age(Duration::try_from_secs_f64(age).unwrap_or_default()))));
+    head.maybe(
+        "age",
+        facts
+            .age
+            .map(|age| redaction.time(Age(Duration::try_from_secs_f64(age).unwrap_or_default()))),
+    );
     head.put("entered by", &document.enter);
     head.put("command", &document.argv.join(" "));
     labels(&mut head, &document.labels);
@@ -71,7 +83,10 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
         let mut section = Section::new(format!("threads of {}", document.path));
         for thread in threads {
             let pids: Vec<Option<i32>> = thread.pids.iter().copied().map(Some).collect();
-            section.put(redaction.chain(&pids), &format!("{} ({})", thread.name, thread.state));
+            section.put(
+                redaction.chain(&pids),
+                &format!("{} ({})", thread.name, thread.state),
+            );
         }
         sections.push(section);
     }
@@ -86,21 +101,32 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
 fn state(document: &ProcessDocument) -> String {
     let word = document.state.as_deref().unwrap_or_default();
     match document.exit {
-        Some(ExitDocument::Signal(signal)) => format!("{word}, by signal {}", Signal::from_number(signal)),
+        Some(ExitDocument::Signal(signal)) => {
+            format!("{word}, by signal {}", Signal::from_number(signal))
+        }
         Some(ExitDocument::Code(code)) => format!("{word}, with {code}"),
         None => word.to_owned(),
     }
 }
 
 fn labels(section: &mut Section, labels: &Labels) {
-    section.list("labels", labels.iter().map(|(key, value)| format!("{key}={value}")).collect());
+    section.list(
+        "labels",
+        labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect(),
+    );
 }
 
 fn declaration(description: &Description) -> Section {
     let mut section = Section::new("declaration");
     section.maybe("at", description.declared.as_ref());
     section.maybe("started by", description.started_by.as_ref());
-    section.maybe("unshares", description.unshare.as_ref().map(|kinds| kinds.join(" ")));
+    section.maybe(
+        "unshares",
+        description.unshare.as_ref().map(|kinds| kinds.join(" ")),
+    );
     section.maybe("own /proc", description.mount_proc.map(yes));
     section.maybe("host name", description.hostname.as_ref());
     section.maybe("domain name", description.domainname.as_ref());
@@ -110,7 +136,15 @@ fn declaration(description: &Description) -> Section {
     section.list("after", description.after.clone());
     section.maybe("ready", description.ready.as_ref());
     if !description.ok.is_empty() {
-        section.put("ok", &description.ok.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+        section.put(
+            "ok",
+            &description
+                .ok
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
     }
     section.maybe("one-shot", description.oneshot.map(yes));
     section.maybe("essential", description.essential.map(yes));
@@ -118,17 +152,40 @@ fn declaration(description: &Description) -> Section {
     section.maybe("stdout", description.stdout.as_ref());
     section.maybe("stderr", description.stderr.as_ref());
     section.maybe("log", description.log.as_ref());
-    section.maybe("lost output", description.lost_output.map(|bytes| format!("{bytes} bytes")));
-    section.maybe("stop", description.stop.as_ref().map(|stop| format!("{}, within {}", stop.signal, stop.grace)));
+    section.maybe(
+        "lost output",
+        description
+            .lost_output
+            .map(|bytes| format!("{bytes} bytes")),
+    );
+    section.maybe(
+        "stop",
+        description
+            .stop
+            .as_ref()
+            .map(|stop| format!("{}, within {}", stop.signal, stop.grace)),
+    );
     section.maybe(
         "restart",
-        description.restart.as_ref().map(|restart| match (&*restart.when, restart.max) {
-            ("never", _) => "never".to_owned(),
-            (when, None) => format!("{when}, first after {}", restart.backoff),
-            (when, Some(max)) => format!("{when}, {max} times at most, first after {}", restart.backoff),
-        }),
+        description
+            .restart
+            .as_ref()
+            .map(|restart| match (&*restart.when, restart.max) {
+                ("never", _) => "never".to_owned(),
+                (when, None) => format!("{when}, first after {}", restart.backoff),
+                (when, Some(max)) => format!(
+                    "{when}, {max} times at most, first after {}",
+                    restart.backoff
+                ),
+            }),
     );
-    section.maybe("restarted", description.restarts.filter(|&times| times > 0).map(|times| format!("{times} times")));
+    section.maybe(
+        "restarted",
+        description
+            .restarts
+            .filter(|&times| times > 0)
+            .map(|times| format!("{times} times")),
+    );
     section.maybe("refused", description.refusal.as_ref());
     section
 }
@@ -136,12 +193,32 @@ fn declaration(description: &Description) -> Section {
 fn members(members: &Members, redaction: Redaction) -> Section {
     let mut section = Section::new("members");
     section.list("processes", members.processes.clone());
-    section.list("namespaces", members.namespaces.iter().map(|path| format!("{path}/")).collect());
+    section.list(
+        "namespaces",
+        members
+            .namespaces
+            .iter()
+            .map(|path| format!("{path}/"))
+            .collect(),
+    );
     let stray = |stray: &Stray| {
         let pids: Vec<Option<i32>> = stray.pids.iter().copied().map(Some).collect();
-        let parent = stray.parent.as_ref().map(|parent| format!(", child of {parent}")).unwrap_or_default();
-        let zombie = if stray.state == "zombie" { ", zombie" } else { "" };
-        format!("{}  {}  {}{parent}{zombie}", stray.path, redaction.chain(&pids), stray.command)
+        let parent = stray
+            .parent
+            .as_ref()
+            .map(|parent| format!(", child of {parent}"))
+            .unwrap_or_default();
+        let zombie = if stray.state == "zombie" {
+            ", zombie"
+        } else {
+            ""
+        };
+        format!(
+            "{}  {}  {}{parent}{zombie}",
+            stray.path,
+            redaction.chain(&pids),
+            stray.command
+        )
     };
     section.list("undeclared", members.strays.iter().map(stray).collect());
     section
@@ -175,7 +252,12 @@ fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section
     if kernel.tracer != 0 {
         kept.put("traced by", &redaction.host_pid(kernel.tracer));
     }
-    let numbers = |list: &[u32]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let numbers = |list: &[u32]| {
+        list.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     kept.put("uids", &numbers(&kernel.uids));
     kept.put("gids", &numbers(&kernel.gids));
     kept.put("groups", &numbers(&kernel.groups));
@@ -185,15 +267,26 @@ fn of_kernel(path: &str, kernel: &KernelFacts, redaction: Redaction) -> [Section
     kept.put("no new privileges", yes(kernel.no_new_privileges));
     kept.maybe("seccomp", kernel.seccomp);
     kept.put("threads", &kernel.threads);
-    kept.maybe("resident", kernel.resident_kib.map(|kib| format!("{} KiB", redaction.measure(kib))));
-    kept.maybe("OOM score", kernel.oom_score.map(|score| redaction.measure(score)));
+    kept.maybe(
+        "resident",
+        kernel
+            .resident_kib
+            .map(|kib| format!("{} KiB", redaction.measure(kib))),
+    );
+    kept.maybe(
+        "OOM score",
+        kernel.oom_score.map(|score| redaction.measure(score)),
+    );
     kept.maybe("OOM adjustment", kernel.oom_score_adj);
     kept.maybe("descriptors", kernel.descriptors);
     kept.maybe("exe", kernel.exe.as_ref());
     kept.maybe("cwd", kernel.cwd.as_ref());
     kept.maybe("root", kernel.root.as_ref());
     kept.list("cgroups", kernel.cgroups.clone().unwrap_or_default());
-    kept.maybe("environment", kernel.environment.as_ref().map(|names| names.join(" ")));
+    kept.maybe(
+        "environment",
+        kernel.environment.as_ref().map(|names| names.join(" ")),
+    );
     let mut signals = Section::new(format!("signals of {path}"));
     for (what, names) in [
         ("pending", &kernel.signals.pending),
@@ -215,7 +308,11 @@ fn brief(names: &[String]) -> String {
         return names.join(" ");
     }
     let missing: Vec<String> = all().filter(|name| !names.contains(name)).collect();
-    if missing.is_empty() { "all".to_owned() } else { format!("all but {}", missing.join(" ")) }
+    if missing.is_empty() {
+        "all".to_owned()
+    } else {
+        format!("all but {}", missing.join(" "))
+    }
 }
 
 const fn yes(is_so: bool) -> &'static str {

@@ -39,20 +39,32 @@ impl Chosen {
                 Selected::Process(process) => paths.insert(&*process.path),
             };
         }
-        let is_chosen = |process: &&ProcessDocument| paths.contains(&*process.path) || inside.contains(&*process.ns);
+        let is_chosen = |process: &&ProcessDocument| {
+            paths.contains(&*process.path) || inside.contains(&*process.ns)
+        };
         let processes = snapshot.processes.iter().filter(is_chosen);
-        let processes = processes.filter_map(|process| Some((*names.get(&*process.path)?, process.path.clone())));
+        let processes = processes
+            .filter_map(|process| Some((*names.get(&*process.path)?, process.path.clone())));
         // Nothing is known yet of what comes, by which it could be kept or left out.
-        let is_filtered = !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
-        let namespaces = snapshot
-            .namespaces
+        let is_filtered =
+            !selection.label.is_empty() || !selection.state.is_empty() || selection.leaves;
+        let namespaces = snapshot.namespaces.iter().map(|namespace| {
+            (
+                namespace.path.clone(),
+                !is_filtered && inside.contains(&*namespace.path),
+            )
+        });
+        let patterns = addresses
             .iter()
-            .map(|namespace| (namespace.path.clone(), !is_filtered && inside.contains(&*namespace.path)));
-        let patterns = addresses.iter().filter(|address| address.wanted() == Wanted::Anything);
+            .filter(|address| address.wanted() == Wanted::Anything);
         Ok(Self {
             processes: processes.collect(),
             namespaces: namespaces.collect(),
-            addresses: if is_filtered { Vec::new() } else { patterns.cloned().collect() },
+            addresses: if is_filtered {
+                Vec::new()
+            } else {
+                patterns.cloned().collect()
+            },
         })
     }
 
@@ -61,7 +73,9 @@ impl Chosen {
         if let Some(path) = self.processes.get(&name) {
             return Some(path.clone());
         }
-        let LogName::Exec { namespace, number } = name else { return None };
+        let LogName::Exec { namespace, number } = name else {
+            return None;
+        };
         let (inside, is_chosen) = self.namespaces.get(namespace as usize)?;
         let path = exec_path(inside, number);
         (*is_chosen || self.addresses.iter().any(|address| address.matches(&path))).then_some(path)
@@ -79,10 +93,18 @@ fn exec_path(namespace: &str, number: u32) -> String {
 
 /// Adds programs of `exec` that have ended and left a log.
 fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
-    let known: HashSet<String> = snapshot.processes.iter().map(|process| process.path.clone()).collect();
+    let known: HashSet<String> = snapshot
+        .processes
+        .iter()
+        .map(|process| process.path.clone())
+        .collect();
     for name in found {
-        let LogName::Exec { namespace, number } = *name else { continue };
-        let Some(namespace) = snapshot.namespaces.get(namespace as usize) else { continue };
+        let LogName::Exec { namespace, number } = *name else {
+            continue;
+        };
+        let Some(namespace) = snapshot.namespaces.get(namespace as usize) else {
+            continue;
+        };
         let path = exec_path(&namespace.path, number);
         if known.contains(&path) {
             continue;
@@ -108,19 +130,29 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
 
 /// The logs of all processes, by their paths: in a snapshot everything stands in the order of creation.
 fn names(snapshot: &Snapshot) -> HashMap<&str, LogName> {
-    let indices: HashMap<&str, u32> =
-        (0..).zip(&snapshot.namespaces).map(|(index, namespace)| (&*namespace.path, index)).collect();
+    let indices: HashMap<&str, u32> = (0..)
+        .zip(&snapshot.namespaces)
+        .map(|(index, namespace)| (&*namespace.path, index))
+        .collect();
     let mut slots: HashMap<u32, u32> = HashMap::new();
     let mut names = HashMap::new();
     for process in &snapshot.processes {
-        let Some(&namespace) = indices.get(&*process.ns) else { continue };
+        let Some(&namespace) = indices.get(&*process.ns) else {
+            continue;
+        };
         let name = if process.enter == "exec" {
-            let number = process.name.strip_prefix("exec.").and_then(|number| number.parse().ok());
+            let number = process
+                .name
+                .strip_prefix("exec.")
+                .and_then(|number| number.parse().ok());
             number.map(|number| LogName::Exec { namespace, number })
         } else {
             let slot = slots.entry(namespace).or_default();
             *slot += 1;
-            Some(LogName::Process { namespace, slot: *slot - 1 })
+            Some(LogName::Process {
+                namespace,
+                slot: *slot - 1,
+            })
         };
         names.extend(name.map(|name| (&*process.path, name)));
     }

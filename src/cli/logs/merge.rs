@@ -24,7 +24,9 @@ impl Pick {
     fn takes(&self, record: &Record) -> bool {
         self.since.is_none_or(|since| record.stamp >= since)
             && self.until.is_none_or(|until| record.stamp <= until)
-            && self.stream.is_none_or(|stream| record.stream == stream || record.gap.is_some())
+            && self
+                .stream
+                .is_none_or(|stream| record.stream == stream || record.gap.is_some())
     }
 }
 
@@ -128,7 +130,10 @@ impl Merge {
     }
 
     pub(super) fn paths(&self) -> Vec<String> {
-        self.sources.iter().map(|source| source.path.to_string()).collect()
+        self.sources
+            .iter()
+            .map(|source| source.path.to_string())
+            .collect()
     }
 
     /// The next line that is not newer than this; `None` when there is none.
@@ -136,18 +141,23 @@ impl Merge {
         while let Some(place) = self.unread.pop() {
             self.read(place)?;
         }
-        let Some(&Reverse((stamp, place))) = self.heads.peek() else { return Ok(None) };
+        let Some(&Reverse((stamp, place))) = self.heads.peek() else {
+            return Ok(None);
+        };
         if up_to.is_some_and(|up_to| stamp > up_to) {
             return Ok(None);
         }
         self.heads.pop();
         let source = &mut self.sources[place];
         let path = Rc::clone(&source.path);
-        let Some(mut record) = source.queue.pop_front() else { return Ok(None) };
+        let Some(mut record) = source.queue.pop_front() else {
+            return Ok(None);
+        };
         // The store takes a long line apart that has come in one piece.
         while record.wholeness == Wholeness::Partial
-            && let Some(more) =
-                source.queue.pop_front_if(|more| (more.stamp, more.stream) == (record.stamp, record.stream))
+            && let Some(more) = source
+                .queue
+                .pop_front_if(|more| (more.stamp, more.stream) == (record.stamp, record.stream))
         {
             record.wholeness = more.wholeness;
             record.text.extend(more.text);
@@ -168,7 +178,12 @@ impl Merge {
                 self.torn.push(Rc::clone(&source.path));
             }
             source.may_have_more = !batch.records.is_empty();
-            source.queue.extend(batch.records.into_iter().filter(|record| self.pick.takes(record)));
+            source.queue.extend(
+                batch
+                    .records
+                    .into_iter()
+                    .filter(|record| self.pick.takes(record)),
+            );
         }
         if let Some(next) = source.queue.front() {
             self.heads.push(Reverse((next.stamp, place)));
@@ -213,8 +228,14 @@ mod tests {
         let line = |at, stream, text: &str| format!("{} {stream} F {text}\n", stamp(at));
         let before = line(1, "stdout", "one") + &line(4, "stderr", "four");
         let after = line(4, "stdout", "four too") + &line(9, "stdout", "nine");
-        let other = line(2, "stdout", "two") + &line(5, "stdout", "five") + &line(5, "stdout", "five too");
-        let files = [("0.1.log.1", &*before), ("0.1.log", &*after), ("7.0.log", &*other), ("8.exec.1.log", "")];
+        let other =
+            line(2, "stdout", "two") + &line(5, "stdout", "five") + &line(5, "stdout", "five too");
+        let files = [
+            ("0.1.log.1", &*before),
+            ("0.1.log", &*after),
+            ("7.0.log", &*other),
+            ("8.exec.1.log", ""),
+        ];
         let all = ["one", "two", "four", "four too", "five", "five too", "nine"];
         assert_eq!(texts(directory.path(), &files, Pick::default()), all);
         let pick = Pick {
@@ -222,7 +243,10 @@ mod tests {
             until: point::parse(&stamp(5)).ok(),
             stream: Some(Stream::Stdout),
         };
-        assert_eq!(texts(directory.path(), &files, pick), ["two", "four too", "five", "five too"]);
+        assert_eq!(
+            texts(directory.path(), &files, pick),
+            ["two", "four too", "five", "five too"]
+        );
     }
 
     #[test]
@@ -234,6 +258,9 @@ mod tests {
             stamp(2)
         );
         let expected = ["abc", "d", "e", "f", "g"];
-        assert_eq!(texts(directory.path(), &[("0.0.log", &text)], Pick::default()), expected);
+        assert_eq!(
+            texts(directory.path(), &[("0.0.log", &text)], Pick::default()),
+            expected
+        );
     }
 }

@@ -118,7 +118,12 @@ enum StreamWord {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let connection = selection::connect(&Target { name: args.name.clone() }, &args.addresses);
+    let connection = selection::connect(
+        &Target {
+            name: args.name.clone(),
+        },
+        &args.addresses,
+    );
     let connection = connection.map_err(with_note_on_lifetime)?;
     let what = format!("cannot show what `{}` has written", connection.name);
     show(connection, args, &what)
@@ -129,7 +134,9 @@ pub(super) fn with_note_on_lifetime(error: CommandError) -> CommandError {
     if error.status() != Status::No.code() {
         return error;
     }
-    error.hint(Hint::Note("logs and events are kept only as long as their topology runs".to_owned()))
+    error.hint(Hint::Note(
+        "logs and events are kept only as long as their topology runs".to_owned(),
+    ))
 }
 
 fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {
@@ -138,18 +145,50 @@ fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, C
     let mut snapshot = connection.snapshot()?;
     let unmarked = std::mem::take(&mut snapshot.unmarked);
     // Watched before it is looked at: what happens in between is seen twice rather than never.
-    let mut follower =
-        if args.follow { Follower::begin(connection, &logs).context(what)? } else { Follower::once(connection) };
+    let mut follower = if args.follow {
+        Follower::begin(connection, &logs).context(what)?
+    } else {
+        Follower::once(connection)
+    };
     let found = files(&logs).context(what)?;
     let chosen = Chosen::new(snapshot, &found, &args.addresses, &args.selection)?;
-    let stream = args.stream.map(|word| if word == StreamWord::Stdout { Stream::Stdout } else { Stream::Stderr });
-    let merge = Merge::new(&directory, Pick { since: args.since, until: args.until, stream });
-    let mut sources = Sources { logs, chosen, merge };
+    let stream = args.stream.map(|word| {
+        if word == StreamWord::Stdout {
+            Stream::Stdout
+        } else {
+            Stream::Stderr
+        }
+    });
+    let merge = Merge::new(
+        &directory,
+        Pick {
+            since: args.since,
+            until: args.until,
+            stream,
+        },
+    );
+    let mut sources = Sources {
+        logs,
+        chosen,
+        merge,
+    };
     sources.add(&found);
-    let paths = if args.follow { sources.chosen.paths() } else { sources.merge.paths() };
-    let kept = args.tail.map(|most| Kept { most, lines: VecDeque::new() });
-    let mut output = Output { printer: Printer::new(args, &paths), kept };
-    output.follow(&mut follower, &mut sources, unmarked, args).context(what)?;
+    let paths = if args.follow {
+        sources.chosen.paths()
+    } else {
+        sources.merge.paths()
+    };
+    let kept = args.tail.map(|most| Kept {
+        most,
+        lines: VecDeque::new(),
+    });
+    let mut output = Output {
+        printer: Printer::new(args, &paths),
+        kept,
+    };
+    output
+        .follow(&mut follower, &mut sources, unmarked, args)
+        .context(what)?;
     Ok(Status::Done)
 }
 
@@ -185,14 +224,23 @@ impl Output {
                     "warning: output of `{path}` was rotated away before it could be read\n"
                 ));
             }
-            for line in unmarked.take().into_iter().flatten().filter_map(|lost| sources.line_of(lost)) {
+            for line in unmarked
+                .take()
+                .into_iter()
+                .flatten()
+                .filter_map(|lost| sources.line_of(lost))
+            {
                 self.add(line);
             }
             for line in self.kept.take().into_iter().flat_map(|kept| kept.lines) {
                 self.printer.add(&line);
             }
             follower.write(&self.printer.take(), &mut || sources.secure())?;
-            if is_last || args.until.is_some_and(|until| Stamp::from(now - LAG) > until) {
+            if is_last
+                || args
+                    .until
+                    .is_some_and(|until| Stamp::from(now - LAG) > until)
+            {
                 return Ok(());
             }
             if follower.is_over() {
@@ -201,7 +249,12 @@ impl Output {
             let timeout = if sources.merge.has_more() {
                 Some(LAG)
             } else {
-                args.until.map(|until| SystemTime::from(until).duration_since(now).unwrap_or_default() + 2 * LAG)
+                args.until.map(|until| {
+                    SystemTime::from(until)
+                        .duration_since(now)
+                        .unwrap_or_default()
+                        + 2 * LAG
+                })
             };
             match follower.wait(timeout, &mut || sources.secure())? {
                 Wake::Unread => return Err(io::ErrorKind::BrokenPipe.into()),
@@ -230,7 +283,10 @@ fn files(logs: &Path) -> io::Result<BTreeSet<LogName>> {
         Err(error) if error.is_not_found() => return Ok(BTreeSet::new()),
         Err(error) => return Err(io::Error::other(error.to_string())),
     };
-    Ok(names.iter().filter_map(|name| LogName::parse(name.to_str()?.trim_end_matches(ROTATED))).collect())
+    Ok(names
+        .iter()
+        .filter_map(|name| LogName::parse(name.to_str()?.trim_end_matches(ROTATED)))
+        .collect())
 }
 
 /// The logs that are shown, and which of those that may come.
@@ -260,7 +316,9 @@ impl Sources {
                 self.merge.look_at_all();
             }
             Changes::Files(files) => {
-                let names = files.iter().filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
+                let names = files
+                    .iter()
+                    .filter_map(|file| LogName::parse(file.trim_end_matches(ROTATED)));
                 let names: BTreeSet<LogName> = names.collect();
                 self.add(&names);
                 for name in names {
@@ -274,8 +332,14 @@ impl Sources {
     /// The line for output that could neither be written into a log nor be told of there.
     fn line_of(&self, (name, bytes, errno): Unmarked) -> Option<Line> {
         let path = self.chosen.path(LogName::parse(&name)?)?;
-        let gap = Gap { bytes, why: Why::Unwritten(Errno::from_raw(errno)) };
-        Some(Line { path: path.into(), record: Record::of_gap(SystemTime::now().into(), gap) })
+        let gap = Gap {
+            bytes,
+            why: Why::Unwritten(Errno::from_raw(errno)),
+        };
+        Some(Line {
+            path: path.into(),
+            record: Record::of_gap(SystemTime::now().into(), gap),
+        })
     }
 
     /// The files are about to be removed.

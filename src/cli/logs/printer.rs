@@ -24,9 +24,22 @@ pub(super) struct Printer {
 
 impl Printer {
     pub(super) fn new(args: &Args, paths: &[String]) -> Self {
-        let mut lines = Lines::new(args.color.colour(&std::io::stdout()), charset(), paths.iter().map(String::as_str));
-        lines.controls = if args.raw { Controls::Raw } else { Controls::Shown };
-        Self { format: args.format, timestamps: args.timestamps, lines, shown: Vec::new() }
+        let mut lines = Lines::new(
+            args.color.colour(&std::io::stdout()),
+            charset(),
+            paths.iter().map(String::as_str),
+        );
+        lines.controls = if args.raw {
+            Controls::Raw
+        } else {
+            Controls::Shown
+        };
+        Self {
+            format: args.format,
+            timestamps: args.timestamps,
+            lines,
+            shown: Vec::new(),
+        }
     }
 
     pub(super) fn add(&mut self, Line { path, record }: &Line) {
@@ -39,7 +52,8 @@ impl Printer {
                 }
                 // A terminal ends its lines with both.
                 let text = record.text.strip_suffix(b"\r").unwrap_or(&record.text);
-                self.shown.extend(self.lines.render(path, record.stream, text));
+                self.shown
+                    .extend(self.lines.render(path, record.stream, text));
             }
             AnswerFormat::Json => {
                 let text = String::from_utf8_lossy(&record.text);
@@ -79,7 +93,11 @@ fn base64(bytes: &[u8]) -> String {
         let bits = u32::from_be_bytes(padded);
         for place in 0..4 {
             let letter = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= group.len() { char::from(letter) } else { '=' });
+            text.push(if place <= group.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -91,9 +109,14 @@ mod tests {
 
     #[test]
     fn base64_as_in_the_standard() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")]
-        {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");

@@ -21,7 +21,12 @@ pub(super) fn document<'a>(
         schema: Kind::Host.schema().into(),
         topology: None,
         namespaces: Namespaces(machine, names),
-        processes: Sequence(move || machine.processes().iter().map(move |one| process_document(machine, names, one))),
+        processes: Sequence(move || {
+            machine
+                .processes()
+                .iter()
+                .map(move |one| process_document(machine, names, one))
+        }),
         unreadable: machine.unreadable,
         closed: machine.closed,
     }
@@ -59,18 +64,29 @@ impl Namespaces<'_> {
             pidns_id: space.id,
             userns: space.owner(),
             mntns: document.and_then(|document| document.mntns),
-            init: document.map_or(if has_init { "program" } else { "none" }.into(), |document| document.init.clone()),
+            init: document.map_or(
+                if has_init { "program" } else { "none" }.into(),
+                |document| document.init.clone(),
+            ),
             state: document.and_then(|document| document.state.clone()),
-            shared: document.map(|document| document.shared.clone()).unwrap_or_default(),
-            labels: document.map(|document| document.labels.clone()).unwrap_or_default(),
+            shared: document
+                .map(|document| document.shared.clone())
+                .unwrap_or_default(),
+            labels: document
+                .map(|document| document.labels.clone())
+                .unwrap_or_default(),
             topology: known.map(|known| known.topology.to_owned()),
             members,
             kept_by: match &space.evidence {
                 Evidence::Member => KeptBy::Members,
-                Evidence::Mount { seen_by, path } => {
-                    KeptBy::Mount { path: path.display().to_string(), seen_by: *seen_by }
-                }
-                Evidence::Descriptor { holder, number } => KeptBy::Descriptor { holder: *holder, number: *number },
+                Evidence::Mount { seen_by, path } => KeptBy::Mount {
+                    path: path.display().to_string(),
+                    seen_by: *seen_by,
+                },
+                Evidence::Descriptor { holder, number } => KeptBy::Descriptor {
+                    holder: *holder,
+                    number: *number,
+                },
                 Evidence::Child => KeptBy::Child,
             },
         }
@@ -81,8 +97,15 @@ fn process_document(machine: &HostSnapshot, names: &Names, one: &ProcessInfo) ->
     let parent = machine.process(one.parent);
     let known = names.process(one.pid());
     // Where the parent is not visible the kernel answers 0.
-    let line = one.space.map(|space| machine.line(space)).unwrap_or_default();
-    let ppid = |&space: &PidNamespaceId| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
+    let line = one
+        .space
+        .map(|space| machine.line(space))
+        .unwrap_or_default();
+    let ppid = |&space: &PidNamespaceId| {
+        parent
+            .and_then(|parent| machine.number_in(parent, space))
+            .unwrap_or(0)
+    };
     let is_child = one.numbers.len() == 1
         || parent.is_some_and(|parent| match (parent.space, one.space) {
             (Some(parent), Some(space)) => machine.is_within(parent, space),
@@ -91,12 +114,16 @@ fn process_document(machine: &HostSnapshot, names: &Names, one: &ProcessInfo) ->
     HostProcess {
         path: names.of_process(machine, one),
         ns: one.space.map(|space| names.of_space(machine, space)),
-        name: known.map_or(&one.name, |known| &known.document.name).clone(),
+        name: known
+            .map_or(&one.name, |known| &known.document.name)
+            .clone(),
         pids: one.numbers.clone(),
         ppids: line.iter().map(ppid).collect(),
         state: match one.state {
             'Z' | 'X' if !outlives_its_first(Pid::from_raw(one.pid())) => "exited".into(),
-            _ => known.and_then(|known| known.document.state.clone()).unwrap_or("running".into()),
+            _ => known
+                .and_then(|known| known.document.state.clone())
+                .unwrap_or("running".into()),
         },
         exit: None,
         enter: match one.own() {
@@ -111,7 +138,9 @@ fn process_document(machine: &HostSnapshot, names: &Names, one: &ProcessInfo) ->
             Some(known) => known.document.start_time,
             None => process::start_time(Pid::from_raw(one.pid())).ok(),
         },
-        labels: known.map(|known| known.document.labels.clone()).unwrap_or_default(),
+        labels: known
+            .map(|known| known.document.labels.clone())
+            .unwrap_or_default(),
         topology: known.map(|known| known.topology.to_owned()),
     }
 }

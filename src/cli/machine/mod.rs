@@ -20,8 +20,14 @@ use nestns_observe::host_snapshot::{HostSnapshot, Search};
 pub(super) fn show(folding: Folding, when: When) -> Result<Status, CommandError> {
     let (machine, names) = read()?;
     let mut stdout = std::io::stdout().lock();
-    let look = Look { charset: charset(), colour: when.colour(&stdout), folding };
-    stdout.write_all(tree::render(&title(&machine), &nodes::nodes(&machine, &names), look).as_bytes())?;
+    let look = Look {
+        charset: charset(),
+        colour: when.colour(&stdout),
+        folding,
+    };
+    stdout.write_all(
+        tree::render(&title(&machine), &nodes::nodes(&machine, &names), look).as_bytes(),
+    )?;
     Ok(Status::Done)
 }
 
@@ -38,26 +44,47 @@ fn read() -> Result<(HostSnapshot, Names), CommandError> {
     std::thread::scope(|scope| {
         let names = scope.spawn(Names::all);
         let machine = HostSnapshot::read(Search::Everything)?;
-        let names = names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let names = names
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((machine, names))
     })
 }
 
 fn title(machine: &HostSnapshot) -> String {
     let spaces = machine.spaces().count() - 1;
-    let depth = machine.spaces().map(|(_, space)| space.level).max().unwrap_or(0);
-    let here = machine.processes().iter().filter(|process| process.space == Some(machine.own())).count();
+    let depth = machine
+        .spaces()
+        .map(|(_, space)| space.level)
+        .max()
+        .unwrap_or(0);
+    let here = machine
+        .processes()
+        .iter()
+        .filter(|process| process.space == Some(machine.own()))
+        .count();
     let mut title = format!(
         "host: {}, {} in them, {here} outside, depth {depth}",
         count(spaces, "namespace"),
-        count(machine.processes().len() - here - machine.unreadable, "process"),
+        count(
+            machine.processes().len() - here - machine.unreadable,
+            "process"
+        ),
     );
     if machine.unreadable > 0 {
         // Writing to a string cannot fail.
-        let _ = write!(title, "; {} cannot be examined", count(machine.unreadable, "process"));
+        let _ = write!(
+            title,
+            "; {} cannot be examined",
+            count(machine.unreadable, "process")
+        );
     }
     if machine.closed > 0 {
-        let _ = write!(title, "; the open files of {} cannot be read", count(machine.closed, "process"));
+        let _ = write!(
+            title,
+            "; the open files of {} cannot be read",
+            count(machine.closed, "process")
+        );
     }
     title
 }

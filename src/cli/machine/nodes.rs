@@ -17,7 +17,12 @@ struct Inside<'a> {
 }
 
 pub(super) fn nodes(machine: &HostSnapshot, names: &Names) -> Vec<Node> {
-    let mut inside = Inside { machine, names, members: HashMap::new(), spaces: HashMap::new() };
+    let mut inside = Inside {
+        machine,
+        names,
+        members: HashMap::new(),
+        spaces: HashMap::new(),
+    };
     for process in machine.processes() {
         if let Some(space) = process.space {
             inside.members.entry(space).or_default().push(process);
@@ -33,7 +38,12 @@ pub(super) fn nodes(machine: &HostSnapshot, names: &Names) -> Vec<Node> {
 
 impl Inside<'_> {
     fn below(&self, space: PidNamespaceId) -> Vec<Node> {
-        self.spaces.get(&space).into_iter().flatten().map(|&id| self.space(id)).collect()
+        self.spaces
+            .get(&space)
+            .into_iter()
+            .flatten()
+            .map(|&id| self.space(id))
+            .collect()
     }
 
     fn space(&self, id: PidNamespaceId) -> Node {
@@ -47,15 +57,23 @@ impl Inside<'_> {
             Some(init) => init.name.clone(),
             None => remark(&space.evidence, members.len()),
         };
-        if let Some(id) = space.id.filter(|_| self.names.space(space.inode, space.id).is_none()) {
+        if let Some(id) = space
+            .id
+            .filter(|_| self.names.space(space.inode, space.id).is_none())
+        {
             // Writing to a string cannot fail.
             let _ = write!(note, "  id {id}");
         }
-        let processes = members.iter().filter(|process| process.own() != 1).map(|process| self.process(process));
+        let processes = members
+            .iter()
+            .filter(|process| process.own() != 1)
+            .map(|process| self.process(process));
         Node {
             label: Label::of(self.short(id, &path)),
             kind: Kind::Namespace,
-            pids: init.map(|init| init.numbers.iter().copied().map(Some).collect()).unwrap_or_default(),
+            pids: init
+                .map(|init| init.numbers.iter().copied().map(Some).collect())
+                .unwrap_or_default(),
             state: None,
             note,
             facts: facts(path.clone(), Entry::Init),
@@ -70,7 +88,9 @@ impl Inside<'_> {
         let around = space.parent.map(|parent| self.machine.space(parent));
         let around = around.and_then(|space| self.names.space(space.inode, space.id));
         match (known, around) {
-            (Some(known), Some(around)) if known.document.parent.as_deref() == Some(&*around.document.path) => {
+            (Some(known), Some(around))
+                if known.document.parent.as_deref() == Some(&*around.document.path) =>
+            {
                 path.rsplit('/').next().unwrap_or(path)
             }
             _ => path,
@@ -82,14 +102,24 @@ impl Inside<'_> {
         // One that is not declared is called by its name in the kernel.
         let label = known.map_or_else(|| process.name.clone(), |known| known.document.name.clone());
         let is_joined = process.parent != 0
-            && self.machine.process(process.parent).is_none_or(|parent| match (parent.space, process.space) {
-                (Some(parent), Some(space)) => !self.machine.is_within(parent, space),
-                _ => true,
+            && self.machine.process(process.parent).is_none_or(|parent| {
+                match (parent.space, process.space) {
+                    (Some(parent), Some(space)) => !self.machine.is_within(parent, space),
+                    _ => true,
+                }
             });
         // An actor bears its name in the file, as far as there is room for it.
-        let mut note = if label.starts_with(&process.name) { String::new() } else { process.name.clone() };
+        let mut note = if label.starts_with(&process.name) {
+            String::new()
+        } else {
+            process.name.clone()
+        };
         if is_joined {
-            note.push_str(if note.is_empty() { "(joined)" } else { " (joined)" });
+            note.push_str(if note.is_empty() {
+                "(joined)"
+            } else {
+                " (joined)"
+            });
         }
         if process.state == 'Z' {
             note.push_str(" (zombie)");
@@ -114,12 +144,22 @@ fn remark(evidence: &Evidence, members: usize) -> String {
     match evidence {
         Evidence::Member if members > 0 => "its PID 1 has ended".to_owned(),
         Evidence::Member => "empty".to_owned(),
-        Evidence::Mount { seen_by, path } => format!("empty; mounted at {} as {seen_by} sees it", path.display()),
-        Evidence::Descriptor { holder, number } => format!("empty; open in {holder} as descriptor {number}"),
+        Evidence::Mount { seen_by, path } => {
+            format!("empty; mounted at {} as {seen_by} sees it", path.display())
+        }
+        Evidence::Descriptor { holder, number } => {
+            format!("empty; open in {holder} as descriptor {number}")
+        }
         Evidence::Child => "empty; kept alive by a namespace inside".to_owned(),
     }
 }
 
 fn facts(path: String, entry: Entry) -> Facts {
-    Facts { path, runs: Runs::Program(String::new()), entry, description: None, labels: Labels::default() }
+    Facts {
+        path,
+        runs: Runs::Program(String::new()),
+        entry,
+        description: None,
+        labels: Labels::default(),
+    }
 }

@@ -11,7 +11,9 @@ pub(super) fn page() -> String {
     let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
     roff.control("TH", ["nestns-topology", "5", "", version]);
     roff.control("SH", ["NAME"]);
-    roff.text([roman("nestns-topology - the file that describes a tree of nested PID namespaces")]);
+    roff.text([roman(
+        "nestns-topology - the file that describes a tree of nested PID namespaces",
+    )]);
     for (index, table) in reference.tables.iter().enumerate() {
         if index == 0 {
             roff.control("SH", ["DESCRIPTION"]);
@@ -30,7 +32,9 @@ pub(super) fn page() -> String {
         value(&mut roff, term);
     }
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([roman("nestns(1), nestns-check(1), nestns-new(1), nestns-schema(1), pid_namespaces(7)")]);
+    roff.text([roman(
+        "nestns(1), nestns-check(1), nestns-new(1), nestns-schema(1), pid_namespaces(7)",
+    )]);
     roff.render()
 }
 
@@ -50,8 +54,13 @@ fn describe(roff: &mut Roff, key: &Key) {
     }
     roff.control("TP", []);
     roff.text(tag);
-    let default = key.default.iter().map(|default| format!(" Default: `{default}`."));
-    let sentences: String = default.chain([sentence_of_examples(&key.examples)]).collect();
+    let default = key
+        .default
+        .iter()
+        .map(|default| format!(" Default: `{default}`."));
+    let sentences: String = default
+        .chain([sentence_of_examples(&key.examples)])
+        .collect();
     paragraphs_within(roff, &(key.text.clone() + &sentences));
     if !key.words.is_empty() {
         roff.control("RS", []);
@@ -63,7 +72,10 @@ fn describe(roff: &mut Roff, key: &Key) {
 fn value(roff: &mut Roff, term: &Term) {
     roff.control("TP", []);
     roff.text([italic(&term.title)]);
-    paragraphs_within(roff, &(term.text.clone() + &sentence_of_examples(&term.examples)));
+    paragraphs_within(
+        roff,
+        &(term.text.clone() + &sentence_of_examples(&term.examples)),
+    );
     if !term.words.is_empty() {
         roff.control("RS", []);
         term.words.iter().for_each(|word| entry(roff, word));
@@ -81,7 +93,10 @@ fn sentence_of_examples(examples: &[String]) -> String {
     if examples.is_empty() {
         return String::new();
     }
-    let examples: Vec<_> = examples.iter().map(|example| format!("`{example}`")).collect();
+    let examples: Vec<_> = examples
+        .iter()
+        .map(|example| format!("`{example}`"))
+        .collect();
     format!(" For example {}.", examples.join(", "))
 }
 
@@ -106,5 +121,13 @@ fn separated(roff: &mut Roff, text: &str, separator: &str) {
 /// Markdown's code spans, the only markup of the schema's text, in bold.
 fn inlines(text: &str) -> Vec<Inline> {
     let pieces = text.split('`').enumerate();
-    pieces.map(|(index, piece)| if index % 2 == 0 { roman(piece) } else { bold(piece) }).collect()
+    pieces
+        .map(|(index, piece)| {
+            if index % 2 == 0 {
+                roman(piece)
+            } else {
+                bold(piece)
+            }
+        })
+        .collect()
 }

@@ -55,11 +55,16 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// The text, in which the commands to try are about the file that it is written to.
 fn about_itself(template: Template, path: &Path) -> String {
-    let file = path.file_name().filter(|_| path != Path::new("-")).map(|name| word(Path::new(name)));
+    let file = path
+        .file_name()
+        .filter(|_| path != Path::new("-"))
+        .map(|name| word(Path::new(name)));
     // A comment is one line.
     let file = file.filter(|file| !file.contains(char::is_control));
     let file = file.unwrap_or_else(|| format!("{}.nestns.toml", template.name()));
-    template.text().replace(&format!("examples/{}.toml", template.name()), &file)
+    template
+        .text()
+        .replace(&format!("examples/{}.toml", template.name()), &file)
 }
 
 fn list() -> Result<Status, CommandError> {
@@ -76,7 +81,10 @@ fn next(path: &Path) -> String {
     let commands = [
         (format!("nestns tree {file}"), "show what it declares"),
         (format!("nestns up {file}"), "build it"),
-        (format!("nestns schema > {schema}"), "let an editor complete and explain its keys"),
+        (
+            format!("nestns schema > {schema}"),
+            "let an editor complete and explain its keys",
+        ),
     ];
     let rows = commands.map(|(command, what)| [format!("  {command}"), what.to_owned()]);
     format!("wrote {}\n{}", path.display(), aligned(&rows))

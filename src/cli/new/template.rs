@@ -50,14 +50,25 @@ impl Template {
     pub(super) fn description(self) -> String {
         let table: Option<toml::Table> = self.text().parse().ok();
         let description = table.and_then(|mut table| table.remove("description"));
-        description.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+        description
+            .and_then(|text| text.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
 /// By hand, so that the help and the completions say of a template what its file says.
 impl ValueEnum for Template {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Hello, Self::Dind, Self::Pod, Self::Kind, Self::Chain, Self::Fan, Self::Matrix, Self::Scale]
+        &[
+            Self::Hello,
+            Self::Dind,
+            Self::Pod,
+            Self::Kind,
+            Self::Chain,
+            Self::Fan,
+            Self::Matrix,
+            Self::Scale,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -73,8 +84,16 @@ mod tests {
     fn every_template_describes_itself_in_one_line() {
         for template in Template::value_variants() {
             let description = template.description();
-            assert!(!description.is_empty() && description.len() <= 90, "{}: {description:?}", template.name());
-            assert!(!description.contains('\n') && !description.ends_with('.'), "{}", template.name());
+            assert!(
+                !description.is_empty() && description.len() <= 90,
+                "{}: {description:?}",
+                template.name()
+            );
+            assert!(
+                !description.contains('\n') && !description.ends_with('.'),
+                "{}",
+                template.name()
+            );
         }
     }
 }

@@ -23,46 +23,85 @@ pub(super) struct Comparison<'a> {
 impl Comparison<'_> {
     /// Everything that is not as it should be; of observers that could not look, nothing.
     pub(super) fn mismatches(&self, views: &[View]) -> Vec<MismatchEntry> {
-        let Self { machine, observation, .. } = *self;
+        let Self {
+            machine,
+            observation,
+            ..
+        } = *self;
         // By place as the file has it, or by that of the kernel where there is no file.
         let mut observers: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, named) in observation.observers.iter().enumerate() {
-            observers.entry(key(named.place.as_deref(), named.observer.space)).or_default().push(at);
+            observers
+                .entry(key(named.place.as_deref(), named.observer.space))
+                .or_default()
+                .push(at);
         }
         let own = key(None, machine.own());
         let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); observation.observers.len()];
         for (row, one) in observation.seen.iter().enumerate() {
             let around: Vec<String> = if let Some(place) = &one.place {
-                let slashes = place.match_indices('/').map(|(slash, _)| place[..slash].to_owned());
+                let slashes = place
+                    .match_indices('/')
+                    .map(|(slash, _)| place[..slash].to_owned());
                 // Those that a program has made have no place in the file.
-                let made = machine.line(one.process.space.unwrap_or(machine.own())).into_iter().map(|id| key(None, id));
-                slashes.chain([place.clone(), own.clone()]).chain(made).collect()
+                let made = machine
+                    .line(one.process.space.unwrap_or(machine.own()))
+                    .into_iter()
+                    .map(|id| key(None, id));
+                slashes
+                    .chain([place.clone(), own.clone()])
+                    .chain(made)
+                    .collect()
             } else {
                 let space = one.process.space.unwrap_or(machine.own());
-                machine.line(space).into_iter().map(|space| key(None, space)).collect()
+                machine
+                    .line(space)
+                    .into_iter()
+                    .map(|space| key(None, space))
+                    .collect()
             };
-            for at in around.iter().filter_map(|place| observers.get(place)).flatten() {
+            for at in around
+                .iter()
+                .filter_map(|place| observers.get(place))
+                .flatten()
+            {
                 computed[*at].insert(row);
             }
         }
         let mut mismatches = Vec::new();
-        for (at, (named, view)) in
-            observation.observers.iter().zip(views).enumerate().filter(|(_, (_, view))| view.trouble.is_none())
+        for (at, (named, view)) in observation
+            .observers
+            .iter()
+            .zip(views)
+            .enumerate()
+            .filter(|(_, (_, view))| view.trouble.is_none())
         {
-            let seen: HashSet<usize> =
-                view.cells.iter().filter(|(_, cell)| cell.answer.is_sighting()).map(|(&row, _)| row).collect();
+            let seen: HashSet<usize> = view
+                .cells
+                .iter()
+                .filter(|(_, cell)| cell.answer.is_sighting())
+                .map(|(&row, _)| row)
+                .collect();
             let mut rows: Vec<usize> = computed[at].union(&seen).copied().collect();
             rows.sort_unstable();
             for row in rows {
                 let one = &observation.seen[row];
                 let is_computed = computed[at].contains(&row);
-                let expected = is_computed.then(|| one.process.numbers.get(named.level).copied()).flatten();
-                let number = if seen.contains(&row) { view.number(row) } else { None };
+                let expected = is_computed
+                    .then(|| one.process.numbers.get(named.level).copied())
+                    .flatten();
+                let number = if seen.contains(&row) {
+                    view.number(row)
+                } else {
+                    None
+                };
                 if is_computed == seen.contains(&row) && expected == number {
                     continue;
                 }
                 // It may have ended while the others were looked at.
-                let Some(reason) = self.reason(named, one, view) else { continue };
+                let Some(reason) = self.reason(named, one, view) else {
+                    continue;
+                };
                 mismatches.push(MismatchEntry {
                     observer: named.path.clone(),
                     path: one.path.clone(),
@@ -79,8 +118,15 @@ impl Comparison<'_> {
 
     /// Why; `None` of a process that is there no more.
     fn reason(&self, named: &NamedObserver, one: &Seen<'_>, view: &View) -> Option<String> {
-        let Self { machine, names, via, .. } = *self;
-        let now = nestns_observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid())).ok();
+        let Self {
+            machine,
+            names,
+            via,
+            ..
+        } = *self;
+        let now =
+            nestns_observe::process::Process::read(nix::unistd::Pid::from_raw(one.process.pid()))
+                .ok();
         if now.is_none_or(|now| now.numbers != one.process.numbers) {
             return None;
         }
@@ -89,14 +135,22 @@ impl Comparison<'_> {
         {
             let actual = names.of_space(machine, space);
             if actual.rsplit(":/").next() != Some(place.as_str()) {
-                let shared = if actual == HOST { "the host's".to_owned() } else { format!("that of `{actual}`") };
-                return Some(format!("its PID namespace is {shared}, not one of `{place}`'s own: it is shared"));
+                let shared = if actual == HOST {
+                    "the host's".to_owned()
+                } else {
+                    format!("that of `{actual}`")
+                };
+                return Some(format!(
+                    "its PID namespace is {shared}, not one of `{place}`'s own: it is shared"
+                ));
             }
         }
         if let Some(place) = &named.place {
             let actual = names.of_space(machine, named.observer.space);
             if actual.rsplit(":/").next() != Some(place.as_str()) {
-                return Some(format!("the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"));
+                return Some(format!(
+                    "the observer's PID namespace is that of `{actual}`, not one of `{place}`'s own"
+                ));
             }
         }
         if via == Via::Proc {
@@ -107,7 +161,9 @@ impl Comparison<'_> {
                     names.of_space(machine, space)
                 ),
                 Some(_) => match &view.hidden {
-                    Some(option) => format!("the observer's /proc hides other users' processes ({option})"),
+                    Some(option) => {
+                        format!("the observer's /proc hides other users' processes ({option})")
+                    }
                     None => "unexplained".to_owned(),
                 },
             });

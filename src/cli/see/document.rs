@@ -19,8 +19,16 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// The document, whose rows are computed as they are written.
-    pub(super) fn document(self, mismatches: &[MismatchEntry]) -> SeeDocument<impl Serialize + use<'a>, Troubles<'a>> {
-        let Observation { topology, observers, seen, .. } = self.observation;
+    pub(super) fn document(
+        self,
+        mismatches: &[MismatchEntry],
+    ) -> SeeDocument<impl Serialize + use<'a>, Troubles<'a>> {
+        let Observation {
+            topology,
+            observers,
+            seen,
+            ..
+        } = self.observation;
         let row = move |row: usize| SeeRow {
             path: seen[row].path.clone(),
             pids: Pids(self, row),
@@ -43,15 +51,18 @@ struct Pids<'a>(Sheet<'a>, usize);
 impl Serialize for Pids<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(sheet, row) = *self;
-        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(|(named, view)| {
-            let number = view.number(row);
-            let redacted = number.filter(|_| named.path == HOST && sheet.redaction == Redaction::On);
-            let value = match redacted {
-                Some(number) => sheet.redaction.host_pid(number).into(),
-                None => serde_json::Value::from(number),
-            };
-            (&named.path, value)
-        }))
+        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(
+            |(named, view)| {
+                let number = view.number(row);
+                let redacted =
+                    number.filter(|_| named.path == HOST && sheet.redaction == Redaction::On);
+                let value = match redacted {
+                    Some(number) => sheet.redaction.host_pid(number).into(),
+                    None => serde_json::Value::from(number),
+                };
+                (&named.path, value)
+            },
+        ))
     }
 }
 
@@ -60,10 +71,16 @@ struct Answers<'a>(Sheet<'a>, usize);
 impl Serialize for Answers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(sheet, row) = *self;
-        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(|(named, view)| {
-            let answer = if view.trouble.is_some() { None } else { Some(view.answer(row).to_string()) };
-            (&named.path, answer)
-        }))
+        serializer.collect_map(sheet.observation.observers.iter().zip(sheet.views).map(
+            |(named, view)| {
+                let answer = if view.trouble.is_some() {
+                    None
+                } else {
+                    Some(view.answer(row).to_string())
+                };
+                (&named.path, answer)
+            },
+        ))
     }
 }
 
@@ -74,17 +91,37 @@ pub(super) struct Troubles<'a>(Sheet<'a>);
 impl Serialize for Troubles<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let blind = self.0.observation.observers.iter().zip(self.0.views);
-        serializer.collect_map(blind.filter_map(|(named, view)| Some((&named.path, view.trouble.as_ref()?))))
+        serializer.collect_map(
+            blind.filter_map(|(named, view)| Some((&named.path, view.trouble.as_ref()?))),
+        )
     }
 }
 
 impl Sheet<'_> {
     /// A line a process, a column an observer, or the other way round: the number, or the error where it is known and refused,
     /// or nothing.
-    pub(super) fn write_csv(&self, out: &mut impl std::io::Write, is_transposed: bool) -> std::io::Result<()> {
-        let observers: Vec<&str> = self.observation.observers.iter().map(|named| named.path.as_str()).collect();
-        let seen: Vec<&str> = self.observation.seen.iter().map(|one| one.path.as_str()).collect();
-        let (columns, lines) = if is_transposed { (seen, observers) } else { (observers, seen) };
+    pub(super) fn write_csv(
+        &self,
+        out: &mut impl std::io::Write,
+        is_transposed: bool,
+    ) -> std::io::Result<()> {
+        let observers: Vec<&str> = self
+            .observation
+            .observers
+            .iter()
+            .map(|named| named.path.as_str())
+            .collect();
+        let seen: Vec<&str> = self
+            .observation
+            .seen
+            .iter()
+            .map(|one| one.path.as_str())
+            .collect();
+        let (columns, lines) = if is_transposed {
+            (seen, observers)
+        } else {
+            (observers, seen)
+        };
         let mut line = "path".to_owned();
         for path in &columns {
             line.push(',');
@@ -95,7 +132,11 @@ impl Sheet<'_> {
             line.clear();
             line.push_str(&quoted(path));
             for column in 0..columns.len() {
-                let (named, row) = if is_transposed { (at, column) } else { (column, at) };
+                let (named, row) = if is_transposed {
+                    (at, column)
+                } else {
+                    (column, at)
+                };
                 line.push(',');
                 line.push_str(&self.csv_cell(named, row));
             }
@@ -107,8 +148,12 @@ impl Sheet<'_> {
     fn csv_cell(&self, named: usize, row: usize) -> String {
         let view = &self.views[named];
         match (view.number(row), view.answer(row)) {
-            (Some(_), answer) if answer != nestns_observe::visibility::Answer::Yes => answer.to_string(),
-            (Some(number), _) if self.observation.observers[named].path == HOST => self.redaction.host_pid(number),
+            (Some(_), answer) if answer != nestns_observe::visibility::Answer::Yes => {
+                answer.to_string()
+            }
+            (Some(number), _) if self.observation.observers[named].path == HOST => {
+                self.redaction.host_pid(number)
+            }
             (Some(number), _) => number.to_string(),
             (None, _) => String::new(),
         }
@@ -117,5 +162,9 @@ impl Sheet<'_> {
 
 /// As RFC 4180 has it.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }

@@ -57,7 +57,10 @@ observer.
   nestns see 'vm/**' --of vm/ci/runner   which observers see the runner, and its numbers
   nestns see --via proc --diff           where /proc is misleading
   nestns see --host --fold=always        the whole machine, with similar rows folded")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     /// Observers: namespaces or processes of the topology, `host`, `pid:[INODE]`
     #[arg(value_name = "FROM")]
@@ -133,9 +136,13 @@ const MANY: usize = 40;
 fn mechanisms() -> impl TypedValueParser<Value = Via> {
     let words = Via::WORDS.iter().map(|&(word, via)| {
         PossibleValue::new(word).help(match via {
-            Via::Chain => "The kernel's report from outside: `NSpid` and the surrounding namespaces",
+            Via::Chain => {
+                "The kernel's report from outside: `NSpid` and the surrounding namespaces"
+            }
             Via::Proc => "The list in the observer's /proc",
-            Via::Kill => "kill(2) with signal 0: EPERM is visible, and not for the observer to signal",
+            Via::Kill => {
+                "kill(2) with signal 0: EPERM is visible, and not for the observer to signal"
+            }
             Via::Pidfd => "`pidfd_open(2)`",
             Via::Ptrace => "The permission check of ptrace(2), without attaching",
             Via::Cred => "The number that `SCM_CREDENTIALS` delivers to it",
@@ -149,7 +156,13 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let (snapshot, names) = if args.host {
         (None, Names::all())
     } else {
-        let addresses: Vec<Address> = args.from.iter().filter_map(Place::address).chain(&args.of).cloned().collect();
+        let addresses: Vec<Address> = args
+            .from
+            .iter()
+            .filter_map(Place::address)
+            .chain(&args.of)
+            .cloned()
+            .collect();
         let (_, snapshot) = selection::look(&args.target, &addresses)?;
         refuse_inside("see", &snapshot)?;
         (Some(snapshot.clone()), Names::of(vec![snapshot]))
@@ -159,20 +172,44 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if let Some(snapshot) = &snapshot {
         observation::ask_about_threads(&mut machine, snapshot, &args.of);
     }
-    let question = Question { from: &args.from, of: &args.of };
+    let question = Question {
+        from: &args.from,
+        of: &args.of,
+    };
     let observation = match &snapshot {
         Some(snapshot) => Observation::of_topology(&machine, snapshot, &names, question),
         None => Observation::of_machine(&machine, &names, question),
     };
     let observation = observation?;
-    let rows = Rows::new(&machine, observation.seen.iter().map(|one| one.process).collect());
-    let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
+    let rows = Rows::new(
+        &machine,
+        observation.seen.iter().map(|one| one.process).collect(),
+    );
+    let positions: Vec<_> = observation
+        .observers
+        .iter()
+        .map(|named| named.observer.clone())
+        .collect();
     let views = visibility::look(&rows, &positions, args.via)?;
-    let comparison = Comparison { machine: &machine, names: &names, observation: &observation, via: args.via };
+    let comparison = Comparison {
+        machine: &machine,
+        names: &names,
+        observation: &observation,
+        via: args.via,
+    };
     let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
-    let redaction = if args.redact { Redaction::On } else { Redaction::Off };
-    let sheet = Sheet { observation: &observation, views: &views, via: args.via.word(), redaction };
+    let redaction = if args.redact {
+        Redaction::On
+    } else {
+        Redaction::Off
+    };
+    let sheet = Sheet {
+        observation: &observation,
+        views: &views,
+        via: args.via.word(),
+        redaction,
+    };
     match args.format {
         Format::Json => write_document(&sheet.document(&mismatches))?,
         Format::Csv => {
@@ -183,11 +220,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         Format::Table if args.diff => {
             std::io::stdout().write_all(differences(args, &observation, &mismatches).as_bytes())?;
         }
-        Format::Table => std::io::stdout().write_all(drawing(args, &machine, &observation, &views).as_bytes())?,
+        Format::Table => {
+            std::io::stdout().write_all(drawing(args, &machine, &observation, &views).as_bytes())?
+        }
     }
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of all processes some may not be looked from; one that was named was meant.
-    let is_blind = if args.from.is_empty() { troubles.all(|trouble| trouble) } else { troubles.any(|trouble| trouble) };
+    let is_blind = if args.from.is_empty() {
+        troubles.all(|trouble| trouble)
+    } else {
+        troubles.any(|trouble| trouble)
+    };
     if !observation.missing.is_empty() {
         return Err(observation::nobody_looks(&observation.missing));
     }
@@ -205,19 +248,38 @@ impl Args {
     }
 
     fn look(&self) -> Look {
-        Look { charset: charset(), colour: self.color.colour(&std::io::stdout()) }
+        Look {
+            charset: charset(),
+            colour: self.color.colour(&std::io::stdout()),
+        }
     }
 }
 
-fn drawing(args: &Args, machine: &HostSnapshot, observation: &Observation<'_>, views: &[View]) -> String {
+fn drawing(
+    args: &Args,
+    machine: &HostSnapshot,
+    observation: &Observation<'_>,
+    views: &[View],
+) -> String {
     // Strangers have nothing in common but the namespace that they are in.
     let kin = |one: &observation::Seen<'_>| match (&observation.topology, one.process.space) {
         (None, Some(space)) => machine.space(space).inode,
         _ => 0,
     };
     let mut matrix = Matrix {
-        rows: observation.seen.iter().map(|one| Line { kin: kin(one), ..Line::new(&one.path, one.level) }).collect(),
-        columns: observation.observers.iter().map(|named| Line::new(&named.path, named.level)).collect(),
+        rows: observation
+            .seen
+            .iter()
+            .map(|one| Line {
+                kin: kin(one),
+                ..Line::new(&one.path, one.level)
+            })
+            .collect(),
+        columns: observation
+            .observers
+            .iter()
+            .map(|named| Line::new(&named.path, named.level))
+            .collect(),
         ..Matrix::default()
     };
     for (column, view) in views.iter().enumerate() {
@@ -228,7 +290,14 @@ fn drawing(args: &Args, machine: &HostSnapshot, observation: &Observation<'_>, v
                 Answer::Yes => None,
                 answer => Some(answer.to_string()),
             };
-            matrix.marks.insert((row, column), Mark { first: cell.number, last: cell.number, refused });
+            matrix.marks.insert(
+                (row, column),
+                Mark {
+                    first: cell.number,
+                    last: cell.number,
+                    refused,
+                },
+            );
         }
         if view.trouble.is_some() {
             matrix.blind.push(column);
@@ -244,11 +313,31 @@ fn drawing(args: &Args, machine: &HostSnapshot, observation: &Observation<'_>, v
 }
 
 const COLUMNS: [Column; 5] = [
-    Column { header: "OBSERVER", align: Align::Left, cut: Cut::Middle },
-    Column { header: "PROCESS", align: Align::Left, cut: Cut::Middle },
-    Column { header: "COMPUTED", align: Align::Left, cut: Cut::Never },
-    Column { header: "MEASURED", align: Align::Left, cut: Cut::Never },
-    Column { header: "WHY", align: Align::Left, cut: Cut::Never },
+    Column {
+        header: "OBSERVER",
+        align: Align::Left,
+        cut: Cut::Middle,
+    },
+    Column {
+        header: "PROCESS",
+        align: Align::Left,
+        cut: Cut::Middle,
+    },
+    Column {
+        header: "COMPUTED",
+        align: Align::Left,
+        cut: Cut::Never,
+    },
+    Column {
+        header: "MEASURED",
+        align: Align::Left,
+        cut: Cut::Never,
+    },
+    Column {
+        header: "WHY",
+        align: Align::Left,
+        cut: Cut::Never,
+    },
 ];
 
 fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[MismatchEntry]) -> String {
@@ -260,27 +349,53 @@ fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[Mismatc
             args.via.word()
         );
     }
-    let number = |number: Option<i32>, word: &str| number.map_or_else(|| word.to_owned(), |number| number.to_string());
+    let number = |number: Option<i32>, word: &str| {
+        number.map_or_else(|| word.to_owned(), |number| number.to_string())
+    };
     let look = args.look();
-    let look = table::Look { charset: look.charset, colour: look.colour, ..table::Look::default() };
+    let look = table::Look {
+        charset: look.charset,
+        colour: look.colour,
+        ..table::Look::default()
+    };
     let row = |observer: &str, process: &str, computed: &str, measured: &str, reason: &str| {
-        vec![Cell::text(observer), Cell::text(process), Cell::text(computed), Cell::text(measured), Cell::text(reason)]
+        vec![
+            Cell::text(observer),
+            Cell::text(process),
+            Cell::text(computed),
+            Cell::text(measured),
+            Cell::text(reason),
+        ]
     };
     let rows: Vec<Vec<Cell>> = if args.is_folded(mismatches.len()) {
         let mut alike: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
         for one in mismatches {
-            *alike.entry((&one.observer, &*one.computed, &one.measured, &one.reason)).or_default() += 1;
+            *alike
+                .entry((&one.observer, &*one.computed, &one.measured, &one.reason))
+                .or_default() += 1;
         }
         let rows = alike.into_iter();
         rows.map(|((observer, computed, measured, reason), many)| {
-            row(observer, &count(many, "process").to_string(), computed, measured, reason)
+            row(
+                observer,
+                &count(many, "process").to_string(),
+                computed,
+                measured,
+                reason,
+            )
         })
         .collect()
     } else {
         let rows = mismatches.iter();
         rows.map(|one| {
             let computed = number(one.expected, &one.computed);
-            row(&one.observer, &one.path, &computed, &number(one.number, &one.measured), &one.reason)
+            row(
+                &one.observer,
+                &one.path,
+                &computed,
+                &number(one.number, &one.measured),
+                &one.reason,
+            )
         })
         .collect()
     };

@@ -66,13 +66,25 @@ struct Resolver<'a> {
 }
 
 /// Reads the threads that addresses ask about by their numbers.
-pub(in crate::cli) fn ask_about_threads(machine: &mut HostSnapshot, snapshot: &Snapshot, of: &[Address]) {
-    for (address, number) in of.iter().filter_map(|address| Some((address, address.number()?))) {
+pub(in crate::cli) fn ask_about_threads(
+    machine: &mut HostSnapshot,
+    snapshot: &Snapshot,
+    of: &[Address],
+) {
+    for (address, number) in of
+        .iter()
+        .filter_map(|address| Some((address, address.number()?)))
+    {
         let spaces: Vec<PidNamespaceId> = if address.is_host() {
             vec![machine.own()]
         } else {
-            let named = snapshot.namespaces.iter().filter(|namespace| address.matches(&namespace.path));
-            named.filter_map(|namespace| space_of(machine, namespace)).collect()
+            let named = snapshot
+                .namespaces
+                .iter()
+                .filter(|namespace| address.matches(&namespace.path));
+            named
+                .filter_map(|namespace| space_of(machine, namespace))
+                .collect()
         };
         for space in spaces {
             machine.ask_about(space, number);
@@ -81,7 +93,10 @@ pub(in crate::cli) fn ask_about_threads(machine: &mut HostSnapshot, snapshot: &S
 }
 
 /// The namespace of the machine that a document is about.
-pub(in crate::cli) fn space_of(machine: &HostSnapshot, namespace: &NamespaceDocument) -> Option<PidNamespaceId> {
+pub(in crate::cli) fn space_of(
+    machine: &HostSnapshot,
+    namespace: &NamespaceDocument,
+) -> Option<PidNamespaceId> {
     let space = machine.by_inode(namespace.pidns?)?;
     let PidNamespace { inode, id, .. } = *machine.space(space);
     namespace.is_namespace(inode, id).then_some(space)
@@ -95,13 +110,26 @@ impl<'a> Observation<'a> {
         names: &'a Names,
         Question { from, of }: Question<'_>,
     ) -> Result<Self, CommandError> {
-        let mut resolver = Resolver { machine, snapshot, names, members: members(machine), spaces: HashMap::new() };
+        let mut resolver = Resolver {
+            machine,
+            snapshot,
+            names,
+            members: members(machine),
+            spaces: HashMap::new(),
+        };
         for namespace in &snapshot.namespaces {
-            resolver.spaces.extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
+            resolver
+                .spaces
+                .extend(space_of(machine, namespace).map(|space| (namespace.path.as_str(), space)));
         }
         let (observers, missing) = resolver.observers(from)?;
         let seen = resolver.seen(of)?;
-        Ok(Self { topology: Some(snapshot.status.name.clone()), observers, missing, seen })
+        Ok(Self {
+            topology: Some(snapshot.status.name.clone()),
+            observers,
+            missing,
+            seen,
+        })
     }
 
     /// The machine: by default every namespace looks at every process.
@@ -115,7 +143,10 @@ impl<'a> Observation<'a> {
         let mut seen = Vec::new();
         for (id, space) in machine.spaces() {
             let path = names.of_space(machine, id);
-            let bare = path.split_once(":/").map_or(&*path, |(_, bare)| bare).to_owned();
+            let bare = path
+                .split_once(":/")
+                .map_or(&*path, |(_, bare)| bare)
+                .to_owned();
             let is_wanted = |place: &Place| match place {
                 Place::Everywhere => true,
                 Place::Inode(inode) => *inode == space.inode,
@@ -123,8 +154,16 @@ impl<'a> Observation<'a> {
             };
             let inside = members.get(&id).map_or(&[][..], Vec::as_slice);
             if from.is_empty() || from.iter().any(is_wanted) {
-                let observer = Observer { space: id, candidates: candidates(machine, id, inside) };
-                observers.push(NamedObserver { path, place: None, level: space.level, observer });
+                let observer = Observer {
+                    space: id,
+                    candidates: candidates(machine, id, inside),
+                };
+                observers.push(NamedObserver {
+                    path,
+                    place: None,
+                    level: space.level,
+                    observer,
+                });
             }
             let mut processes: Vec<Seen> = inside
                 .iter()
@@ -149,8 +188,17 @@ impl<'a> Observation<'a> {
             return Err(error.help("`nestns tree --host` shows what there is"));
         }
         let is_missing = |place: &&Place| matches!(place, Place::Inode(inode) if machine.by_inode(*inode).is_none());
-        let missing = from.iter().filter(is_missing).map(ToString::to_string).collect();
-        Ok(Self { topology: None, observers, missing, seen })
+        let missing = from
+            .iter()
+            .filter(is_missing)
+            .map(ToString::to_string)
+            .collect();
+        Ok(Self {
+            topology: None,
+            observers,
+            missing,
+            seen,
+        })
     }
 }
 
@@ -159,7 +207,9 @@ pub(in crate::cli) fn nobody_looks(missing: &[String]) -> CommandError {
     let names: Vec<String> = missing.iter().map(|place| format!("`{place}`")).collect();
     let has = if names.len() == 1 { "has" } else { "have" };
     let names = names.join(", ");
-    CommandError::not_found(format!("there is no observer: {names} {has} ended, or cannot be examined"))
+    CommandError::not_found(format!(
+        "there is no observer: {names} {has} ended, or cannot be examined"
+    ))
 }
 
 fn members(machine: &HostSnapshot) -> HashMap<PidNamespaceId, Vec<&ProcessInfo>> {
@@ -178,8 +228,10 @@ fn candidates(machine: &HostSnapshot, space: PidNamespaceId, members: &[&Process
     if space == machine.own() {
         return Vec::new();
     }
-    let (first, others): (Vec<&ProcessInfo>, Vec<&ProcessInfo>) =
-        members.iter().copied().partition(|process| process.own() == 1);
+    let (first, others): (Vec<&ProcessInfo>, Vec<&ProcessInfo>) = members
+        .iter()
+        .copied()
+        .partition(|process| process.own() == 1);
     first.into_iter().chain(others).filter_map(alive).collect()
 }
 
@@ -189,7 +241,10 @@ fn alive(process: &ProcessInfo) -> Option<i32> {
         return Some(process.pid());
     }
     let threads = thread::of_process(Pid::from_raw(process.pid())).ok()?;
-    threads.into_iter().find(|thread| !matches!(thread.state, 'Z' | 'X')).map(|thread| thread.tid())
+    threads
+        .into_iter()
+        .find(|thread| !matches!(thread.state, 'Z' | 'X'))
+        .map(|thread| thread.tid())
 }
 
 impl<'a> Resolver<'a> {
@@ -199,7 +254,10 @@ impl<'a> Resolver<'a> {
             path: HOST.to_owned(),
             place: None,
             level: 0,
-            observer: Observer { space: self.machine.own(), candidates: Vec::new() },
+            observer: Observer {
+                space: self.machine.own(),
+                candidates: Vec::new(),
+            },
         };
         let (mut observers, mut missing) = (Vec::new(), Vec::new());
         let mut taken = HashSet::new();
@@ -207,34 +265,64 @@ impl<'a> Resolver<'a> {
         for place in if from.is_empty() { &everything } else { from } {
             let found: Vec<NamedObserver> = match place {
                 Place::Everywhere => {
-                    let all =
-                        self.snapshot.namespaces.iter().filter_map(|space| self.named(Selected::Namespace(space)));
-                    std::iter::once(host()).chain(all).chain(self.made()).collect()
+                    let all = self
+                        .snapshot
+                        .namespaces
+                        .iter()
+                        .filter_map(|space| self.named(Selected::Namespace(space)));
+                    std::iter::once(host())
+                        .chain(all)
+                        .chain(self.made())
+                        .collect()
                 }
-                Place::Address(address) if address.is_host() && address.number().is_none() => vec![host()],
+                Place::Address(address) if address.is_host() && address.number().is_none() => {
+                    vec![host()]
+                }
                 Place::Inode(inode) => {
                     let space = self.machine.by_inode(*inode);
-                    space.map(|space| self.observer_of(space).unwrap_or_else(host)).into_iter().collect()
+                    space
+                        .map(|space| self.observer_of(space).unwrap_or_else(host))
+                        .into_iter()
+                        .collect()
                 }
                 Place::Address(address) => {
                     let numbered = self.numbered_observers(address);
                     if !numbered.is_empty() {
-                        observers.extend(numbered.into_iter().filter(|named| taken.insert(named.path.clone())));
+                        observers.extend(
+                            numbered
+                                .into_iter()
+                                .filter(|named| taken.insert(named.path.clone())),
+                        );
                         continue;
                     }
-                    let selections =
-                        selection::resolve(self.snapshot, std::slice::from_ref(address), &Selection::default());
+                    let selections = selection::resolve(
+                        self.snapshot,
+                        std::slice::from_ref(address),
+                        &Selection::default(),
+                    );
                     let selections = selections?;
                     // A pattern means namespaces, where it means any.
-                    let is_any = selections.iter().any(|selected| matches!(selected, Selected::Namespace(_)));
-                    let is_wanted = |selected: &&Selected| !is_any || matches!(selected, Selected::Namespace(_));
-                    selections.iter().filter(is_wanted).filter_map(|&selected| self.named(selected)).collect()
+                    let is_any = selections
+                        .iter()
+                        .any(|selected| matches!(selected, Selected::Namespace(_)));
+                    let is_wanted = |selected: &&Selected| {
+                        !is_any || matches!(selected, Selected::Namespace(_))
+                    };
+                    selections
+                        .iter()
+                        .filter(is_wanted)
+                        .filter_map(|&selected| self.named(selected))
+                        .collect()
                 }
             };
             if found.is_empty() {
                 missing.push(place.to_string());
             }
-            observers.extend(found.into_iter().filter(|named: &NamedObserver| taken.insert(named.path.clone())));
+            observers.extend(
+                found
+                    .into_iter()
+                    .filter(|named: &NamedObserver| taken.insert(named.path.clone())),
+            );
         }
         if observers.is_empty() {
             return Err(nobody_looks(&missing));
@@ -244,7 +332,11 @@ impl<'a> Resolver<'a> {
 
     /// Observer in a namespace of the machine, the topology's or not; `None` from the caller's own.
     fn observer_of(&self, space: PidNamespaceId) -> Option<NamedObserver> {
-        let declared = self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space));
+        let declared = self
+            .snapshot
+            .namespaces
+            .iter()
+            .find(|one| self.spaces.get(&*one.path) == Some(&space));
         match declared {
             Some(namespace) => self.named(Selected::Namespace(namespace)),
             None if space == self.machine.own() => None,
@@ -254,7 +346,10 @@ impl<'a> Resolver<'a> {
                     path: self.names.of_space(self.machine, space),
                     place: None,
                     level: self.machine.space(space).level,
-                    observer: Observer { space, candidates: candidates(self.machine, space, members) },
+                    observer: Observer {
+                        space,
+                        candidates: candidates(self.machine, space, members),
+                    },
                 })
             }
         }
@@ -267,25 +362,40 @@ impl<'a> Resolver<'a> {
             let mut around = std::iter::successors(Some(id), |&id| self.machine.space(id).parent);
             !declared.contains(&id) && around.any(|id| declared.contains(&id))
         };
-        self.machine.spaces().filter(move |&(id, _)| is_made(id)).map(|(id, space)| NamedObserver {
-            path: self.names.of_space(self.machine, id),
-            place: None,
-            level: space.level,
-            observer: Observer {
-                space: id,
-                candidates: candidates(self.machine, id, self.members.get(&id).map_or(&[][..], Vec::as_slice)),
-            },
-        })
+        self.machine
+            .spaces()
+            .filter(move |&(id, _)| is_made(id))
+            .map(|(id, space)| NamedObserver {
+                path: self.names.of_space(self.machine, id),
+                place: None,
+                level: space.level,
+                observer: Observer {
+                    space: id,
+                    candidates: candidates(
+                        self.machine,
+                        id,
+                        self.members.get(&id).map_or(&[][..], Vec::as_slice),
+                    ),
+                },
+            })
     }
 
     /// Undeclared processes with a number, as observers.
     fn numbered_observers(&self, address: &Address) -> Vec<NamedObserver> {
         let seen = self.numbered(address, &self.strangers());
         let named = |one: Seen<'_>| {
-            let observer = Observer { space: one.process.space?, candidates: vec![one.process.pid()] };
+            let observer = Observer {
+                space: one.process.space?,
+                candidates: vec![one.process.pid()],
+            };
             let is_declared = self.spaces.values().any(|&space| space == observer.space);
             let place = one.place.filter(|_| is_declared);
-            Some(NamedObserver { path: one.path, place, level: one.process.numbers.len() - 1, observer })
+            Some(NamedObserver {
+                path: one.path,
+                place,
+                level: one.process.numbers.len() - 1,
+                observer,
+            })
         };
         seen.into_iter().filter_map(named).collect()
     }
@@ -301,8 +411,14 @@ impl<'a> Resolver<'a> {
             Selected::Process(process) => {
                 let pid = process.pids.first().copied().flatten()?;
                 // Where it is, not where it should be.
-                let process = self.names.process(pid).and_then(|_| self.machine.process(pid))?;
-                (process.space.unwrap_or(space), vec![alive(process).unwrap_or(pid)])
+                let process = self
+                    .names
+                    .process(pid)
+                    .and_then(|_| self.machine.process(pid))?;
+                (
+                    process.space.unwrap_or(space),
+                    vec![alive(process).unwrap_or(pid)],
+                )
             }
         };
         Some(NamedObserver {
@@ -323,7 +439,11 @@ impl<'a> Resolver<'a> {
             if numbered.is_empty() {
                 others.push(address.clone());
             }
-            seen.extend(numbered.into_iter().filter(|one| taken.insert(one.process.pid())));
+            seen.extend(
+                numbered
+                    .into_iter()
+                    .filter(|one| taken.insert(one.process.pid())),
+            );
         }
         let selections = if others.is_empty() && !of.is_empty() {
             Vec::new()
@@ -332,46 +452,77 @@ impl<'a> Resolver<'a> {
         };
         let mut declared: HashMap<&str, Vec<Selected>> = HashMap::new();
         for process in &self.snapshot.processes {
-            declared.entry(process.ns.as_str()).or_default().push(Selected::Process(process));
+            declared
+                .entry(process.ns.as_str())
+                .or_default()
+                .push(Selected::Process(process));
         }
         for selected in selections {
             let processes = match selected {
                 Selected::Process(_) => vec![selected],
-                Selected::Namespace(space) => declared.get(&*space.path).cloned().unwrap_or_default(),
+                Selected::Namespace(space) => {
+                    declared.get(&*space.path).cloned().unwrap_or_default()
+                }
             };
             for process in processes {
-                if let Some(one) = self.declared(process).filter(|one| taken.insert(one.process.pid())) {
+                if let Some(one) = self
+                    .declared(process)
+                    .filter(|one| taken.insert(one.process.pid()))
+                {
                     seen.push(one);
                 }
             }
             // Children of programs, and what has come in by another door.
-            let Selected::Namespace(namespace) = selected else { continue };
-            let Some(&space) = self.spaces.get(&*namespace.path) else { continue };
+            let Selected::Namespace(namespace) = selected else {
+                continue;
+            };
+            let Some(&space) = self.spaces.get(&*namespace.path) else {
+                continue;
+            };
             for &process in strangers.get(&space).into_iter().flatten() {
                 let one = self.stranger(process, namespace, space);
                 seen.extend(one.filter(|one| taken.insert(one.process.pid())));
             }
         }
         if seen.is_empty() {
-            return Err(CommandError::not_found("there is no target: what was named has ended"));
+            return Err(CommandError::not_found(
+                "there is no target: what was named has ended",
+            ));
         }
         Ok(seen)
     }
 
     /// Undeclared processes with the number of an address like `vm#12`.
-    fn numbered(&self, address: &Address, strangers: &HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>) -> Vec<Seen<'a>> {
-        let Some(number) = address.number() else { return Vec::new() };
+    fn numbered(
+        &self,
+        address: &Address,
+        strangers: &HashMap<PidNamespaceId, Vec<&'a ProcessInfo>>,
+    ) -> Vec<Seen<'a>> {
+        let Some(number) = address.number() else {
+            return Vec::new();
+        };
         if address.is_host() {
-            let threads = self.machine.threads().iter().filter(|thread| thread.pid() == number);
-            return threads.filter_map(|thread| self.thread(thread, format!("{HOST}#{number}"))).collect();
+            let threads = self
+                .machine
+                .threads()
+                .iter()
+                .filter(|thread| thread.pid() == number);
+            return threads
+                .filter_map(|thread| self.thread(thread, format!("{HOST}#{number}")))
+                .collect();
         }
         let threads = self.machine.threads().iter().filter_map(|thread| {
             let own = thread.space?;
-            let mut spaces = self.snapshot.namespaces.iter().filter(|space| address.matches(&space.path));
+            let mut spaces = self
+                .snapshot
+                .namespaces
+                .iter()
+                .filter(|space| address.matches(&space.path));
             let space = spaces.find(|space| {
                 let space = self.spaces.get(&*space.path);
                 space.is_some_and(|&space| {
-                    self.machine.is_within(own, space) && self.machine.number_in(thread, space) == Some(number)
+                    self.machine.is_within(own, space)
+                        && self.machine.number_in(thread, space) == Some(number)
                 })
             })?;
             self.thread(thread, format!("{}#{number}", space.path))
@@ -380,7 +531,11 @@ impl<'a> Resolver<'a> {
         if !threads.is_empty() {
             return threads;
         }
-        let spaces = self.snapshot.namespaces.iter().filter(|space| address.matches(&space.path));
+        let spaces = self
+            .snapshot
+            .namespaces
+            .iter()
+            .filter(|space| address.matches(&space.path));
         let spaces = spaces.filter_map(|space| Some((space, *self.spaces.get(&*space.path)?)));
         let all = spaces.flat_map(|(namespace, space)| {
             let here = strangers.get(&space).into_iter().flatten();
@@ -395,10 +550,18 @@ impl<'a> Resolver<'a> {
         let space = thread.space?;
         let mut line = self.machine.line(space).into_iter().rev();
         let declared = |space: PidNamespaceId| {
-            self.snapshot.namespaces.iter().find(|one| self.spaces.get(&*one.path) == Some(&space))
+            self.snapshot
+                .namespaces
+                .iter()
+                .find(|one| self.spaces.get(&*one.path) == Some(&space))
         };
         let namespace = line.find_map(declared)?;
-        Some(Seen { path, place: Some(namespace.path.clone()), level: namespace.level, process: thread })
+        Some(Seen {
+            path,
+            place: Some(namespace.path.clone()),
+            level: namespace.level,
+            process: thread,
+        })
     }
 
     fn stranger(
@@ -421,8 +584,14 @@ impl<'a> Resolver<'a> {
     fn strangers(&self) -> HashMap<PidNamespaceId, Vec<&'a ProcessInfo>> {
         let declared: HashSet<PidNamespaceId> = self.spaces.values().copied().collect();
         let mut strangers: HashMap<PidNamespaceId, Vec<&ProcessInfo>> = HashMap::new();
-        for process in self.machine.processes().iter().filter(|process| self.names.process(process.pid()).is_none()) {
-            let around = std::iter::successors(process.space, |&space| self.machine.space(space).parent);
+        for process in self
+            .machine
+            .processes()
+            .iter()
+            .filter(|process| self.names.process(process.pid()).is_none())
+        {
+            let around =
+                std::iter::successors(process.space, |&space| self.machine.space(space).parent);
             if let Some(home) = around.into_iter().find(|space| declared.contains(space)) {
                 strangers.entry(home).or_default().push(process);
             }
@@ -432,7 +601,9 @@ impl<'a> Resolver<'a> {
 
     /// A declared process that lives.
     fn declared(&self, selected: Selected<'_>) -> Option<Seen<'a>> {
-        let Selected::Process(document) = selected else { return None };
+        let Selected::Process(document) = selected else {
+            return None;
+        };
         if is_over(document) {
             return None;
         }

@@ -34,7 +34,13 @@ pub(super) struct Selection {
     pub(super) recursive: bool,
 
     /// Only those with this label (`KEY` alone: with any value); if repeated, with all of them
-    #[arg(short, long, value_name = "KEY=VALUE", env = "NESTNS_LABEL", value_delimiter = ',')]
+    #[arg(
+        short,
+        long,
+        value_name = "KEY=VALUE",
+        env = "NESTNS_LABEL",
+        value_delimiter = ','
+    )]
     pub(super) label: Vec<Label>,
 
     /// Only the innermost namespaces, those with no namespace inside, and their processes
@@ -64,17 +70,24 @@ impl FromStr for Label {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value.to_owned())));
+        let (key, value) = text
+            .split_once('=')
+            .map_or((text, None), |(key, value)| (key, Some(value.to_owned())));
         if key.is_empty() {
             return Err("a label is selected by KEY=VALUE or by KEY alone".to_owned());
         }
-        Ok(Self { key: key.to_owned(), value })
+        Ok(Self {
+            key: key.to_owned(),
+            value,
+        })
     }
 }
 
 impl Label {
     fn is_on(&self, labels: &Labels) -> bool {
-        labels.get(&self.key).is_some_and(|value| self.value.as_deref().is_none_or(|wanted| wanted == value))
+        labels
+            .get(&self.key)
+            .is_some_and(|value| self.value.as_deref().is_none_or(|wanted| wanted == value))
     }
 }
 
@@ -128,16 +141,22 @@ impl<'a> Selected<'a> {
     pub(super) fn process(self, snapshot: &'a Snapshot) -> Option<&'a ProcessDocument> {
         match self {
             Self::Process(process) => Some(process),
-            Self::Namespace(namespace) => {
-                snapshot.processes.iter().find(|process| process.name == "init" && process.ns == namespace.path)
-            }
+            Self::Namespace(namespace) => snapshot
+                .processes
+                .iter()
+                .find(|process| process.name == "init" && process.ns == namespace.path),
         }
     }
 }
 
 /// Returns whether a process of a snapshot has ended.
 pub(super) fn is_over(process: &ProcessDocument) -> bool {
-    process.exit.is_some() || process.state.as_deref().and_then(State::of).is_some_and(State::is_over)
+    process.exit.is_some()
+        || process
+            .state
+            .as_deref()
+            .and_then(State::of)
+            .is_some_and(State::is_over)
 }
 
 /// Resolves addresses, in the order of creation and each once. No address at all means everything.
@@ -154,18 +173,37 @@ pub(super) fn resolve<'a>(
     if selection.recursive || selection.leaves {
         choose_insides(snapshot, &all, &mut chosen);
     }
-    let found: Vec<Selected> =
-        all.iter().zip(&chosen).filter(|&(_, &is_chosen)| is_chosen).map(|(&selected, _)| selected).collect();
-    let declared = snapshot.namespaces.iter().filter(|namespace| namespace.declared);
-    let outer: HashSet<&str> = declared.filter_map(|namespace| namespace.parent.as_deref()).collect();
+    let found: Vec<Selected> = all
+        .iter()
+        .zip(&chosen)
+        .filter(|&(_, &is_chosen)| is_chosen)
+        .map(|(&selected, _)| selected)
+        .collect();
+    let declared = snapshot
+        .namespaces
+        .iter()
+        .filter(|namespace| namespace.declared);
+    let outer: HashSet<&str> = declared
+        .filter_map(|namespace| namespace.parent.as_deref())
+        .collect();
     let passes = |selected: &Selected| {
         (!selection.leaves || !outer.contains(selected.namespace()))
-            && selection.label.iter().all(|label| label.is_on(selected.labels()))
-            && (selection.state.is_empty() || selection.state.iter().any(|state| is_in_state(*selected, state)))
+            && selection
+                .label
+                .iter()
+                .all(|label| label.is_on(selected.labels()))
+            && (selection.state.is_empty()
+                || selection
+                    .state
+                    .iter()
+                    .any(|state| is_in_state(*selected, state)))
     };
     let left: Vec<Selected> = found.iter().copied().filter(passes).collect();
     if left.is_empty() {
-        let has = found.iter().map(|selected| (selected.address(), selected.state().to_owned())).collect();
+        let has = found
+            .iter()
+            .map(|selected| (selected.address(), selected.state().to_owned()))
+            .collect();
         return Err(Unresolved::Filtered { has });
     }
     Ok(left)
@@ -177,13 +215,23 @@ fn is_in_state(selected: Selected<'_>, state: &str) -> bool {
 }
 
 /// The one thing that is addressed.
-pub(super) fn resolve_one<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Selected<'a>, Unresolved> {
-    let found = resolve(snapshot, std::slice::from_ref(address), &Selection::default())?;
+pub(super) fn resolve_one<'a>(
+    snapshot: &'a Snapshot,
+    address: &Address,
+) -> Result<Selected<'a>, Unresolved> {
+    let found = resolve(
+        snapshot,
+        std::slice::from_ref(address),
+        &Selection::default(),
+    )?;
     match found.as_slice() {
         [selected] => Ok(*selected),
         several => {
             let paths = several.iter().map(|selected| selected.address()).collect();
-            Err(Unresolved::Several { address: address.to_string(), paths })
+            Err(Unresolved::Several {
+                address: address.to_string(),
+                paths,
+            })
         }
     }
 }
@@ -194,7 +242,10 @@ pub(super) fn topology(addresses: &[Address]) -> Result<Option<&str>, CommandErr
     let first = named.next();
     match named.find(|other| Some(*other) != first) {
         Some(other) => {
-            let message = format!("the addresses are in two topologies, `{}` and `{other}`", first.unwrap_or_default());
+            let message = format!(
+                "the addresses are in two topologies, `{}` and `{other}`",
+                first.unwrap_or_default()
+            );
             Err(CommandError::usage(message).help("run the command once per topology"))
         }
         None => Ok(first),
@@ -212,7 +263,10 @@ pub(super) fn reach(target: &Target, addresses: &[Address]) -> Result<Connection
 }
 
 /// Connects to the topology that the addresses are about, and asks for all of it.
-pub(super) fn look(target: &Target, addresses: &[Address]) -> Result<(Connection, Snapshot), CommandError> {
+pub(super) fn look(
+    target: &Target,
+    addresses: &[Address],
+) -> Result<(Connection, Snapshot), CommandError> {
     let mut connection = connect(target, addresses)?;
     let snapshot = connection.snapshot()?;
     Ok((connection, snapshot))
@@ -224,7 +278,11 @@ pub(super) fn identity(process: &ProcessDocument) -> Option<Identity> {
         return None;
     }
     let pid = process.pids.first().copied().flatten()?;
-    Some(Identity { path: process.path.clone(), pid, start_time: process.start_time? })
+    Some(Identity {
+        path: process.path.clone(),
+        pid,
+        start_time: process.start_time?,
+    })
 }
 
 /// Everything: each namespace, and behind it its processes.
@@ -236,28 +294,43 @@ fn in_order(snapshot: &Snapshot) -> Vec<Selected<'_>> {
     let mut all = Vec::with_capacity(snapshot.namespaces.len() + snapshot.processes.len());
     for namespace in &snapshot.namespaces {
         all.push(Selected::Namespace(namespace));
-        all.extend(inside.remove(&*namespace.path).into_iter().flatten().map(Selected::Process));
+        all.extend(
+            inside
+                .remove(&*namespace.path)
+                .into_iter()
+                .flatten()
+                .map(Selected::Process),
+        );
     }
     all
 }
 
-fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) -> Result<(), Unresolved> {
+fn choose(
+    address: &Address,
+    snapshot: &Snapshot,
+    all: &[Selected],
+    chosen: &mut [bool],
+) -> Result<(), Unresolved> {
     if let Some(number) = address.number() {
         let owners = owners(address, number, snapshot, all)?;
         for (is_chosen, selected) in chosen.iter_mut().zip(all) {
-            *is_chosen |= matches!(selected, Selected::Process(process) if owners.contains(&&*process.path));
+            *is_chosen |=
+                matches!(selected, Selected::Process(process) if owners.contains(&&*process.path));
         }
         return Ok(());
     }
     if address.is_host() {
         return Err(Unresolved::Host);
     }
-    let is_kind =
-        |selected: &Selected| address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_));
+    let is_kind = |selected: &Selected| {
+        address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_))
+    };
     let mut mark = |matches: &dyn Fn(&str) -> bool| {
         let mut is_any = false;
-        for (is_chosen, _) in
-            chosen.iter_mut().zip(all).filter(|(_, selected)| is_kind(selected) && matches(selected.path()))
+        for (is_chosen, _) in chosen
+            .iter_mut()
+            .zip(all)
+            .filter(|(_, selected)| is_kind(selected) && matches(selected.path()))
         {
             *is_chosen = true;
             is_any = true;
@@ -265,7 +338,10 @@ fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut
         is_any
     };
     // A name that nothing bears means its instances, a wildcard that stands for nothing else a PID 1.
-    if Address::READINGS.into_iter().any(|reading| mark(&|path| reading(address, path))) {
+    if Address::READINGS
+        .into_iter()
+        .any(|reading| mark(&|path| reading(address, path)))
+    {
         return Ok(());
     }
     Err(nothing(address, all))
@@ -274,13 +350,18 @@ fn choose(address: &Address, snapshot: &Snapshot, all: &[Selected], chosen: &mut
 fn nothing(address: &Address, all: &[Selected]) -> Unresolved {
     let process = all.iter().find(|selected| address.matches(selected.path()));
     if let Some(selected) = process {
-        return Unresolved::NoNamespace { path: selected.path().to_owned() };
+        return Unresolved::NoNamespace {
+            path: selected.path().to_owned(),
+        };
     }
-    let paths = all
-        .iter()
-        .filter(|selected| address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_)));
+    let paths = all.iter().filter(|selected| {
+        address.wanted() == Wanted::Anything || matches!(selected, Selected::Namespace(_))
+    });
     let nearest = nearest(address, paths.map(|selected| selected.path()));
-    Unresolved::Nothing { address: address.to_string(), nearest: nearest.into_iter().map(str::to_owned).collect() }
+    Unresolved::Nothing {
+        address: address.to_string(),
+        nearest: nearest.into_iter().map(str::to_owned).collect(),
+    }
 }
 
 /// The paths of the processes that have a number in the namespaces of an address at this moment.
@@ -295,11 +376,20 @@ fn owners<'a>(
         vec![("", 0)]
     } else {
         let spaces = |matches: &dyn Fn(&str) -> bool| -> Vec<(&str, usize)> {
-            let namespaces = snapshot.namespaces.iter().filter(|namespace| matches(&namespace.path));
-            namespaces.map(|namespace| (&*namespace.path, namespace.level)).collect()
+            let namespaces = snapshot
+                .namespaces
+                .iter()
+                .filter(|namespace| matches(&namespace.path));
+            namespaces
+                .map(|namespace| (&*namespace.path, namespace.level))
+                .collect()
         };
         let named = spaces(&|path| address.matches(path));
-        if named.is_empty() { spaces(&|path| address.matches_instances(path)) } else { named }
+        if named.is_empty() {
+            spaces(&|path| address.matches_instances(path))
+        } else {
+            named
+        }
     };
     if counting.is_empty() {
         return Err(nothing(address, all));
@@ -307,22 +397,31 @@ fn owners<'a>(
     let undeclared = parents_of_undeclared(snapshot);
     let is_inside = |process: &ProcessDocument, space: &str| {
         let home = declared_around(&undeclared, &process.ns);
-        space.is_empty() || home.strip_prefix(space).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        space.is_empty()
+            || home
+                .strip_prefix(space)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let bearers: Vec<&ProcessDocument> = snapshot
         .processes
         .iter()
         .filter(|process| {
             counting.iter().any(|&(space, level)| {
-                process.pids.get(level).copied().flatten() == Some(number) && is_inside(process, space)
+                process.pids.get(level).copied().flatten() == Some(number)
+                    && is_inside(process, space)
             })
         })
         .collect();
-    let alive: HashSet<&str> =
-        bearers.iter().filter(|process| !is_over(process)).map(|process| &*process.path).collect();
+    let alive: HashSet<&str> = bearers
+        .iter()
+        .filter(|process| !is_over(process))
+        .map(|process| &*process.path)
+        .collect();
     if alive.is_empty() {
         let counting = counting.iter().map(|&(space, _)| space);
-        let owners: HashSet<&str> = counting.filter_map(|space| threads::owner(snapshot, space, number)).collect();
+        let owners: HashSet<&str> = counting
+            .filter_map(|space| threads::owner(snapshot, space, number))
+            .collect();
         if !owners.is_empty() {
             return Ok(owners);
         }
@@ -337,12 +436,20 @@ fn owners<'a>(
 
 /// The namespaces that programs have made, each with the one around it: their names do not say where they are.
 pub(super) fn parents_of_undeclared(snapshot: &Snapshot) -> HashMap<&str, &str> {
-    let undeclared = snapshot.namespaces.iter().filter(|namespace| !namespace.declared);
-    undeclared.filter_map(|namespace| Some((&*namespace.path, namespace.parent.as_deref()?))).collect()
+    let undeclared = snapshot
+        .namespaces
+        .iter()
+        .filter(|namespace| !namespace.declared);
+    undeclared
+        .filter_map(|namespace| Some((&*namespace.path, namespace.parent.as_deref()?)))
+        .collect()
 }
 
 /// The declared namespace that one is, or is in.
-pub(super) fn declared_around<'a>(undeclared: &HashMap<&'a str, &'a str>, mut space: &'a str) -> &'a str {
+pub(super) fn declared_around<'a>(
+    undeclared: &HashMap<&'a str, &'a str>,
+    mut space: &'a str,
+) -> &'a str {
     while let Some(around) = undeclared.get(space) {
         space = around;
     }
@@ -369,6 +476,8 @@ fn choose_insides(snapshot: &Snapshot, all: &[Selected], chosen: &mut [bool]) {
         let made = std::iter::successors(own, |space| undeclared.get(space).copied());
         let home = declared_around(&undeclared, space);
         *is_chosen |= made.into_iter().any(|space| outer.contains(space))
-            || home.match_indices('/').any(|(slash, _)| outer.contains(&home[..slash]));
+            || home
+                .match_indices('/')
+                .any(|(slash, _)| outer.contains(&home[..slash]));
     }
 }

@@ -15,7 +15,11 @@ fn namespace(path: &str, labels: &Value) -> Value {
 }
 
 fn process(ns: &str, name: &str, pids: &[i32], state: &str, labels: &Value) -> Value {
-    let exit = if state == "exited" { json!({ "code": 0 }) } else { Value::Null };
+    let exit = if state == "exited" {
+        json!({ "code": 0 })
+    } else {
+        Value::Null
+    };
     json!({
         "path": format!("{ns}/{name}"), "ns": ns, "name": name, "pids": pids, "ppids": [], "state": state, "exit": exit,
         "enter": "fork", "argv": [], "start_time": 1, "labels": labels,
@@ -36,7 +40,12 @@ fn snapshot_of(namespaces: &[Value], processes: &[Value]) -> Snapshot {
 fn snapshot() -> Snapshot {
     let (none, web) = (json!({}), json!({ "tier": "web", "size": "1" }));
     snapshot_of(
-        &[namespace("vm", &none), namespace("vm/ci", &web), namespace("vm/w.0", &none), namespace("vm/w.1", &web)],
+        &[
+            namespace("vm", &none),
+            namespace("vm/ci", &web),
+            namespace("vm/w.0", &none),
+            namespace("vm/w.1", &web),
+        ],
         &[
             process("vm", "init", &[100, 1], "running", &none),
             process("vm", "dockerd", &[101, 2], "running", &web),
@@ -52,7 +61,9 @@ fn snapshot() -> Snapshot {
 }
 
 fn addresses(text: &str) -> Vec<Address> {
-    text.split_whitespace().map(|word| word.parse().unwrap()).collect()
+    text.split_whitespace()
+        .map(|word| word.parse().unwrap())
+        .collect()
 }
 
 fn selection(text: &str) -> Selection {
@@ -74,7 +85,11 @@ fn addresses_in_a_topology() {
     let table = [
         ("vm", "", "vm/"),
         ("vm/ci/job vm vm/ci vm", "", "vm/ vm/ci/ vm/ci/job"),
-        ("vm/*", "", "vm/dockerd vm/old vm/new vm/ci/ vm/w.0/ vm/w.1/"),
+        (
+            "vm/*",
+            "",
+            "vm/dockerd vm/old vm/new vm/ci/ vm/w.0/ vm/w.1/",
+        ),
         ("vm/*/", "", "vm/ci/ vm/w.0/ vm/w.1/"),
         // They hold their PID 1s alone.
         ("vm/w.0/*", "", "vm/w.0/init"),
@@ -92,7 +107,11 @@ fn addresses_in_a_topology() {
         (".", "l:tier=web", "vm/dockerd vm/ci/ vm/w.1/"),
         ("", "l:tier l:size=1", "vm/dockerd vm/ci/ vm/w.1/"),
         ("", "s:stopping s:exited", "vm/old vm/ci/job"),
-        ("vm", "leaves", "vm/ci/ vm/ci/init vm/ci/job vm/w.0/ vm/w.0/init vm/w.1/ vm/w.1/init"),
+        (
+            "vm",
+            "leaves",
+            "vm/ci/ vm/ci/init vm/ci/job vm/w.0/ vm/w.0/init vm/w.1/ vm/w.1/init",
+        ),
     ];
     for (text, filters, expected) in table {
         let found = resolve(&snapshot, &addresses(text), &selection(filters));
@@ -100,19 +119,36 @@ fn addresses_in_a_topology() {
         let found: Vec<String> = found.iter().map(|selected| selected.address()).collect();
         assert_eq!(found.join(" "), expected, "{text} {filters}");
     }
-    assert_eq!(resolve(&snapshot, &[], &Selection::default()).unwrap().len(), 12);
+    assert_eq!(
+        resolve(&snapshot, &[], &Selection::default())
+            .unwrap()
+            .len(),
+        12
+    );
 }
 
 #[test]
 fn what_means_nothing_is_told_with_what_could_be_meant() {
     let snapshot = snapshot();
     let table = [
-        ("vm/cj", "", "there is no namespace or process `vm/cj`\n  = help: did you mean `vm/ci`"),
+        (
+            "vm/cj",
+            "",
+            "there is no namespace or process `vm/cj`\n  = help: did you mean `vm/ci`",
+        ),
         ("dockrd", "", "did you mean `vm/dockerd`?"),
-        ("vm nosuchthing", "", "there is no namespace or process `nosuchthing`\n  = help: `nestns tree`"),
+        (
+            "vm nosuchthing",
+            "",
+            "there is no namespace or process `nosuchthing`\n  = help: `nestns tree`",
+        ),
         ("vm/ci/job/", "", "`vm/ci/job` is a process"),
         ("host", "", "`host` is outside"),
-        ("vm/ci#9", "", "no process of the topology has the number 9 in `vm/ci`"),
+        (
+            "vm/ci#9",
+            "",
+            "no process of the topology has the number 9 in `vm/ci`",
+        ),
         ("host#102", "", "was `vm/old`, which has ended"),
         ("vm/dockerd#3", "", "`vm/dockerd` is a process"),
         (
@@ -122,7 +158,9 @@ fn what_means_nothing_is_told_with_what_could_be_meant() {
         ),
     ];
     for (text, filters, expected) in table {
-        let why = CommandError::from(resolve(&snapshot, &addresses(text), &selection(filters)).expect_err(text));
+        let why = CommandError::from(
+            resolve(&snapshot, &addresses(text), &selection(filters)).expect_err(text),
+        );
         assert!(why.text().contains(expected), "{text}: {}", why.text());
     }
 }
@@ -136,7 +174,11 @@ fn one_is_one() {
     let why = one("vm/w").unwrap_err();
     assert!(matches!(why, Unresolved::Several { .. }));
     let why = CommandError::from(why);
-    assert!(why.text().contains("2 targets") && why.text().contains("\n  vm/w.0/\n  vm/w.1/"), "{}", why.text());
+    assert!(
+        why.text().contains("2 targets") && why.text().contains("\n  vm/w.0/\n  vm/w.1/"),
+        "{}",
+        why.text()
+    );
 }
 
 #[test]
@@ -151,7 +193,11 @@ fn a_namespace_and_a_process_of_one_name() {
     );
     let found = |text: &str| {
         let found = resolve(&snapshot, &addresses(text), &Selection::default()).unwrap();
-        found.iter().map(|selected| selected.address()).collect::<Vec<_>>().join(" ")
+        found
+            .iter()
+            .map(|selected| selected.address())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(found("vm/exec.1"), "vm/exec.1 vm/exec.1/");
     assert_eq!(found("vm/exec.1/"), "vm/exec.1/");

@@ -28,7 +28,10 @@ pub(in crate::cli) fn named(snapshot: &Snapshot, address: &Address) -> Option<Th
     if address.is_host() {
         return find(snapshot, "", number);
     }
-    let mut spaces = snapshot.namespaces.iter().filter(|namespace| address.matches_instances(&namespace.path));
+    let mut spaces = snapshot
+        .namespaces
+        .iter()
+        .filter(|namespace| address.matches_instances(&namespace.path));
     spaces.find_map(|namespace| find(snapshot, &namespace.path, number))
 }
 
@@ -37,7 +40,10 @@ pub(in crate::cli) fn note(snapshot: &Snapshot, addresses: &[Address]) {
     for address in addresses {
         if let Some(thread) = named(snapshot, address) {
             let owner = alive(snapshot).find(|process| pid_of(process) == Some(thread.pid()));
-            let owner = owner.map_or_else(|| format!("PID {}", thread.pid()), |owner| format!("`{}`", owner.path));
+            let owner = owner.map_or_else(
+                || format!("PID {}", thread.pid()),
+                |owner| format!("`{}`", owner.path),
+            );
             standard_error::write(&format!(
                 "note: `{address}` is a thread ({}); its process {owner} is shown\n",
                 thread.name
@@ -52,7 +58,9 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
     }
     let init = alive(snapshot).find(|process| process.ns == space && process.enter == "init")?;
     let pid = Pid::from_raw(pid_of(init)?);
-    let descriptor = Member::open(pid).and_then(|member| member.descriptor_of_pid_namespace()).ok()?;
+    let descriptor = Member::open(pid)
+        .and_then(|member| member.descriptor_of_pid_namespace())
+        .ok()?;
     // Opened before it was looked at: it is that of a process that is still there.
     if !is_still(init) {
         return None;
@@ -62,13 +70,20 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
         Err(Errno::ENOTTY | Errno::EINVAL) => {
             // A kernel that cannot be asked: the threads of the processes inside.
             let level = init.pids.len() - 1;
-            let inside = alive(snapshot).filter(|one| one.pids.len() > level).filter_map(pid_of);
-            let mut threads = inside.filter_map(|pid| thread::of_process(Pid::from_raw(pid)).ok()).flatten();
+            let inside = alive(snapshot)
+                .filter(|one| one.pids.len() > level)
+                .filter_map(pid_of);
+            let mut threads = inside
+                .filter_map(|pid| thread::of_process(Pid::from_raw(pid)).ok())
+                .flatten();
             let in_space = translation::chain(pid).ok()?.numbers.get(level)?.inode;
             threads.find(|thread| {
                 let chain = translation::chain(Pid::from_raw(thread.tid())).ok();
                 chain.is_some_and(|chain| {
-                    chain.numbers.get(level).is_some_and(|one| one.number == number && one.inode == in_space)
+                    chain
+                        .numbers
+                        .get(level)
+                        .is_some_and(|one| one.number == number && one.inode == in_space)
                 })
             })
         }
@@ -77,7 +92,10 @@ fn find(snapshot: &Snapshot, space: &str, number: i32) -> Option<Thread> {
 }
 
 fn alive(snapshot: &Snapshot) -> impl Iterator<Item = &ProcessDocument> {
-    snapshot.processes.iter().filter(|process| !is_over(process))
+    snapshot
+        .processes
+        .iter()
+        .filter(|process| !is_over(process))
 }
 
 fn pid_of(process: &ProcessDocument) -> Option<i32> {

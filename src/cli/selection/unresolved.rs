@@ -9,13 +9,20 @@ const LISTED: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Unresolved {
     /// Nothing is called so.
-    Nothing { address: String, nearest: Vec<String> },
+    Nothing {
+        address: String,
+        nearest: Vec<String>,
+    },
     /// A `/` or a number stands behind the path of a process.
     NoNamespace { path: String },
     /// `host` without a number.
     Host,
     /// No process of the topology has this number there; the process that had it has ended.
-    Number { space: String, number: i32, was: Option<String> },
+    Number {
+        space: String,
+        number: i32,
+        was: Option<String>,
+    },
     /// Something is called so, and the filters keep nothing of it.
     Filtered { has: Vec<(String, String)> },
     /// More than the one that is wanted.
@@ -92,7 +99,11 @@ impl Unresolved {
 }
 
 fn more(count: usize) -> String {
-    if count > LISTED { format!(", and {} more", count - LISTED) } else { String::new() }
+    if count > LISTED {
+        format!(", and {} more", count - LISTED)
+    } else {
+        String::new()
+    }
 }
 
 fn either(names: &[String]) -> String {

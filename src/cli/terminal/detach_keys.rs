@@ -25,13 +25,23 @@ impl FromStr for DetachKeys {
     fn from_str(text: &str) -> Result<Self, String> {
         let key = |word: &str| match word.as_bytes() {
             [key] => Ok(*key),
-            [b'c', b't', b'r', b'l', b'-', key @ (b'@' | b'a'..=b'z' | b'[' | b'\\' | b']' | b'^' | b'_')] => {
-                Ok(key.to_ascii_uppercase() & 0x1f)
-            }
-            _ => Err(format!("`{word}` is neither a single character nor `ctrl-` followed by one of a-z @ [ \\ ] ^ _")),
+            [
+                b'c',
+                b't',
+                b'r',
+                b'l',
+                b'-',
+                key @ (b'@' | b'a'..=b'z' | b'[' | b'\\' | b']' | b'^' | b'_'),
+            ] => Ok(key.to_ascii_uppercase() & 0x1f),
+            _ => Err(format!(
+                "`{word}` is neither a single character nor `ctrl-` followed by one of a-z @ [ \\ ] ^ _"
+            )),
         };
         let words = text.split(',').filter(|_| !text.is_empty());
-        Ok(Self { keys: words.map(key).collect::<Result<_, _>>()?, typed: 0 })
+        Ok(Self {
+            keys: words.map(key).collect::<Result<_, _>>()?,
+            typed: 0,
+        })
     }
 }
 
@@ -48,7 +58,10 @@ impl DetachKeys {
                 // What was held back is none; but its end may be the beginning of another.
                 let mut held: Vec<u8> = self.keys[..self.typed].to_vec();
                 held.push(byte);
-                let kept = (0..=self.typed).rev().find(|&kept| held.ends_with(&self.keys[..kept])).unwrap_or(0);
+                let kept = (0..=self.typed)
+                    .rev()
+                    .find(|&kept| held.ends_with(&self.keys[..kept]))
+                    .unwrap_or(0);
                 passed.extend_from_slice(&held[..held.len() - kept]);
                 self.typed = kept;
                 continue;
@@ -92,7 +105,10 @@ mod tests {
 
     #[test]
     fn without_keys_everything_passes() {
-        assert_eq!(keys("").look_at(b"\x10\x11"), Typed::Passed(b"\x10\x11".to_vec()));
+        assert_eq!(
+            keys("").look_at(b"\x10\x11"),
+            Typed::Passed(b"\x10\x11".to_vec())
+        );
     }
 
     #[test]

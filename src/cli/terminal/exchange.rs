@@ -41,9 +41,23 @@ pub(in crate::cli) struct Turn {
 }
 
 impl<'a> Exchange<'a> {
-    pub(in crate::cli) fn new(signals: &'a Signals, keyboard: Option<Keyboard>, master: Option<&'a OwnedFd>) -> Self {
-        let (stdout, stderr) = (Screen::on(libc::STDOUT_FILENO), Screen::on(libc::STDERR_FILENO));
-        Self { signals, keyboard, master, is_open: true, stdout, stderr }
+    pub(in crate::cli) fn new(
+        signals: &'a Signals,
+        keyboard: Option<Keyboard>,
+        master: Option<&'a OwnedFd>,
+    ) -> Self {
+        let (stdout, stderr) = (
+            Screen::on(libc::STDOUT_FILENO),
+            Screen::on(libc::STDERR_FILENO),
+        );
+        Self {
+            signals,
+            keyboard,
+            master,
+            is_open: true,
+            stdout,
+            stderr,
+        }
     }
 
     /// Waits until something happens or it is `until`; passes on what is typed, and shows what there is to show. Output is not
@@ -57,14 +71,19 @@ impl<'a> Exchange<'a> {
         let mut watch = Watch::default();
         let told = watch.readable(controller);
         watch.readable(Some(self.signals.as_fd()));
-        let written = watch.readable(output.filter(|_| self.stdout.has_room() && self.stderr.has_room()));
+        let written =
+            watch.readable(output.filter(|_| self.stdout.has_room() && self.stderr.has_room()));
         let typed = watch.readable(self.keyboard.as_ref().and_then(Keyboard::readable));
         let has_pending = self.is_open && self.keyboard.as_ref().is_some_and(Keyboard::has_pending);
         watch.writable(self.master.filter(|_| has_pending).map(AsFd::as_fd));
-        let shown = [watch.writable(self.stdout.writable()), watch.writable(self.stderr.writable())];
+        let shown = [
+            watch.writable(self.stdout.writable()),
+            watch.writable(self.stderr.writable()),
+        ];
         let next = self.keyboard.as_ref().and_then(Keyboard::next);
         watch.wait(until.into_iter().chain(next).min())?;
-        let [is_told, has_output, is_typed] = [told, written, typed].map(|place| watch.is_ready(place));
+        let [is_told, has_output, is_typed] =
+            [told, written, typed].map(|place| watch.is_ready(place));
         let shown = shown.map(|place| watch.is_ready(place));
         let mut signals = Vec::new();
         while let Some(arrived) = self.signals.next() {
@@ -85,12 +104,20 @@ impl<'a> Exchange<'a> {
             }
             keyboard.deliver(master);
         }
-        Ok(Turn { is_told, has_output, signals, typing })
+        Ok(Turn {
+            is_told,
+            has_output,
+            signals,
+            typing,
+        })
     }
 
     /// Gives the program's terminal the size of this one.
     pub(in crate::cli) fn resize(&self) {
-        if let (Some(master), Ok(size)) = (self.master, terminal::size(descriptor::inherited(libc::STDIN_FILENO))) {
+        if let (Some(master), Ok(size)) = (
+            self.master,
+            terminal::size(descriptor::inherited(libc::STDIN_FILENO)),
+        ) {
             // The program may just be ending.
             let _ = terminal::set_size(master, &size);
         }

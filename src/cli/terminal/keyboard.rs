@@ -54,7 +54,13 @@ impl Keyboard {
             // Of a client in the background this would stop the process, as it does with every program.
             let _ = tcsetattr(stdin(), SetArg::TCSADRAIN, &raw);
         }
-        Self { before, keys, pending: Vec::new(), ended: false, reminder: None }
+        Self {
+            before,
+            keys,
+            pending: Vec::new(),
+            ended: false,
+            reminder: None,
+        }
     }
 
     /// Settings for the program's terminal: those of the caller's.

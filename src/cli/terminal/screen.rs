@@ -24,7 +24,11 @@ pub(in crate::cli) struct Screen {
 impl Screen {
     /// Nothing yet, on standard output or error.
     pub(in crate::cli) fn on(number: RawFd) -> Self {
-        Self { number, pending: Vec::new(), closed: false }
+        Self {
+            number,
+            pending: Vec::new(),
+            closed: false,
+        }
     }
 
     /// Adds something.

@@ -55,13 +55,29 @@ impl Signals {
         mask.add(Signal::SIGWINCH);
         let mut before = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut before))?;
-        Ok(Self { descriptor: SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?, before })
+        Ok(Self {
+            descriptor: SignalFd::with_flags(
+                &mask,
+                SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
+            )?,
+            before,
+        })
     }
 
     /// The next one, if there is one.
     pub(in crate::cli) fn next(&self) -> Option<Arrived> {
-        let signal = self.descriptor.read_signal().ok().flatten()?.ssi_signo.cast_signed();
-        Some(if signal == libc::SIGWINCH { Arrived::Resized } else { Arrived::ForProgram(signal) })
+        let signal = self
+            .descriptor
+            .read_signal()
+            .ok()
+            .flatten()?
+            .ssi_signo
+            .cast_signed();
+        Some(if signal == libc::SIGWINCH {
+            Arrived::Resized
+        } else {
+            Arrived::ForProgram(signal)
+        })
     }
 }
 

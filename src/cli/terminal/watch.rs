@@ -60,6 +60,8 @@ impl<'fd> Watch<'fd> {
 
     /// Returns whether it is ready, or hung up.
     pub(in crate::cli) fn is_ready(&self, place: Place) -> bool {
-        place.0.is_some_and(|place| self.descriptors[place].any().unwrap_or(true))
+        place
+            .0
+            .is_some_and(|place| self.descriptors[place].any().unwrap_or(true))
     }
 }

@@ -48,33 +48,68 @@ impl Agent<'_> {
     }
 
     /// Runs it, and waits until it has ended or the time is over. Its status, as a shell has it.
-    pub(super) fn run(&self, interruption: &Interruption, end: Option<Instant>) -> Result<(Case, u8), CommandError> {
+    pub(super) fn run(
+        &self,
+        interruption: &Interruption,
+        end: Option<Instant>,
+    ) -> Result<(Case, u8), CommandError> {
         let mut command = self.command_line()?;
         if self.apart {
-            command.stdout(io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from));
+            command.stdout(
+                io::stderr()
+                    .as_fd()
+                    .try_clone_to_owned()
+                    .map_or_else(|_| Stdio::null(), Stdio::from),
+            );
         }
         let mut child = match Interruption::let_through(|| command.spawn())? {
             Ok(child) => child,
             Err(error) => {
-                let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-                return Ok((self.case(Status::Failed, format!("it cannot be executed: {}", of_io(&error))), code));
+                let code = if error.kind() == io::ErrorKind::NotFound {
+                    127
+                } else {
+                    126
+                };
+                return Ok((
+                    self.case(
+                        Status::Failed,
+                        format!("it cannot be executed: {}", of_io(&error)),
+                    ),
+                    code,
+                ));
             }
         };
         let ended = wait(&mut child, interruption, end)?;
         let Some(status) = ended else {
-            return Ok((self.case(Status::Failed, "it was killed: the timeout has expired".to_owned()), 124));
+            return Ok((
+                self.case(
+                    Status::Failed,
+                    "it was killed: the timeout has expired".to_owned(),
+                ),
+                124,
+            ));
         };
         let (found, code) = match (status.code(), status.signal()) {
             (Some(code), _) => (format!("status {code}"), code),
             (None, Some(signal)) => (format!("signal {signal}"), 128 + signal),
             (None, None) => ("no status".to_owned(), 125),
         };
-        let passed = if code == 0 { Status::Passed } else { Status::Failed };
-        Ok((self.case(passed, found), u8::try_from(code).unwrap_or(u8::MAX)))
+        let passed = if code == 0 {
+            Status::Passed
+        } else {
+            Status::Failed
+        };
+        Ok((
+            self.case(passed, found),
+            u8::try_from(code).unwrap_or(u8::MAX),
+        ))
     }
 
     fn command_line(&self) -> io::Result<Command> {
-        let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let (program, arguments) = self
+            .command
+            .split_first()
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = match self.namespace {
             None => {
                 let mut command = Command::new(program);
@@ -83,13 +118,24 @@ impl Agent<'_> {
             }
             Some(namespace) => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg0("nestns").args(["exec", "--name", self.topology, &format!("{namespace}/"), program]);
+                command.arg0("nestns").args([
+                    "exec",
+                    "--name",
+                    self.topology,
+                    &format!("{namespace}/"),
+                    program,
+                ]);
                 command.args(arguments);
                 command
             }
         };
         // Settings of this command are none of that one's.
-        for setting in ["NESTNS_IN", "NESTNS_NAME", "NESTNS_FORMAT", "NESTNS_TIMEOUT"] {
+        for setting in [
+            "NESTNS_IN",
+            "NESTNS_NAME",
+            "NESTNS_FORMAT",
+            "NESTNS_TIMEOUT",
+        ] {
             command.env_remove(setting);
         }
         // A process that is killed cannot take it down.

@@ -13,16 +13,22 @@ const STAYED: &str = "the topology stayed up";
 
 /// Lets processes that are expected to end do so: their failure is no failure of the tree.
 pub(super) fn excuse(topology: &mut Topology, expectations: &[Expectation]) {
-    let claims = expectations.iter().flat_map(|expectation| &expectation.claims);
+    let claims = expectations
+        .iter()
+        .flat_map(|expectation| &expectation.claims);
     let addresses: Vec<_> = claims
         .filter_map(|claim| match &claim.assertion {
-            Assertion::State { process, .. } | Assertion::Exit { process, .. } | Assertion::SoMany { process, .. } => {
-                Some(process.clone())
-            }
+            Assertion::State { process, .. }
+            | Assertion::Exit { process, .. }
+            | Assertion::SoMany { process, .. } => Some(process.clone()),
             _ => None,
         })
         .collect();
-    topology.let_fail(|path| addresses.iter().any(|address| address.matches(path) || address.matches_instances(path)));
+    topology.let_fail(|path| {
+        addresses
+            .iter()
+            .any(|address| address.matches(path) || address.matches_instances(path))
+    });
 }
 
 fn error(name: &str, expected: &str, found: String) -> Case {
@@ -49,7 +55,9 @@ pub(super) fn not_ready(status: u8, why: Option<&NotReady>) -> Case {
         }
     }
     if lines.is_empty() {
-        lines.push(format!("it could not be built (status {status}); see standard error for the reason"));
+        lines.push(format!(
+            "it could not be built (status {status}); see standard error for the reason"
+        ));
     }
     error(READY, "ready", lines.join("\n"))
 }
@@ -59,7 +67,10 @@ fn describe(failed: &FailedProcess) -> Vec<String> {
         Some(exit) => format!("with status {} ", exit.status()),
         None => String::new(),
     };
-    let mut lines = vec![format!("{} ended {how}before the topology was ready", failed.path)];
+    let mut lines = vec![format!(
+        "{} ended {how}before the topology was ready",
+        failed.path
+    )];
     lines.extend(failed.lines.iter().map(|line| format!("| {line}")));
     lines
 }
@@ -71,13 +82,15 @@ pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
         return None;
     }
     let essential = topology.essential();
-    let failed = snapshot
-        .processes
-        .iter()
-        .filter(|process| process.state.as_deref() == Some("failed") && essential.contains(&process.path));
+    let failed = snapshot.processes.iter().filter(|process| {
+        process.state.as_deref() == Some("failed") && essential.contains(&process.path)
+    });
     let found: Vec<String> = failed
         .map(|process| {
-            let status = process.exit.map(|exit| format!(" with status {}", exit.status())).unwrap_or_default();
+            let status = process
+                .exit
+                .map(|exit| format!(" with status {}", exit.status()))
+                .unwrap_or_default();
             format!("{} failed{status} after it was ready", process.path)
         })
         .collect();
@@ -86,5 +99,9 @@ pub(super) fn fallen(topology: &Topology, snapshot: &Snapshot) -> Option<Case> {
 
 /// The case of a tree that was taken down from elsewhere meanwhile.
 pub(super) fn gone() -> Case {
-    error(STAYED, "it stays up until the test is over", "it was stopped from elsewhere".to_owned())
+    error(
+        STAYED,
+        "it stays up until the test is over",
+        "it was stopped from elsewhere".to_owned(),
+    )
 }

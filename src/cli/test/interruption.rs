@@ -19,15 +19,26 @@ pub(super) struct Interruption {
 
 /// Those that ask for the end.
 fn asking() -> SigSet {
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect()
+    [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ]
+    .into_iter()
+    .collect()
 }
 
 impl Interruption {
     /// From now on they arrive here.
     pub(super) fn open() -> nix::Result<Self> {
         asking().thread_block()?;
-        let signals = SignalFd::with_flags(&asking(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Self { signals, first: Cell::new(None) })
+        let signals =
+            SignalFd::with_flags(&asking(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        Ok(Self {
+            signals,
+            first: Cell::new(None),
+        })
     }
 
     /// The first that has arrived.
@@ -54,13 +65,22 @@ impl Interruption {
     }
 
     /// Waits for one, for another descriptor, or until a moment. Whether it was the other descriptor.
-    pub(super) fn wait_with(&self, other: Option<BorrowedFd<'_>>, end: Option<Instant>) -> nix::Result<bool> {
+    pub(super) fn wait_with(
+        &self,
+        other: Option<BorrowedFd<'_>>,
+        end: Option<Instant>,
+    ) -> nix::Result<bool> {
         let mut ready = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         ready.extend(other.map(|other| PollFd::new(other, PollFlags::POLLIN)));
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
-        let timeout = left.map_or(PollTimeout::NONE, |left| PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        let left =
+            end.map(|end| end.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
         match poll(&mut ready, timeout) {
-            Ok(_) => Ok(ready.get(1).is_some_and(|ready| ready.any().unwrap_or(true))),
+            Ok(_) => Ok(ready
+                .get(1)
+                .is_some_and(|ready| ready.any().unwrap_or(true))),
             Err(Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno),
         }

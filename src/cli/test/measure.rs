@@ -25,9 +25,9 @@ pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
     for expectation in expectations {
         for claim in &expectation.claims {
             let (via, from) = match &claim.assertion {
-                Assertion::Sees { from, .. } | Assertion::Hides { from, .. } | Assertion::SeesSoMany { from, .. } => {
-                    (expectation.via, from)
-                }
+                Assertion::Sees { from, .. }
+                | Assertion::Hides { from, .. }
+                | Assertion::SeesSoMany { from, .. } => (expectation.via, from),
                 Assertion::Signal { from, .. } => (Via::Kill, from),
                 _ => continue,
             };
@@ -55,7 +55,11 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
     for (&via, from) in wanted {
         sights.insert(via, visibility(&machine, &snapshot, &names, via, from)?);
     }
-    let spaces: Vec<String> = snapshot.namespaces.iter().map(|space| space.path.clone()).collect();
+    let spaces: Vec<String> = snapshot
+        .namespaces
+        .iter()
+        .map(|space| space.path.clone())
+        .collect();
     let paths: HashMap<PidNamespaceId, &str> = snapshot
         .namespaces
         .iter()
@@ -66,32 +70,58 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
         let pid = document.pids.first().copied().flatten();
         // By its identity: a number may be that of another process by now.
         let process = pid.and_then(|pid| names.process(pid).and_then(|_| machine.process(pid)));
-        let (numbers, parents) = process.map(|process| numbers(&machine, &paths, process)).unwrap_or_default();
+        let (numbers, parents) = process
+            .map(|process| numbers(&machine, &paths, process))
+            .unwrap_or_default();
         ProcessFact {
             path: document.path.clone(),
             space: document.ns.clone(),
             state: document.state.as_deref().unwrap_or_default().to_owned(),
-            exit: document.exit.map(nestns_client::documents::ExitDocument::status),
+            exit: document
+                .exit
+                .map(nestns_client::documents::ExitDocument::status),
             numbers,
             parents,
         }
     });
     let processes = processes.collect();
-    Ok(Facts { processes, spaces, sights })
+    Ok(Facts {
+        processes,
+        spaces,
+        sights,
+    })
 }
 
 /// By namespace, the outermost first.
 type Numbers = Vec<(String, i32)>;
 
-fn numbers(machine: &HostSnapshot, paths: &HashMap<PidNamespaceId, &str>, process: &ProcessInfo) -> (Numbers, Numbers) {
+fn numbers(
+    machine: &HostSnapshot,
+    paths: &HashMap<PidNamespaceId, &str>,
+    process: &ProcessInfo,
+) -> (Numbers, Numbers) {
     let parent = machine.process(process.parent);
     let line = machine.line(process.space.unwrap_or(machine.own()));
     let named = |space: PidNamespaceId| {
-        paths.get(&space).map_or_else(|| format!("pid:[{}]", machine.space(space).inode), |&path| path.to_owned())
+        paths.get(&space).map_or_else(
+            || format!("pid:[{}]", machine.space(space).inode),
+            |&path| path.to_owned(),
+        )
     };
-    let numbers = line.iter().zip(&process.numbers).map(|(&space, &number)| (named(space), number)).collect();
-    let of_parent = |space| parent.and_then(|parent| machine.number_in(parent, space)).unwrap_or(0);
-    let parents = line.iter().map(|&space| (named(space), of_parent(space))).collect();
+    let numbers = line
+        .iter()
+        .zip(&process.numbers)
+        .map(|(&space, &number)| (named(space), number))
+        .collect();
+    let of_parent = |space| {
+        parent
+            .and_then(|parent| machine.number_in(parent, space))
+            .unwrap_or(0)
+    };
+    let parents = line
+        .iter()
+        .map(|&space| (named(space), of_parent(space)))
+        .collect();
     (numbers, parents)
 }
 
@@ -107,22 +137,48 @@ fn visibility(
         // There is an observer, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
-    let observation = Observation::of_topology(machine, snapshot, names, Question { from: &places, of: &[] })?;
-    let rows = Rows::new(machine, observation.seen.iter().map(|one| one.process).collect());
-    let positions: Vec<_> = observation.observers.iter().map(|named| named.observer.clone()).collect();
+    let observation = Observation::of_topology(
+        machine,
+        snapshot,
+        names,
+        Question {
+            from: &places,
+            of: &[],
+        },
+    )?;
+    let rows = Rows::new(
+        machine,
+        observation.seen.iter().map(|one| one.process).collect(),
+    );
+    let positions: Vec<_> = observation
+        .observers
+        .iter()
+        .map(|named| named.observer.clone())
+        .collect();
     let views = visibility::look(&rows, &positions, via)?;
     let mut cells = HashMap::new();
     for (observer, view) in views.iter().enumerate() {
         for (&row, cell) in &view.cells {
-            let refused = if cell.answer == Answer::Yes { None } else { Some(cell.answer.to_string()) };
-            let mark = Mark { number: cell.number, refused, is_seen: cell.answer.is_sighting() };
+            let refused = if cell.answer == Answer::Yes {
+                None
+            } else {
+                Some(cell.answer.to_string())
+            };
+            let mark = Mark {
+                number: cell.number,
+                refused,
+                is_seen: cell.answer.is_sighting(),
+            };
             cells.insert((observer, row), mark);
         }
     }
     let observers = observation.observers.iter().zip(views);
     Ok(Visibility {
         observers: observers
-            .map(|(named, view)| Observer { path: named.path.clone(), trouble: view.trouble })
+            .map(|(named, view)| Observer {
+                path: named.path.clone(),
+                trouble: view.trouble,
+            })
             .collect(),
         seen: observation
             .seen

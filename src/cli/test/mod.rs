@@ -67,7 +67,13 @@ pub(super) struct Args {
     topology: TopologyArguments,
 
     /// Namespace to run CMD in [default: host]
-    #[arg(long = "in", id = "in", value_name = "PATH", env = "NESTNS_IN", requires = "command")]
+    #[arg(
+        long = "in",
+        id = "in",
+        value_name = "PATH",
+        env = "NESTNS_IN",
+        requires = "command"
+    )]
     namespace: Option<String>,
 
     /// Output format
@@ -153,7 +159,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
     let name = match start(&checked, args)? {
         Start::Controller(status) => return Ok(status),
         Start::Caller(Outcome::Detached(news)) => news.name,
-        Start::Caller(Outcome::Ended(status, why)) => return not_started(status, why.as_ref(), &label, &checked, args),
+        Start::Caller(Outcome::Ended(status, why)) => {
+            return not_started(status, why.as_ref(), &label, &checked, args);
+        }
         Start::Refused(error) if args.learn => return Err(error),
         Start::Refused(error) => {
             // What keeps a tree from being built is a finding of the test.
@@ -176,7 +184,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
         end: args.timeout.map(|timeout| began + timeout),
         interruption,
     };
-    let result = if args.learn { trial.learn() } else { trial.carry_out(namespace) };
+    let result = if args.learn {
+        trial.learn()
+    } else {
+        trial.carry_out(namespace)
+    };
     let taken_down = take_down(&name);
     let (status, mut errors) = match result? {
         Done::Learnt(text) => {
@@ -191,7 +203,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
     };
     // Whatever was found: something is left.
     errors.extend(taken_down.err());
-    let or_found = |error: CommandError| if status == Exit::Done { error } else { error.with_status(status) };
+    let or_found = |error: CommandError| {
+        if status == Exit::Done {
+            error
+        } else {
+            error.with_status(status)
+        }
+    };
     CommandError::of_several(errors.into_iter().map(or_found).collect()).map(|()| status)
 }
 
@@ -199,15 +217,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
 fn unknown(cases: &[Case]) -> Vec<CommandError> {
     let unknown = cases.iter().filter(|case| case.status == Status::Skipped);
     let error = |case: &Case| format!("cannot determine whether {}: {}", case.name, case.found);
-    let mut errors: Vec<_> = unknown.map(|case| CommandError::new(ErrorKind::Machine, error(case))).collect();
+    let mut errors: Vec<_> = unknown
+        .map(|case| CommandError::new(ErrorKind::Machine, error(case)))
+        .collect();
     if let Some(last) = errors.pop() {
-        errors.push(last.help("with --require what is not known has failed; root may look from everywhere"));
+        errors.push(
+            last.help("with --require what is not known has failed; root may look from everywhere"),
+        );
     }
     errors
 }
 
 fn write_report(args: &Args, label: &str, cases: &[Case]) -> std::io::Result<()> {
-    std::io::stdout().lock().write_all(report::render(args.format.into(), label, cases).as_bytes())
+    std::io::stdout()
+        .lock()
+        .write_all(report::render(args.format.into(), label, cases).as_bytes())
 }
 
 /// Report of a tree that was not built, or did not become ready.
@@ -242,13 +266,24 @@ enum Start {
 fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     let refused = refused_calls();
     if !refused.is_empty() {
-        return Ok(Start::Refused(launch::start_error(&StartError::Calls(refused), &checked.topology.files)));
+        return Ok(Start::Refused(launch::start_error(
+            &StartError::Calls(refused),
+            &checked.topology.files,
+        )));
     }
-    let own = Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
+    let own =
+        Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
     let mut origin = checked.origin();
     origin.anonymous = args.name.is_none();
-    let failed =
-        |cause| launch::start_error(&StartError::System { what: "start a controller", cause }, &checked.topology.files);
+    let failed = |cause| {
+        launch::start_error(
+            &StartError::System {
+                what: "start a controller",
+                cause,
+            },
+            &checked.topology.files,
+        )
+    };
     let report_channel = match detach::split(WaitUntil::UntilReady).map_err(failed)? {
         Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
         Side::Controller(report_channel) => report_channel,
@@ -259,7 +294,10 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     fixture::excuse(&mut topology, &checked.topology.expectations);
     // The test decides when the tree ends; until then its processes end as they like.
     let mut options = launch::options();
-    options.fixture = Some(Fixture { status: NOT_READY, on_exit: topology.on_exit });
+    options.fixture = Some(Fixture {
+        status: NOT_READY,
+        on_exit: topology.on_exit,
+    });
     topology.on_exit = OnExit::Ignore;
     options.timeout = args.timeout;
     options.announce_truth = true;
@@ -270,11 +308,24 @@ fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
     options.tied_to = Some(own);
     let files = topology.files.clone();
     let color = launch::color(args.color, LinesTo::Stderr);
-    let mut reporter =
-        ConsoleReporter::new(Progress::Auto, Detail::Problems, color, files.clone(), origin.name.clone());
-    let request = Request { topology, origin, base: checked.base.clone(), options };
-    let summary = controller::run(request, &mut reporter).map_err(|trouble| launch::start_error(&trouble, &files))?;
-    Ok(Start::Controller(Exit::Other(summary.status_or(Exit::No.code()))))
+    let mut reporter = ConsoleReporter::new(
+        Progress::Auto,
+        Detail::Problems,
+        color,
+        files.clone(),
+        origin.name.clone(),
+    );
+    let request = Request {
+        topology,
+        origin,
+        base: checked.base.clone(),
+        options,
+    };
+    let summary = controller::run(request, &mut reporter)
+        .map_err(|trouble| launch::start_error(&trouble, &files))?;
+    Ok(Start::Controller(Exit::Other(
+        summary.status_or(Exit::No.code()),
+    )))
 }
 
 /// Result of the test.
@@ -305,7 +356,10 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     fn connect(&self) -> Result<Connection, CommandError> {
-        Target { name: Some(self.name.to_owned()) }.connect(None)
+        Target {
+            name: Some(self.name.to_owned()),
+        }
+        .connect(None)
     }
 
     fn learn(&self) -> Result<Done, CommandError> {
@@ -321,7 +375,10 @@ impl Trial<'_> {
         };
         let truth = nestns_client::state_directory::truth_in(&connection.directory);
         if !self.args.command.is_empty() {
-            connection.client.ask(Question::RefreshTruth).map_err(|error| connection.fail(&error))?;
+            connection
+                .client
+                .ask(Question::RefreshTruth)
+                .map_err(|error| connection.fail(&error))?;
         }
         // A controller that is asked to stop waits for clients that are connected.
         drop(connection);
@@ -345,7 +402,8 @@ impl Trial<'_> {
             let (case, code) = agent.run(&self.interruption, self.end)?;
             cases.push(case);
             let code = Exit::Other(code);
-            let is_worse = status == Exit::Done || (status == Exit::Other(CANNOT) && code != Exit::Other(0));
+            let is_worse =
+                status == Exit::Done || (status == Exit::Other(CANNOT) && code != Exit::Other(0));
             if is_worse || code == TIMED_OUT {
                 status = code;
             }
@@ -364,7 +422,9 @@ impl Trial<'_> {
 
     /// Unintended end of the tree, if there was one.
     fn fallen(&self) -> Option<Case> {
-        let found = nestns_client::discovery::of(self.name).pop().and_then(|found| found.client);
+        let found = nestns_client::discovery::of(self.name)
+            .pop()
+            .and_then(|found| found.client);
         match found.map(|mut client| client.ask(Question::Snapshot)) {
             Some(Ok(Reply::Snapshot(snapshot))) => fixture::fallen(self.topology, &snapshot),
             _ => Some(fixture::gone()),
@@ -389,11 +449,16 @@ impl Trial<'_> {
             let facts = measure::facts(connection, &measure::wanted(&pending))?;
             // What was measured is as old as this: it may have become true since, but not have been so before.
             let passed = began.elapsed();
-            for (expectation, settled) in
-                self.expectations.iter().zip(&mut settled).filter(|(_, settled)| settled.is_none())
+            for (expectation, settled) in self
+                .expectations
+                .iter()
+                .zip(&mut settled)
+                .filter(|(_, settled)| settled.is_none())
             {
                 let cases = judge(expectation, &facts, self.files);
-                if Case::count(&cases, Status::Passed) == cases.len() || passed >= expectation.within {
+                if Case::count(&cases, Status::Passed) == cases.len()
+                    || passed >= expectation.within
+                {
                     *settled = Some(cases);
                 }
             }
@@ -404,7 +469,9 @@ impl Trial<'_> {
                 let message = "the timeout has expired, and not everything is as expected";
                 return Err(CommandError::new(ErrorKind::Timeout, message));
             }
-            self.interruption.wait(PULSE).context("cannot wait for signals (poll)")?;
+            self.interruption
+                .wait(PULSE)
+                .context("cannot wait for signals (poll)")?;
             if let Some(signal) = self.interruption.arrived() {
                 return Ok(Judged::Interrupted(signal));
             }
@@ -427,38 +494,76 @@ fn interrupted(signal: i32) -> Exit {
 /// Nothing was built: everything is skipped where the machine cannot do it, and has failed where that is not enough or not so.
 fn cannot(label: &str, checked: &Checked, args: &Args) -> Result<Exit, CommandError> {
     let machine = HostCheck::try_out();
-    let checks = machine.checks().into_iter().chain(doctor_file::checks(checked, &machine));
-    let reason = checks.into_iter().find(|check| check.status == doctor::Status::No).map(|check| check.as_last_line());
+    let checks = machine
+        .checks()
+        .into_iter()
+        .chain(doctor_file::checks(checked, &machine));
+    let reason = checks
+        .into_iter()
+        .find(|check| check.status == doctor::Status::No)
+        .map(|check| check.as_last_line());
     // What the machine can do and has not done is no reason to skip: a state directory that is full, or cannot be written to.
     let Some(reason) = reason else {
         write_report(args, label, &[fixture::not_ready(CANNOT, None)])?;
         return Ok(Exit::Other(CANNOT));
     };
     let is_skipped = !args.require;
-    let status = if is_skipped { Status::Skipped } else { Status::Failed };
+    let status = if is_skipped {
+        Status::Skipped
+    } else {
+        Status::Failed
+    };
     let nothing = crate::expect::facts::Facts::default();
-    let Topology { expectations, files, .. } = &checked.topology;
-    let mut cases: Vec<Case> = expectations.iter().flat_map(|one| judge(one, &nothing, files)).collect();
+    let Topology {
+        expectations,
+        files,
+        ..
+    } = &checked.topology;
+    let mut cases: Vec<Case> = expectations
+        .iter()
+        .flat_map(|one| judge(one, &nothing, files))
+        .collect();
     for case in &mut cases {
-        *case = Case { status, found: reason.clone(), rows: Vec::new(), ..case.clone() };
+        *case = Case {
+            status,
+            found: reason.clone(),
+            rows: Vec::new(),
+            ..case.clone()
+        };
     }
     if !args.command.is_empty() {
         cases.push(agent::case(&args.command, status, reason));
     }
     write_report(args, label, &cases)?;
-    Ok(if is_skipped { Exit::Done } else { Exit::Other(CANNOT) })
+    Ok(if is_skipped {
+        Exit::Done
+    } else {
+        Exit::Other(CANNOT)
+    })
 }
 
 /// Asks a topology to stop, and waits until nothing is left. One that has ended by itself is down as well.
 fn take_down(name: &str) -> Result<(), CommandError> {
     let found = nestns_client::discovery::of(name).pop();
-    let Some((directory, mut client)) = found.and_then(|found| Some((found.directory, found.client?))) else {
+    let Some((directory, mut client)) =
+        found.and_then(|found| Some((found.directory, found.client?)))
+    else {
         return Ok(());
     };
-    if client.send(Question::Stop { paths: Vec::new(), force: Force::Ask }, &[]).is_ok() {
+    if client
+        .send(
+            Question::Stop {
+                paths: Vec::new(),
+                force: Force::Ask,
+            },
+            &[],
+        )
+        .is_ok()
+    {
         // Whatever is wrong with the connection: the controller ends with this process, and the tree with it.
         while let Ok(answer) = client.wait(None) {
-            let is_over = |reply: &Reply| matches!(reply, Reply::Stopped(_) | Reply::Done | Reply::Gone);
+            let is_over =
+                |reply: &Reply| matches!(reply, Reply::Stopped(_) | Reply::Done | Reply::Gone);
             if answer.is_some_and(|answer| is_over(&answer.reply)) {
                 break;
             }

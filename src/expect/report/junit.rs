@@ -20,7 +20,8 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
     );
     for case in cases {
         let place = case.place.as_ref();
-        let place = place.map(|place| format!(" file=\"{}\" line=\"{}\"", escaped(&place.file), place.line));
+        let place = place
+            .map(|place| format!(" file=\"{}\" line=\"{}\"", escaped(&place.file), place.line));
         let head = format!(
             "    <testcase classname=\"{suite}\" name=\"{}\"{}",
             escaped(&case.name),
@@ -29,7 +30,11 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
         let _ = match case.status {
             Status::Passed => writeln!(text, "{head}/>"),
             Status::Skipped => {
-                writeln!(text, "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>", escaped(&case.found))
+                writeln!(
+                    text,
+                    "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>",
+                    escaped(&case.found)
+                )
             }
             Status::Error => {
                 let message = case.found.lines().next().unwrap_or_default();

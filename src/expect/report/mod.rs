@@ -36,12 +36,17 @@ const SHOWN: usize = 10;
 /// The cells that differ, where it was declared: what is behind a failure.
 fn details(case: &Case) -> Vec<String> {
     let mut lines = Vec::new();
-    let width = |width: fn(&super::case::Row) -> usize| case.rows.iter().take(SHOWN).map(width).max().unwrap_or(0);
+    let width = |width: fn(&super::case::Row) -> usize| {
+        case.rows.iter().take(SHOWN).map(width).max().unwrap_or(0)
+    };
     let observer = width(|row| row.observer.chars().count());
     let process = width(|row| row.process.chars().count());
     let found = width(|row| row.found.chars().count());
     for row in case.rows.iter().take(SHOWN) {
-        let host = row.host.map(|host| format!("  (host {host})")).unwrap_or_default();
+        let host = row
+            .host
+            .map(|host| format!("  (host {host})"))
+            .unwrap_or_default();
         lines.push(format!(
             "observer {:observer$}   {:process$}   expected {}   found {:found$}{host}",
             row.observer, row.process, row.expected, row.found

@@ -30,12 +30,21 @@ pub(super) fn render(topology: &str, cases: &[Case]) -> String {
         }
     }
     let count = |status| Case::count(cases, status);
-    let _ = write!(text, "{topology}: {} passed, {} failed", count(Status::Passed), count(Status::Failed));
+    let _ = write!(
+        text,
+        "{topology}: {} passed, {} failed",
+        count(Status::Passed),
+        count(Status::Failed)
+    );
     if count(Status::Skipped) > 0 {
         let _ = write!(text, ", {} skipped", count(Status::Skipped));
     }
     if count(Status::Error) > 0 {
-        let noun = if count(Status::Error) == 1 { "error" } else { "errors" };
+        let noun = if count(Status::Error) == 1 {
+            "error"
+        } else {
+            "errors"
+        };
         let _ = write!(text, ", {} {noun}", count(Status::Error));
     }
     text.push('\n');

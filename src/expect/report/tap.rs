@@ -9,10 +9,16 @@ pub(super) fn render(cases: &[Case]) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", cases.len());
     for (case, number) in cases.iter().zip(1..) {
         // A `#` would begin a directive.
-        let name = one_line(&case.name).replace('\\', "\\\\").replace('#', "\\#");
+        let name = one_line(&case.name)
+            .replace('\\', "\\\\")
+            .replace('#', "\\#");
         let _ = match case.status {
             Status::Passed => writeln!(text, "ok {number} - {name}"),
-            Status::Skipped => writeln!(text, "ok {number} - {name} # SKIP {}", one_line(&case.found)),
+            Status::Skipped => writeln!(
+                text,
+                "ok {number} - {name} # SKIP {}",
+                one_line(&case.found)
+            ),
             Status::Failed | Status::Error => writeln!(text, "not ok {number} - {name}"),
         };
         if case.status == Status::Error {

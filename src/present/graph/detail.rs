@@ -33,23 +33,45 @@ pub(crate) struct Detail {
 
 impl Detail {
     /// Detail with everything drawn.
-    pub(crate) const FULL: Self =
-        Self { replicas: Replicas::Apart, processes: Processes::Shown, depth: usize::MAX, siblings: usize::MAX };
+    pub(crate) const FULL: Self = Self {
+        replicas: Replicas::Apart,
+        processes: Processes::Shown,
+        depth: usize::MAX,
+        siblings: usize::MAX,
+    };
 
     /// Detail with four and more replicas folded: two or three of a kind are no crowd.
-    pub(crate) const FOLDED: Self = Self { replicas: Replicas::Together(4), ..Self::FULL };
+    pub(crate) const FOLDED: Self = Self {
+        replicas: Replicas::Together(4),
+        ..Self::FULL
+    };
 
     /// Detail with every two replicas folded, as for a tree that branches everywhere.
-    pub(crate) const TIGHT: Self = Self { replicas: Replicas::Together(2), ..Self::FULL };
+    pub(crate) const TIGHT: Self = Self {
+        replicas: Replicas::Together(2),
+        ..Self::FULL
+    };
 
     /// Decreasing levels of detail of a tree so many levels deep: replicas go first, then processes, then the deepest
     /// level, until two are left; then all but some of the siblings, in the end all but one.
     pub(crate) fn ladder(depth: usize) -> impl Iterator<Item = Self> {
-        let counted = Self { processes: Processes::Counted, ..Self::TIGHT };
+        let counted = Self {
+            processes: Processes::Counted,
+            ..Self::TIGHT
+        };
         let shallower = (2..depth).rev().map(move |depth| Self { depth, ..counted });
         // A single level that counts everything inside would show nothing.
-        let flat = Self { depth: 2, ..counted };
-        let fewer = (0..9).rev().map(move |power| Self { siblings: 1 << power, ..flat });
-        [Self::FOLDED, Self::TIGHT, counted].into_iter().chain(shallower).chain(fewer)
+        let flat = Self {
+            depth: 2,
+            ..counted
+        };
+        let fewer = (0..9).rev().map(move |power| Self {
+            siblings: 1 << power,
+            ..flat
+        });
+        [Self::FOLDED, Self::TIGHT, counted]
+            .into_iter()
+            .chain(shallower)
+            .chain(fewer)
     }
 }

@@ -16,11 +16,23 @@ pub(super) type Id = usize;
 #[derive(Debug)]
 pub(super) enum Event<'p> {
     /// A namespace begins.
-    Open { id: Id, shape: &'p Shape<'p>, level: usize },
+    Open {
+        id: Id,
+        shape: &'p Shape<'p>,
+        level: usize,
+    },
     /// PID 1 of the namespace.
-    Init { id: Id, shape: &'p Shape<'p>, level: usize },
+    Init {
+        id: Id,
+        shape: &'p Shape<'p>,
+        level: usize,
+    },
     /// Process of the namespace.
-    Process { id: Id, shape: &'p Shape<'p>, level: usize },
+    Process {
+        id: Id,
+        shape: &'p Shape<'p>,
+        level: usize,
+    },
     /// Parts that are not shown.
     Rest { id: Id, text: &'p str, level: usize },
     /// A namespace ends.
@@ -82,7 +94,10 @@ struct Site {
     rank: u32,
 }
 
-const NODE: Size = Size { width: 1, height: 1 };
+const NODE: Size = Size {
+    width: 1,
+    height: 1,
+};
 /// Number of nodes side by side before a second row begins.
 const ROW: u32 = 4;
 
@@ -94,8 +109,15 @@ impl Plan {
             .map(|shape| Self::of(shape.processes.len(), &shape.namespaces, shape.rest.len()))
             .collect();
         // PID 1 has a rank of its own above all that is inside.
-        let sizes = inside.iter().map(|plan| Size { width: plan.size.width.max(1), height: plan.size.height + 1 });
-        let page = Page::of(&[vec![NODE; processes], sizes.collect(), vec![NODE; rest]], 0, ROW);
+        let sizes = inside.iter().map(|plan| Size {
+            width: plan.size.width.max(1),
+            height: plan.size.height + 1,
+        });
+        let page = Page::of(
+            &[vec![NODE; processes], sizes.collect(), vec![NODE; rest]],
+            0,
+            ROW,
+        );
         let mut ranks = page.places.iter().map(|place| place.y);
         Self {
             size: page.size,
@@ -122,15 +144,44 @@ impl<'p> Diagram<'p> {
         let Site { level, rank } = site;
         self.depth = self.depth.max(level);
         let group = self.id();
-        self.events.push(Event::Open { id: group, shape, level });
-        let init = Standing { id: self.id(), rank };
-        self.events.push(Event::Init { id: init.id, shape, level });
-        let inside = Site { level, rank: rank + 1 };
+        self.events.push(Event::Open {
+            id: group,
+            shape,
+            level,
+        });
+        let init = Standing {
+            id: self.id(),
+            rank,
+        };
+        self.events.push(Event::Init {
+            id: init.id,
+            shape,
+            level,
+        });
+        let inside = Site {
+            level,
+            rank: rank + 1,
+        };
         for (process, row) in shape.processes.iter().zip(&plan.processes) {
-            let standing = Standing { id: self.id(), rank: inside.rank + row };
-            self.events.push(Event::Process { id: standing.id, shape: process, level });
+            let standing = Standing {
+                id: self.id(),
+                rank: inside.rank + row,
+            };
+            self.events.push(Event::Process {
+                id: standing.id,
+                shape: process,
+                level,
+            });
             // A process that was moved in has its parent outside.
-            self.edge(init, standing, if process.is_joined() { Bond::Above } else { Bond::Forks });
+            self.edge(
+                init,
+                standing,
+                if process.is_joined() {
+                    Bond::Above
+                } else {
+                    Bond::Forks
+                },
+            );
         }
         self.namespaces(&shape.namespaces, plan, inside, Some(init));
         self.rest(&shape.rest, plan, inside, Some(init));
@@ -154,7 +205,14 @@ impl<'p> Diagram<'p> {
             if row.last().is_some_and(|beside| beside.rank < rank) {
                 before = std::mem::take(&mut row);
             }
-            let init = self.namespace(shape, plan, Site { level: site.level + 1, rank });
+            let init = self.namespace(
+                shape,
+                plan,
+                Site {
+                    level: site.level + 1,
+                    rank,
+                },
+            );
             if let Some(&above) = before.get(row.len()).or(before.last()) {
                 self.edge(above, init, Bond::Above);
             }
@@ -167,8 +225,15 @@ impl<'p> Diagram<'p> {
     /// Writes the parts that are not shown, below everything that is.
     fn rest(&mut self, lines: &'p [String], plan: &Plan, site: Site, above: Option<Standing>) {
         for (text, row) in lines.iter().zip(&plan.rest) {
-            let standing = Standing { id: self.id(), rank: site.rank + row };
-            self.events.push(Event::Rest { id: standing.id, text, level: site.level });
+            let standing = Standing {
+                id: self.id(),
+                rank: site.rank + row,
+            };
+            self.events.push(Event::Rest {
+                id: standing.id,
+                text,
+                level: site.level,
+            });
             if let Some(above) = above {
                 self.edge(above, standing, Bond::Above);
             }
@@ -178,7 +243,12 @@ impl<'p> Diagram<'p> {
     fn edge(&mut self, from: Standing, to: Standing, bond: Bond) {
         // Of nodes beside each other, neither is below.
         if let Some(ranks) = to.rank.checked_sub(from.rank).filter(|&ranks| ranks > 0) {
-            self.edges.push(Edge { from: from.id, to: to.id, bond, ranks });
+            self.edges.push(Edge {
+                from: from.id,
+                to: to.id,
+                bond,
+                ranks,
+            });
         }
     }
 

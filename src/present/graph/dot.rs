@@ -33,7 +33,12 @@ pub(crate) fn render(picture: &Picture<'_>, direction: Direction) -> String {
 fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std::fmt::Result {
     let mut title = vec![escape(&picture.heading.name), picture.summary()];
     title.extend(picture.heading.description.as_deref().map(escape));
-    title.extend(picture.left_out.iter().map(|sentence| format!("left out: {sentence}")));
+    title.extend(
+        picture
+            .left_out
+            .iter()
+            .map(|sentence| format!("left out: {sentence}")),
+    );
     let rank_direction = match direction {
         Direction::Down => "TB",
         Direction::Right => "LR",
@@ -50,7 +55,11 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
         "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"sans-serif\", fontsize=10, \
          fontcolor=\"{INK}\", height=0.4, margin=\"0.12,0.05\"]"
     )?;
-    writeln!(text, "  edge [color=\"{}\", arrowsize=0.5]", MUTED.over(50, Hue::WHITE))
+    writeln!(
+        text,
+        "  edge [color=\"{}\", arrowsize=0.5]",
+        MUTED.over(50, Hue::WHITE)
+    )
 }
 
 fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
@@ -98,7 +107,11 @@ fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
                 Hue::of(level).over(85, Hue::BLACK),
             )
         }
-        Event::Rest { id, text: rest, level } => writeln!(
+        Event::Rest {
+            id,
+            text: rest,
+            level,
+        } => writeln!(
             text,
             "{}  n{id} [label={}, style=\"rounded,dashed\", color=\"{MUTED}\", fontcolor=\"{MUTED}\"]",
             indent(level),
@@ -109,7 +122,12 @@ fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
 }
 
 fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
-    let &Edge { from, to, bond, ranks } = edge;
+    let &Edge {
+        from,
+        to,
+        bond,
+        ranks,
+    } = edge;
     let mut attributes = Vec::new();
     if ranks > 1 {
         attributes.push(format!("minlen={ranks}"));
@@ -136,12 +154,17 @@ fn quoted<S: AsRef<str>>(lines: &[S]) -> String {
 
 /// The lines of a label, in quotes and flush left: the escape that ends a line gives its alignment.
 fn flush_left<S: AsRef<str>>(lines: &[S]) -> String {
-    let lines: String = lines.iter().map(|line| escaped(line.as_ref()) + "\\l").collect();
+    let lines: String = lines
+        .iter()
+        .map(|line| escaped(line.as_ref()) + "\\l")
+        .collect();
     format!("\"{lines}\"")
 }
 
 fn escaped(line: &str) -> String {
-    line.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
+    line.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('&', "&amp;")
 }
 
 #[cfg(test)]
@@ -150,7 +173,10 @@ mod tests {
 
     #[test]
     fn nothing_ends_the_quotes_or_means_something() {
-        assert_eq!(quoted(&["a\"b\\", "<N> &lt; {|}"]), r#""a\"b\\\n<N> &amp;lt; {|}""#);
+        assert_eq!(
+            quoted(&["a\"b\\", "<N> &lt; {|}"]),
+            r#""a\"b\\\n<N> &amp;lt; {|}""#
+        );
         assert_eq!(flush_left(&["a\\n", "b"]), r#""a\\n\lb\l""#);
     }
 }

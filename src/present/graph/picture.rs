@@ -39,13 +39,23 @@ impl<'a> Picture<'a> {
         let mut selection = Selection::new(detail);
         let inside = selection.inside(nodes, 1);
         let left_out = selection.omissions();
-        Self { heading, counts: Counts::of(nodes), roots: inside.namespaces, rest: inside.rest, left_out }
+        Self {
+            heading,
+            counts: Counts::of(nodes),
+            roots: inside.namespaces,
+            rest: inside.rest,
+            left_out,
+        }
     }
 
     /// Picture with replicas folded, more so if there are many.
     pub(crate) fn folded(heading: &'a Heading, nodes: &'a [Node]) -> Self {
         let picture = Self::new(heading, nodes, Detail::FOLDED);
-        if picture.shapes() < CROWDED { picture } else { Self::new(heading, nodes, Detail::TIGHT) }
+        if picture.shapes() < CROWDED {
+            picture
+        } else {
+            Self::new(heading, nodes, Detail::TIGHT)
+        }
     }
 
     /// Depth of the whole tree, whatever is shown of it.
@@ -56,12 +66,19 @@ impl<'a> Picture<'a> {
     /// `3 namespaces, 7 processes, depth 3`.
     pub(super) fn summary(&self) -> String {
         let processes = count(self.counts.processes, "process");
-        format!("{}, {processes}, depth {}", count(self.counts.namespaces, "namespace"), self.counts.depth)
+        format!(
+            "{}, {processes}, depth {}",
+            count(self.counts.namespaces, "namespace"),
+            self.counts.depth
+        )
     }
 
     fn shapes(&self) -> usize {
         fn inside(shapes: &[Shape<'_>]) -> usize {
-            shapes.iter().map(|shape| 1 + shape.processes.len() + inside(&shape.namespaces)).sum()
+            shapes
+                .iter()
+                .map(|shape| 1 + shape.processes.len() + inside(&shape.namespaces))
+                .sum()
         }
         inside(&self.roots)
     }

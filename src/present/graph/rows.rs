@@ -34,7 +34,9 @@ impl Page {
     pub(super) fn of(groups: &[Vec<Size>], gap: u32, least: u32) -> Self {
         let all = || groups.iter().flatten();
         let widest = all().map(|size| size.width).max().unwrap_or(0).max(least);
-        let area: u64 = all().map(|size| u64::from(size.width + gap) * u64::from(size.height + gap)).sum();
+        let area: u64 = all()
+            .map(|size| u64::from(size.width + gap) * u64::from(size.height + gap))
+            .sum();
         let limits = TRIED.map(|hundredths| {
             let width = area.isqrt() * hundredths / 100;
             u32::try_from(width).unwrap_or(u32::MAX).max(widest)
@@ -79,16 +81,44 @@ mod tests {
 
     #[test]
     fn rows_are_filled_in_order_and_groups_begin_new_ones() {
-        let groups = [vec![Size { width: 10, height: 4 }; 3], vec![Size { width: 10, height: 6 }]];
+        let groups = [
+            vec![
+                Size {
+                    width: 10,
+                    height: 4
+                };
+                3
+            ],
+            vec![Size {
+                width: 10,
+                height: 6,
+            }],
+        ];
         let page = Page::within(&groups, 2, 22);
         let places = [(0, 0), (12, 0), (0, 6), (0, 12)].map(|(x, y)| Place { x, y });
         assert_eq!(page.places, places);
-        assert_eq!(page.size, Size { width: 22, height: 18 });
+        assert_eq!(
+            page.size,
+            Size {
+                width: 22,
+                height: 18
+            }
+        );
     }
 
     #[test]
     fn many_boxes_become_a_page_and_no_ribbon() {
-        let page = Page::of(&[vec![Size { width: 100, height: 60 }; 1000]], 10, 0);
+        let page = Page::of(
+            &[vec![
+                Size {
+                    width: 100,
+                    height: 60
+                };
+                1000
+            ]],
+            10,
+            0,
+        );
         let ratio = f64::from(page.size.width) / f64::from(page.size.height);
         assert!((1.2..1.8).contains(&ratio), "{ratio}");
         assert_eq!(Page::of(&[], 10, 0).size, Size::default());

@@ -33,14 +33,20 @@ pub(super) struct Selection {
 
 impl Selection {
     pub(super) fn new(detail: Detail) -> Self {
-        Self { detail, omissions: Vec::new() }
+        Self {
+            detail,
+            omissions: Vec::new(),
+        }
     }
 
     /// Selects among siblings, of which the namespaces are on this level. In time linear in the number of nodes below
     /// them.
     pub(super) fn inside<'a>(&mut self, siblings: &'a [Node], level: usize) -> Inside<'a> {
         let mut inside = Inside::default();
-        let declared = siblings.iter().filter(|node| node.kind == Kind::Process).count();
+        let declared = siblings
+            .iter()
+            .filter(|node| node.kind == Kind::Process)
+            .count();
         let are_counted = self.detail.processes == Processes::Counted && declared > 1;
         if are_counted {
             inside.rest.push(count(declared, "process").to_string());
@@ -52,16 +58,27 @@ impl Selection {
             match first.kind {
                 Kind::Process if are_counted => {}
                 Kind::Process => self.fold(run, level, &mut inside.processes),
-                Kind::Namespace if level > self.detail.depth || inside.namespaces.len() >= self.detail.siblings => {
+                Kind::Namespace
+                    if level > self.detail.depth
+                        || inside.namespaces.len() >= self.detail.siblings =>
+                {
                     hidden += Counts::of(run);
                 }
                 Kind::Namespace => self.fold(run, level, &mut inside.namespaces),
             }
         }
         if hidden.namespaces > 0 {
-            let adjective = if inside.namespaces.is_empty() { "" } else { "more " };
+            let adjective = if inside.namespaces.is_empty() {
+                ""
+            } else {
+                "more "
+            };
             inside.rest.push(hidden.words(adjective));
-            self.omit(if level > self.detail.depth { Omission::Depth } else { Omission::Siblings });
+            self.omit(if level > self.detail.depth {
+                Omission::Depth
+            } else {
+                Omission::Siblings
+            });
         }
         inside
     }
@@ -71,16 +88,36 @@ impl Selection {
         match (self.detail.replicas, run) {
             (Replicas::Together(from), [first, others @ .., last]) if run.len() >= from => {
                 let mut shape = self.shape(first, level);
-                others.iter().chain([last]).for_each(|other| shape.absorb(other));
-                shapes.push(Shape { until: last, alike: run.len(), ..shape });
+                others
+                    .iter()
+                    .chain([last])
+                    .for_each(|other| shape.absorb(other));
+                shapes.push(Shape {
+                    until: last,
+                    alike: run.len(),
+                    ..shape
+                });
             }
             _ => shapes.extend(run.iter().map(|node| self.shape(node, level))),
         }
     }
 
     fn shape<'a>(&mut self, node: &'a Node, level: usize) -> Shape<'a> {
-        let Inside { processes, namespaces, rest } = self.inside(&node.children, level + 1);
-        Shape { first: node, until: node, last: node, alike: 1, remarks: Remarks::OfAll, processes, namespaces, rest }
+        let Inside {
+            processes,
+            namespaces,
+            rest,
+        } = self.inside(&node.children, level + 1);
+        Shape {
+            first: node,
+            until: node,
+            last: node,
+            alike: 1,
+            remarks: Remarks::OfAll,
+            processes,
+            namespaces,
+            rest,
+        }
     }
 
     fn omit(&mut self, omission: Omission) {
@@ -93,10 +130,18 @@ impl Selection {
     pub(super) fn omissions(mut self) -> Vec<String> {
         self.omissions.sort_unstable();
         let sentence = |omission| match omission {
-            Omission::Processes => "processes are only counted where a namespace has several".to_owned(),
-            Omission::Depth => format!("namespaces below level {} are only counted", self.detail.depth),
+            Omission::Processes => {
+                "processes are only counted where a namespace has several".to_owned()
+            }
+            Omission::Depth => format!(
+                "namespaces below level {} are only counted",
+                self.detail.depth
+            ),
             Omission::Siblings => {
-                format!("at most {} sibling namespaces are drawn", self.detail.siblings)
+                format!(
+                    "at most {} sibling namespaces are drawn",
+                    self.detail.siblings
+                )
             }
         };
         self.omissions.iter().copied().map(sentence).collect()

@@ -40,7 +40,11 @@ impl<'a> Shape<'a> {
         }
         let mut inside = node.children.iter();
         for child in self.processes.iter_mut().chain(&mut self.namespaces) {
-            for next in inside.by_ref().filter(|next| next.kind == child.first.kind).take(child.alike) {
+            for next in inside
+                .by_ref()
+                .filter(|next| next.kind == child.first.kind)
+                .take(child.alike)
+            {
                 child.absorb(next);
             }
         }

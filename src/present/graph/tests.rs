@@ -21,13 +21,20 @@ struct Seed {
 }
 
 fn seed(name: impl Into<String>, processes: &[&str], inside: Vec<Seed>) -> Seed {
-    Seed { name: name.into(), processes: processes.iter().map(|&name| name.to_owned()).collect(), inside }
+    Seed {
+        name: name.into(),
+        processes: processes.iter().map(|&name| name.to_owned()).collect(),
+        inside,
+    }
 }
 
 impl Forest {
     fn grow(seeds: &[Seed]) -> Vec<Node> {
         let mut forest = Self { taken: Vec::new() };
-        seeds.iter().map(|seed| forest.namespace(seed, "")).collect()
+        seeds
+            .iter()
+            .map(|seed| forest.namespace(seed, ""))
+            .collect()
     }
 
     fn namespace(&mut self, seed: &Seed, around: &str) -> Node {
@@ -35,10 +42,19 @@ impl Forest {
         self.taken.push(0);
         let mut node = self.node(&seed.name, Kind::Namespace, &path, Runs::Builtin);
         let processes = seed.processes.iter().map(|name| {
-            self.node(name, Kind::Process, &format!("{path}/{name}"), Runs::Program("actor idle".to_owned()))
+            self.node(
+                name,
+                Kind::Process,
+                &format!("{path}/{name}"),
+                Runs::Program("actor idle".to_owned()),
+            )
         });
         node.children.extend(processes.collect::<Vec<_>>());
-        node.children.extend(seed.inside.iter().map(|inside| self.namespace(inside, &format!("{path}/"))));
+        node.children.extend(
+            seed.inside
+                .iter()
+                .map(|inside| self.namespace(inside, &format!("{path}/"))),
+        );
         self.taken.pop();
         node
     }
@@ -48,7 +64,9 @@ impl Forest {
         Node {
             label: Label::of(name),
             kind,
-            pids: std::iter::once(None).chain(self.taken.iter().copied().map(Some)).collect(),
+            pids: std::iter::once(None)
+                .chain(self.taken.iter().copied().map(Some))
+                .collect(),
             state: None,
             note: String::new(),
             facts: Facts {
@@ -64,7 +82,10 @@ impl Forest {
 }
 
 fn heading() -> Heading {
-    Heading { name: "x".to_owned(), description: None }
+    Heading {
+        name: "x".to_owned(),
+        description: None,
+    }
 }
 
 /// One line a shape: title, chain, and inside.
@@ -91,7 +112,9 @@ fn lines_of(picture: &Picture<'_>) -> String {
 }
 
 fn wide(count: usize) -> Vec<Node> {
-    let replicas = (0..count).map(|i| seed(format!("w.{i}"), &["job"], Vec::new())).collect();
+    let replicas = (0..count)
+        .map(|i| seed(format!("w.{i}"), &["job"], Vec::new()))
+        .collect();
     Forest::grow(&[seed("wide", &["hub"], replicas)])
 }
 
@@ -124,7 +147,9 @@ fn bush(level: usize, i: usize, deepest: usize) -> Seed {
     let inside = if level == deepest {
         Vec::new()
     } else {
-        (0..2).map(|child| bush(level + 1, 2 * i + child, deepest)).collect()
+        (0..2)
+            .map(|child| bush(level + 1, 2 * i + child, deepest))
+            .collect()
     };
     seed(format!("t.{level}.{i}"), &[], inside)
 }
@@ -144,7 +169,9 @@ fn a_tree_that_branches_everywhere_becomes_a_chain() {
 #[test]
 fn whatever_differs_inside_is_drawn() {
     let heading = heading();
-    let mut seeds: Vec<_> = (0..9).map(|i| seed(format!("w.{i}"), &["job"], Vec::new())).collect();
+    let mut seeds: Vec<_> = (0..9)
+        .map(|i| seed(format!("w.{i}"), &["job"], Vec::new()))
+        .collect();
     seeds[4].processes.push("odd".to_owned());
     let nodes = Forest::grow(&seeds);
     assert_eq!(
@@ -164,10 +191,23 @@ w.5 … w.8 (4 alike) 1
 #[test]
 fn what_is_left_out_is_counted_where_it_is() {
     let heading = heading();
-    let inner = || vec![seed("in", &["a", "b"], vec![seed("deep", &["c"], Vec::new())])];
-    let nodes = Forest::grow(&[seed("one", &["a", "b", "c"], inner()), seed("two", &["a"], inner())]);
-    let detail =
-        Detail { replicas: Replicas::Together(2), processes: Processes::Counted, depth: 1, siblings: usize::MAX };
+    let inner = || {
+        vec![seed(
+            "in",
+            &["a", "b"],
+            vec![seed("deep", &["c"], Vec::new())],
+        )]
+    };
+    let nodes = Forest::grow(&[
+        seed("one", &["a", "b", "c"], inner()),
+        seed("two", &["a"], inner()),
+    ]);
+    let detail = Detail {
+        replicas: Replicas::Together(2),
+        processes: Processes::Counted,
+        depth: 1,
+        siblings: usize::MAX,
+    };
     assert_eq!(
         lines_of(&Picture::new(&heading, &nodes, detail)),
         "\
@@ -181,18 +221,39 @@ left out: processes are only counted where a namespace has several
 left out: namespaces below level 1 are only counted
 "
     );
-    let drawn = lines_of(&Picture::new(&heading, &nodes, Detail { siblings: 1, ..detail }));
-    assert!(drawn.contains("[3 more namespaces with 4 processes]\n"), "{drawn}");
-    assert!(drawn.ends_with("left out: at most 1 sibling namespaces are drawn\n"), "{drawn}");
+    let drawn = lines_of(&Picture::new(
+        &heading,
+        &nodes,
+        Detail {
+            siblings: 1,
+            ..detail
+        },
+    ));
+    assert!(
+        drawn.contains("[3 more namespaces with 4 processes]\n"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.ends_with("left out: at most 1 sibling namespaces are drawn\n"),
+        "{drawn}"
+    );
 }
 
 /// Asserts that everything that a chart says it lacks is in the tree.
 fn fits(nodes: &[Node]) -> Chart {
     let heading = heading();
     let chart = fit(&heading, nodes, Direction::Down);
-    assert!(chart.fits(), "{} edges, {} characters", chart.edges, chart.text.chars().count());
+    assert!(
+        chart.fits(),
+        "{} edges, {} characters",
+        chart.edges,
+        chart.text.chars().count()
+    );
     for sentence in &chart.left_out {
-        assert!(chart.text.contains(&format!("left out: {sentence}")), "{sentence}");
+        assert!(
+            chart.text.contains(&format!("left out: {sentence}")),
+            "{sentence}"
+        );
     }
     chart
 }
@@ -200,32 +261,73 @@ fn fits(nodes: &[Node]) -> Chart {
 #[test]
 fn a_chart_always_fits() {
     let distinct = |name: &str, count: usize, processes: &[&str]| -> Vec<Seed> {
-        (0..count).map(|i| seed(format!("{name}{i}"), processes, Vec::new())).collect()
+        (0..count)
+            .map(|i| seed(format!("{name}{i}"), processes, Vec::new()))
+            .collect()
     };
     assert_eq!(fits(&wide(10_000)).left_out, Vec::<String>::new());
-    assert_eq!(fits(&Forest::grow(&distinct("a", 100, &["p", "q"]))).left_out, Vec::<String>::new());
+    assert_eq!(
+        fits(&Forest::grow(&distinct("a", 100, &["p", "q"]))).left_out,
+        Vec::<String>::new()
+    );
 
-    let crowded = fits(&Forest::grow(&distinct("a", 120, &["p", "q", "r", "s", "t"])));
-    assert_eq!(crowded.left_out, ["processes are only counted where a namespace has several"]);
+    let crowded = fits(&Forest::grow(&distinct(
+        "a",
+        120,
+        &["p", "q", "r", "s", "t"],
+    )));
+    assert_eq!(
+        crowded.left_out,
+        ["processes are only counted where a namespace has several"]
+    );
 
-    let deep = (0..60).map(|i| seed(format!("s{i}"), &[], distinct("in", 9, &["p"]))).collect();
+    let deep = (0..60)
+        .map(|i| seed(format!("s{i}"), &[], distinct("in", 9, &["p"])))
+        .collect();
     let deep = fits(&Forest::grow(&[seed("top", &[], deep)]));
     assert_eq!(deep.left_out, ["namespaces below level 2 are only counted"]);
-    assert!(deep.text.contains("[\"9 namespaces with 9 processes\"]"), "{}", deep.text);
+    assert!(
+        deep.text.contains("[\"9 namespaces with 9 processes\"]"),
+        "{}",
+        deep.text
+    );
 
-    let fan = fits(&Forest::grow(&[seed("top", &[], distinct("w", 5_000, &["p"]))]));
+    let fan = fits(&Forest::grow(&[seed(
+        "top",
+        &[],
+        distinct("w", 5_000, &["p"]),
+    )]));
     assert_eq!(fan.left_out, ["at most 128 sibling namespaces are drawn"]);
-    assert!(fan.text.contains("[\"4872 more namespaces with 4872 processes\"]"));
+    assert!(
+        fan.text
+            .contains("[\"4872 more namespaces with 4872 processes\"]")
+    );
 
-    let broad = fits(&Forest::grow(&distinct("a-namespace-with-quite-a-long-name-", 20_000, &["p", "q"])));
+    let broad = fits(&Forest::grow(&distinct(
+        "a-namespace-with-quite-a-long-name-",
+        20_000,
+        &["p", "q"],
+    )));
     assert_eq!(broad.left_out.len(), 2);
-    assert!(broad.text.contains("more namespaces with"), "{}", broad.text);
+    assert!(
+        broad.text.contains("more namespaces with"),
+        "{}",
+        broad.text
+    );
 }
 
 #[test]
 fn all_of_a_hundred_thousand_namespaces_can_be_drawn() {
     let (heading, nodes) = (heading(), wide(100_000));
     let picture = Picture::new(&heading, &nodes, Detail::FULL);
-    assert_eq!(dot::render(&picture, Direction::Down).matches("subgraph").count(), 100_001);
-    assert_eq!(svg::render(&picture).matches("<rect class=\"box").count(), 100_001);
+    assert_eq!(
+        dot::render(&picture, Direction::Down)
+            .matches("subgraph")
+            .count(),
+        100_001
+    );
+    assert_eq!(
+        svg::render(&picture).matches("<rect class=\"box").count(),
+        100_001
+    );
 }

@@ -13,7 +13,10 @@ impl Shape<'_> {
     pub(super) fn title(&self) -> String {
         match self.alike {
             1 => escape(&self.first.label.to_string()),
-            alike => escape(&format!("{} … {} ({alike} alike)", self.first.label, self.until.label)),
+            alike => escape(&format!(
+                "{} … {} ({alike} alike)",
+                self.first.label, self.until.label
+            )),
         }
     }
 
@@ -64,9 +67,13 @@ impl Shape<'_> {
     /// Remarks by the author, if they are the same for all.
     fn remarks(&self) -> impl Iterator<Item = String> {
         let facts = Some(&self.first.facts).filter(|_| self.remarks == Remarks::OfAll);
-        let description = facts.and_then(|facts| facts.description.as_deref()).map(escape);
+        let description = facts
+            .and_then(|facts| facts.description.as_deref())
+            .map(escape);
         let labels = facts.into_iter().flat_map(|facts| facts.labels.iter());
-        description.into_iter().chain(labels.map(|(key, value)| escape(&format!("{key} = {value}"))))
+        description
+            .into_iter()
+            .chain(labels.map(|(key, value)| escape(&format!("{key} = {value}"))))
     }
 
     fn paths(&self, ending: &str) -> String {

@@ -63,13 +63,20 @@ pub(super) fn fold(matrix: &Matrix) -> Matrix {
         let tallies = tallies(matrix, &rows, &columns);
         let before = apart_rows.len() + apart_columns.len();
         let is_half_blind = |column: &&Group| {
-            let count = column.members.iter().filter(|&member| blind.contains(member)).count();
+            let count = column
+                .members
+                .iter()
+                .filter(|&member| blind.contains(member))
+                .count();
             count > 0 && count < column.members.len()
         };
         for group in columns.iter().filter(is_half_blind) {
             apart_columns.extend(few(group, |column| blind.contains(&column)));
         }
-        let differing = tallies.iter().filter(|(_, kinds)| kinds.iter().any(Tally::differs)).map(|(&place, _)| place);
+        let differing = tallies
+            .iter()
+            .filter(|(_, kinds)| kinds.iter().any(Tally::differs))
+            .map(|(&place, _)| place);
         let differing: Vec<(usize, usize)> = differing.collect();
         if !differing.is_empty() {
             let seen = signatures(matrix, &rows, &columns);
@@ -78,7 +85,8 @@ pub(super) fn fold(matrix: &Matrix) -> Matrix {
                 if rows[row].members.len() > 1 {
                     apart_rows.extend(few(&rows[row], |row| seen.of_rows.get(&row)));
                 } else {
-                    apart_columns.extend(few(&columns[column], |column| seen.of_columns.get(&column)));
+                    apart_columns
+                        .extend(few(&columns[column], |column| seen.of_columns.get(&column)));
                 }
             }
         }
@@ -111,15 +119,31 @@ struct Signatures<'a> {
 }
 
 fn signatures<'a>(matrix: &'a Matrix, rows: &[Group], columns: &[Group]) -> Signatures<'a> {
-    let (row_of, column_of) = (places(rows, matrix.rows.len()), places(columns, matrix.columns.len()));
-    let mut all = Signatures { of_rows: HashMap::new(), of_columns: HashMap::new() };
+    let (row_of, column_of) = (
+        places(rows, matrix.rows.len()),
+        places(columns, matrix.columns.len()),
+    );
+    let mut all = Signatures {
+        of_rows: HashMap::new(),
+        of_columns: HashMap::new(),
+    };
     for (&(row, column), mark) in &matrix.marks {
         let group = &columns[column_of[column]];
         let kind = kind(group, &matrix.rows[row].path, &matrix.columns[column].path);
         let answer = mark.refused.as_deref();
-        let of_row = all.of_rows.entry(row).or_default().entry((column_of[column], kind)).or_default();
+        let of_row = all
+            .of_rows
+            .entry(row)
+            .or_default()
+            .entry((column_of[column], kind))
+            .or_default();
         *of_row.entry(answer).or_default() += 1;
-        let of_column = all.of_columns.entry(column).or_default().entry((row_of[row], kind)).or_default();
+        let of_column = all
+            .of_columns
+            .entry(column)
+            .or_default()
+            .entry((row_of[row], kind))
+            .or_default();
         *of_column.entry(answer).or_default() += 1;
     }
     all
@@ -133,14 +157,23 @@ fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
         let pattern = pattern(&line.path);
         let mut make = || {
             let segments = pattern.split('/').enumerate();
-            let indexed = segments.filter(|(_, segment)| segment.contains(".*")).map(|(place, _)| place + 1).collect();
-            groups.push(Group { pattern: pattern.clone(), members: Vec::new(), indexed });
+            let indexed = segments
+                .filter(|(_, segment)| segment.contains(".*"))
+                .map(|(place, _)| place + 1)
+                .collect();
+            groups.push(Group {
+                pattern: pattern.clone(),
+                members: Vec::new(),
+                indexed,
+            });
             groups.len() - 1
         };
         let group = if apart.contains(&at) {
             make()
         } else {
-            *known.entry((pattern.clone(), line.level, line.kin)).or_insert_with(make)
+            *known
+                .entry((pattern.clone(), line.level, line.kin))
+                .or_insert_with(make)
         };
         groups[group].members.push(at);
     }
@@ -152,14 +185,23 @@ fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
 }
 
 fn tallies(matrix: &Matrix, rows: &[Group], columns: &[Group]) -> Tallies {
-    let (row_of, column_of) = (places(rows, matrix.rows.len()), places(columns, matrix.columns.len()));
+    let (row_of, column_of) = (
+        places(rows, matrix.rows.len()),
+        places(columns, matrix.columns.len()),
+    );
     let mut tallies = Tallies::new();
     for (&(row, column), mark) in &matrix.marks {
         let (row_group, column_group) = (row_of[row], column_of[column]);
         let group = &columns[column_group];
         let kinds = tallies.entry((row_group, column_group)).or_insert_with(|| {
             let pairs = pairs(matrix, &rows[row_group], group);
-            pairs.into_iter().map(|pairs| Tally { pairs, ..Tally::default() }).collect()
+            pairs
+                .into_iter()
+                .map(|pairs| Tally {
+                    pairs,
+                    ..Tally::default()
+                })
+                .collect()
         });
         kinds[kind(group, &matrix.rows[row].path, &matrix.columns[column].path)].add(mark);
     }
@@ -176,8 +218,9 @@ fn places(groups: &[Group], lines: usize) -> Vec<usize> {
 
 /// Number of indices of a column's path that a row shares, counted from the outermost.
 fn kind(group: &Group, row: &str, column: &str) -> usize {
-    let shared =
-        |&&end: &&usize| prefix(row, end).is_some_and(|prefix_of_row| Some(prefix_of_row) == prefix(column, end));
+    let shared = |&&end: &&usize| {
+        prefix(row, end).is_some_and(|prefix_of_row| Some(prefix_of_row) == prefix(column, end))
+    };
     group.indexed.iter().take_while(shared).count()
 }
 
@@ -197,13 +240,22 @@ fn pairs(matrix: &Matrix, rows: &Group, columns: &Group) -> Vec<usize> {
     for &end in &columns.indexed {
         let mut here: HashMap<&str, usize> = HashMap::new();
         for &column in &columns.members {
-            *here.entry(prefix(&matrix.columns[column].path, end).unwrap_or_default()).or_default() += 1;
+            *here
+                .entry(prefix(&matrix.columns[column].path, end).unwrap_or_default())
+                .or_default() += 1;
         }
-        let found = rows.members.iter().filter_map(|&row| here.get(prefix(&matrix.rows[row].path, end)?));
+        let found = rows
+            .members
+            .iter()
+            .filter_map(|&row| here.get(prefix(&matrix.rows[row].path, end)?));
         shared.push(found.sum());
     }
     let next = shared.iter().skip(1).copied().chain([0]);
-    shared.iter().zip(next).map(|(at_least, more)| at_least - more).collect()
+    shared
+        .iter()
+        .zip(next)
+        .map(|(at_least, more)| at_least - more)
+        .collect()
 }
 
 /// A column of the folded matrix: kinds of pairs of a group that are shown as one, from the least that is shared to the
@@ -213,12 +265,18 @@ struct Slice {
 }
 
 fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -> Matrix {
-    let mut folded = Matrix { rows: rows.iter().map(|group| line(&matrix.rows, group)).collect(), ..Matrix::default() };
+    let mut folded = Matrix {
+        rows: rows.iter().map(|group| line(&matrix.rows, group)).collect(),
+        ..Matrix::default()
+    };
     for (place, group) in columns.iter().enumerate() {
         for slice in slices(place, group, tallies, rows.len()) {
             let at = folded.columns.len();
             let relation = relation(group, &slice);
-            folded.columns.push(Line { relation, ..line(&matrix.columns, group) });
+            folded.columns.push(Line {
+                relation,
+                ..line(&matrix.columns, group)
+            });
             if matrix.blind.contains(&group.members[0]) {
                 folded.blind.push(at);
             }
@@ -234,7 +292,11 @@ fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -
                     pairs = self::pairs(matrix, instances, group);
                     pairs[slice.kinds.clone()].iter().any(|&pairs| pairs > 0)
                 };
-                match kinds.iter().filter_map(|kind| kind.mark.clone()).reduce(|one, other| one.and(&other)) {
+                match kinds
+                    .iter()
+                    .filter_map(|kind| kind.mark.clone())
+                    .reduce(|one, other| one.and(&other))
+                {
                     Some(mark) => drop(folded.marks.insert((row, at), mark)),
                     None if !is_there => drop(folded.void.insert((row, at))),
                     None => {}
@@ -248,8 +310,16 @@ fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -
 fn line(lines: &[Line], group: &Group) -> Line {
     let first = &lines[group.members[0]];
     let count = group.members.iter().map(|&line| lines[line].count).sum();
-    let path = if group.members.len() > 1 { group.pattern.clone() } else { first.path.clone() };
-    Line { path, count, ..first.clone() }
+    let path = if group.members.len() > 1 {
+        group.pattern.clone()
+    } else {
+        first.path.clone()
+    };
+    Line {
+        path,
+        count,
+        ..first.clone()
+    }
 }
 
 /// The kinds of a group in runs of those that look alike from every row, the most that is shared first.
@@ -261,10 +331,13 @@ fn slices(place: usize, group: &Group, tallies: &Tallies, rows: usize) -> Vec<Sl
         let Some(last) = slices.last_mut() else { break };
         let is_alike = (0..rows).filter_map(of).all(|kinds| {
             let known = last.kinds.clone().find(|&known| kinds[known].pairs > 0);
-            kinds[kind].pairs == 0 || known.is_none_or(|known| kinds[known].mark == kinds[kind].mark)
+            kinds[kind].pairs == 0
+                || known.is_none_or(|known| kinds[known].mark == kinds[kind].mark)
         });
         if is_alike {
-            *last = Slice { kinds: kind..=*last.kinds.end() };
+            *last = Slice {
+                kinds: kind..=*last.kinds.end(),
+            };
         } else {
             slices.push(Slice { kinds: kind..=kind });
         }
@@ -274,7 +347,11 @@ fn slices(place: usize, group: &Group, tallies: &Tallies, rows: usize) -> Vec<Sl
 
 fn relation(group: &Group, slice: &Slice) -> Relation {
     let (least, most) = (*slice.kinds.start(), *slice.kinds.end());
-    let shared = |count: usize| prefix(&group.pattern, group.indexed[count - 1]).unwrap_or_default().to_owned();
+    let shared = |count: usize| {
+        prefix(&group.pattern, group.indexed[count - 1])
+            .unwrap_or_default()
+            .to_owned()
+    };
     match (least, most == group.indexed.len()) {
         (0, true) => Relation::All,
         (0, false) => Relation::Others,
@@ -326,7 +403,10 @@ mod tests {
                 if here.is_empty() || here.len() > 40 {
                     break;
                 }
-                all.extend(here.iter().map(|path| path.trim_end_matches('/').to_owned()));
+                all.extend(
+                    here.iter()
+                        .map(|path| path.trim_end_matches('/').to_owned()),
+                );
                 around = here;
             }
             all.into_iter().collect()
@@ -334,31 +414,73 @@ mod tests {
     }
 
     fn is_within(path: &str, space: &str) -> bool {
-        space == "host" || path.strip_prefix(space).is_some_and(|rest| rest.starts_with(['/', '#']))
+        space == "host"
+            || path
+                .strip_prefix(space)
+                .is_some_and(|rest| rest.starts_with(['/', '#']))
     }
 
     /// The matrix by the rules of visibility, and random exceptions in it.
-    fn matrix(spaces: &[String], unusual: &[(prop::sample::Index, prop::sample::Index, u8)]) -> Matrix {
+    fn matrix(
+        spaces: &[String],
+        unusual: &[(prop::sample::Index, prop::sample::Index, u8)],
+    ) -> Matrix {
         let level = |path: &str| path.split('/').count();
         let mut matrix = Matrix::default();
         matrix.columns.push(Line::new("host", 0));
-        matrix.columns.extend(spaces.iter().map(|path| Line::new(path, level(path))));
-        let rows = spaces.iter().flat_map(|path| [format!("{path}/init"), format!("{path}/app"), format!("{path}#7")]);
+        matrix
+            .columns
+            .extend(spaces.iter().map(|path| Line::new(path, level(path))));
+        let rows = spaces.iter().flat_map(|path| {
+            [
+                format!("{path}/init"),
+                format!("{path}/app"),
+                format!("{path}#7"),
+            ]
+        });
         matrix.rows = rows.map(|path| Line::new(&path, level(&path))).collect();
         for row in 0..matrix.rows.len() {
             for column in 0..matrix.columns.len() {
                 if is_within(&matrix.rows[row].path, &matrix.columns[column].path) {
-                    let number = if column == 0 { 1000 + 2 * i32::try_from(row).unwrap() } else { 1 };
-                    matrix.marks.insert((row, column), Mark { first: number, last: number, refused: None });
+                    let number = if column == 0 {
+                        1000 + 2 * i32::try_from(row).unwrap()
+                    } else {
+                        1
+                    };
+                    matrix.marks.insert(
+                        (row, column),
+                        Mark {
+                            first: number,
+                            last: number,
+                            refused: None,
+                        },
+                    );
                 }
             }
         }
         for (row, column, what) in unusual {
-            let place = (row.index(matrix.rows.len()), column.index(matrix.columns.len()));
+            let place = (
+                row.index(matrix.rows.len()),
+                column.index(matrix.columns.len()),
+            );
             match what {
                 0 => drop(matrix.marks.remove(&place)),
-                1 => drop(matrix.marks.insert(place, Mark { first: 3, last: 3, refused: Some("EPERM".to_owned()) })),
-                2 => drop(matrix.marks.insert(place, Mark { first: 5, last: 5, refused: None })),
+                1 => drop(matrix.marks.insert(
+                    place,
+                    Mark {
+                        first: 3,
+                        last: 3,
+                        refused: Some("EPERM".to_owned()),
+                    },
+                )),
+                2 => drop(matrix.marks.insert(
+                    place,
+                    Mark {
+                        first: 5,
+                        last: 5,
+                        refused: None,
+                    },
+                )),
                 _ => matrix.blind.push(place.1),
             }
         }
@@ -370,9 +492,17 @@ mod tests {
     /// Returns whether a row and a column are such a pair, by their paths alone.
     fn is_such(relation: &Relation, row: &str, column: &str) -> bool {
         let indexed: Vec<usize> = (1..=column.split('/').count())
-            .filter(|&end| prefix(column, end).unwrap().rsplit('/').next().unwrap().contains('.'))
+            .filter(|&end| {
+                prefix(column, end)
+                    .unwrap()
+                    .rsplit('/')
+                    .next()
+                    .unwrap()
+                    .contains('.')
+            })
             .collect();
-        let share = |end: usize| prefix(row, end).is_some() && prefix(row, end) == prefix(column, end);
+        let share =
+            |end: usize| prefix(row, end).is_some() && prefix(row, end) == prefix(column, end);
         let own = indexed.iter().all(|&end| share(end));
         match relation {
             Relation::Own => own,
@@ -385,22 +515,40 @@ mod tests {
     /// Content of a folded matrix for one pair.
     fn unfolded(folded: &Matrix, row: &Line, column: &Line) -> (Option<Mark>, bool) {
         let stands_for = |line: &Line, one: &Line| {
-            line.path == one.path || (line.count > 1 && line.path == pattern(&one.path) && line.level == one.level)
+            line.path == one.path
+                || (line.count > 1 && line.path == pattern(&one.path) && line.level == one.level)
         };
         let find = |lines: &[Line], one: &Line| {
             let exact = lines.iter().any(|line| line.path == one.path);
-            let places = (0..lines.len())
-                .filter(|&at| if exact { lines[at].path == one.path } else { stands_for(&lines[at], one) });
+            let places = (0..lines.len()).filter(|&at| {
+                if exact {
+                    lines[at].path == one.path
+                } else {
+                    stands_for(&lines[at], one)
+                }
+            });
             places.collect::<Vec<_>>()
         };
         let rows = find(&folded.rows, row);
         assert_eq!(rows.len(), 1, "{} in {:?}", row.path, folded.rows);
         // The innermost relation that holds: those around it are about the rest.
         let columns = find(&folded.columns, column);
-        let at = columns.iter().copied().find(|&at| is_such(&folded.columns[at].relation, &row.path, &column.path));
-        let at = at.unwrap_or_else(|| panic!("{} of {} in {:?}", row.path, column.path, folded.columns));
-        assert!(!folded.void.contains(&(rows[0], at)), "{} of {}", row.path, column.path);
-        (folded.marks.get(&(rows[0], at)).cloned(), folded.blind.contains(&at))
+        let at = columns
+            .iter()
+            .copied()
+            .find(|&at| is_such(&folded.columns[at].relation, &row.path, &column.path));
+        let at =
+            at.unwrap_or_else(|| panic!("{} of {} in {:?}", row.path, column.path, folded.columns));
+        assert!(
+            !folded.void.contains(&(rows[0], at)),
+            "{} of {}",
+            row.path,
+            column.path
+        );
+        (
+            folded.marks.get(&(rows[0], at)).cloned(),
+            folded.blind.contains(&at),
+        )
     }
 
     proptest! {

@@ -29,15 +29,25 @@ pub(super) fn of_namespace(
     match (space.number, certainty) {
         (None, _) => format!("{name}: 1 inside"),
         (Some(number), Certainty::Sure) => format!("{name}: {number} here, 1 inside"),
-        (Some(number), Certainty::NestnsOnly) => format!("{name}: {} in nestns, 1 inside", numbers(number, repeat)),
+        (Some(number), Certainty::NestnsOnly) => {
+            format!("{name}: {} in nestns, 1 inside", numbers(number, repeat))
+        }
     }
 }
 
 /// Note for the line that starts a process.
-pub(super) fn of_member(member: &Member, run: Option<&Run<Member>>, certainty: Certainty) -> String {
+pub(super) fn of_member(
+    member: &Member,
+    run: Option<&Run<Member>>,
+    certainty: Certainty,
+) -> String {
     let repeat = run.and_then(|run| run.repeat.as_ref());
     let name = member.path.rsplit('/').next().unwrap_or_default();
-    let mut note = format!("{}: {}", range(name, repeat), numbers(member.number, repeat));
+    let mut note = format!(
+        "{}: {}",
+        range(name, repeat),
+        numbers(member.number, repeat)
+    );
     if certainty == Certainty::NestnsOnly {
         note.push_str(" in nestns");
     }
@@ -55,7 +65,8 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
     let any = |condition: fn(&NamespaceScript) -> bool| spaces.iter().any(|space| condition(space));
     let mut reasons = Vec::new();
     if spaces.iter().any(|space| children(space) > 1) {
-        reasons.push("of sibling namespaces, all but the last have an unshare that uses a PID, too");
+        reasons
+            .push("of sibling namespaces, all but the last have an unshare that uses a PID, too");
     }
     if any(NamespaceScript::is_entered) {
         reasons.push("nsenter uses a PID outside, and processes enter in any order");
@@ -75,17 +86,26 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
 /// Returns whether something may fork while namespaces are still to come.
 fn children_follow_forks(space: &NamespaceScript) -> bool {
     let may_fork = |job: &Job| job.kind != Kind::Alone;
-    let members = space.members.iter().filter(|member| member.like.entry != Entry::Join);
+    let members = space
+        .members
+        .iter()
+        .filter(|member| member.like.entry != Entry::Join);
     let program = match &space.first {
         First::Program(program) => Some(&**program),
         First::Builtin | First::Pause => None,
     };
-    !space.children.is_empty() && members.map(|member| &member.like.job).chain(program).any(may_fork)
+    !space.children.is_empty()
+        && members
+            .map(|member| &member.like.job)
+            .chain(program)
+            .any(may_fork)
 }
 
 /// `w.0 … w.9`, by the name of the first.
 fn range(name: &str, repeat: Option<&Repeat>) -> String {
-    let Some(repeat) = repeat else { return name.to_owned() };
+    let Some(repeat) = repeat else {
+        return name.to_owned();
+    };
     let last = repeat.last_path.rsplit('/').next().unwrap_or_default();
     format!("{name} … {last}")
 }

@@ -26,7 +26,13 @@ pub(super) enum Proc {
 }
 
 /// Waits for the PID 1 of a namespace that has just been started, through `target` if there is one, and keeps its number.
-pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Target>, page: &mut Page) -> Vec<Line> {
+pub(super) fn find(
+    path: &str,
+    variable: &str,
+    proc: Proc,
+    target: Option<&Target>,
+    page: &mut Page,
+) -> Vec<Line> {
     page.flags.insert(Flag::FindFirst);
     let mut lines = Vec::new();
     let mut parent = "!";
@@ -40,10 +46,15 @@ pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Targe
     }
     let until = |found: &str, parent: &str| {
         let children = format!("/proc/${parent}/task/${parent}/children");
-        format!("until read -r {found} rest <{children}; [ \"${found}\" ]; do [ -e /proc/${parent}/exe ] || exit; done")
+        format!(
+            "until read -r {found} rest <{children}; [ \"${found}\" ]; do [ -e /proc/${parent}/exe ] || exit; done"
+        )
     };
     if target.is_some() {
-        lines.push(Line::new(until("inner", parent), "waits for the child of nsenter, the unshare inside"));
+        lines.push(Line::new(
+            until("inner", parent),
+            "waits for the child of nsenter, the unshare inside",
+        ));
         parent = "inner";
     }
     let note = format!("waits for {path}/init, and stores its PID here");
@@ -52,7 +63,13 @@ pub(super) fn find(path: &str, variable: &str, proc: Proc, target: Option<&Targe
 }
 
 /// Starts a process outside and moves it in.
-pub(super) fn join(target: &Target, member: &Member, run: Option<&Run<Member>>, place: Place, page: &mut Page) -> Line {
+pub(super) fn join(
+    target: &Target,
+    member: &Member,
+    run: Option<&Run<Member>>,
+    place: Place,
+    page: &mut Page,
+) -> Line {
     let mut command = nsenter(target, page);
     if target.isolation.mount && member.job.cwd.is_none() && member.job.kind == Kind::Foreign {
         // nsenter(1) goes to / when it enters a mount namespace.
@@ -60,11 +77,18 @@ pub(super) fn join(target: &Target, member: &Member, run: Option<&Run<Member>>, 
     }
     let what = job::command(&member.job, &member.path, place, Runner::Other, page);
     let files = job::redirections(&member.job, &member.path, place, page);
-    Line::new(format!("{command} {what}{files} &"), caveats::of_member(member, run, Certainty::NestnsOnly))
+    Line::new(
+        format!("{command} {what}{files} &"),
+        caveats::of_member(member, run, Certainty::NestnsOnly),
+    )
 }
 
 /// The command that enters the namespaces of a process.
 pub(super) fn nsenter(target: &Target, page: &mut Page) -> String {
     page.flags.insert(Flag::Nsenter);
-    format!("nsenter --target \"${}\" {}", target.variable, flags::spelled(&flags::to_enter(target.isolation)))
+    format!(
+        "nsenter --target \"${}\" {}",
+        target.variable,
+        flags::spelled(&flags::to_enter(target.isolation))
+    )
 }

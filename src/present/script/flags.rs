@@ -56,7 +56,9 @@ impl Flag {
                  stays outside, the first command that it runs is PID 1, and once that has ended the next one fails: \
                  \"fork: Cannot allocate memory\". A PID namespace without its PID 1 accepts no processes."
             }
-            Self::Pid => "a new PID namespace, for children. Without it: the old PIDs, and nothing is hidden.",
+            Self::Pid => {
+                "a new PID namespace, for children. Without it: the old PIDs, and nothing is hidden."
+            }
             Self::MountProc => {
                 "a /proc of the new PID namespace, in a mount namespace of its own, so that the one outside is not \
                  hidden. Without it $$ is 1, but /proc/self still has the PID outside, and ps shows the processes \
@@ -66,8 +68,12 @@ impl Flag {
                 "a mount namespace: what is mounted inside is not visible outside. /proc stays the outer one."
             }
             Self::Uts => "a host name of its own. Without it the one outside would be changed.",
-            Self::Ipc => "System V IPC and POSIX message queues of its own. Without it: the outer ones.",
-            Self::Net => "network devices of its own: one loopback, which is down. Without it: the outer ones.",
+            Self::Ipc => {
+                "System V IPC and POSIX message queues of its own. Without it: the outer ones."
+            }
+            Self::Net => {
+                "network devices of its own: one loopback, which is down. Without it: the outer ones."
+            }
             Self::Cgroup => "its cgroup appears as the root. Without it the whole path is visible.",
             Self::KillChild => {
                 "PID 1 is killed when unshare is killed, and with PID 1 everything inside. Without it all of them \
@@ -86,7 +92,9 @@ impl Flag {
                 "waits until a process has a child and stores its PID: the child of unshare is the PID 1 inside, and \
                  this is its PID here. It gives up when the process has ended: then /proc/PID/exe points nowhere."
             }
-            Self::Sleep => "holds a namespace as its PID 1. Unlike nestns it does not reap processes and ignores TERM.",
+            Self::Sleep => {
+                "holds a namespace as its PID 1. Unlike nestns it does not reap processes and ignores TERM."
+            }
             Self::HostName => {
                 "the shell itself writes the name to /proc/sys, which uses no PID. Only root can do that, so an \
                  ordinary user, even as root of a user namespace, needs hostname(1)."
@@ -104,13 +112,18 @@ pub(super) fn to_unshare(isolation: Isolation, mount_proc: bool) -> Vec<Flag> {
     if mount_proc {
         flags.push(Flag::MountProc);
     }
-    flags.extend(others(Isolation { mount: isolation.mount && !mount_proc, ..isolation }));
+    flags.extend(others(Isolation {
+        mount: isolation.mount && !mount_proc,
+        ..isolation
+    }));
     flags
 }
 
 /// The options of nsenter(1) for the namespaces that are a process's own.
 pub(super) fn to_enter(isolation: Isolation) -> Vec<Flag> {
-    std::iter::once(Flag::Pid).chain(others(isolation)).collect()
+    std::iter::once(Flag::Pid)
+        .chain(others(isolation))
+        .collect()
 }
 
 /// Union of the isolation of two namespaces, one inside the other.
@@ -132,10 +145,16 @@ fn others(isolation: Isolation) -> impl Iterator<Item = Flag> {
         (isolation.net, Flag::Net),
         (isolation.cgroup, Flag::Cgroup),
     ];
-    all.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag)
+    all.into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, flag)| flag)
 }
 
 /// The options in a line.
 pub(super) fn spelled(flags: &[Flag]) -> String {
-    flags.iter().map(|flag| flag.spelling()).collect::<Vec<_>>().join(" ")
+    flags
+        .iter()
+        .map(|flag| flag.spelling())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -40,11 +40,19 @@ impl Comment {
 }
 
 /// Above the script of everything, or of a namespace with all inside.
-pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, forest: &Forest, page: &Page) -> String {
+pub(super) fn whole(
+    topology: &Topology,
+    arguments: &[String],
+    part: Scope,
+    forest: &Forest,
+    page: &Page,
+) -> String {
     let mut comment = Comment::default();
     let description = topology.description.as_deref().unwrap_or_default();
     let mut lines = description.lines();
-    comment.say(&lines.next().map_or(topology.name.clone(), |first| format!("{}: {first}", topology.name)));
+    comment.say(&lines.next().map_or(topology.name.clone(), |first| {
+        format!("{}: {first}", topology.name)
+    }));
     lines.for_each(|line| comment.say(line));
     comment.say("");
     let path = match part {
@@ -53,9 +61,19 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, fore
     };
     let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
     let path = path.map(|path| format!(" {path}")).unwrap_or_default();
-    let tools = if page.flags.contains(&Flag::Nsenter) { "unshare(1) and nsenter(1)" } else { "unshare(1)" };
-    let file = arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-    comment.say(&format!("{what} `nestns up {file}` builds, with {tools} of util-linux."));
+    let tools = if page.flags.contains(&Flag::Nsenter) {
+        "unshare(1) and nsenter(1)"
+    } else {
+        "unshare(1)"
+    };
+    let file = arguments
+        .iter()
+        .map(|word| quoted(word))
+        .collect::<Vec<_>>()
+        .join(" ");
+    comment.say(&format!(
+        "{what} `nestns up {file}` builds, with {tools} of util-linux."
+    ));
     comment.say("");
     comment.tell("Run it", 9, &format!("nestns explain {file}{path} | sh"));
     comment.tell(
@@ -67,7 +85,11 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, fore
             "End the program: when PID 1 ends, everything inside ends."
         },
     );
-    if forest.jobs().iter().any(|job| job.words.first().is_some_and(|word| word == "nestns")) {
+    if forest
+        .jobs()
+        .iter()
+        .any(|job| job.words.first().is_some_and(|word| word == "nestns"))
+    {
         comment.tell("Needs", 9, "nestns in the PATH, for the actors.");
     }
     if !forest.is_one_program() {
@@ -80,7 +102,11 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, fore
         let reasons = caveats::of_all(forest, page);
         let numbers = "The PIDs in the comments are those of nestns, on every run.";
         if reasons.is_empty() {
-            comment.tell("Numbers", 9, &format!("{numbers} This script yields the same."));
+            comment.tell(
+                "Numbers",
+                9,
+                &format!("{numbers} This script yields the same."),
+            );
         } else {
             comment.tell("Numbers", 9, &format!("{numbers} Here they may differ:"));
             for reason in reasons {
@@ -96,8 +122,16 @@ pub(super) fn whole(topology: &Topology, arguments: &[String], part: Scope, fore
         );
     }
     comment.say("");
-    let column = page.flags.iter().map(|flag| flag.spelling().chars().count()).max().unwrap_or(0) + 2;
-    page.flags.iter().for_each(|flag| comment.tell(flag.spelling(), column, flag.meaning()));
+    let column = page
+        .flags
+        .iter()
+        .map(|flag| flag.spelling().chars().count())
+        .max()
+        .unwrap_or(0)
+        + 2;
+    page.flags
+        .iter()
+        .for_each(|flag| comment.tell(flag.spelling(), column, flag.meaning()));
     format!("#!/bin/sh\n{}\n", comment.0)
 }
 
@@ -107,11 +141,16 @@ pub(super) fn single(topology: &Topology, part: Scope, parent: Option<&str>) -> 
         Some(path) => format!("run by the shell that is {path}/init"),
         None => "run by a shell on the host, as root".to_owned(),
     };
-    let (Scope::Init(id) | Scope::Process(id, _) | Scope::Subtree(id)) = part else { return String::new() };
+    let (Scope::Init(id) | Scope::Process(id, _) | Scope::Subtree(id)) = part else {
+        return String::new();
+    };
     let numbering = Numbering::predict(topology);
     let namespace = topology.namespace(id);
     let process = match part {
-        Scope::Process(_, place) => namespace.processes.get(place).map(|process| (place, process)),
+        Scope::Process(_, place) => namespace
+            .processes
+            .get(place)
+            .map(|process| (place, process)),
         _ => None,
     };
     let (name, numbers, shell) = match process {
@@ -119,13 +158,18 @@ pub(super) fn single(topology: &Topology, part: Scope, parent: Option<&str>) -> 
         Some((place, process)) => {
             let shell = match process.entry {
                 Entry::Fork | Entry::Init => shell(Some(&namespace.path)),
-                Entry::Join => format!("{}, which has found {}/init", shell(parent), namespace.path),
+                Entry::Join => {
+                    format!("{}, which has found {}/init", shell(parent), namespace.path)
+                }
             };
             (process.name.as_str(), numbering.process(id, place), shell)
         }
     };
     let mut comment = Comment::default();
     let number = numbers.last().copied().unwrap_or_default();
-    comment.say(&format!("{}/{name}: {number} in {}, {shell}", namespace.path, namespace.path));
+    comment.say(&format!(
+        "{}/{name}: {number} in {}, {shell}",
+        namespace.path, namespace.path
+    ));
     comment.0
 }

@@ -106,14 +106,26 @@ pub(super) enum Runner {
 }
 
 /// The command without its redirections.
-pub(super) fn command(job: &Job, owner: &str, place: Place, runner: Runner, page: &mut Page) -> String {
+pub(super) fn command(
+    job: &Job,
+    owner: &str,
+    place: Place,
+    runner: Runner,
+    page: &mut Page,
+) -> String {
     let mut parts: Vec<String> = Vec::new();
     let program = job.words.first().map_or("", String::as_str);
-    let needs_env = runner == Runner::Shell && job.user.is_none() && OF_THE_SHELL.contains(&program);
+    let needs_env =
+        runner == Runner::Shell && job.user.is_none() && OF_THE_SHELL.contains(&program);
     if job.cwd.is_some() || !job.env.is_empty() || needs_env {
         parts.push("env".to_owned());
         if let Some(cwd) = &job.cwd {
-            parts.push(word(&format!("--chdir={}", cwd.display()), place, owner, page));
+            parts.push(word(
+                &format!("--chdir={}", cwd.display()),
+                place,
+                owner,
+                page,
+            ));
         }
         for (name, value) in &job.env {
             parts.push(word(&format!("{name}={value}"), place, owner, page));
@@ -128,9 +140,13 @@ pub(super) fn command(job: &Job, owner: &str, place: Place, runner: Runner, page
     }
     let mut words = job.words.iter().map(|text| word(text, place, owner, page));
     // Unquoted it would be an assignment.
-    parts.extend(
-        words.next().map(|first| if first == program && first.contains('=') { format!("\"{first}\"") } else { first }),
-    );
+    parts.extend(words.next().map(|first| {
+        if first == program && first.contains('=') {
+            format!("\"{first}\"")
+        } else {
+            first
+        }
+    }));
     parts.extend(words);
     parts.join(" ")
 }
@@ -155,7 +171,12 @@ pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page
             Output::Log | Output::Inherit => {}
             Output::Null => text.extend([" ", number, ">/dev/null"]),
             Output::File(path) => {
-                text.extend([" ", number, ">>", &word(&path.to_string_lossy(), place, owner, page)]);
+                text.extend([
+                    " ",
+                    number,
+                    ">>",
+                    &word(&path.to_string_lossy(), place, owner, page),
+                ]);
             }
         }
     }
@@ -164,24 +185,35 @@ pub(super) fn redirections(job: &Job, owner: &str, place: Place, page: &mut Page
 
 /// Returns true if the user is root, which the script runs as in any case.
 fn is_root(user: &str) -> bool {
-    matches!(user, "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0")
+    matches!(
+        user,
+        "0" | "root" | "0:0" | "root:root" | "0:root" | "root:0"
+    )
 }
 
 /// setpriv(1) and its options. A user that the database knows has its groups; a number or a group that is given, no others.
 fn become_user(user: &str, place: Place, owner: &str, page: &mut Page) -> String {
-    let (uid, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
+    let (uid, group) = user
+        .split_once(':')
+        .map_or((user, None), |(user, group)| (user, Some(group)));
     // A number that differs from replica to replica cannot be looked up.
     if let Some(group) = group.or_else(|| user.contains(MARK).then_some(user)) {
         let options = [("reuid", uid), ("regid", group), ("groups", group)];
-        let options = options.map(|(name, value)| word(&format!("--{name}={value}"), place, owner, page));
+        let options =
+            options.map(|(name, value)| word(&format!("--{name}={value}"), place, owner, page));
         return format!("setpriv {}", options.join(" "));
     }
     let is_number = user.bytes().all(|byte| byte.is_ascii_digit());
     let user = user.replace('$', "\\$");
     let name = page.user(&user, |name| {
-        let known = format!("export {name}=\"--reuid={user} --regid=$(id -g {user}) --init-groups\"");
+        let known =
+            format!("export {name}=\"--reuid={user} --regid=$(id -g {user}) --init-groups\"");
         let unknown = format!("export {name}=\"--reuid={user} --regid={user} --groups={user}\"");
-        if is_number { format!("if id {user} >/dev/null 2>&1; then {known}; else {unknown}; fi") } else { known }
+        if is_number {
+            format!("if id {user} >/dev/null 2>&1; then {known}; else {unknown}; fi")
+        } else {
+            known
+        }
     });
     format!("setpriv ${name}")
 }

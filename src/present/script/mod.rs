@@ -58,7 +58,9 @@ pub(crate) fn script(topology: &Topology, arguments: &[String], part: Scope) -> 
         Scope::Init(id) | Scope::Process(id, _) => {
             let mut entered = None;
             let mut around = topology.parent(id);
-            while let Some(parent) = around.map(|parent| topology.namespace(parent)).filter(|parent| is_program(parent))
+            while let Some(parent) = around
+                .map(|parent| topology.namespace(parent))
+                .filter(|parent| is_program(parent))
             {
                 let (path, isolation) = entered.unwrap_or((parent.path.as_str(), parent.isolation));
                 entered = Some((path, flags::union(isolation, parent.isolation)));

@@ -15,10 +15,17 @@ impl Names {
     pub(super) fn give(&mut self, prefix: &str, path: &str) -> String {
         let end = path.rsplit('/').next().filter(|_| path.len() > LONGEST);
         let path = end.unwrap_or(path);
-        let plain: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let plain: String = path
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
         let plain = format!("{prefix}_{plain}");
-        let candidates = std::iter::once(plain.clone()).chain((2_u64..).map(|n| format!("{plain}_{n}")));
-        let name = candidates.into_iter().find(|name| !self.0.contains(name)).unwrap_or(plain);
+        let candidates =
+            std::iter::once(plain.clone()).chain((2_u64..).map(|n| format!("{plain}_{n}")));
+        let name = candidates
+            .into_iter()
+            .find(|name| !self.0.contains(name))
+            .unwrap_or(plain);
         self.0.insert(name.clone());
         name
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Scope;
 use super::series::{self, Run};
 use nestns_topology::{
-    Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process, Program, Stdin,
-    Terminal, Topology,
+    Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process,
+    Program, Stdin, Terminal, Topology,
 };
 
 /// The namespaces directly below the host.
@@ -86,14 +86,18 @@ impl Forest {
             Scope::Whole => topology.roots(),
             Scope::Subtree(id) | Scope::Init(id) | Scope::Process(id, _) => &[id],
         };
-        let mut roots: Vec<NamespaceScript> =
-            roots.iter().map(|&root| NamespaceScript::of(topology, &numbering, root)).collect();
+        let mut roots: Vec<NamespaceScript> = roots
+            .iter()
+            .map(|&root| NamespaceScript::of(topology, &numbering, root))
+            .collect();
         if part != Scope::Whole {
             for root in &mut roots {
                 root.number = None;
             }
         }
-        Self { roots: series::fold(roots, 0) }
+        Self {
+            roots: series::fold(roots, 0),
+        }
     }
 }
 
@@ -103,9 +107,17 @@ impl NamespaceScript {
         let around = namespace.level().checked_sub(2);
         let member = |(place, process): (usize, &Process)| Member {
             path: format!("{}/{}", namespace.path, process.name),
-            number: numbering.process(id, place).last().copied().unwrap_or_default(),
+            number: numbering
+                .process(id, place)
+                .last()
+                .copied()
+                .unwrap_or_default(),
             entry: process.entry,
-            after: process.after.iter().map(|after| condition(namespace, after.process, after.condition)).collect(),
+            after: process
+                .after
+                .iter()
+                .map(|after| condition(namespace, after.process, after.condition))
+                .collect(),
             job: Job::of(process),
         };
         Self {
@@ -121,7 +133,13 @@ impl NamespaceScript {
             mount_proc: namespace.mount_proc,
             hostname: namespace.hostname.clone(),
             domainname: namespace.domainname.clone(),
-            members: namespace.processes.iter().enumerate().map(member).map(Run::one).collect(),
+            members: namespace
+                .processes
+                .iter()
+                .enumerate()
+                .map(member)
+                .map(Run::one)
+                .collect(),
             children: topology
                 .children(id)
                 .into_iter()
@@ -148,22 +166,35 @@ impl NamespaceScript {
     /// Visits this namespace and all inside, replicas once.
     pub(super) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         visit(self);
-        self.children.iter().for_each(|child| child.like.visit(visit));
+        self.children
+            .iter()
+            .for_each(|child| child.like.visit(visit));
     }
 }
 
 impl Forest {
     /// Returns whether all there is is one program that has the terminal: the shell is needed no more.
     pub(super) fn is_one_program(&self) -> bool {
-        let [Run { like: only, repeat: None }] = self.roots.as_slice() else { return false };
-        let has_terminal = matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);
+        let [
+            Run {
+                like: only,
+                repeat: None,
+            },
+        ] = self.roots.as_slice()
+        else {
+            return false;
+        };
+        let has_terminal =
+            matches!(&only.first, First::Program(program) if program.terminal == Terminal::Own);
         has_terminal && only.members.is_empty() && only.children.is_empty()
     }
 
     /// All namespaces, replicas once.
     pub(super) fn spaces(&self) -> Vec<&NamespaceScript> {
         let mut spaces = Vec::new();
-        self.roots.iter().for_each(|root| root.like.visit(&mut |space| spaces.push(space)));
+        self.roots
+            .iter()
+            .for_each(|root| root.like.visit(&mut |space| spaces.push(space)));
         spaces
     }
 
@@ -186,9 +217,9 @@ impl Job {
             words: process.program.words(),
             kind: match &process.program {
                 Program::Command(_) => Kind::Foreign,
-                Program::Actor(Actor::Tree { .. } | Actor::Zombie | Actor::Orphan | Actor::ForkStorm { .. }) => {
-                    Kind::Forking
-                }
+                Program::Actor(
+                    Actor::Tree { .. } | Actor::Zombie | Actor::Orphan | Actor::ForkStorm { .. },
+                ) => Kind::Forking,
                 Program::Actor(_) => Kind::Alone,
             },
             env: process.env.clone().into_iter().collect(),
@@ -204,7 +235,10 @@ impl Job {
 
 /// `db has started`
 fn condition(namespace: &Namespace, process: usize, condition: Condition) -> String {
-    let name = namespace.processes.get(process).map_or("?", |process| process.name.as_str());
+    let name = namespace
+        .processes
+        .get(process)
+        .map_or("?", |process| process.name.as_str());
     let what = match condition {
         Condition::Created => "exists",
         Condition::Started => "has started",

@@ -55,7 +55,10 @@ pub(super) struct Page {
 
 impl Line {
     pub(super) fn new(code: impl Into<String>, note: impl Into<String>) -> Self {
-        Self { code: code.into(), note: note.into() }
+        Self {
+            code: code.into(),
+            note: note.into(),
+        }
     }
 }
 
@@ -64,13 +67,21 @@ impl Page {
     pub(super) fn remember(&mut self, text: &str, owner: &str) -> String {
         let name = self.names.give("text", owner);
         let content = Content::Text(text.to_owned());
-        self.variables.push(Variable { name: name.clone(), about: Vec::new(), content });
+        self.variables.push(Variable {
+            name: name.clone(),
+            about: Vec::new(),
+            content,
+        });
         name
     }
 
     /// Makes room for a variable whose lines come later, so that it stands before those that it mentions.
     pub(super) fn reserve(&mut self, name: String, about: Vec<String>) -> usize {
-        self.variables.push(Variable { name, about, content: Content::Lines(Vec::new()) });
+        self.variables.push(Variable {
+            name,
+            about,
+            content: Content::Lines(Vec::new()),
+        });
         self.variables.len() - 1
     }
 
@@ -90,13 +101,18 @@ impl Page {
         let name = self.names.give("as", user);
         self.users.push((user.to_owned(), name.clone()));
         let content = Content::Shell(options(&name));
-        self.variables.push(Variable { name: name.clone(), about: Vec::new(), content });
+        self.variables.push(Variable {
+            name: name.clone(),
+            about: Vec::new(),
+            content,
+        });
         name
     }
 
     /// Leaves out the lines of the shells of namespaces.
     pub(super) fn drop_blocks(&mut self) {
-        self.variables.retain(|variable| !matches!(variable.content, Content::Lines(_)));
+        self.variables
+            .retain(|variable| !matches!(variable.content, Content::Lines(_)));
     }
 
     /// Returns whether the kernel would refuse it.
@@ -129,7 +145,11 @@ impl Page {
 
 impl Variable {
     fn text(&self) -> String {
-        let about: Vec<String> = self.about.iter().map(|line| format!("# {}\n", escape(line))).collect();
+        let about: Vec<String> = self
+            .about
+            .iter()
+            .map(|line| format!("# {}\n", escape(line)))
+            .collect();
         let about = about.concat();
         let name = &self.name;
         match &self.content {
@@ -137,7 +157,10 @@ impl Variable {
             Content::Lines(lines) => format!("{about}export {name}='\n{}'\n", aligned(lines)),
             // The dot keeps a line break at the end from being cut with the substitution's.
             Content::Text(text) if printable(text).starts_with("\"$(") => {
-                format!("{about}{name}={}; export {name}=\"${{{name}%.}}\"\n", printable(&format!("{text}.")))
+                format!(
+                    "{about}{name}={}; export {name}=\"${{{name}%.}}\"\n",
+                    printable(&format!("{text}."))
+                )
             }
             Content::Text(text) => format!("{about}export {name}={}\n", printable(text)),
         }
@@ -148,9 +171,16 @@ impl Variable {
 fn aligned(lines: &[Line]) -> String {
     let width = |text: &str| text.chars().count();
     let stands_behind = |line: &Line| {
-        !line.note.is_empty() && width(&line.code) <= WIDEST_CODE && width(&line.code) + width(&line.note) <= WIDEST
+        !line.note.is_empty()
+            && width(&line.code) <= WIDEST_CODE
+            && width(&line.code) + width(&line.note) <= WIDEST
     };
-    let column = lines.iter().filter(|line| stands_behind(line)).map(|line| width(&line.code)).max().unwrap_or(0);
+    let column = lines
+        .iter()
+        .filter(|line| stands_behind(line))
+        .map(|line| width(&line.code))
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for line in lines {
         // In a block the text is within single quotes, which a name of the file cannot be trusted with.
@@ -161,7 +191,9 @@ fn aligned(lines: &[Line]) -> String {
             () if code.is_empty() && note.is_empty() => writeln!(text),
             () if code.is_empty() => writeln!(text, "# {note}"),
             () if note.is_empty() => writeln!(text, "{code}"),
-            () if column + width(&note) > WIDEST || !stands_behind(line) => writeln!(text, "{indent}# {note}\n{code}"),
+            () if column + width(&note) > WIDEST || !stands_behind(line) => {
+                writeln!(text, "{indent}# {note}\n{code}")
+            }
             () => writeln!(text, "{code:column$}   # {note}"),
         };
     }
@@ -171,12 +203,22 @@ fn aligned(lines: &[Line]) -> String {
 /// The lines of a loop over replicas; builtins only.
 pub(super) fn repeated(repeat: &Repeat, exported: bool, body: Vec<Line>) -> Vec<Line> {
     const LISTED: usize = 8;
-    let Repeat { variable, first, count, .. } = repeat;
+    let Repeat {
+        variable,
+        first,
+        count,
+        ..
+    } = repeat;
     let (export, end) = (if exported { "export " } else { "" }, first + count);
-    let indented = body.into_iter().map(|line| Line::new(format!("    {}", line.code), line.note));
+    let indented = body
+        .into_iter()
+        .map(|line| Line::new(format!("    {}", line.code), line.note));
     let (mut lines, last) = if *count <= LISTED {
         let numbers: Vec<String> = (*first..end).map(|number| number.to_string()).collect();
-        let mut head = vec![Line::new(format!("for {variable} in {}; do", numbers.join(" ")), "")];
+        let mut head = vec![Line::new(
+            format!("for {variable} in {}; do", numbers.join(" ")),
+            "",
+        )];
         head.extend(exported.then(|| Line::new(format!("    export {variable}"), "")));
         (head, None)
     } else {
@@ -184,7 +226,10 @@ pub(super) fn repeated(repeat: &Repeat, exported: bool, body: Vec<Line>) -> Vec<
             Line::new(format!("{export}{variable}={first}"), ""),
             Line::new(format!("while [ ${variable} -lt {end} ]; do"), ""),
         ];
-        (head, Some(Line::new(format!("    {variable}=$(({variable} + 1))"), "")))
+        (
+            head,
+            Some(Line::new(format!("    {variable}=$(({variable} + 1))"), "")),
+        )
     };
     lines.extend(indented);
     lines.extend(last);

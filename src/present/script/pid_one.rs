@@ -12,13 +12,26 @@ use nestns_topology::Entry;
 /// Lines of PID 1 before everything else.
 pub(super) fn setup(space: &NamespaceScript, owner: &str, page: &mut Page) -> Vec<Line> {
     let mut lines = Vec::new();
-    let names = [("hostname", &space.hostname), ("domainname", &space.domainname)];
-    for (what, name) in names.into_iter().filter_map(|(what, name)| Some((what, name.as_deref()?))) {
+    let names = [
+        ("hostname", &space.hostname),
+        ("domainname", &space.domainname),
+    ];
+    for (what, name) in names
+        .into_iter()
+        .filter_map(|(what, name)| Some((what, name.as_deref()?)))
+    {
         page.flags.insert(Flag::HostName);
         let is_simple = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | MARK);
-        let echo = if name.starts_with('-') || !name.chars().all(is_simple) { "printf %s" } else { "echo" };
+        let echo = if name.starts_with('-') || !name.chars().all(is_simple) {
+            "printf %s"
+        } else {
+            "echo"
+        };
         let name = word(name, Place::Within, owner, page);
-        lines.push(Line::new(format!("{echo} {name} 2>/dev/null >/proc/sys/kernel/{what} || {what} {name}"), ""));
+        lines.push(Line::new(
+            format!("{echo} {name} 2>/dev/null >/proc/sys/kernel/{what} || {what} {name}"),
+            "",
+        ));
     }
     if space.isolation.net {
         page.flags.insert(Flag::Loopback);
@@ -43,7 +56,11 @@ pub(super) fn fork(
 
 /// Certainty of the numbers of the processes of a namespace: ip(8) takes one before them.
 pub(super) fn certainty_in(space: &NamespaceScript) -> Certainty {
-    if space.isolation.net { Certainty::NestnsOnly } else { Certainty::Sure }
+    if space.isolation.net {
+        Certainty::NestnsOnly
+    } else {
+        Certainty::Sure
+    }
 }
 
 pub(super) fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
@@ -55,7 +72,10 @@ pub(super) fn looped(run: &Run<Member>, lines: Vec<Line>) -> Vec<Line> {
 
 /// Returns whether a namespace needs more lines than the one that starts it.
 pub(super) fn needs_block(space: &NamespaceScript) -> bool {
-    let forks = space.members.iter().any(|member| member.like.entry != Entry::Join);
+    let forks = space
+        .members
+        .iter()
+        .any(|member| member.like.entry != Entry::Join);
     match &space.first {
         First::Program(_) => space.needs_setup(),
         First::Builtin | First::Pause => space.needs_setup() || forks || !space.children.is_empty(),
@@ -66,7 +86,9 @@ pub(super) fn needs_block(space: &NamespaceScript) -> bool {
 pub(super) fn mentions(space: &NamespaceScript, variable: &str) -> bool {
     let mark = format!("{MARK}{variable}{MARK}");
     let mut found = false;
-    space.clone().texts(&mut |text| found |= text.contains(&mark));
+    space
+        .clone()
+        .texts(&mut |text| found |= text.contains(&mark));
     found
 }
 
@@ -81,6 +103,12 @@ pub(super) fn about(space: &NamespaceScript, repeat: Option<&Repeat>) -> Vec<Str
         First::Builtin | First::Pause => format!("the shell that is {whose} PID 1"),
     };
     let mut about = vec![format!("{name}: {what}")];
-    about.extend(space.description.iter().flat_map(|text| text.lines()).map(str::to_owned));
+    about.extend(
+        space
+            .description
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(str::to_owned),
+    );
     about
 }

@@ -6,8 +6,15 @@ pub(super) fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     // The usual idiom for several lines; the shortest form for one.
-    let short = if text.contains('\n') { None } else { shlex::try_quote(text).ok() };
-    short.map_or_else(|| format!("'{}'", text.replace('\'', r"'\''")), std::borrow::Cow::into_owned)
+    let short = if text.contains('\n') {
+        None
+    } else {
+        shlex::try_quote(text).ok()
+    };
+    short.map_or_else(
+        || format!("'{}'", text.replace('\'', r"'\''")),
+        std::borrow::Cow::into_owned,
+    )
 }
 
 /// The text as one word outside of quotes, with control characters written out: a terminal that shows the script must
@@ -42,5 +49,6 @@ pub(super) fn is_plain(text: &str) -> bool {
 
 /// Returns whether there is a control character that has no place in a script.
 pub(super) fn has_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
+    text.chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
 }

@@ -38,8 +38,18 @@ impl Replica for NamespaceScript {
     }
 
     fn sign(&self, out: &mut String) {
-        let Self { first, isolation, mount_proc, hostname, domainname, .. } = self;
-        let _ = write!(out, "{first:?}{isolation:?}{mount_proc}{hostname:?}{domainname:?}(");
+        let Self {
+            first,
+            isolation,
+            mount_proc,
+            hostname,
+            domainname,
+            ..
+        } = self;
+        let _ = write!(
+            out,
+            "{first:?}{isolation:?}{mount_proc}{hostname:?}{domainname:?}("
+        );
         self.members.iter().for_each(|member| member.like.sign(out));
         out.push(')');
         for child in &self.children {
@@ -53,9 +63,16 @@ impl Replica for NamespaceScript {
         if let First::Program(job) = &mut self.first {
             job.texts(visit);
         }
-        self.hostname.iter_mut().chain(&mut self.domainname).for_each(&mut *visit);
-        self.members.iter_mut().for_each(|member| member.like.texts(visit));
-        self.children.iter_mut().for_each(|child| child.like.texts(visit));
+        self.hostname
+            .iter_mut()
+            .chain(&mut self.domainname)
+            .for_each(&mut *visit);
+        self.members
+            .iter_mut()
+            .for_each(|member| member.like.texts(visit));
+        self.children
+            .iter_mut()
+            .for_each(|child| child.like.texts(visit));
     }
 
     fn fold(&mut self, depth: usize) {

@@ -61,7 +61,13 @@ impl<T> Run<T> {
 
 /// Folds siblings that have not been folded yet.
 pub(super) fn fold_again<T: Replica>(runs: &mut Vec<Run<T>>, depth: usize) {
-    *runs = fold(std::mem::take(runs).into_iter().map(|run| run.like).collect(), depth);
+    *runs = fold(
+        std::mem::take(runs)
+            .into_iter()
+            .map(|run| run.like)
+            .collect(),
+        depth,
+    );
 }
 
 /// Folds siblings and everything inside them. In time linear in all that is inside, and once more for each level.
@@ -79,7 +85,9 @@ pub(super) fn fold<T: Replica>(siblings: Vec<T>, depth: usize) -> Vec<Run<T>> {
 /// Takes those that are like `one` from the front of the others; if there are any, `one` then stands for all.
 fn gather<T: Replica>(one: &mut T, others: &mut VecDeque<T>, variable: String) -> Option<Repeat> {
     let (_, first) = instance(one.path())?;
-    let second = others.front().filter(|second| is_successor(one.path(), second.path()))?;
+    let second = others
+        .front()
+        .filter(|second| is_successor(one.path(), second.path()))?;
     let pattern = Pattern::of(&signature(one), first, &signature(second), first + 1)?;
     let mut second = others.pop_front()?;
     let (mut last_path, mut last_number) = (second.path().to_owned(), second.number());
@@ -93,7 +101,13 @@ fn gather<T: Replica>(one: &mut T, others: &mut VecDeque<T>, variable: String) -
         count += 1;
         others.pop_front();
     }
-    Some(Repeat { variable, first, count, last_path, last_number })
+    Some(Repeat {
+        variable,
+        first,
+        count,
+        last_path,
+        last_number,
+    })
 }
 
 fn signature(replica: &impl Replica) -> String {
@@ -104,14 +118,22 @@ fn signature(replica: &impl Replica) -> String {
 
 /// `i`, `i2`, `i3`: loops that are inside each other need different ones.
 fn variable(depth: usize) -> String {
-    if depth == 0 { "i".to_owned() } else { format!("i{}", depth + 1) }
+    if depth == 0 {
+        "i".to_owned()
+    } else {
+        format!("i{}", depth + 1)
+    }
 }
 
 /// The path without its number, and the number.
 pub(super) fn instance(path: &str) -> Option<(&str, usize)> {
     let (stem, number) = path.rsplit_once('.')?;
     // `a.1/b` is no instance, but inside one.
-    number.parse().ok().filter(|_| !number.contains('/')).map(|number| (stem, number))
+    number
+        .parse()
+        .ok()
+        .filter(|_| !number.contains('/'))
+        .map(|number| (stem, number))
 }
 
 fn is_successor(path: &str, next: &str) -> bool {
@@ -124,7 +146,10 @@ fn generalise<T: Replica>(like: &mut T, first: usize, second: &mut T, variable: 
     second.texts(&mut |text| others.push(std::mem::take(text)));
     let mut others = others.into_iter();
     like.texts(&mut |text| {
-        if let Some(pattern) = others.next().and_then(|other| Pattern::of(text, first, &other, first + 1)) {
+        if let Some(pattern) = others
+            .next()
+            .and_then(|other| Pattern::of(text, first, &other, first + 1))
+        {
             *text = pattern.with(variable);
         }
     });
@@ -152,16 +177,24 @@ impl Pattern {
             () if a == i && b == j => Some(Piece::Number),
             () => None,
         };
-        one.into_iter().zip(other).map(piece).collect::<Option<_>>().map(Self)
+        one.into_iter()
+            .zip(other)
+            .map(piece)
+            .collect::<Option<_>>()
+            .map(Self)
     }
 
     fn fits(&self, text: &str, number: usize) -> bool {
         let (pieces, number) = (pieces(text), number.to_string());
         pieces.len() == self.0.len()
-            && self.0.iter().zip(pieces).all(|(expected, found)| match expected {
-                Piece::Same(text) => text == found,
-                Piece::Number => number == found,
-            })
+            && self
+                .0
+                .iter()
+                .zip(pieces)
+                .all(|(expected, found)| match expected {
+                    Piece::Same(text) => text == found,
+                    Piece::Number => number == found,
+                })
     }
 
     fn with(&self, variable: &str) -> String {
@@ -179,7 +212,9 @@ fn pieces(text: &str) -> Vec<&str> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let is_digit = first.is_ascii_digit();
-        let end = rest.find(|c: char| c.is_ascii_digit() != is_digit).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_digit() != is_digit)
+            .unwrap_or(rest.len());
         let (piece, after) = rest.split_at(end);
         pieces.push(piece);
         rest = after;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{Scope, script};
 use nestns_topology::{Actor, Entry, Init, Namespace, Process, Program, Signal, Stop, Topology};
 
-const STOP: Stop = Stop { signal: Signal::TERM, grace: Duration::from_secs(5) };
+const STOP: Stop = Stop {
+    signal: Signal::TERM,
+    grace: Duration::from_secs(5),
+};
 
 fn process(name: &str, program: Program, entry: Entry) -> Process {
     let mut process = Process::new(program);
@@ -18,7 +21,11 @@ fn idle(name: &str) -> Process {
 }
 
 fn command(name: &str, words: &[&str]) -> Process {
-    process(name, Program::Command(words.iter().map(|&word| word.to_owned()).collect()), Entry::Fork)
+    process(
+        name,
+        Program::Command(words.iter().map(|&word| word.to_owned()).collect()),
+        Entry::Fork,
+    )
 }
 
 fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
@@ -31,7 +38,9 @@ fn namespace(path: &str, init: Init, processes: Vec<Process>) -> Namespace {
 fn lines(namespaces: Vec<Namespace>) -> String {
     let topology = Topology::with_namespaces("x", namespaces);
     let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
-    let (_, rest) = text.split_once("\n\n").expect("the header ends with an empty line");
+    let (_, rest) = text
+        .split_once("\n\n")
+        .expect("the header ends with an empty line");
     rest.replace(
         "# Only root may do this. An ordinary user first becomes root of a new user namespace.\nas_root=; [ \"$(id \
          -u)\" = 0 ] || as_root=\"unshare --user --map-root-user\"\n\n",
@@ -43,7 +52,11 @@ fn lines(namespaces: Vec<Namespace>) -> String {
 fn a_thousand_replicas_are_one_loop() {
     let mut namespaces = vec![namespace("wide", Init::Builtin, vec![idle("hub")])];
     namespaces.extend((0..1000).map(|i| {
-        let mut worker = namespace(&format!("wide/w.{i}"), Init::Pause, vec![command("p", &["work", &i.to_string()])]);
+        let mut worker = namespace(
+            &format!("wide/w.{i}"),
+            Init::Pause,
+            vec![command("p", &["work", &i.to_string()])],
+        );
         worker.hostname = Some(format!("w-{i}x"));
         worker
     }));
@@ -77,8 +90,18 @@ wait
 
 #[test]
 fn what_differs_by_more_than_a_number_is_written_out() {
-    let words = [("0", "a"), ("1", "a"), ("2", "a"), ("3", "b"), ("5", "a"), ("6", "a")];
-    let members = words.iter().map(|(i, word)| command(&format!("p.{i}"), &["work", word])).collect();
+    let words = [
+        ("0", "a"),
+        ("1", "a"),
+        ("2", "a"),
+        ("3", "b"),
+        ("5", "a"),
+        ("6", "a"),
+    ];
+    let members = words
+        .iter()
+        .map(|(i, word)| command(&format!("p.{i}"), &["work", word]))
+        .collect();
     assert_eq!(
         lines(vec![namespace("n", Init::Builtin, members)]),
         r#"# n: the shell that is its PID 1
@@ -115,15 +138,23 @@ fn a_complete_tree_has_a_block_a_level() {
     let text = lines(namespaces);
     assert!(text.contains("for i in 0 1; do\n    export i\n"), "{text}");
     assert!(text.contains("for i in 2 3; do\n    export i\n"), "{text}");
-    assert!(text.contains("work \"$i\" \"$text_t_0_0_t_1_0_t_2_0_p\" &"), "{text}");
-    assert!(!text.contains("exec unshare --fork --pid --mount-proc sh -c \"$ns_t_0_0_t_1\""), "{text}");
+    assert!(
+        text.contains("work \"$i\" \"$text_t_0_0_t_1_0_t_2_0_p\" &"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("exec unshare --fork --pid --mount-proc sh -c \"$ns_t_0_0_t_1\""),
+        "{text}"
+    );
 }
 
 #[test]
 fn loops_in_loops_have_different_variables() {
     let mut namespaces = vec![namespace("a", Init::Builtin, vec![])];
     for i in 0..2 {
-        let members = (0..3).map(|j| command(&format!("p.{j}"), &["work", &format!("{i}-{j}")])).collect();
+        let members = (0..3)
+            .map(|j| command(&format!("p.{j}"), &["work", &format!("{i}-{j}")]))
+            .collect();
         namespaces.push(namespace(&format!("a/w.{i}"), Init::Builtin, members));
     }
     assert_eq!(
@@ -156,7 +187,13 @@ wait
 fn paths_that_look_alike_have_different_variables() {
     let one = |path: &str| namespace(path, Init::Builtin, vec![idle("p")]);
     let text = lines(vec![one("a-b"), one("a_b"), one("a"), one("a/b")]);
-    for name in ["ns_a_b='", "ns_a_b_2='", "ns_a='", "ns_a_b_3='", "ns_host='"] {
+    for name in [
+        "ns_a_b='",
+        "ns_a_b_2='",
+        "ns_a='",
+        "ns_a_b_3='",
+        "ns_host='",
+    ] {
         assert!(text.contains(name), "{name} in {text}");
     }
 }
@@ -166,5 +203,9 @@ fn what_is_too_large_for_the_kernel_is_said() {
     let large = command("p", &["sh", "-c", &"# \n".repeat(50_000)]);
     let topology = Topology::with_namespaces("x", vec![namespace("n", Init::Builtin, vec![large])]);
     let text = script(&topology, &["x.toml".to_owned()], Scope::Whole);
-    assert!(text.contains("# Beware   this is more than"), "{}", &text[..2000]);
+    assert!(
+        text.contains("# Beware   this is more than"),
+        "{}",
+        &text[..2000]
+    );
 }

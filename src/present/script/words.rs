@@ -26,13 +26,20 @@ pub(super) fn word(text: &str, place: Place, owner: &str, page: &mut Page) -> St
     }
     let mut result = "\"".to_owned();
     let mut name_before = false;
-    for (index, piece) in text.split(MARK).enumerate().filter(|(_, piece)| !piece.is_empty()) {
+    for (index, piece) in text
+        .split(MARK)
+        .enumerate()
+        .filter(|(_, piece)| !piece.is_empty())
+    {
         let name = match () {
             () if index % 2 == 1 => Some(piece.to_owned()),
             () if is_tame(piece) => None,
             () => Some(page.remember(piece, owner)),
         };
-        if name_before && name.is_none() && piece.starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric()) {
+        if name_before
+            && name.is_none()
+            && piece.starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric())
+        {
             brace_last_name(&mut result);
         }
         name_before = name.is_some();

@@ -42,7 +42,11 @@ pub(super) struct Drawing {
 impl Drawing {
     /// Lays the trees out, below each other.
     pub(super) fn of(roots: &[Node], look: Look) -> Self {
-        let mut drawing = Self { look, prefix: String::new(), lines: Vec::new() };
+        let mut drawing = Self {
+            look,
+            prefix: String::new(),
+            lines: Vec::new(),
+        };
         drawing.draw(roots, 0);
         drawing
     }
@@ -50,7 +54,11 @@ impl Drawing {
     fn draw(&mut self, siblings: &[Node], level: usize) {
         let mut items = fold(siblings, self.look.folding).peekable();
         while let Some(item) = items.next() {
-            let place = if items.peek().is_none() { Place::Last } else { Place::Between };
+            let place = if items.peek().is_none() {
+                Place::Last
+            } else {
+                Place::Between
+            };
             match item {
                 Item::Node(node) => self.draw_node(node, level, place),
                 Item::More { count, like } => self.draw_more(count, like, place),
@@ -127,11 +135,23 @@ impl Drawing {
         for line in &self.lines {
             let mut columns = Columns::begin(text, self.look.colour);
             columns.paint(&line.branches, Style::new().dimmed());
-            columns.put(&line.label, line.style, widths.label.saturating_sub(line.branches.width()), Align::Left);
+            columns.put(
+                &line.label,
+                line.style,
+                widths.label.saturating_sub(line.branches.width()),
+                Align::Left,
+            );
             columns.put(&line.pids, Style::new(), widths.pids, Align::Left);
-            let state = line.state.map(|state| format!("{} {state}", symbol(state, self.look.charset)));
+            let state = line
+                .state
+                .map(|state| format!("{} {state}", symbol(state, self.look.charset)));
             let state_style = line.state.map(style).unwrap_or_default();
-            columns.put(state.as_deref().unwrap_or_default(), state_style, widths.state, Align::Left);
+            columns.put(
+                state.as_deref().unwrap_or_default(),
+                state_style,
+                widths.state,
+                Align::Left,
+            );
             columns.put(&line.note, Style::new(), 0, Align::Left);
             columns.end();
         }
@@ -150,10 +170,12 @@ impl Widths {
         let widest = |measure: fn(&Line) -> usize| lines.iter().map(measure).max().unwrap_or(0);
         Self {
             // A line without columns, as that of a fold, sticks out as far as it likes.
-            label: widest(|line| match (line.pids.is_empty(), line.state, line.note.is_empty()) {
-                (true, None, true) => 0,
-                _ => line.branches.width() + line.label.width(),
-            }),
+            label: widest(
+                |line| match (line.pids.is_empty(), line.state, line.note.is_empty()) {
+                    (true, None, true) => 0,
+                    _ => line.branches.width() + line.label.width(),
+                },
+            ),
             pids: widest(|line| line.pids.width()),
             // The symbol and a space.
             state: widest(|line| line.state.map_or(0, |state| 2 + state.word().width())),

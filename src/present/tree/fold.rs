@@ -22,6 +22,12 @@ pub(super) fn fold(siblings: &[Node], folding: Folding) -> impl Iterator<Item = 
             _ => run.len(),
         };
         let more = run.first().filter(|_| shown < run.len());
-        run.iter().take(shown).map(Item::Node).chain(more.map(|like| Item::More { count: run.len() - shown, like }))
+        run.iter()
+            .take(shown)
+            .map(Item::Node)
+            .chain(more.map(|like| Item::More {
+                count: run.len() - shown,
+                like,
+            }))
     })
 }

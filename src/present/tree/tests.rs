@@ -14,7 +14,15 @@ fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
         labels: Labels::default(),
     };
     let pids = pids.iter().map(|&pid| (pid != 0).then_some(pid)).collect();
-    Node { label: Label::of(name), kind, pids, state: None, note: String::new(), facts, children }
+    Node {
+        label: Label::of(name),
+        kind,
+        pids,
+        state: None,
+        note: String::new(),
+        facts,
+        children,
+    }
 }
 
 fn namespace(name: &str, pids: &[i32], children: Vec<Node>) -> Node {
@@ -26,22 +34,42 @@ fn process(name: &str, pids: &[i32]) -> Node {
 }
 
 fn with(bare: Node, state: State, note: &str) -> Node {
-    Node { state: Some(state), note: note.to_owned(), ..bare }
+    Node {
+        state: Some(state),
+        note: note.to_owned(),
+        ..bare
+    }
 }
 
 fn docker_in_docker() -> Vec<Node> {
-    let job = with(namespace("job", &[5304, 8, 5, 1], Vec::new()), State::Failed, "tree");
+    let job = with(
+        namespace("job", &[5304, 8, 5, 1], Vec::new()),
+        State::Failed,
+        "tree",
+    );
     let ci = namespace(
         "ci",
         &[5300, 4, 1],
         vec![
             with(process("dockerd", &[5301, 5, 2]), State::Ready, "serve"),
-            with(process("runner", &[5303, 7, 4]), State::Running, "sh -c 'echo'"),
+            with(
+                process("runner", &[5303, 7, 4]),
+                State::Running,
+                "sh -c 'echo'",
+            ),
             job,
         ],
     );
     let dockerd = with(process("dockerd", &[5298, 2]), State::Running, "idle");
-    vec![with(namespace("vm", &[5297, 1], vec![dockerd, with(ci, State::Running, "")]), State::Running, "builtin")]
+    vec![with(
+        namespace(
+            "vm",
+            &[5297, 1],
+            vec![dockerd, with(ci, State::Running, "")],
+        ),
+        State::Running,
+        "builtin",
+    )]
 }
 
 #[test]
@@ -63,7 +91,14 @@ dind
 #[test]
 fn seven_bits() {
     assert_eq!(
-        render("dind", &docker_in_docker(), Look { charset: Charset::Ascii, ..Look::default() }),
+        render(
+            "dind",
+            &docker_in_docker(),
+            Look {
+                charset: Charset::Ascii,
+                ..Look::default()
+            }
+        ),
         "\
 dind
 `- vm/            5297/1      * running  builtin
@@ -79,7 +114,10 @@ dind
 #[test]
 fn of_a_file_the_host_is_unknown_and_there_is_no_state() {
     let web = namespace("web", &[0, 2, 1], vec![process("app", &[0, 3, 2])]);
-    let roots = [namespace("node", &[0, 1], vec![web]), namespace("other", &[0, 1], Vec::new())];
+    let roots = [
+        namespace("node", &[0, 1], vec![web]),
+        namespace("other", &[0, 1], Vec::new()),
+    ];
     assert_eq!(
         render("kube", &roots, Look::default()),
         "\
@@ -95,9 +133,13 @@ kube
 #[test]
 fn a_run_of_instances_is_folded() {
     let mut children = vec![process("hub", &[10, 2])];
-    children.extend((0..1000).map(|i| namespace(&format!("w.{i}"), &[11 + i, 3 + i, 1], Vec::new())));
+    children
+        .extend((0..1000).map(|i| namespace(&format!("w.{i}"), &[11 + i, 3 + i, 1], Vec::new())));
     let roots = [namespace("wide", &[9, 1], children)];
-    let look = Look { folding: Folding::Keep(3), ..Look::default() };
+    let look = Look {
+        folding: Folding::Keep(3),
+        ..Look::default()
+    };
     assert_eq!(
         render("scale", &roots, look),
         "\
@@ -115,12 +157,20 @@ scale
 #[test]
 fn a_fold_ends_where_an_instance_differs_inside() {
     let worker = |i: i32, state| {
-        namespace(&format!("w.{i}"), &[0, 2 + 2 * i, 1], vec![with(process("job", &[0, 3 + 2 * i, 2]), state, "")])
+        namespace(
+            &format!("w.{i}"),
+            &[0, 2 + 2 * i, 1],
+            vec![with(process("job", &[0, 3 + 2 * i, 2]), state, "")],
+        )
     };
     let mut children: Vec<_> = (0..4).map(|i| worker(i, State::Running)).collect();
     children.push(worker(4, State::Failed));
     children.extend((5..7).map(|i| worker(i, State::Running)));
-    let look = Look { folding: Folding::Keep(1), charset: Charset::Ascii, ..Look::default() };
+    let look = Look {
+        folding: Folding::Keep(1),
+        charset: Charset::Ascii,
+        ..Look::default()
+    };
     assert_eq!(
         render("x", &[namespace("wide", &[0, 1], children)], look),
         "\
@@ -141,8 +191,15 @@ x
 
 #[test]
 fn siblings_that_were_declared_one_by_one_are_never_folded() {
-    let children = vec![process("a", &[0, 2]), process("b", &[0, 3]), process("c", &[0, 4])];
-    let look = Look { folding: Folding::Keep(1), ..Look::default() };
+    let children = vec![
+        process("a", &[0, 2]),
+        process("b", &[0, 3]),
+        process("c", &[0, 4]),
+    ];
+    let look = Look {
+        folding: Folding::Keep(1),
+        ..Look::default()
+    };
     assert_eq!(
         render("x", &[namespace("n", &[0, 1], children)], look),
         "\
@@ -157,9 +214,20 @@ x
 
 #[test]
 fn colour_is_depth_and_state() {
-    let roots = [namespace("a", &[7, 1], vec![with(process("p", &[8, 2]), State::Failed, "")])];
+    let roots = [namespace(
+        "a",
+        &[7, 1],
+        vec![with(process("p", &[8, 2]), State::Failed, "")],
+    )];
     assert_eq!(
-        render("x", &roots, Look { colour: Colour::On, ..Look::default() }),
+        render(
+            "x",
+            &roots,
+            Look {
+                colour: Colour::On,
+                ..Look::default()
+            }
+        ),
         "x\n\
          \x1b[2m└─ \x1b[0m\x1b[1m\x1b[38;5;74ma/\x1b[0m    7/1\n\
          \x1b[2m   └─ \x1b[0m\x1b[38;5;74mp\x1b[0m  8/2  \x1b[31m✘ failed\x1b[0m\n"
@@ -168,8 +236,15 @@ fn colour_is_depth_and_state() {
 
 #[test]
 fn control_characters_have_no_power() {
-    let roots = [with(process("p", &[1]), State::Running, "sh -c 'printf \x1b[2J'")];
-    assert_eq!(render("x", &roots, Look::default()), "x\n└─ p  1  ● running  sh -c 'printf \\u{1b}[2J'\n");
+    let roots = [with(
+        process("p", &[1]),
+        State::Running,
+        "sh -c 'printf \x1b[2J'",
+    )];
+    assert_eq!(
+        render("x", &roots, Look::default()),
+        "x\n└─ p  1  ● running  sh -c 'printf \\u{1b}[2J'\n"
+    );
 }
 
 #[test]

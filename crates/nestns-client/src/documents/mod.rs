@@ -24,26 +24,27 @@ mod test;
 mod tree;
 
 pub use answers::{
-    DoctorDocument, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept, LineDocument, LsDocument,
-    Match, PidDocument, PruneDocument, Removed, TopologyEntry, UpDocument, Verdict, WhoisDocument,
+    DoctorDocument, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept,
+    LineDocument, LsDocument, Match, PidDocument, PruneDocument, Removed, TopologyEntry,
+    UpDocument, Verdict, WhoisDocument,
 };
 pub use events::{Caller, EventDocument};
 pub use inspect::{
-    Ancestor, InspectDocument, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts, Members,
-    ProcessFacts, SignalSets, Stray, ThreadEntry,
+    Ancestor, InspectDocument, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts,
+    Members, ProcessFacts, SignalSets, Stray, ThreadEntry,
 };
 pub use nestns_observe::doctor::{Check, Status as CheckStatus};
 pub use nestns_topology::diagnostic::{CheckDocument, DiagnosticEntry, RelatedPlace};
 pub use node::{
-    Description, ExitDocument, NamespaceDocument, NamespaceOf, NamespaceRelation, NamespaceRelations, ProcessDocument,
-    RestartDescription, StopDescription, Word,
+    Description, ExitDocument, NamespaceDocument, NamespaceOf, NamespaceRelation,
+    NamespaceRelations, ProcessDocument, RestartDescription, StopDescription, Word,
 };
 pub use see::{MismatchEntry, SeeDocument, SeeRow};
 pub use stop::{How, Step, Timeline};
 pub use test::{CaseEntry, CaseStatus, TestDocument};
 pub use tree::{
-    HostDocument, HostEntry, HostNamespace, HostProcess, KeptBy, PsDocument, PsRow, TreeDocument, TreeRow,
-    TruthDocument, Undeclared,
+    HostDocument, HostEntry, HostNamespace, HostProcess, KeptBy, PsDocument, PsRow, TreeDocument,
+    TreeRow, TruthDocument, Undeclared,
 };
 
 /// The version of each document, and the type that holds it.
@@ -149,7 +150,10 @@ impl Kind {
     pub fn json_schema(self) -> Schema {
         let mut generator = SchemaGenerator::default();
         let mut schema = self.generate(&mut generator);
-        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        schema.insert(
+            "$schema".to_owned(),
+            "https://json-schema.org/draft/2020-12/schema".into(),
+        );
         schema.insert("title".to_owned(), self.schema().into());
         schema.insert("$defs".to_owned(), generator.take_definitions(true).into());
         if let Some(version) = schema.pointer_mut("/properties/schema") {
@@ -174,7 +178,9 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        let found = Self::ALL.iter().find(|kind| kind.name() == text || kind.schema() == text);
+        let found = Self::ALL
+            .iter()
+            .find(|kind| kind.name() == text || kind.schema() == text);
         found.copied().ok_or_else(|| UnknownKind(text.to_owned()))
     }
 }

@@ -55,7 +55,8 @@ impl NamespaceDocument {
     /// True if it is this namespace. The kernel gives an inode to the next namespace as soon as the
     /// last one is gone, and an id (Linux 6.18) never again.
     pub fn is_namespace(&self, inode: u64, id: Option<u64>) -> bool {
-        self.pidns == Some(inode) && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)
+        self.pidns == Some(inode)
+            && (id.is_none() || self.pidns_id.is_none() || id == self.pidns_id)
     }
 }
 
@@ -106,12 +107,25 @@ impl ProcessDocument {
             ["nestns", "actor", name] => *name != "threads",
             _ => false,
         };
-        let lives = matches!(self.state.as_deref(), Some("running" | "ready" | "paused" | "stopping"));
-        let pid = self.pids.first().copied().flatten().filter(|_| lives && !is_one_thread && self.exit.is_none());
-        let Some((pid, began)) = pid.map(Pid::from_raw).zip(self.start_time) else { return };
+        let lives = matches!(
+            self.state.as_deref(),
+            Some("running" | "ready" | "paused" | "stopping")
+        );
+        let pid = self
+            .pids
+            .first()
+            .copied()
+            .flatten()
+            .filter(|_| lives && !is_one_thread && self.exit.is_none());
+        let Some((pid, began)) = pid.map(Pid::from_raw).zip(self.start_time) else {
+            return;
+        };
         // One of many is all that it costs to hear that there are none.
-        let has_several = std::fs::metadata(format!("/proc/{pid}/task")).is_ok_and(|task| task.nlink() > 3);
-        if has_several && let Ok(threads) = process::verified(pid, began, || thread::of_process(pid)) {
+        let has_several =
+            std::fs::metadata(format!("/proc/{pid}/task")).is_ok_and(|task| task.nlink() > 3);
+        if has_several
+            && let Ok(threads) = process::verified(pid, began, || thread::of_process(pid))
+        {
             self.threads = threads.into_iter().map(|thread| thread.numbers).collect();
         }
     }
@@ -121,12 +135,18 @@ const fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
 const fn is_yes(answer: &bool) -> bool {
     *answer
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -182,7 +202,10 @@ impl Serialize for NamespaceRelations {
 impl NamespaceRelations {
     /// The namespace of a type, by its name in `/proc/PID/ns`.
     pub fn get(&self, kind: &str) -> Option<NamespaceRelation> {
-        self.0.iter().find(|(one, _)| one == kind).map(|&(_, relation)| relation)
+        self.0
+            .iter()
+            .find(|(one, _)| one == kind)
+            .map(|&(_, relation)| relation)
     }
 }
 

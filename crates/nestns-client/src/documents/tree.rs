@@ -33,13 +33,19 @@ pub struct TreeRow<P = ProcessDocument> {
     pub process: P,
     /// The number under which the observer of `tree --from` sees it, `null` where it is invisible;
     /// else absent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub seen_as: Option<Option<i32>>,
 }
 
 /// A value that is there, `null` or not.
 #[expect(clippy::option_option, reason = "absent and null are two answers")]
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i32>>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<i32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

@@ -28,11 +28,24 @@ pub enum Stage {
 #[expect(missing_docs, reason = "the variants' text names the fields")]
 pub enum Event<'a> {
     /// The creation of the topology begins.
-    Create { path: &'a str, name: &'a str, controller: i32, namespaces: u32, processes: u32, depth: u32 },
+    Create {
+        path: &'a str,
+        name: &'a str,
+        controller: i32,
+        namespaces: u32,
+        processes: u32,
+        depth: u32,
+    },
     /// A PID 1 or a process exists; nothing of the user's runs in it.
     Created { path: &'a str, pids: &'a [i32] },
     /// The tree stands, and the kernel agrees.
-    Verify { path: &'a str, namespaces: u32, processes: u32, depth: u32, ms: f64 },
+    Verify {
+        path: &'a str,
+        namespaces: u32,
+        processes: u32,
+        depth: u32,
+        ms: f64,
+    },
     /// The gates are open; or one process may go on, whose conditions are met.
     Release { path: &'a str },
     /// A process has become its program.
@@ -134,20 +147,88 @@ mod tests {
         let pids = [10, 2];
         let by = Some(Caller { pid: 7, uid: 1000 });
         let all = [
-            (Event::Create { path: ".", name: "n", controller: 1, namespaces: 1, processes: 2, depth: 1 }, "create"),
+            (
+                Event::Create {
+                    path: ".",
+                    name: "n",
+                    controller: 1,
+                    namespaces: 1,
+                    processes: 2,
+                    depth: 1,
+                },
+                "create",
+            ),
             (Event::Created { path, pids: &pids }, "created"),
-            (Event::Verify { path: ".", namespaces: 1, processes: 2, depth: 1, ms: 1.5 }, "verify"),
+            (
+                Event::Verify {
+                    path: ".",
+                    namespaces: 1,
+                    processes: 2,
+                    depth: 1,
+                    ms: 1.5,
+                },
+                "verify",
+            ),
             (Event::Release { path }, "release"),
             (Event::Started { path, pids: &pids }, "started"),
             (Event::Ready { path }, "ready"),
-            (Event::Exec { path, pids: &pids, argv: &argv, by, error: None }, "exec"),
-            (Event::Signal { path, signal: "TERM", by: None }, "signal"),
-            (Event::Exit { path, pids: &pids, exit: ExitDocument::Code(3), state: "failed", with: None }, "exit"),
-            (Event::Reparent { path, pid: Some(5), count: None, exit: Some(ExitDocument::Signal(9)) }, "reparent"),
-            (Event::Stopping { path: ".", stage: Stage::Ask, cause: Some("asked"), by, by_pid: None }, "stopping"),
+            (
+                Event::Exec {
+                    path,
+                    pids: &pids,
+                    argv: &argv,
+                    by,
+                    error: None,
+                },
+                "exec",
+            ),
+            (
+                Event::Signal {
+                    path,
+                    signal: "TERM",
+                    by: None,
+                },
+                "signal",
+            ),
+            (
+                Event::Exit {
+                    path,
+                    pids: &pids,
+                    exit: ExitDocument::Code(3),
+                    state: "failed",
+                    with: None,
+                },
+                "exit",
+            ),
+            (
+                Event::Reparent {
+                    path,
+                    pid: Some(5),
+                    count: None,
+                    exit: Some(ExitDocument::Signal(9)),
+                },
+                "reparent",
+            ),
+            (
+                Event::Stopping {
+                    path: ".",
+                    stage: Stage::Ask,
+                    cause: Some("asked"),
+                    by,
+                    by_pid: None,
+                },
+                "stopping",
+            ),
             (Event::Refused { path, pid: 7 }, "refused"),
             (Event::Gone { path }, "gone"),
-            (Event::Restart { path, attempt: Some(1), by: None }, "restart"),
+            (
+                Event::Restart {
+                    path,
+                    attempt: Some(1),
+                    by: None,
+                },
+                "restart",
+            ),
             (Event::Pause { path, by }, "pause"),
             (Event::Resume { path, by }, "resume"),
         ];
@@ -156,13 +237,27 @@ mod tests {
             assert_eq!(value["event"], word);
             assert!(value["path"].is_string(), "{value}");
         }
-        let exec = Event::Exec { path, pids: &pids, argv: &argv, by, error: None };
+        let exec = Event::Exec {
+            path,
+            pids: &pids,
+            argv: &argv,
+            by,
+            error: None,
+        };
         let expected = json!({
             "event": "exec", "path": "vm/app", "pids": [10, 2], "argv": ["sleep"], "by": { "pid": 7, "uid": 1000 },
         });
         assert_eq!(serde_json::to_value(&exec).unwrap(), expected);
-        let exit =
-            Event::Exit { path, pids: &pids, exit: ExitDocument::Signal(9), state: "gone", with: Some("vm/init") };
-        assert_eq!(serde_json::to_value(&exit).unwrap()["exit"], json!({ "signal": 9 }));
+        let exit = Event::Exit {
+            path,
+            pids: &pids,
+            exit: ExitDocument::Signal(9),
+            state: "gone",
+            with: Some("vm/init"),
+        };
+        assert_eq!(
+            serde_json::to_value(&exit).unwrap()["exit"],
+            json!({ "signal": 9 })
+        );
     }
 }

@@ -51,7 +51,14 @@ impl EventReader {
     /// follow a snapshot.
     pub fn from(directory: &Path, first: u64) -> Self {
         let (half, lines) = (Vec::new(), VecDeque::new());
-        Self { directory: directory.to_owned(), file: None, half, next: first, lines, pinned: None }
+        Self {
+            directory: directory.to_owned(),
+            file: None,
+            half,
+            next: first,
+            lines,
+            pinned: None,
+        }
     }
 
     /// The next event; `None` when there is no more at this moment.
@@ -67,11 +74,16 @@ impl EventReader {
             if self.file.is_none() {
                 self.file = self.find()?;
             }
-            let Some(file) = &mut self.file else { return Ok(None) };
+            let Some(file) = &mut self.file else {
+                return Ok(None);
+            };
             // Before it is read to its end: nothing is written to a file that has been rotated.
             let is_last = match &self.pinned {
                 None => is_current(file, &self.directory)?,
-                Some(Pinned { current: Some(current), .. }) => identity(current)? == identity(file)?,
+                Some(Pinned {
+                    current: Some(current),
+                    ..
+                }) => identity(current)? == identity(file)?,
                 Some(Pinned { current: None, .. }) => true,
             };
             let start = self.half.len();
@@ -103,13 +115,24 @@ impl EventReader {
     }
 
     fn take_lines(&mut self, searched: usize) {
-        let Some(end) = self.half[searched..].iter().rposition(|&byte| byte == b'\n') else { return };
+        let Some(end) = self.half[searched..]
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+        else {
+            return;
+        };
         let rest = self.half.split_off(searched + end + 1);
         let whole = std::mem::replace(&mut self.half, rest);
         for line in whole.split(|&byte| byte == b'\n') {
-            let Some(seq) = number(line).filter(|&seq| seq >= self.next && seq < u64::MAX) else { continue };
+            let Some(seq) = number(line).filter(|&seq| seq >= self.next && seq < u64::MAX) else {
+                continue;
+            };
             let text = String::from_utf8_lossy(line).into_owned();
-            self.lines.push_back(EventLine { seq, lost: seq - self.next, text });
+            self.lines.push_back(EventLine {
+                seq,
+                lost: seq - self.next,
+                text,
+            });
             self.next = seq + 1;
         }
     }
@@ -133,7 +156,8 @@ impl EventReader {
                 // It does not begin early enough, and there is one before it. What was read of that
                 // one already is skipped; if all of it was, the events between are lost.
                 (current, Some(first), Some(before)) => {
-                    let is_news = last_number(&before).is_some_and(|last| last >= self.next && last < first);
+                    let is_news =
+                        last_number(&before).is_some_and(|last| last >= self.next && last < first);
                     return Ok(if is_news { Some(before) } else { current });
                 }
                 // Nothing has happened yet.
@@ -168,8 +192,13 @@ fn last_number(file: &File) -> Option<u64> {
     // is it missed.
     let mut tail = vec![0_u8; CHUNK];
     let size = file.metadata().ok()?.len();
-    let count = std::os::unix::fs::FileExt::read_at(file, &mut tail, size.saturating_sub(CHUNK as u64)).ok()?;
-    tail[..count].split(|&byte| byte == b'\n').rev().find_map(number)
+    let count =
+        std::os::unix::fs::FileExt::read_at(file, &mut tail, size.saturating_sub(CHUNK as u64))
+            .ok()?;
+    tail[..count]
+        .split(|&byte| byte == b'\n')
+        .rev()
+        .find_map(number)
 }
 
 /// True if this is still the file that is written to. An open file keeps its inode, so that no
@@ -203,7 +232,11 @@ mod tests {
         assert_eq!(number(br#"{"seq":,"#), None);
         assert_eq!(number(br#"{"seq":+1,"#), None);
         assert_eq!(number(br#"{"seq":18446744073709551615,"#), Some(u64::MAX));
-        for longer in ["18446744073709551616", "184467440737095516160", "99999999999999999999999999999999999999"] {
+        for longer in [
+            "18446744073709551616",
+            "184467440737095516160",
+            "99999999999999999999999999999999999999",
+        ] {
             assert_eq!(number(format!("{{\"seq\":{longer},").as_bytes()), None);
         }
     }
@@ -215,13 +248,20 @@ mod tests {
         std::fs::write(directory.path().join("events.jsonl"), text).unwrap();
         let mut reader = EventReader::from(directory.path(), 0);
         let mut read = || reader.read().unwrap().map(|line| line.seq);
-        assert_eq!([read(), read(), read()], [Some(1), Some(u64::MAX - 1), None]);
+        assert_eq!(
+            [read(), read(), read()],
+            [Some(1), Some(u64::MAX - 1), None]
+        );
     }
 
     #[test]
     fn anything_is_read_to_its_end_and_forward() {
         let directory = tempfile::tempdir().unwrap();
-        let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+        let config = ProptestConfig {
+            cases: 2000,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
         let line = prop_oneof![
             "[ -~]{0,20}",
             any::<u64>().prop_map(|seq| format!("{{\"seq\":{seq},")),

@@ -28,7 +28,8 @@ struct Place {
 impl Place {
     /// The file, if this place is in it.
     fn of(self, file: Option<(&File, [u8; LENGTH])>) -> Option<&File> {
-        file.filter(|(_, first)| *first == self.first).map(|(file, _)| file)
+        file.filter(|(_, first)| *first == self.first)
+            .map(|(file, _)| file)
     }
 }
 
@@ -59,7 +60,11 @@ pub struct Batch {
 impl LogReader {
     /// The log of this name in a state directory, from the oldest record that is kept.
     pub fn from_start(directory: &Path, name: LogName) -> Self {
-        Self { path: directory.join(LOGS).join(name.to_string()), place: None, pinned: None }
+        Self {
+            path: directory.join(LOGS).join(name.to_string()),
+            place: None,
+            pinned: None,
+        }
     }
 
     /// The same, from what is written after this moment.
@@ -77,8 +82,14 @@ impl LogReader {
             let size = current.metadata()?.len();
             let start = size.saturating_sub(CHUNK as u64);
             let tail = read_at(&current, start)?;
-            let end = tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-            reader.place = Some(Place { first, offset: start + end as u64 });
+            let end = tail
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |end| end + 1);
+            reader.place = Some(Place {
+                first,
+                offset: start + end as u64,
+            });
         }
         Ok(reader)
     }
@@ -113,7 +124,14 @@ impl LogReader {
             }
             (Some(_), None) => false,
         };
-        self.pinned = Some(if is_at_end { Files { current: None, before: None } } else { files });
+        self.pinned = Some(if is_at_end {
+            Files {
+                current: None,
+                before: None,
+            }
+        } else {
+            files
+        });
         Ok(())
     }
 
@@ -123,7 +141,10 @@ impl LogReader {
         let current = open(&self.path)?;
         let mut before = self.path.clone().into_os_string();
         before.push(ROTATED);
-        Ok(Files { current, before: open(before.as_ref())? })
+        Ok(Files {
+            current,
+            before: open(before.as_ref())?,
+        })
     }
 
     fn read_from(&mut self, files: &Files) -> io::Result<Batch> {
@@ -133,7 +154,9 @@ impl LogReader {
             (Some((_, same)), Some((file, first))) if same == first => Some((file, first)),
             (before, current) => before.or(current),
         };
-        let Some((_, first)) = oldest else { return Ok(Batch::default()) };
+        let Some((_, first)) = oldest else {
+            return Ok(Batch::default());
+        };
         let start = Place { first, offset: 0 };
         let mut place = self.place.unwrap_or(start);
         let mut is_torn = false;
@@ -181,9 +204,20 @@ pub fn last_lines(directory: &Path, name: LogName, most: usize) -> io::Result<Ve
         records.extend(chunk.split(|&byte| byte == b'\n').filter_map(record::read));
     }
     // That something came before a file is no line.
-    records.retain(|record| !matches!(record.gap, Some(Gap { why: Why::Rotated, .. })));
+    records.retain(|record| {
+        !matches!(
+            record.gap,
+            Some(Gap {
+                why: Why::Rotated,
+                ..
+            })
+        )
+    });
     let first = records.len().saturating_sub(most);
-    Ok(records.drain(first..).map(|record| String::from_utf8_lossy(&record.text).into_owned()).collect())
+    Ok(records
+        .drain(first..)
+        .map(|record| String::from_utf8_lossy(&record.text).into_owned())
+        .collect())
 }
 
 /// A file and the stamp that it begins with; `None` where nothing has been written into it.
@@ -218,7 +252,15 @@ fn read_at(file: &File, offset: u64) -> io::Result<Vec<u8>> {
 
 /// Removes the record that says how much came before a file; says whether there was one.
 fn skip_head(records: &mut Vec<Record>) -> bool {
-    let is_head = |record: &Record| matches!(record.gap, Some(Gap { why: Why::Rotated, .. }));
+    let is_head = |record: &Record| {
+        matches!(
+            record.gap,
+            Some(Gap {
+                why: Why::Rotated,
+                ..
+            })
+        )
+    };
     let has_head = records.first().is_some_and(is_head);
     if has_head {
         records.remove(0);
@@ -230,10 +272,16 @@ fn skip_head(records: &mut Vec<Record>) -> bool {
 fn take(file: &File, place: &mut Place, records: &mut Vec<Record>) -> io::Result<()> {
     while records.is_empty() {
         let chunk = read_at(file, place.offset)?;
-        let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') else { return Ok(()) };
+        let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') else {
+            return Ok(());
+        };
         place.offset += end as u64 + 1;
         // What is no record is the output of no process.
-        records.extend(chunk[..end].split(|&byte| byte == b'\n').filter_map(record::read));
+        records.extend(
+            chunk[..end]
+                .split(|&byte| byte == b'\n')
+                .filter_map(record::read),
+        );
     }
     Ok(())
 }

@@ -47,8 +47,14 @@ impl LogName {
         let (namespace, rest) = file.strip_suffix(".log")?.split_once('.')?;
         let namespace = namespace.parse().ok()?;
         match rest.strip_prefix("exec.") {
-            Some(number) => Some(Self::Exec { namespace, number: number.parse().ok()? }),
-            None => Some(Self::Process { namespace, slot: rest.parse().ok()? }),
+            Some(number) => Some(Self::Exec {
+                namespace,
+                number: number.parse().ok()?,
+            }),
+            None => Some(Self::Process {
+                namespace,
+                slot: rest.parse().ok()?,
+            }),
         }
     }
 
@@ -76,13 +82,30 @@ mod tests {
     #[test]
     fn names_of_files_are_read_again() {
         for name in [
-            LogName::Process { namespace: 0, slot: 0 },
-            LogName::Process { namespace: 9999, slot: 12 },
-            LogName::Exec { namespace: 3, number: 77 },
+            LogName::Process {
+                namespace: 0,
+                slot: 0,
+            },
+            LogName::Process {
+                namespace: 9999,
+                slot: 12,
+            },
+            LogName::Exec {
+                namespace: 3,
+                number: 77,
+            },
         ] {
             assert_eq!(LogName::parse(&name.to_string()), Some(name));
         }
-        for file in ["", "1.log", "1.2.log.1", "x.1.log", "1.exec.log", "1.exec.x.log", "index"] {
+        for file in [
+            "",
+            "1.log",
+            "1.2.log.1",
+            "x.1.log",
+            "1.exec.log",
+            "1.exec.x.log",
+            "index",
+        ] {
             assert_eq!(LogName::parse(file), None, "{file}");
         }
     }

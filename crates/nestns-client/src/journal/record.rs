@@ -53,8 +53,14 @@ pub fn lines(output: &[u8]) -> impl Iterator<Item = Piece<'_>> {
         // Searching a slice cannot fail.
         let length = rest.skip_until(b'\n').unwrap_or(line.len());
         Some(match line[..length].split_last() {
-            Some((b'\n', text)) => Piece { text, wholeness: Wholeness::Full },
-            _ => Piece { text: &line[..length], wholeness: Wholeness::Partial },
+            Some((b'\n', text)) => Piece {
+                text,
+                wholeness: Wholeness::Full,
+            },
+            _ => Piece {
+                text: &line[..length],
+                wholeness: Wholeness::Partial,
+            },
         })
     })
 }
@@ -64,12 +70,21 @@ pub fn pieces(line: Piece<'_>) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = Some(line.text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let Some((text, more)) = text.split_at_checked(LONGEST).filter(|(_, more)| !more.is_empty()) else {
+        let Some((text, more)) = text
+            .split_at_checked(LONGEST)
+            .filter(|(_, more)| !more.is_empty())
+        else {
             rest = None;
-            return Some(Piece { text, wholeness: line.wholeness });
+            return Some(Piece {
+                text,
+                wholeness: line.wholeness,
+            });
         };
         rest = Some(more);
-        Some(Piece { text, wholeness: Wholeness::Partial })
+        Some(Piece {
+            text,
+            wholeness: Wholeness::Partial,
+        })
     })
 }
 
@@ -88,7 +103,11 @@ impl fmt::Display for Why {
             Self::Rotated => out.write_str("more was written than `limits.log_bytes` keeps"),
             Self::Unwritten(Errno::ENOENT) => out.write_str("the state directory was removed"),
             Self::Unwritten(errno) => {
-                write!(out, "it could not be written to the state directory: {}", nestns_sys::errno::spelled(*errno))
+                write!(
+                    out,
+                    "it could not be written to the state directory: {}",
+                    nestns_sys::errno::spelled(*errno)
+                )
             }
         }
     }
@@ -105,12 +124,21 @@ pub struct Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "[{} of output missing here: {}]", count(self.bytes), self.why)
+        write!(
+            out,
+            "[{} of output missing here: {}]",
+            count(self.bytes),
+            self.why
+        )
     }
 }
 
 fn count(bytes: u64) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+    if bytes == 1 {
+        "1 byte".to_owned()
+    } else {
+        format!("{bytes} bytes")
+    }
 }
 
 /// A record as it is read again.
@@ -130,12 +158,22 @@ impl Record {
     /// A place where output is missing.
     pub fn of_gap(stamp: Stamp, gap: Gap) -> Self {
         let (stream, wholeness) = (Stream::Stderr, Wholeness::Full);
-        Self { stamp, stream, wholeness, text: gap.to_string().into_bytes(), gap: Some(gap) }
+        Self {
+            stamp,
+            stream,
+            wholeness,
+            text: gap.to_string().into_bytes(),
+            gap: Some(gap),
+        }
     }
 
     /// The word for where it is from, in documents.
     pub fn word(&self) -> &'static str {
-        if self.gap.is_some() { NOTICE } else { word(self.stream) }
+        if self.gap.is_some() {
+            NOTICE
+        } else {
+            word(self.stream)
+        }
     }
 }
 
@@ -155,23 +193,43 @@ fn read_gap(stamp: Stamp, text: &[u8]) -> Option<Record> {
         0 => Why::Rotated,
         errno => Why::Unwritten(Errno::from_raw(errno)),
     };
-    Some(Record::of_gap(stamp, Gap { bytes: bytes.parse().ok()?, why }))
+    Some(Record::of_gap(
+        stamp,
+        Gap {
+            bytes: bytes.parse().ok()?,
+            why,
+        },
+    ))
 }
 
 /// Number of bytes of output that whole records stand for.
 pub fn output_of(records: &[u8]) -> u64 {
     let one = |line: &[u8]| {
-        let is_notice = line.get(LENGTH + 1..).is_some_and(|rest| rest.starts_with(NOTICE.as_bytes()));
+        let is_notice = line
+            .get(LENGTH + 1..)
+            .is_some_and(|rest| rest.starts_with(NOTICE.as_bytes()));
         let is_full = line.get(LENGTH + 8) == Some(&b'F');
         // The line feed of the record is split off.
-        if is_notice { 0 } else { (line.len() + 1).saturating_sub(OVERHEAD) as u64 + u64::from(is_full) }
+        if is_notice {
+            0
+        } else {
+            (line.len() + 1).saturating_sub(OVERHEAD) as u64 + u64::from(is_full)
+        }
     };
-    records.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(one).sum()
+    records
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(one)
+        .sum()
 }
 
 /// Writes a record; the stamp is its text.
 pub fn write(stamp: &str, stream: Stream, piece: Piece<'_>, to: &mut Vec<u8>) {
-    let mark = if piece.wholeness == Wholeness::Full { 'F' } else { 'P' };
+    let mark = if piece.wholeness == Wholeness::Full {
+        'F'
+    } else {
+        'P'
+    };
     // A vector takes everything.
     let _ = write!(to, "{stamp} {} {mark} ", word(stream));
     to.extend_from_slice(piece.text);
@@ -195,7 +253,13 @@ pub fn read(line: &[u8]) -> Option<Record> {
         (b" P ", text) => (Wholeness::Partial, text),
         _ => return None,
     };
-    Some(Record { stamp: Stamp::parse(stamp)?, stream, wholeness, text: text.to_vec(), gap: None })
+    Some(Record {
+        stamp: Stamp::parse(stamp)?,
+        stream,
+        wholeness,
+        text: text.to_vec(),
+        gap: None,
+    })
 }
 
 /// The word for a stream, in records and documents.
@@ -210,31 +274,60 @@ pub fn word(stream: Stream) -> &'static str {
 mod tests {
     use nix::errno::Errno;
 
-    use super::{Gap, LONGEST, OVERHEAD, Piece, Wholeness, Why, lines, output_of, pieces, read, write, write_gap};
+    use super::{
+        Gap, LONGEST, OVERHEAD, Piece, Wholeness, Why, lines, output_of, pieces, read, write,
+        write_gap,
+    };
     use crate::journal::Stream;
     use crate::journal::stamp::Stamp;
 
     #[test]
     fn lines_are_whole_but_for_the_last() {
-        let full = |text| Piece { text, wholeness: Wholeness::Full };
+        let full = |text| Piece {
+            text,
+            wholeness: Wholeness::Full,
+        };
         let all: Vec<_> = lines(b"one\n\ntwo\nthree").collect();
-        let last = Piece { text: b"three".as_slice(), wholeness: Wholeness::Partial };
-        assert_eq!(all, [full(b"one".as_slice()), full(b""), full(b"two"), last]);
+        let last = Piece {
+            text: b"three".as_slice(),
+            wholeness: Wholeness::Partial,
+        };
+        assert_eq!(
+            all,
+            [full(b"one".as_slice()), full(b""), full(b"two"), last]
+        );
         assert_eq!(lines(b"").count(), 0);
         assert_eq!(lines(b"\n").collect::<Vec<_>>(), [full(b"".as_slice())]);
     }
 
     #[test]
     fn a_long_line_is_taken_apart_and_ends_as_it_did() {
-        for (length, expected) in [(0, 1), (1, 1), (LONGEST, 1), (LONGEST + 1, 2), (3 * LONGEST, 3)] {
+        for (length, expected) in [
+            (0, 1),
+            (1, 1),
+            (LONGEST, 1),
+            (LONGEST + 1, 2),
+            (3 * LONGEST, 3),
+        ] {
             for wholeness in [Wholeness::Full, Wholeness::Partial] {
                 let text = vec![b'x'; length];
-                let all: Vec<_> = pieces(Piece { text: &text, wholeness }).collect();
+                let all: Vec<_> = pieces(Piece {
+                    text: &text,
+                    wholeness,
+                })
+                .collect();
                 assert_eq!(all.len(), expected, "{length}");
-                assert_eq!(all.iter().map(|piece| piece.text.len()).sum::<usize>(), length);
+                assert_eq!(
+                    all.iter().map(|piece| piece.text.len()).sum::<usize>(),
+                    length
+                );
                 let (last, before) = all.split_last().expect("there is one");
                 assert_eq!(last.wholeness, wholeness);
-                assert!(before.iter().all(|piece| piece.wholeness == Wholeness::Partial));
+                assert!(
+                    before
+                        .iter()
+                        .all(|piece| piece.wholeness == Wholeness::Partial)
+                );
             }
         }
     }
@@ -251,7 +344,11 @@ mod tests {
             line.pop();
             let record = read(&line).expect("it is one");
             assert_eq!((record.gap, record.word()), (Some(gap), "notice"));
-            assert!(String::from_utf8(record.text).unwrap().starts_with("[12 bytes of output missing here: "));
+            assert!(
+                String::from_utf8(record.text)
+                    .unwrap()
+                    .starts_with("[12 bytes of output missing here: ")
+            );
         }
         for piece in lines(b"four\n\nno end") {
             write(&stamp.to_string(), Stream::Stdout, piece, &mut records);
@@ -262,20 +359,39 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let stamp = Stamp::from(std::time::SystemTime::now());
-        for text in [b"".as_slice(), b"text with F and P", b"\0\xff\r\x1b[0m", "│".as_bytes()] {
-            for (stream, wholeness) in [(Stream::Stdout, Wholeness::Full), (Stream::Stderr, Wholeness::Partial)] {
+        for text in [
+            b"".as_slice(),
+            b"text with F and P",
+            b"\0\xff\r\x1b[0m",
+            "│".as_bytes(),
+        ] {
+            for (stream, wholeness) in [
+                (Stream::Stdout, Wholeness::Full),
+                (Stream::Stderr, Wholeness::Partial),
+            ] {
                 let mut line = Vec::new();
-                write(&stamp.to_string(), stream, Piece { text, wholeness }, &mut line);
+                write(
+                    &stamp.to_string(),
+                    stream,
+                    Piece { text, wholeness },
+                    &mut line,
+                );
                 assert_eq!(line.len(), text.len() + OVERHEAD);
                 assert_eq!(line.pop(), Some(b'\n'));
                 let record = read(&line).expect("it is one");
-                assert_eq!((record.stamp, record.stream, record.wholeness), (stamp, stream, wholeness));
+                assert_eq!(
+                    (record.stamp, record.stream, record.wholeness),
+                    (stamp, stream, wholeness)
+                );
                 assert_eq!(record.text, text);
             }
         }
-        for line in
-            ["", "2026", "2026-11-25T10:00:00.123456789Z stdxxx F a", "2026-11-25T10:00:00.123456789Z stdout X a"]
-        {
+        for line in [
+            "",
+            "2026",
+            "2026-11-25T10:00:00.123456789Z stdxxx F a",
+            "2026-11-25T10:00:00.123456789Z stdout X a",
+        ] {
             assert_eq!(read(line.as_bytes()), None, "{line}");
         }
     }

@@ -14,14 +14,18 @@ pub const LENGTH: usize = 30;
 impl Stamp {
     /// Reads the text.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok().filter(|text| text.len() == LENGTH)?;
+        let text = std::str::from_utf8(text)
+            .ok()
+            .filter(|text| text.len() == LENGTH)?;
         humantime::parse_rfc3339(text).ok().map(Self::from)
     }
 }
 
 impl From<SystemTime> for Stamp {
     fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         Self(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 }
@@ -61,7 +65,11 @@ mod tests {
         for nanoseconds in [0, 1, 999_999_999, 1_795_600_800_123_456_789] {
             let text = Stamp(nanoseconds).to_string();
             assert_eq!(text.len(), LENGTH);
-            assert_eq!(Stamp::parse(text.as_bytes()), Some(Stamp(nanoseconds)), "{text}");
+            assert_eq!(
+                Stamp::parse(text.as_bytes()),
+                Some(Stamp(nanoseconds)),
+                "{text}"
+            );
         }
         assert_eq!(Stamp::parse(b"2026-11-25T10:00:00Z"), None);
         assert_eq!(Stamp::parse(&[0xff; LENGTH]), None);

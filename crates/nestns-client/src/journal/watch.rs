@@ -42,7 +42,10 @@ impl Watch {
     pub fn for_loss(directory: &Path) -> nix::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let own = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF;
-        inotify.add_watch(directory, own | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR)?;
+        inotify.add_watch(
+            directory,
+            own | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR,
+        )?;
         if let Some(above) = directory.parent() {
             inotify.add_watch(above, own | AddWatchFlags::IN_ONLYDIR)?;
         }
@@ -95,7 +98,12 @@ mod tests {
         assert_eq!(watch.take(), Ok(Changes::Files(vec![])));
         std::fs::write(directory.path().join("one"), "text").unwrap();
         std::fs::rename(directory.path().join("one"), directory.path().join("two")).unwrap();
-        let Ok(Changes::Files(names)) = watch.take() else { panic!("it is not much") };
-        assert!(names.contains(&"one".to_owned()) && names.contains(&"two".to_owned()), "{names:?}");
+        let Ok(Changes::Files(names)) = watch.take() else {
+            panic!("it is not much")
+        };
+        assert!(
+            names.contains(&"one".to_owned()) && names.contains(&"two".to_owned()),
+            "{names:?}"
+        );
     }
 }

@@ -61,16 +61,27 @@ impl Client {
         // What is short here says nothing about whether a controller is there.
         let absent = |errno| match errno {
             Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EIO => {
-                ClientError::Unknown { path: path(), errno }
+                ClientError::Unknown {
+                    path: path(),
+                    errno,
+                }
             }
-            errno => ClientError::Absent { path: path(), errno },
+            errno => ClientError::Absent {
+                path: path(),
+                errno,
+            },
         };
         let opened = Directory::open(directory).map_err(|error| absent(error.errno()))?;
         if !has_control_socket(&opened) {
             // Nothing there, or something that would lead elsewhere.
             return Err(absent(Errno::ENOENT));
         }
-        let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        let socket = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
         let address = wire::address(&opened, CONTROL).map_err(absent)?;
         // A full queue of a controller that does not come to it would make this wait.
         let time = nix::sys::time::TimeVal::new(TIMEOUT.as_secs().cast_signed(), 0);
@@ -83,7 +94,10 @@ impl Client {
         // A process that has made a socket in our place gets none of our descriptors.
         let peer = getsockopt(&socket, sockopt::PeerCredentials)?;
         if peer.uid() != geteuid().as_raw() && peer.uid() != 0 && !geteuid().is_root() {
-            return Err(ClientError::Foreign { path: path(), owner: peer.uid() });
+            return Err(ClientError::Foreign {
+                path: path(),
+                owner: peer.uid(),
+            });
         }
         Ok(Self {
             socket,
@@ -139,10 +153,20 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError::HungUp`] when the controller is gone.
-    pub fn send(&mut self, request: Request, descriptors: &[BorrowedFd<'_>]) -> Result<u64, ClientError> {
+    pub fn send(
+        &mut self,
+        request: Request,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<u64, ClientError> {
         self.id += 1;
-        let envelope = Envelope { nestns: VERSION, id: self.id, ask: Some(request), say: None };
-        let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+        let envelope = Envelope {
+            nestns: VERSION,
+            id: self.id,
+            ask: Some(request),
+            say: None,
+        };
+        let mut line = serde_json::to_vec(&envelope)
+            .map_err(|error| ClientError::Unreadable(error.to_string()))?;
         if line.len() >= LONGEST {
             return Err(RequestError::TooLong.into());
         }
@@ -177,7 +201,8 @@ impl Client {
             let timeout = match end.map(|end| end.since(Moment::now())) {
                 None => PollTimeout::NONE,
                 Some(Duration::ZERO) => return Ok(None),
-                Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+                Some(left) => PollTimeout::try_from(left + Duration::from_millis(1))
+                    .unwrap_or(PollTimeout::MAX),
             };
             let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
             match poll(&mut ready, timeout) {
@@ -221,7 +246,9 @@ impl Client {
             match answer.reply {
                 Reply::RequestError(problem) => return Err(problem.into()),
                 // A last message goes to every client; others are answers to what was asked before.
-                _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => return Ok(Some(answer)),
+                _ if answer.id == self.id || matches!(answer.reply, Reply::Gone) => {
+                    return Ok(Some(answer));
+                }
                 _ => {}
             }
         }
@@ -238,7 +265,11 @@ impl Client {
             let Line::Whole(line) = line else { continue };
             if let Some((id, reply)) = lines::reply(&line)? {
                 let descriptors = std::mem::take(&mut self.descriptors);
-                return Ok(Some(Answer { id, reply, descriptors }));
+                return Ok(Some(Answer {
+                    id,
+                    reply,
+                    descriptors,
+                }));
             }
         }
         Ok(None)

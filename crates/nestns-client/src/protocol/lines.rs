@@ -29,7 +29,12 @@ pub enum Line {
 impl Lines {
     /// Creates an empty buffer; more bytes than this without an end are too long a line.
     pub fn new(longest: usize) -> Self {
-        Self { unread: Vec::new(), searched: 0, is_skipping: false, longest }
+        Self {
+            unread: Vec::new(),
+            searched: 0,
+            is_skipping: false,
+            longest,
+        }
     }
 
     /// Adds what was received.
@@ -49,7 +54,10 @@ impl Lines {
 
     /// The next line.
     pub fn take(&mut self) -> Option<Line> {
-        let Some(end) = self.unread[self.searched..].iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = self.unread[self.searched..]
+            .iter()
+            .position(|&byte| byte == b'\n')
+        else {
             if self.is_skipping {
                 self.unread = Vec::new();
             }
@@ -63,7 +71,11 @@ impl Lines {
         let mut line: Vec<u8> = self.unread.drain(..=self.searched + end).collect();
         line.pop();
         self.searched = 0;
-        Some(if std::mem::take(&mut self.is_skipping) { Line::Skipped } else { Line::Whole(line) })
+        Some(if std::mem::take(&mut self.is_skipping) {
+            Line::Skipped
+        } else {
+            Line::Whole(line)
+        })
     }
 
     /// Forgets the line under way, and what will still come of it.
@@ -87,15 +99,29 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, RequestError)> {
         #[serde(default)]
         id: u64,
     }
-    let malformed = |error: serde_json::Error| RequestError::Malformed { reason: error.to_string() };
+    let malformed = |error: serde_json::Error| RequestError::Malformed {
+        reason: error.to_string(),
+    };
     let header: Header = serde_json::from_slice(line).map_err(|error| (0, malformed(error)))?;
     if header.nestns != VERSION {
-        return Err((header.id, RequestError::Version { controller: VERSION, client: header.nestns }));
+        return Err((
+            header.id,
+            RequestError::Version {
+                controller: VERSION,
+                client: header.nestns,
+            },
+        ));
     }
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
+    let envelope: Envelope =
+        serde_json::from_slice(line).map_err(|error| (header.id, malformed(error)))?;
     match envelope.ask {
         Some(request) => Ok((header.id, request)),
-        None => Err((header.id, RequestError::Malformed { reason: "`ask` is missing".to_owned() })),
+        None => Err((
+            header.id,
+            RequestError::Malformed {
+                reason: "`ask` is missing".to_owned(),
+            },
+        )),
     }
 }
 
@@ -107,11 +133,14 @@ pub fn request(line: &[u8]) -> Result<(u64, Request), (u64, RequestError)> {
 /// [`ClientError::Unreadable`] for what no controller says.
 pub fn reply(line: &[u8]) -> Result<Option<(u64, Reply)>, ClientError> {
     let unreadable = |problem: String| ClientError::Unreadable(problem);
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|error| unreadable(error.to_string()))?;
+    let envelope: Envelope =
+        serde_json::from_slice(line).map_err(|error| unreadable(error.to_string()))?;
     if let Some(Reply::Snapshot(snapshot)) = &envelope.say
         && let Some(path) = snapshot.misplaced()
     {
-        return Err(unreadable(format!("`{path}` is not in the namespace that its path names")));
+        return Err(unreadable(format!(
+            "`{path}` is not in the namespace that its path names"
+        )));
     }
     Ok(envelope.say.map(|reply| (envelope.id, reply)))
 }
@@ -143,11 +172,16 @@ mod tests {
     #[test]
     fn namespaces_are_where_their_paths_say() {
         let deep: Vec<String> = (1..=33).map(|depth| vec!["a"; depth].join("/")).collect();
-        let chain: Vec<Value> =
-            deep.iter().map(|path| namespace(path, path.rsplit_once('/').map(|(above, _)| above))).collect();
+        let chain: Vec<Value> = deep
+            .iter()
+            .map(|path| namespace(path, path.rsplit_once('/').map(|(above, _)| above)))
+            .collect();
         for (is_sound, namespaces) in [
             (true, vec![]),
-            (true, vec![namespace("a", None), namespace("a/b", Some("a"))]),
+            (
+                true,
+                vec![namespace("a", None), namespace("a/b", Some("a"))],
+            ),
             // As a client inside is shown it.
             (true, vec![namespace("a/b/c", Some("a/b"))]),
             (true, chain[..32].to_vec()),
@@ -155,7 +189,10 @@ mod tests {
             (false, vec![namespace("a", Some("a"))]),
             (false, vec![namespace("a", None), namespace("a", None)]),
             (false, vec![namespace("a/b", None)]),
-            (false, vec![namespace("a", Some("b")), namespace("b", Some("a"))]),
+            (
+                false,
+                vec![namespace("a", Some("b")), namespace("b", Some("a"))],
+            ),
         ] {
             let text = snapshot(&namespaces);
             assert_eq!(reply(text.as_bytes()).is_ok(), is_sound, "{text}");
@@ -166,7 +203,12 @@ mod tests {
     /// repeated.
     fn mutated(text: &str, (from, to): (Index, Index), word: &str) -> Vec<u8> {
         let (one, other) = (from.index(text.len() + 1), to.index(text.len() + 1));
-        [&text.as_bytes()[..one], word.as_bytes(), &text.as_bytes()[other..]].concat()
+        [
+            &text.as_bytes()[..one],
+            word.as_bytes(),
+            &text.as_bytes()[other..],
+        ]
+        .concat()
     }
 
     const REQUESTS: [&str; 5] = [

@@ -226,11 +226,15 @@ impl Snapshot {
     /// follows the paths, is bounded by that.
     pub fn misplaced(&self) -> Option<&str> {
         let mut known = HashSet::with_capacity(self.namespaces.len());
-        self.namespaces.iter().map(|one| (one.path.as_str(), one.parent.as_deref())).find_map(|(path, parent)| {
-            let is_above = path.rsplit_once('/').map(|(above, _)| above) == parent;
-            let is_placed = is_above && path.split('/').count() <= DEEPEST && known.insert(path);
-            (!is_placed).then_some(path)
-        })
+        self.namespaces
+            .iter()
+            .map(|one| (one.path.as_str(), one.parent.as_deref()))
+            .find_map(|(path, parent)| {
+                let is_above = path.rsplit_once('/').map(|(above, _)| above) == parent;
+                let is_placed =
+                    is_above && path.split('/').count() <= DEEPEST && known.insert(path);
+                (!is_placed).then_some(path)
+            })
     }
 }
 
@@ -312,7 +316,10 @@ impl Request {
 impl Reply {
     /// True if nothing more follows to the same request.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone)
+        !matches!(
+            self,
+            Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone
+        )
     }
 
     /// True if it says how the tree is by now, or what came of what was asked for.

@@ -32,7 +32,9 @@ pub enum RequestError {
     )]
     Inside { namespace: String, asked: String },
     /// The client is in a namespace of neither the controller nor the tree.
-    #[error("this client is in another PID or user namespace than the controller, and not in the tree")]
+    #[error(
+        "this client is in another PID or user namespace than the controller, and not in the tree"
+    )]
     Elsewhere,
     #[error("there is no namespace `{path}`")]
     NoNamespace { path: String },
@@ -76,7 +78,10 @@ pub enum RequestError {
     TooManyAttached { most: usize },
     #[error("too many clients are waiting: more than twice the size of the topology")]
     TooManyAwaited,
-    #[error("`{path}` is paused{}, so nothing can be started in it", with(path, by))]
+    #[error(
+        "`{path}` is paused{}, so nothing can be started in it",
+        with(path, by)
+    )]
     Paused { path: String, by: String },
     #[error("`{path}` is already paused{}", with_apart(path, by))]
     PausedAlready { path: String, by: String },
@@ -87,11 +92,19 @@ pub enum RequestError {
     #[error("`{path}` was resumed before it was paused")]
     Resumed { path: String },
     #[error("`{path}` was not frozen within {seconds} s{}; it was resumed", because_of(*laggard))]
-    NotAtRest { path: String, seconds: u64, laggard: Option<i32> },
+    NotAtRest {
+        path: String,
+        seconds: u64,
+        laggard: Option<i32>,
+    },
     /// The cgroup of a pause could not be made or filled; `check` is what `nestns doctor` says
     /// where it is the machine that refuses.
     #[error("cannot pause `{path}`: {reason}")]
-    CannotPause { path: String, reason: String, check: Option<String> },
+    CannotPause {
+        path: String,
+        reason: String,
+        check: Option<String>,
+    },
     #[error("cannot examine PID 1 of `{path}`: {reason}")]
     InitUnreadable { path: String, reason: String },
     #[error("cannot read the namespaces of `{path}`: {reason}")]
@@ -105,13 +118,22 @@ pub enum RequestError {
     #[error("nothing of what `{path}` writes is kept: it goes to {place}")]
     NotKept { path: String, place: String },
     #[error("`{path}` {} before it was {awaited}", how_ended(*exit))]
-    Never { path: String, exit: Option<ExitDocument>, awaited: String },
+    Never {
+        path: String,
+        exit: Option<ExitDocument>,
+        awaited: String,
+    },
     #[error("killed, but still there: {}", paths.join(", "))]
     Stuck { paths: Vec<String> },
     /// A system call has failed before the program could be executed, or while what was taken down
     /// was to come back.
     #[error("{what}: {reason}")]
-    Failed { what: String, reason: String, help: Option<String>, status: u8 },
+    Failed {
+        what: String,
+        reason: String,
+        help: Option<String>,
+        status: u8,
+    },
     #[error("`{path}` ended before it could execute its program")]
     EndedBeforeExec { path: String },
     #[error("cannot signal it: {reason}")]
@@ -130,16 +152,24 @@ impl RequestError {
                 "run the command outside, in the PID and user namespace in which the topology was started"
             }
             Self::Undeclared { .. } => "use `nestns kill` to end a program started by `exec`",
-            Self::Unreleased => "release it with `nestns release`; until then none of its programs runs",
-            Self::Released => "only a topology started with `nestns up --hold` waits to be released, and only once",
+            Self::Unreleased => {
+                "release it with `nestns release`; until then none of its programs runs"
+            }
+            Self::Released => {
+                "only a topology started with `nestns up --hold` waits to be released, and only once"
+            }
             Self::TooManyAwaited => "let others finish waiting first",
-            Self::BuiltinInit { .. } => "name a process, or follow a whole namespace with `nestns logs -f`",
+            Self::BuiltinInit { .. } => {
+                "name a process, or follow a whole namespace with `nestns logs -f`"
+            }
             Self::NotKept { .. } => "leave out `stdout` in the file to send it to the log",
             Self::Stuck { .. } => {
                 "a debugger, a frozen cgroup or a file system that does not respond may be holding it"
             }
             Self::NothingAround { around, .. } => {
-                return Some(format!("restart the whole namespace with `nestns restart {around}`"));
+                return Some(format!(
+                    "restart the whole namespace with `nestns restart {around}`"
+                ));
             }
             Self::Paused { by, .. } => return Some(format!("`nestns resume {by}` resumes it")),
             Self::PausedAlready { path, by } if path == by => return None,
@@ -168,21 +198,33 @@ impl RequestError {
 }
 
 fn with(path: &str, by: &str) -> String {
-    if path == by { String::new() } else { format!(" with `{by}`") }
+    if path == by {
+        String::new()
+    } else {
+        format!(" with `{by}`")
+    }
 }
 
 fn with_apart(path: &str, by: &str) -> String {
-    if path == by { String::new() } else { format!(", with `{by}`") }
+    if path == by {
+        String::new()
+    } else {
+        format!(", with `{by}`")
+    }
 }
 
 fn because_of(laggard: Option<i32>) -> String {
-    laggard.map_or_else(String::new, |pid| format!(": process {pid} is in uninterruptible sleep"))
+    laggard.map_or_else(String::new, |pid| {
+        format!(": process {pid} is in uninterruptible sleep")
+    })
 }
 
 fn how_ended(exit: Option<ExitDocument>) -> String {
     match exit {
         Some(ExitDocument::Code(code)) => format!("ended with status {code}"),
-        Some(ExitDocument::Signal(signal)) => format!("was killed by {}", Signal::from_number(signal)),
+        Some(ExitDocument::Signal(signal)) => {
+            format!("was killed by {}", Signal::from_number(signal))
+        }
         None => "ended with its namespace".to_owned(),
     }
 }
@@ -195,18 +237,43 @@ mod tests {
 
     #[test]
     fn facts_travel_and_the_sentence_does_not() {
-        let problem = RequestError::PausedAlready { path: "vm/ci".to_owned(), by: "vm".to_owned() };
+        let problem = RequestError::PausedAlready {
+            path: "vm/ci".to_owned(),
+            by: "vm".to_owned(),
+        };
         let wire = serde_json::to_value(&problem).unwrap();
-        assert_eq!(wire, json!({ "code": "paused_already", "path": "vm/ci", "by": "vm" }));
-        assert_eq!(serde_json::from_value::<RequestError>(wire).unwrap(), problem);
+        assert_eq!(
+            wire,
+            json!({ "code": "paused_already", "path": "vm/ci", "by": "vm" })
+        );
+        assert_eq!(
+            serde_json::from_value::<RequestError>(wire).unwrap(),
+            problem
+        );
         assert_eq!(problem.to_string(), "`vm/ci` is already paused, with `vm`");
-        assert_eq!(problem.help().as_deref(), Some("`nestns resume vm` resumes all of it"));
+        assert_eq!(
+            problem.help().as_deref(),
+            Some("`nestns resume vm` resumes all of it")
+        );
     }
 
     #[test]
     fn statuses() {
-        let pause = |check| RequestError::CannotPause { path: "vm".to_owned(), reason: "no".to_owned(), check };
-        assert_eq!([pause(None), pause(Some("look".to_owned()))].map(|problem| problem.status()), [1, 4]);
-        assert_eq!(RequestError::Malformed { reason: String::new() }.status(), 2);
+        let pause = |check| RequestError::CannotPause {
+            path: "vm".to_owned(),
+            reason: "no".to_owned(),
+            check,
+        };
+        assert_eq!(
+            [pause(None), pause(Some("look".to_owned()))].map(|problem| problem.status()),
+            [1, 4]
+        );
+        assert_eq!(
+            RequestError::Malformed {
+                reason: String::new()
+            }
+            .status(),
+            2
+        );
     }
 }

@@ -26,5 +26,9 @@ pub fn address(directory: &Directory, name: &str) -> nix::Result<UnixAddr> {
     let through = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
     // Without /proc only the path is left.
     let is_there = std::fs::metadata(&through).is_ok();
-    UnixAddr::new(&if is_there { PathBuf::from(through).join(name) } else { directory.path().join(name) })
+    UnixAddr::new(&if is_there {
+        PathBuf::from(through).join(name)
+    } else {
+        directory.path().join(name)
+    })
 }

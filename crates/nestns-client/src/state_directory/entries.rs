@@ -59,7 +59,10 @@ pub fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
         let name = name.strip_suffix(PART).unwrap_or(&name);
         let Some((_, kind)) = ENTRIES.iter().find(|(stem, _)| *stem == name) else {
             let found = look(directory, entry)?;
-            return Err(StateError::Strange { path: directory.path().join(entry), found: trust::describe(&found) });
+            return Err(StateError::Strange {
+                path: directory.path().join(entry),
+                found: trust::describe(&found),
+            });
         };
         check(directory, entry, *kind)?;
         if *kind == Kind::Files {
@@ -73,7 +76,9 @@ pub fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
 }
 
 fn look(directory: &Directory, name: &OsStr) -> Result<FileStat, StateError> {
-    directory.look(name).map_err(failed("examine", Call::Fstat, &directory.path().join(name)))
+    directory
+        .look(name)
+        .map_err(failed("examine", Call::Fstat, &directory.path().join(name)))
 }
 
 fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateError> {
@@ -86,11 +91,16 @@ fn check(directory: &Directory, name: &OsStr, kind: Kind) -> Result<(), StateErr
     if entry::kind(&found) == meant && found.st_uid == geteuid().as_raw() {
         return Ok(());
     }
-    Err(StateError::Strange { path: directory.path().join(name), found: trust::describe(&found) })
+    Err(StateError::Strange {
+        path: directory.path().join(name),
+        found: trust::describe(&found),
+    })
 }
 
 /// True if there is a socket in the place of the control socket, and not something that leads
 /// elsewhere.
 pub fn has_control_socket(directory: &Directory) -> bool {
-    directory.look(CONTROL).is_ok_and(|found| entry::kind(&found) == SFlag::S_IFSOCK)
+    directory
+        .look(CONTROL)
+        .is_ok_and(|found| entry::kind(&found) == SFlag::S_IFSOCK)
 }

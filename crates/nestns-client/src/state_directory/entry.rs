@@ -14,7 +14,16 @@ pub fn kind(found: &FileStat) -> SFlag {
 }
 
 /// A failed call as an error of the state directory.
-pub fn failed(action: &'static str, call: Call, path: &Path) -> impl Fn(Errno) -> StateError + use<> {
+pub fn failed(
+    action: &'static str,
+    call: Call,
+    path: &Path,
+) -> impl Fn(Errno) -> StateError + use<> {
     let path = path.to_owned();
-    move |errno| StateError::System { action, call, path: path.clone(), source: errno.into() }
+    move |errno| StateError::System {
+        action,
+        call,
+        path: path.clone(),
+        source: errno.into(),
+    }
 }

@@ -20,16 +20,28 @@ pub enum StateError {
     NameInUse { name: String, directory: PathBuf },
     /// A topology of that name runs, and its directory was removed.
     #[error("a topology named `{name}` is already running: its controller, PID {controller}, has lost {}", directory.display())]
-    Homeless { name: String, directory: PathBuf, controller: i32 },
+    Homeless {
+        name: String,
+        directory: PathBuf,
+        controller: i32,
+    },
     /// The directory belongs to another user.
     #[error("{} belongs to user {owner}, not to the caller ({caller})", directory.display())]
-    Foreign { directory: PathBuf, owner: u32, caller: u32 },
+    Foreign {
+        directory: PathBuf,
+        owner: u32,
+        caller: u32,
+    },
     /// Others may write to it.
     #[error("{} is writable by others (mode {mode:04o}), so nothing in it can be trusted", directory.display())]
     Exposed { directory: PathBuf, mode: u32 },
     /// Another user could put another directory in its place.
     #[error("{} cannot be trusted: another user could replace it, because {} {why}", directory.display(), above.display())]
-    Exchangeable { directory: PathBuf, above: PathBuf, why: String },
+    Exchangeable {
+        directory: PathBuf,
+        above: PathBuf,
+        why: String,
+    },
     /// Something that nestns has not put there, or not like this.
     #[error("{} {found} that nestns did not create; it is neither followed nor removed", path.display())]
     Strange { path: PathBuf, found: String },
@@ -38,15 +50,25 @@ pub enum StateError {
     Unreadable { path: PathBuf, problem: String },
     /// The controller was killed, and is still there.
     #[error("{} of an earlier topology, left behind in {}, cannot be killed: {problem}", path, directory.display())]
-    Stuck { directory: PathBuf, path: String, problem: String },
+    Stuck {
+        directory: PathBuf,
+        path: String,
+        problem: String,
+    },
     /// A system call failed.
     #[error("cannot {action} {}{}: {}", path.display(), named(*call), of_io(source))]
-    System { action: &'static str, call: Call, path: PathBuf, source: io::Error },
+    System {
+        action: &'static str,
+        call: Call,
+        path: PathBuf,
+        source: io::Error,
+    },
 }
 
 /// " (unlinkat)"; nothing of a call that has no name.
 fn named(call: Call) -> String {
-    call.name().map_or_else(String::new, |name| format!(" ({name})"))
+    call.name()
+        .map_or_else(String::new, |name| format!(" ({name})"))
 }
 
 /// The remedy for a directory that cannot be used.
@@ -100,7 +122,12 @@ impl StateError {
 
     /// A failure to read /proc, as one of the state that was to be written from it.
     pub fn unreadable_proc(source: io::Error) -> Self {
-        Self::System { action: "read", call: Call::Unnamed, path: PathBuf::from("/proc"), source }
+        Self::System {
+            action: "read",
+            call: Call::Unnamed,
+            path: PathBuf::from("/proc"),
+            source,
+        }
     }
 }
 

@@ -59,12 +59,20 @@ impl Directory {
     ///
     /// [`StateError`] says what is in the way of trusting it.
     pub fn inside(&self, name: impl AsRef<OsStr>) -> Result<Self, StateError> {
-        Self::open_in(self.fd.as_fd(), &self.path.join(name.as_ref()), name.as_ref())
+        Self::open_in(
+            self.fd.as_fd(),
+            &self.path.join(name.as_ref()),
+            name.as_ref(),
+        )
     }
 
     /// The same, made with mode 0700 where it is missing.
     pub fn make_inside(&self, name: impl AsRef<OsStr>) -> Result<Self, StateError> {
-        Self::make_in(self.fd.as_fd(), &self.path.join(name.as_ref()), name.as_ref())
+        Self::make_in(
+            self.fd.as_fd(),
+            &self.path.join(name.as_ref()),
+            name.as_ref(),
+        )
     }
 
     fn make_in(above: impl AsFd, path: &Path, name: &OsStr) -> Result<Self, StateError> {
@@ -86,7 +94,11 @@ impl Directory {
     }
 
     /// Opens one, and says what was found.
-    fn open_found(above: impl AsFd, path: &Path, name: &OsStr) -> Result<(Self, FileStat), StateError> {
+    fn open_found(
+        above: impl AsFd,
+        path: &Path,
+        name: &OsStr,
+    ) -> Result<(Self, FileStat), StateError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let opened = match openat(above.as_fd(), name, flags, Mode::empty()) {
             Ok(opened) => opened,
@@ -100,13 +112,26 @@ impl Directory {
         let found = fstat(&opened).map_err(failed("examine", Call::Fstat, path))?;
         trust::judge(path, &found)?;
         // The agreed numbers are filled later, and what is open at one of them then is closed.
-        let fd = descriptor::above(opened, FIRST_FREE).map_err(failed("keep open", Call::Fcntl, path))?;
-        Ok((Self { path: path.into(), fd: Rc::new(fd) }, found))
+        let fd = descriptor::above(opened, FIRST_FREE).map_err(failed(
+            "keep open",
+            Call::Fcntl,
+            path,
+        ))?;
+        Ok((
+            Self {
+                path: path.into(),
+                fd: Rc::new(fd),
+            },
+            found,
+        ))
     }
 
     /// Wraps a directory whose descriptor was handed over by the process that has opened it.
     pub fn handed_over(path: PathBuf, fd: OwnedFd) -> Self {
-        Self { path: path.into(), fd: Rc::new(fd) }
+        Self {
+            path: path.into(),
+            fd: Rc::new(fd),
+        }
     }
 
     /// Path at which the directory was opened.
@@ -149,8 +174,14 @@ impl Directory {
     ///
     /// `ENOENT`, and [`Errno::ELOOP`] for anything but such a file.
     pub fn file(&self, name: impl AsRef<OsStr>, flags: OFlag) -> nix::Result<File> {
-        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let file = openat(&self.fd, name.as_ref(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let flags =
+            flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+        let file = openat(
+            &self.fd,
+            name.as_ref(),
+            flags,
+            Mode::S_IRUSR | Mode::S_IWUSR,
+        )?;
         let found = fstat(&file)?;
         let is_own = found.st_uid == geteuid().as_raw();
         // A hard link would have the same file in another place as well.
@@ -178,12 +209,20 @@ impl Directory {
     pub fn strange(&self, name: &OsStr, errno: Errno) -> io::Error {
         let found = self.look(name).ok();
         let is_strange = |found: &FileStat| {
-            kind(found) != SFlag::S_IFREG || found.st_uid != geteuid().as_raw() || found.st_nlink > 1
+            kind(found) != SFlag::S_IFREG
+                || found.st_uid != geteuid().as_raw()
+                || found.st_nlink > 1
         };
         match found.filter(is_strange) {
             Some(found) => {
                 let path = self.path.join(name);
-                io::Error::other(StateError::Strange { path, found: trust::describe(&found) }.to_string())
+                io::Error::other(
+                    StateError::Strange {
+                        path,
+                        found: trust::describe(&found),
+                    }
+                    .to_string(),
+                )
             }
             None => errno.into(),
         }

@@ -26,7 +26,8 @@ pub use entries::{CONTROL, CONTROLLER_LOG, LOCK, TOPOLOGY, TRUTH, has_control_so
 pub use error::StateError;
 pub use handle::Directory;
 pub use places::{
-    STATE_ROOT, TRUTH_VARIABLE, candidates, chosen, of_environment, places, state_root, strange_places, usable_base,
+    STATE_ROOT, TRUTH_VARIABLE, candidates, chosen, of_environment, places, state_root,
+    strange_places, usable_base,
 };
 pub use presence::{Homeless, homeless};
 
@@ -44,15 +45,31 @@ pub fn truth_in(directory: &Path) -> PathBuf {
 /// Those of open(2); for anything but a regular file, what it is.
 pub fn open_file(path: &Path) -> io::Result<Option<File>> {
     let strange = |found: &Metadata| {
-        let kind = if found.is_file() { "a file of another user" } else { "not a regular file" };
-        io::Error::other(format!("{} is {kind} that nestns did not create", path.display()))
+        let kind = if found.is_file() {
+            "a file of another user"
+        } else {
+            "not a regular file"
+        };
+        io::Error::other(format!(
+            "{} is {kind} that nestns did not create",
+            path.display()
+        ))
     };
-    let is_own = |found: &Metadata| found.is_file() && [0, geteuid().as_raw()].contains(&found.uid());
+    let is_own =
+        |found: &Metadata| found.is_file() && [0, geteuid().as_raw()].contains(&found.uid());
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    match File::options().read(true).custom_flags(flags.bits()).open(path) {
+    match File::options()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+    {
         Ok(file) => {
             let found = file.metadata()?;
-            if is_own(&found) { Ok(Some(file)) } else { Err(strange(&found)) }
+            if is_own(&found) {
+                Ok(Some(file))
+            } else {
+                Err(strange(&found))
+            }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => match std::fs::symlink_metadata(path) {

@@ -61,7 +61,10 @@ pub fn chosen() -> PathBuf {
 /// own. One may have been started where the environment was another: from a login session, and by
 /// cron(8). A place that was named on purpose is the only one.
 pub fn places() -> Vec<Directory> {
-    candidates().iter().filter_map(|place| Directory::open(place).ok()).collect()
+    candidates()
+        .iter()
+        .filter_map(|place| Directory::open(place).ok())
+        .collect()
 }
 
 /// Untrusted entries in one of these places. That `/run/nestns` is root's is as it should be.
@@ -80,7 +83,10 @@ pub fn strange_places() -> Vec<StateError> {
 pub fn remake(place: &Path) {
     if apart().is_some_and(|apart| apart == place) {
         // What is in the way is told by the attempt that follows.
-        let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(place);
+        let _ = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(place);
     }
 }
 
@@ -95,7 +101,9 @@ pub fn state_root() -> Option<PathBuf> {
 fn apart() -> Option<PathBuf> {
     let uid = geteuid().as_raw();
     let is_sessions = |runtime: &Path| {
-        [uid, outer_uid(uid)].iter().any(|uid| runtime == Path::new("/run/user").join(uid.to_string()))
+        [uid, outer_uid(uid)]
+            .iter()
+            .any(|uid| runtime == Path::new("/run/user").join(uid.to_string()))
     };
     let runtime = || runtime_directory().filter(|runtime| !is_sessions(runtime));
     state_root().or_else(|| Some(runtime()?.join("nestns")))
@@ -106,7 +114,9 @@ fn apart() -> Option<PathBuf> {
 /// nestns's.
 pub fn of_environment() -> Option<PathBuf> {
     let truth = PathBuf::from(std::env::var_os(TRUTH_VARIABLE)?);
-    let directory = truth.parent().filter(|_| truth.is_absolute() && truth.ends_with(super::entries::TRUTH))?;
+    let directory = truth
+        .parent()
+        .filter(|_| truth.is_absolute() && truth.ends_with(super::entries::TRUTH))?;
     let above = directory.parent()?;
     let is_ours = apart().is_none_or(|place| place == above) && Directory::open(directory).is_ok();
     is_ours.then(|| directory.to_owned())
@@ -117,7 +127,10 @@ pub fn candidates() -> Vec<PathBuf> {
     if let Some(place) = apart() {
         return vec![place];
     }
-    let mut places: Vec<PathBuf> = runtime_directory().map(|runtime| runtime.join("nestns")).into_iter().collect();
+    let mut places: Vec<PathBuf> = runtime_directory()
+        .map(|runtime| runtime.join("nestns"))
+        .into_iter()
+        .collect();
     for place in [PathBuf::from(SYSTEM), temporary()] {
         if !places.contains(&place) {
             places.push(place);
@@ -130,14 +143,16 @@ pub fn candidates() -> Vec<PathBuf> {
 fn runtime_directory() -> Option<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)?;
     let uid = geteuid().as_raw();
-    let is_own = std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid);
+    let is_own =
+        std::fs::metadata(&runtime).is_ok_and(|found| found.is_dir() && found.uid() == uid);
     (runtime.is_absolute() && is_own).then_some(runtime)
 }
 
 /// The place in the temporary directory, where no other can be written to.
 pub fn temporary() -> PathBuf {
     // The guardian, which has left the caller's directory, must find it as well.
-    let temporary = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| PathBuf::from("/tmp"));
+    let temporary =
+        std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| PathBuf::from("/tmp"));
     temporary.join(format!("nestns-{}", outer_uid(geteuid().as_raw())))
 }
 
@@ -146,9 +161,16 @@ pub fn temporary() -> PathBuf {
 fn outer_uid(uid: u32) -> u32 {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let outside = map.lines().find_map(|line| {
-        let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-        let &[inside, outside, count] = numbers.as_slice() else { return None };
-        uid.checked_sub(inside).filter(|&offset| offset < count).map(|offset| outside + offset)
+        let numbers: Vec<u32> = line
+            .split_whitespace()
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let &[inside, outside, count] = numbers.as_slice() else {
+            return None;
+        };
+        uid.checked_sub(inside)
+            .filter(|&offset| offset < count)
+            .map(|offset| outside + offset)
     });
     outside.unwrap_or(uid)
 }

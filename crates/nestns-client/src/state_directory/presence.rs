@@ -36,10 +36,18 @@ pub enum Presence {
 /// Takes the name of a directory in the kernel's list.
 pub fn take(directory: &Path) -> Presence {
     let bound = || {
-        let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        let socket = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
         let socket = descriptor::above(socket, FIRST_FREE)?;
         let name = name(directory);
-        bind(socket.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
+        bind(
+            socket.as_raw_fd(),
+            &UnixAddr::new_abstract(name.as_bytes())?,
+        )?;
         Ok(socket)
     };
     match bound() {
@@ -56,7 +64,9 @@ fn name(directory: &Path) -> String {
 /// FNV-1a of the path: a name has no room for all of it.
 fn mark(directory: &Path) -> u64 {
     let bytes = directory.as_os_str().as_encoded_bytes();
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A controller whose state directory was removed, and that has not put it back: it was stopped, or
@@ -74,9 +84,12 @@ pub struct Homeless {
 pub fn homeless(is_meant: impl Fn(&Path) -> bool) -> Vec<Homeless> {
     let lock = |link: &str| {
         let directory = Path::new(link.strip_suffix(DELETED)?).parent()?.to_owned();
-        link.strip_suffix(DELETED)?.ends_with("/lock").then_some(directory)
+        link.strip_suffix(DELETED)?
+            .ends_with("/lock")
+            .then_some(directory)
     };
-    let found = holders(|link| lock(link).is_some_and(|directory| is_meant(&directory))).unwrap_or_default();
+    let found = holders(|link| lock(link).is_some_and(|directory| is_meant(&directory)))
+        .unwrap_or_default();
     if found.is_empty() {
         return Vec::new();
     }
@@ -84,11 +97,19 @@ pub fn homeless(is_meant: impl Fn(&Path) -> bool) -> Vec<Homeless> {
     let bound = std::fs::read("/proc/net/unix").unwrap_or_default();
     let is_bound = |directory: &Path| {
         let end = format!("@{}", name(directory));
-        bound.split(|&byte| byte == b'\n').any(|line| line.ends_with(end.as_bytes()))
+        bound
+            .split(|&byte| byte == b'\n')
+            .any(|line| line.ends_with(end.as_bytes()))
     };
     let controllers = found.into_iter().filter(|holder| holder.name != GUARDIAN);
     let describe = |Holder { pid, file, .. }: Holder| {
-        Some(Homeless { directory: lock(&file.display().to_string())?, controller: pid.as_raw() })
+        Some(Homeless {
+            directory: lock(&file.display().to_string())?,
+            controller: pid.as_raw(),
+        })
     };
-    controllers.filter_map(describe).filter(|one| is_bound(&one.directory)).collect()
+    controllers
+        .filter_map(describe)
+        .filter(|one| is_bound(&one.directory))
+        .collect()
 }

@@ -35,10 +35,13 @@ const STICKY: u32 = 0o1000;
 pub fn walk(path: &Path) -> Result<(OwnedFd, OsString), StateError> {
     let failed = |errno| failed("open", Call::Open, path)(errno);
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let open = |above: &OwnedFd, name: &OsStr| openat(above, name, flags, Mode::empty()).map_err(failed);
+    let open =
+        |above: &OwnedFd, name: &OsStr| openat(above, name, flags, Mode::empty()).map_err(failed);
     let root = nix::fcntl::open("/", flags, Mode::empty()).map_err(failed)?;
     let mut rest = components(path);
-    let Some(last) = rest.pop_back() else { return Err(failed(Errno::EINVAL)) };
+    let Some(last) = rest.pop_back() else {
+        return Err(failed(Errno::EINVAL));
+    };
     // The way that was gone: `..` goes back on it.
     judge_above(path, Path::new("/"), &fstat(&root).map_err(failed)?)?;
     let mut way = vec![(root, PathBuf::from("/"))];
@@ -92,8 +95,15 @@ fn judge_above(meant: &Path, place: &Path, found: &FileStat) -> Result<(), State
     judge_owner(meant, place, found)?;
     let is_shared = found.st_mode & WRITABLE != 0 && found.st_mode & STICKY == 0;
     if is_shared && !is_own_group(found) {
-        let why = format!("is writable by others (mode {:04o}) and not sticky", found.st_mode & 0o7777);
-        return Err(StateError::Exchangeable { directory: meant.to_owned(), above: place.to_owned(), why });
+        let why = format!(
+            "is writable by others (mode {:04o}) and not sticky",
+            found.st_mode & 0o7777
+        );
+        return Err(StateError::Exchangeable {
+            directory: meant.to_owned(),
+            above: place.to_owned(),
+            why,
+        });
     }
     Ok(())
 }
@@ -104,7 +114,11 @@ fn judge_owner(meant: &Path, place: &Path, found: &FileStat) -> Result<(), State
         return Ok(());
     }
     let why = format!("belongs to user {owner}");
-    Err(StateError::Exchangeable { directory: meant.to_owned(), above: place.to_owned(), why })
+    Err(StateError::Exchangeable {
+        directory: meant.to_owned(),
+        above: place.to_owned(),
+        why,
+    })
 }
 
 /// True if only the group may write besides the owner, and that is a group without other members:
@@ -118,7 +132,10 @@ fn is_own_group(found: &FileStat) -> bool {
 /// (`user_namespaces(7)`): root outside is among them, and cannot be told from the others.
 fn is_unmapped(owner: u32) -> bool {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let overflow = read("/proc/sys/kernel/overflowuid").trim().parse().unwrap_or(65534);
+    let overflow = read("/proc/sys/kernel/overflowuid")
+        .trim()
+        .parse()
+        .unwrap_or(65534);
     let is_whole = |line: &str| line.split_whitespace().eq(["0", "0", "4294967295"]);
     owner == overflow && !read("/proc/self/uid_map").lines().any(is_whole)
 }
@@ -131,13 +148,23 @@ fn is_unmapped(owner: u32) -> bool {
 pub fn judge(path: &Path, found: &FileStat) -> Result<(), StateError> {
     let caller = geteuid().as_raw();
     if kind(found) != SFlag::S_IFDIR {
-        return Err(StateError::Strange { path: path.to_owned(), found: describe(found) });
+        return Err(StateError::Strange {
+            path: path.to_owned(),
+            found: describe(found),
+        });
     }
     if found.st_uid != caller {
-        return Err(StateError::Foreign { directory: path.to_owned(), owner: found.st_uid, caller });
+        return Err(StateError::Foreign {
+            directory: path.to_owned(),
+            owner: found.st_uid,
+            caller,
+        });
     }
     if found.st_mode & WRITABLE != 0 {
-        return Err(StateError::Exposed { directory: path.to_owned(), mode: found.st_mode & 0o7777 });
+        return Err(StateError::Exposed {
+            directory: path.to_owned(),
+            mode: found.st_mode & 0o7777,
+        });
     }
     Ok(())
 }
@@ -154,5 +181,9 @@ pub fn describe(found: &FileStat) -> String {
         _ => "a device",
     };
     let owner = found.st_uid;
-    if owner == geteuid().as_raw() { format!("is {kind}") } else { format!("is {kind} of user {owner}") }
+    if owner == geteuid().as_raw() {
+        format!("is {kind}")
+    } else {
+        format!("is {kind} of user {owner}")
+    }
 }

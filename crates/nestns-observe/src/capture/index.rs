@@ -33,11 +33,22 @@ impl<'m> Index<'m> {
                 index.inside.entry(parent).or_default().push(id);
             }
         }
-        let by_number: HashMap<i32, &ProcessInfo> =
-            machine.processes().iter().map(|process| (process.pid(), process)).collect();
+        let by_number: HashMap<i32, &ProcessInfo> = machine
+            .processes()
+            .iter()
+            .map(|process| (process.pid(), process))
+            .collect();
         for process in machine.processes() {
-            let Some(space) = process.space.filter(|_| !matches!(process.state, 'Z' | 'X')) else { continue };
-            if process.own() == 1 && by_number.get(&process.parent).is_some_and(|parent| parent.space != process.space)
+            let Some(space) = process
+                .space
+                .filter(|_| !matches!(process.state, 'Z' | 'X'))
+            else {
+                continue;
+            };
+            if process.own() == 1
+                && by_number
+                    .get(&process.parent)
+                    .is_some_and(|parent| parent.space != process.space)
             {
                 index.makers.insert(process.parent);
             }
@@ -51,10 +62,16 @@ impl<'m> Index<'m> {
         }
         // Run again, an ancestor of a maker would fork it again.
         for maker in index.makers.clone() {
-            let line = std::iter::successors(by_number.get(&maker).copied(), |one| by_number.get(&one.parent).copied());
-            let inside = line.skip(1).take_while(|one| one.space.is_some_and(|space| space != machine.own()));
+            let line = std::iter::successors(by_number.get(&maker).copied(), |one| {
+                by_number.get(&one.parent).copied()
+            });
+            let inside = line
+                .skip(1)
+                .take_while(|one| one.space.is_some_and(|space| space != machine.own()));
             // Bounded, because a chain of parents is a circle if numbers were reused while it was read.
-            index.makers.extend(inside.take(by_number.len()).map(ProcessInfo::pid));
+            index
+                .makers
+                .extend(inside.take(by_number.len()).map(ProcessInfo::pid));
         }
         index.sort();
         index
@@ -62,13 +79,17 @@ impl<'m> Index<'m> {
 
     /// Sorts processes, and namespaces by their PID 1s, in the order of creation, which is that of the file.
     fn sort(&mut self) {
-        let order = creation_order::order(self.members.values().flatten().map(|process| process.pid()));
+        let order =
+            creation_order::order(self.members.values().flatten().map(|process| process.pid()));
         let place = |process: &ProcessInfo| order.get(&process.pid()).copied();
         for members in self.members.values_mut() {
             members.sort_by_key(|process| place(process));
         }
-        let leaders: HashMap<PidNamespaceId, Option<usize>> =
-            self.members.keys().map(|&id| (id, self.leader(id).and_then(place))).collect();
+        let leaders: HashMap<PidNamespaceId, Option<usize>> = self
+            .members
+            .keys()
+            .map(|&id| (id, self.leader(id).and_then(place)))
+            .collect();
         for inside in self.inside.values_mut() {
             inside.sort_by_key(|id| leaders.get(id).copied().flatten());
         }
@@ -81,7 +102,10 @@ impl<'m> Index<'m> {
 
     /// The PID 1 of a namespace other than the reader's own.
     pub(super) fn leader(&self, id: PidNamespaceId) -> Option<&'m ProcessInfo> {
-        self.members(id).iter().find(|member| member.own() == 1).copied()
+        self.members(id)
+            .iter()
+            .find(|member| member.own() == 1)
+            .copied()
     }
 
     /// The namespaces directly inside.
@@ -101,22 +125,34 @@ impl<'m> Index<'m> {
 
     /// True if a process is in a namespace or somewhere inside it, or has made it, itself or by its descendants.
     pub(super) fn is_about(&self, id: PidNamespaceId, pid: i32) -> bool {
-        let Some(process) = self.machine.process(pid) else { return false };
-        if process.space.is_some_and(|inner| self.machine.is_within(inner, id)) {
+        let Some(process) = self.machine.process(pid) else {
+            return false;
+        };
+        if process
+            .space
+            .is_some_and(|inner| self.machine.is_within(inner, id))
+        {
             return true;
         }
-        self.leader(id).is_some_and(|leader| self.descends(leader, pid))
+        self.leader(id)
+            .is_some_and(|leader| self.descends(leader, pid))
     }
 
     /// Number of a process's descendants, itself included, in namespaces that may not be looked into.
     pub(super) fn unread_below(&self, pid: i32) -> usize {
-        let unread = self.machine.processes().iter().filter(|process| process.space.is_none() && process.state != 'Z');
+        let unread = self
+            .machine
+            .processes()
+            .iter()
+            .filter(|process| process.space.is_none() && process.state != 'Z');
         unread.filter(|process| self.descends(process, pid)).count()
     }
 
     fn descends(&self, process: &'m ProcessInfo, pid: i32) -> bool {
-        let line = std::iter::successors(Some(process), |member| self.machine.process(member.parent));
+        let line =
+            std::iter::successors(Some(process), |member| self.machine.process(member.parent));
         // A chain of parents is never longer than there are processes, unless numbers were reused while it was read.
-        line.take(self.machine.processes().len()).any(|member| member.pid() == pid)
+        line.take(self.machine.processes().len())
+            .any(|member| member.pid() == pid)
     }
 }

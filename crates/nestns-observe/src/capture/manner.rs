@@ -30,8 +30,15 @@ pub(super) const KINDS: [&str; 16] = [
     "with another OOM adjustment",
     "in another cgroup",
 ];
-const NAMESPACES: [(&str, usize); 7] =
-    [("mnt", 0), ("uts", 1), ("ipc", 2), ("net", 3), ("cgroup", 4), ("user", 5), ("time", 5)];
+const NAMESPACES: [(&str, usize); 7] = [
+    ("mnt", 0),
+    ("uts", 1),
+    ("ipc", 2),
+    ("net", 3),
+    ("cgroup", 4),
+    ("user", 5),
+    ("time", 5),
+];
 const ROOT: usize = 6;
 const CAPABILITIES: usize = 7;
 const PRIVILEGES: usize = 8;
@@ -62,14 +69,22 @@ impl Manner {
     /// Reads the properties; those that may not be read are not compared.
     pub(super) fn read(pid: &str) -> Self {
         let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
-        let inode = |name: &str| fs::metadata(format!("/proc/{pid}/ns/{name}")).ok().map(|found| found.ino());
+        let inode = |name: &str| {
+            fs::metadata(format!("/proc/{pid}/ns/{name}"))
+                .ok()
+                .map(|found| found.ino())
+        };
         Self {
             status: fs::read(format!("/proc/{pid}/status")).unwrap_or_default(),
             limits: read("limits").map(|text| comparable(&text)),
-            scheduling: fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| scheduling(&bytes)),
+            scheduling: fs::read(format!("/proc/{pid}/stat"))
+                .ok()
+                .and_then(|bytes| scheduling(&bytes)),
             oom: read("oom_score_adj"),
             cgroup: fs::read(format!("/proc/{pid}/cgroup")).ok(),
-            root: fs::metadata(format!("/proc/{pid}/root/")).ok().map(|found| (found.dev(), found.ino())),
+            root: fs::metadata(format!("/proc/{pid}/root/"))
+                .ok()
+                .map(|found| (found.dev(), found.ino())),
             namespaces: NAMESPACES.map(|(name, _)| inode(name)),
         }
     }
@@ -93,7 +108,9 @@ impl Manner {
     pub(super) fn deviations(&self, maker: &Self, first: Option<&Self>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         if let Some(first) = first {
-            for ((own, other), (_, kind)) in self.namespaces.iter().zip(first.namespaces).zip(NAMESPACES) {
+            for ((own, other), (_, kind)) in
+                self.namespaces.iter().zip(first.namespaces).zip(NAMESPACES)
+            {
                 if own.is_some() && other.is_some() && *own != other {
                     found.insert(kind);
                 }
@@ -104,7 +121,8 @@ impl Manner {
         }
         let (own, makers) = (Fields::of(&self.status), Fields::of(&maker.status));
         let differs = |name: &str| own.get(name) != makers.get(name);
-        let is_capable = |name: &str, allowed: &[u64]| own.mask(name).is_none_or(|mask| allowed.contains(&mask));
+        let is_capable =
+            |name: &str, allowed: &[u64]| own.mask(name).is_none_or(|mask| allowed.contains(&mask));
         let of_maker = |name: &str| makers.mask(name).unwrap_or(0);
         let bounding = of_maker("CapBnd");
         // A process has all of them if a user namespace has been entered or made, and none with a user that is not
@@ -113,15 +131,22 @@ impl Manner {
         let is_usual = is_capable("CapBnd", &[bounding, all])
             && is_capable("CapEff", &[of_maker("CapEff"), bounding, all, 0])
             && is_capable("CapAmb", &[of_maker("CapAmb"), 0]);
-        let is_other_group = self.user() == maker.user() && self.numbers("Groups") != maker.numbers("Groups")
-            || self.user() != maker.user() && self.user().is_some_and(|(_, group)| self.numbers("Groups") != [group]);
+        let is_other_group = self.user() == maker.user()
+            && self.numbers("Groups") != maker.numbers("Groups")
+            || self.user() != maker.user()
+                && self
+                    .user()
+                    .is_some_and(|(_, group)| self.numbers("Groups") != [group]);
         for (is_other, kind) in [
             (!is_usual, CAPABILITIES),
             (differs("NoNewPrivs") || differs("Seccomp"), PRIVILEGES),
             (is_other_group, GROUPS),
             (self.user() != maker.user(), USER),
             (differs("Umask"), UMASK),
-            (differs("Cpus_allowed") || self.scheduling != maker.scheduling, SCHEDULING),
+            (
+                differs("Cpus_allowed") || self.scheduling != maker.scheduling,
+                SCHEDULING,
+            ),
             (known(self.limits.as_ref(), maker.limits.as_ref()), LIMITS),
             (known(self.oom.as_ref(), maker.oom.as_ref()), OOM),
             (known(self.cgroup.as_ref(), maker.cgroup.as_ref()), CGROUP),
@@ -140,15 +165,20 @@ fn known<T: PartialEq>(own: Option<&T>, other: Option<&T>) -> bool {
 }
 
 fn every_capability() -> u64 {
-    let last =
-        fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok().and_then(|text| text.trim().parse::<u32>().ok());
-    last.and_then(|last| 1_u64.checked_shl(last + 1)).map_or(u64::MAX, |above| above - 1)
+    let last = fs::read_to_string("/proc/sys/kernel/cap_last_cap")
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    last.and_then(|last| 1_u64.checked_shl(last + 1))
+        .map_or(u64::MAX, |above| above - 1)
 }
 
 /// The limits, without the soft one on open files, which nestns raises for itself.
 fn comparable(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("Max open files") {
-        Some(rest) => format!("Max open files {}", rest.split_whitespace().nth(1).unwrap_or_default()),
+        Some(rest) => format!(
+            "Max open files {}",
+            rest.split_whitespace().nth(1).unwrap_or_default()
+        ),
         None => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -157,7 +187,11 @@ fn comparable(text: &str) -> String {
 /// Fields 19, 40 and 41 of `proc_pid_stat(5)`.
 fn scheduling(stat: &[u8]) -> Option<[String; 3]> {
     let stat = Stat::of(stat)?;
-    Some([stat.text(19)?.to_owned(), stat.text(40)?.to_owned(), stat.text(41)?.to_owned()])
+    Some([
+        stat.text(19)?.to_owned(),
+        stat.text(40)?.to_owned(),
+        stat.text(41)?.to_owned(),
+    ])
 }
 
 #[cfg(test)]
@@ -178,10 +212,21 @@ mod tests {
 
     #[test]
     fn what_is_as_with_the_maker_is_no_deviation() {
-        let maker = manner(STATUS, "Max open files  1024  4096  files\nMax cpu time  1  2 s", "0");
+        let maker = manner(
+            STATUS,
+            "Max open files  1024  4096  files\nMax cpu time  1  2 s",
+            "0",
+        );
         assert!(maker.deviations(&maker, Some(&maker)).is_empty());
-        let raised = manner(STATUS, "Max open files  4096  4096  files\nMax cpu time  1  2 s", "0");
-        assert!(raised.deviations(&maker, None).is_empty(), "nestns has raised it");
+        let raised = manner(
+            STATUS,
+            "Max open files  4096  4096  files\nMax cpu time  1  2 s",
+            "0",
+        );
+        assert!(
+            raised.deviations(&maker, None).is_empty(),
+            "nestns has raised it"
+        );
     }
 
     #[test]
@@ -189,16 +234,34 @@ mod tests {
         let maker = manner(STATUS, "Max cpu time  1  2 s", "0");
         let found = |from: &str, to: &str| {
             let other = manner(&STATUS.replace(from, to), "Max cpu time  1  2 s", "0");
-            other.deviations(&maker, None).into_iter().collect::<Vec<_>>()
+            other
+                .deviations(&maker, None)
+                .into_iter()
+                .collect::<Vec<_>>()
         };
         assert_eq!(found("0022", "0077"), [UMASK]);
         assert_eq!(found("NoNewPrivs:\t0", "NoNewPrivs:\t1"), [PRIVILEGES]);
         assert_eq!(found("Seccomp:\t0", "Seccomp:\t2"), [PRIVILEGES]);
-        assert_eq!(found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000001"), [CAPABILITIES]);
-        assert_eq!(found("CapAmb:\t0000000000000000", "CapAmb:\t0000000000000001"), [CAPABILITIES]);
-        assert_eq!(found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000000"), [0; 0], "of who is not root");
+        assert_eq!(
+            found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000001"),
+            [CAPABILITIES]
+        );
+        assert_eq!(
+            found("CapAmb:\t0000000000000000", "CapAmb:\t0000000000000001"),
+            [CAPABILITIES]
+        );
+        assert_eq!(
+            found("CapEff:\t00000000a80425fb", "CapEff:\t0000000000000000"),
+            [0; 0],
+            "of who is not root"
+        );
         assert_eq!(found("Groups:\t0", "Groups:\t0 4"), [GROUPS]);
         let slow = manner(STATUS, "Max cpu time  1  1 s", "19");
-        assert_eq!(slow.deviations(&maker, None).into_iter().collect::<Vec<_>>(), [LIMITS, SCHEDULING]);
+        assert_eq!(
+            slow.deviations(&maker, None)
+                .into_iter()
+                .collect::<Vec<_>>(),
+            [LIMITS, SCHEDULING]
+        );
     }
 }

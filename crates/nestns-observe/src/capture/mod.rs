@@ -72,33 +72,87 @@ pub fn capture(machine: &HostSnapshot, scope: Scope, programs: bool) -> Capture 
         Scope::Process(pid) => work.index.unread_below(pid),
     };
     let mut missing = vec![
-        (work.leaderless, "namespace", "without a live PID 1, left out with everything inside"),
-        (work.unread, "namespace", "whose host name or other namespaces cannot be read, written with the defaults"),
-        (work.unsayable, "namespace", "with a user or time namespace of its own, which a file cannot express"),
-        (work.shared, "namespace", "that shares others with a sibling, written with some of its own"),
-        (work.left_out, "process", "left to the program that forks it"),
-        (unread, "process", "in namespaces that only root can examine"),
+        (
+            work.leaderless,
+            "namespace",
+            "without a live PID 1, left out with everything inside",
+        ),
+        (
+            work.unread,
+            "namespace",
+            "whose host name or other namespaces cannot be read, written with the defaults",
+        ),
+        (
+            work.unsayable,
+            "namespace",
+            "with a user or time namespace of its own, which a file cannot express",
+        ),
+        (
+            work.shared,
+            "namespace",
+            "that shares others with a sibling, written with some of its own",
+        ),
+        (
+            work.left_out,
+            "process",
+            "left to the program that forks it",
+        ),
+        (
+            unread,
+            "process",
+            "in namespaces that only root can examine",
+        ),
     ];
-    missing.extend(work.mounts.iter().zip(mounts::KINDS).map(|(&number, matter)| (number, "namespace", matter)));
-    missing.extend(work.deviations.iter().zip(manner::KINDS).map(|(&number, matter)| (number, "process", matter)));
+    missing.extend(
+        work.mounts
+            .iter()
+            .zip(mounts::KINDS)
+            .map(|(&number, matter)| (number, "namespace", matter)),
+    );
+    missing.extend(
+        work.deviations
+            .iter()
+            .zip(manner::KINDS)
+            .map(|(&number, matter)| (number, "process", matter)),
+    );
     missing.retain(|&(number, ..)| number > 0);
-    let missing = missing.into_iter().map(|(number, noun, matter)| Missing { number, noun, matter }).collect();
+    let missing = missing
+        .into_iter()
+        .map(|(number, noun, matter)| Missing {
+            number,
+            noun,
+            matter,
+        })
+        .collect();
     let namespaces = work.namespaces.len();
     let mut document = Table::new();
     document.insert("nestns".to_owned(), 1.into());
-    let processes =
-        work.namespaces.values().filter_map(|space| Some(space.get("proc")?.as_table()?.len())).sum::<usize>();
+    let processes = work
+        .namespaces
+        .values()
+        .filter_map(|space| Some(space.get("proc")?.as_table()?.len()))
+        .sum::<usize>();
     let mut limits = Table::new();
-    for (key, number, default) in [("namespaces", namespaces, 1024), ("processes", processes, 4096)] {
+    for (key, number, default) in [
+        ("namespaces", namespaces, 1024),
+        ("processes", processes, 4096),
+    ] {
         if number > default {
-            limits.insert(key.to_owned(), i64::try_from(number).unwrap_or(i64::MAX).into());
+            limits.insert(
+                key.to_owned(),
+                i64::try_from(number).unwrap_or(i64::MAX).into(),
+            );
         }
     }
     if !limits.is_empty() {
         document.insert("limits".to_owned(), limits.into());
     }
     document.insert("ns".to_owned(), work.namespaces.into());
-    Capture { document, namespaces, missing }
+    Capture {
+        document,
+        namespaces,
+        missing,
+    }
 }
 
 /// Actors that run by themselves and fork nothing: children of others are in the file as processes of their own.
@@ -142,12 +196,21 @@ impl<'m> Work<'m> {
 
     /// The process outside that has made an outermost namespace; the reader if that is not known.
     fn maker_of(&self, outermost: PidNamespaceId) -> Manner {
-        let parent = self.index.leader(outermost).map(|leader| leader.parent).filter(|&parent| parent > 0);
+        let parent = self
+            .index
+            .leader(outermost)
+            .map(|leader| leader.parent)
+            .filter(|&parent| parent > 0);
         Manner::read(&parent.map_or_else(|| "self".to_owned(), |parent| parent.to_string()))
     }
 
     /// Counts the properties of a process that the file cannot express, and writes the others.
-    fn manner(&mut self, process: &ProcessInfo, first: Option<&Manner>, table: Option<&mut Table>) -> Manner {
+    fn manner(
+        &mut self,
+        process: &ProcessInfo,
+        first: Option<&Manner>,
+        table: Option<&mut Table>,
+    ) -> Manner {
         let manner = Manner::read(&process.pid().to_string());
         let mut deviations = manner.deviations(&self.maker, first);
         // A PID 1 has no user of its own in a file, and only root gives one to others.
@@ -171,16 +234,29 @@ impl<'m> Work<'m> {
         let title = self.index.title(leader);
         let name = siblings.take(title.map_or(&leader.name, |title| &title.name));
         let kind = title.map(|title| title.kind.clone());
-        let path = if around.is_empty() { name } else { format!("{around}/{name}") };
+        let path = if around.is_empty() {
+            name
+        } else {
+            format!("{around}/{name}")
+        };
         let mut table = Table::new();
-        let outside = self.index.machine.space(id).parent.and_then(|parent| self.index.leader(parent));
+        let outside = self
+            .index
+            .machine
+            .space(id)
+            .parent
+            .and_then(|parent| self.index.leader(parent));
         match Surroundings::read(leader.pid(), outside.map(ProcessInfo::pid)) {
             Ok(surroundings) => {
                 self.unsayable += usize::from(surroundings.has_unsayable());
                 for &kind in surroundings.mounts() {
                     self.mounts[kind] += 1;
                 }
-                let met: Vec<bool> = surroundings.own().iter().map(|&own| !self.met.insert(own)).collect();
+                let met: Vec<bool> = surroundings
+                    .own()
+                    .iter()
+                    .map(|&own| !self.met.insert(own))
+                    .collect();
                 self.shared += usize::from(met.contains(&true));
                 surroundings.write(&mut table);
             }
@@ -197,9 +273,13 @@ impl<'m> Work<'m> {
                 table.insert("init".to_owned(), "pause".into());
                 true
             }
-            _ if work.is_none() && members.iter().any(|member| here.contains(&member.parent)) => true,
+            _ if work.is_none() && members.iter().any(|member| here.contains(&member.parent)) => {
+                true
+            }
             _ => {
-                let init = work.unwrap_or_else(|| Table::from_iter([("actor".to_owned(), self.actor(leader))]).into());
+                let init = work.unwrap_or_else(|| {
+                    Table::from_iter([("actor".to_owned(), self.actor(leader))]).into()
+                });
                 table.insert("init".to_owned(), init);
                 false
             }
@@ -213,7 +293,11 @@ impl<'m> Work<'m> {
                 self.left_out += 1;
                 continue;
             }
-            let name = own.take(self.index.title(member).map_or(&member.name, |title| &title.name));
+            let name = own.take(
+                self.index
+                    .title(member)
+                    .map_or(&member.name, |title| &title.name),
+            );
             let mut process = Table::new();
             match self.program(member) {
                 Some(words) => process.insert("cmd".to_owned(), words),
@@ -247,14 +331,22 @@ impl<'m> Work<'m> {
     /// True for a PID 1 that a program such as bwrap(1) has forked and that has executed nothing since: its command
     /// line would make the namespace again.
     fn is_copy_of_maker(&self, process: &ProcessInfo) -> bool {
-        let maker = self.index.machine.process(process.parent).filter(|parent| self.index.makes_namespaces(parent));
-        process.own() == 1 && maker.and_then(command_line).is_some_and(|line| command_line(process) == Some(line))
+        let maker = self
+            .index
+            .machine
+            .process(process.parent)
+            .filter(|parent| self.index.makes_namespaces(parent));
+        process.own() == 1
+            && maker
+                .and_then(command_line)
+                .is_some_and(|line| command_line(process) == Some(line))
     }
 
     /// True if a program in the file will fork the process again; `forker` is the PID 1 that forks the processes of the
     /// file.
     fn is_forked_by_program(&self, process: &ProcessInfo, forker: Option<&ProcessInfo>) -> bool {
-        let is_forker = |parent: &ProcessInfo| forker.is_some_and(|forker| forker.pid() == parent.pid());
+        let is_forker =
+            |parent: &ProcessInfo| forker.is_some_and(|forker| forker.pid() == parent.pid());
         let parent = self.index.machine.process(process.parent);
         parent.is_some_and(|parent| !is_forker(parent) && self.program(parent).is_some())
     }
@@ -262,7 +354,9 @@ impl<'m> Work<'m> {
     /// Actor in place of a process that is not kept as a program.
     fn actor(&self, process: &ProcessInfo) -> Value {
         let kind = self.index.title(process).map(|title| title.kind.as_str());
-        kind.filter(|kind| KEPT.contains(kind)).unwrap_or("idle").into()
+        kind.filter(|kind| KEPT.contains(kind))
+            .unwrap_or("idle")
+            .into()
     }
 }
 
@@ -273,9 +367,14 @@ fn command_line(process: &ProcessInfo) -> Option<Vec<u8>> {
 /// The command line; `None` where there is none, or none that TOML can hold.
 fn argv(process: &ProcessInfo) -> Option<Value> {
     let words = String::from_utf8(command_line(process)?).ok()?;
-    let words = words.strip_suffix('\0').filter(|words| !words.is_empty() && !words.starts_with('\0'))?;
+    let words = words
+        .strip_suffix('\0')
+        .filter(|words| !words.is_empty() && !words.starts_with('\0'))?;
     // In a topology file, braces are placeholders.
     let words: Vec<Value> = words.split('\0').map(Value::from).collect();
-    let has_braces = words.iter().filter_map(Value::as_str).any(|word| word.contains("{{"));
+    let has_braces = words
+        .iter()
+        .filter_map(Value::as_str)
+        .any(|word| word.contains("{{"));
     (!has_braces).then(|| words.into())
 }

@@ -24,9 +24,15 @@ impl Title {
     }
 
     fn parse(title: &str) -> Option<Self> {
-        let (path, kind) = title.strip_prefix("nestns: ")?.strip_suffix(')')?.rsplit_once(" (")?;
+        let (path, kind) = title
+            .strip_prefix("nestns: ")?
+            .strip_suffix(')')?
+            .rsplit_once(" (")?;
         let path = path.strip_suffix("/init").unwrap_or(path);
-        Some(Self { name: path.rsplit('/').next()?.to_owned(), kind: kind.to_owned() })
+        Some(Self {
+            name: path.rsplit('/').next()?.to_owned(),
+            kind: kind.to_owned(),
+        })
     }
 }
 
@@ -40,11 +46,13 @@ impl Names {
         let mut base: String = like
             .chars()
             .map(|letter| letter.to_ascii_lowercase())
-            .map(
-                |letter| {
-                    if letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_' { letter } else { '-' }
-                },
-            )
+            .map(|letter| {
+                if letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_' {
+                    letter
+                } else {
+                    '-'
+                }
+            })
             .take(LONGEST)
             .collect();
         base = base.trim_start_matches(['-', '_']).to_owned();
@@ -68,9 +76,30 @@ mod tests {
     #[test]
     fn names_are_those_of_the_language_and_differ() {
         let mut names = Names::default();
-        let given =
-            ["bash", "Web Content", "bash", "w.0", "(sd-pam)", "init", "", "bash-2"].map(|like| names.take(like));
-        assert_eq!(given, ["bash", "web-content", "bash-2", "w-0", "sd-pam-", "pinit", "p", "bash-2-2"]);
+        let given = [
+            "bash",
+            "Web Content",
+            "bash",
+            "w.0",
+            "(sd-pam)",
+            "init",
+            "",
+            "bash-2",
+        ]
+        .map(|like| names.take(like));
+        assert_eq!(
+            given,
+            [
+                "bash",
+                "web-content",
+                "bash-2",
+                "w-0",
+                "sd-pam-",
+                "pinit",
+                "p",
+                "bash-2-2"
+            ]
+        );
     }
 
     #[test]

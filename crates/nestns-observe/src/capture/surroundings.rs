@@ -11,8 +11,13 @@ use crate::hostname;
 use crate::namespace_link::followed;
 
 /// Kinds that the language can unshare, and the kernel's names of them.
-const KINDS: [(&str, &str); 5] =
-    [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("net", "net"), ("cgroup", "cgroup")];
+const KINDS: [(&str, &str); 5] = [
+    ("mount", "mnt"),
+    ("uts", "uts"),
+    ("ipc", "ipc"),
+    ("net", "net"),
+    ("cgroup", "cgroup"),
+];
 
 /// Kinds that it cannot unshare.
 const UNSAYABLE: [&str; 2] = ["user", "time"];
@@ -57,12 +62,25 @@ impl Surroundings {
                 hostname = Some(name);
                 let names = nix::sys::utsname::uname()?;
                 let usual = names.domainname().to_string_lossy().into_owned();
-                domainname = Some(domain).filter(|domain| *domain != usual && !domain.is_empty() && domain != "(none)");
+                domainname = Some(domain)
+                    .filter(|domain| *domain != usual && !domain.is_empty() && domain != "(none)");
             }
         }
         let has_mounts = unshared.contains(&"mount");
-        let mounts = if has_mounts { mounts::compare(pid, &outside) } else { Vec::new() };
-        Ok(Self { unshared, hostname, domainname, unsayable, own, proc: mounts::proc_of(pid), mounts })
+        let mounts = if has_mounts {
+            mounts::compare(pid, &outside)
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            unshared,
+            hostname,
+            domainname,
+            unsayable,
+            own,
+            proc: mounts::proc_of(pid),
+            mounts,
+        })
     }
 
     /// True if there is a difference that the language cannot express.
@@ -82,7 +100,10 @@ impl Surroundings {
 
     /// Writes the differences as keys of a namespace, without defaults of the language.
     pub(super) fn write(self, table: &mut Table) {
-        if let Some(hostname) = self.hostname.filter(|name| !name.is_empty() && !name.contains("{{")) {
+        if let Some(hostname) = self
+            .hostname
+            .filter(|name| !name.is_empty() && !name.contains("{{"))
+        {
             table.insert("hostname".to_owned(), hostname.into());
         }
         if let Some(domain) = self.domainname.filter(|name| !name.contains("{{")) {
@@ -90,9 +111,20 @@ impl Surroundings {
         }
         let has_mounts = self.unshared.contains(&"mount");
         let implied = table.contains_key("hostname") || table.contains_key("domainname");
-        let kinds: Vec<&str> = self.unshared.into_iter().filter(|kind| !(implied && *kind == "uts")).collect();
+        let kinds: Vec<&str> = self
+            .unshared
+            .into_iter()
+            .filter(|kind| !(implied && *kind == "uts"))
+            .collect();
         if kinds != ["mount"] {
-            table.insert("unshare".to_owned(), kinds.into_iter().map(Value::from).collect::<Vec<_>>().into());
+            table.insert(
+                "unshare".to_owned(),
+                kinds
+                    .into_iter()
+                    .map(Value::from)
+                    .collect::<Vec<_>>()
+                    .into(),
+            );
         }
         // The namespace has a /proc of its own by default exactly if it has mounts of its own.
         if has_mounts && self.proc == Proc::Other {

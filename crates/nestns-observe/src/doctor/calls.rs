@@ -21,7 +21,10 @@ const NUMBER: i32 = 77;
 pub(super) fn pidfd() -> Check {
     const ID: &str = "pidfd";
     match Pidfd::open(getpid()).and_then(|own| own.signal(0)) {
-        Ok(()) => Check::yes(ID, "pidfds are supported: processes are held and signalled by descriptor"),
+        Ok(()) => Check::yes(
+            ID,
+            "pidfds are supported: processes are held and signalled by descriptor",
+        ),
         Err(errno) => Check::no(
             ID,
             format!("refused: {}", spelled(errno)),
@@ -33,7 +36,10 @@ pub(super) fn pidfd() -> Check {
 pub(super) fn namespace_ids() -> Check {
     const ID: &str = "namespace-ids";
     match File::open("/proc/self/ns/pid").ok().and_then(namespace::id) {
-        Some(id) => Check::yes(ID, format!("namespaces have IDs that are never reused (this one has {id})")),
+        Some(id) => Check::yes(
+            ID,
+            format!("namespaces have IDs that are never reused (this one has {id})"),
+        ),
         None => Check::warn(
             ID,
             "namespaces are identified by inodes, which are reused",
@@ -58,7 +64,10 @@ pub(super) fn pid_translation() -> Check {
 pub(super) fn pidfd_info() -> Check {
     const ID: &str = "pidfd-info";
     match Pidfd::open(getpid()).and_then(|own| probe::pidfd_info(&own)) {
-        Ok(()) => Check::yes(ID, "pidfds report on their process, including its exit status"),
+        Ok(()) => Check::yes(
+            ID,
+            "pidfds report on their process, including its exit status",
+        ),
         Err(_) => Check::warn(
             ID,
             "pidfds do not report on their process",
@@ -71,9 +80,14 @@ pub(super) fn pidfd_info() -> Check {
 pub(super) fn can_number(way: Way) -> bool {
     let number = || {
         way.go_inside()?;
-        match clone3(Arguments { placement: Placement::Child, numbers: &[NUMBER] })? {
+        match clone3(Arguments {
+            placement: Placement::Child,
+            numbers: &[NUMBER],
+        })? {
             ForkResult::Child => exit_now(0),
-            ForkResult::Parent { child } if child.as_raw() == NUMBER => await_child(child).map(drop),
+            ForkResult::Parent { child } if child.as_raw() == NUMBER => {
+                await_child(child).map(drop)
+            }
             ForkResult::Parent { .. } => Err(Errno::EINVAL),
         }
     };
@@ -83,7 +97,10 @@ pub(super) fn can_number(way: Way) -> bool {
 pub(super) fn set_tid(can_number: bool) -> Check {
     const ID: &str = "set-tid";
     if can_number {
-        return Check::yes(ID, "processes can be created with chosen PIDs in new namespaces");
+        return Check::yes(
+            ID,
+            "processes can be created with chosen PIDs in new namespaces",
+        );
     }
     Check::warn(
         ID,
@@ -96,7 +113,10 @@ pub(super) fn mount_api() -> Check {
     const ID: &str = "mount-api";
     match probe::mount_api() {
         // The call exists, even if this caller may not use it.
-        Ok(()) | Err(Errno::EPERM) => Check::yes(ID, "file systems can be opened before they are mounted (fsopen)"),
+        Ok(()) | Err(Errno::EPERM) => Check::yes(
+            ID,
+            "file systems can be opened before they are mounted (fsopen)",
+        ),
         Err(errno) => Check::warn(
             ID,
             format!("fsopen is not permitted: {}", spelled(errno)),

@@ -61,7 +61,11 @@ impl PidsMax {
 
     /// Name of the limit with its value and its place.
     pub fn name(&self) -> String {
-        format!("pids.max ({}) of the cgroup {}", self.max, self.group.display())
+        format!(
+            "pids.max ({}) of the cgroup {}",
+            self.max,
+            self.group.display()
+        )
     }
 }
 
@@ -128,8 +132,10 @@ pub fn reached_with(inside: &[Inside], ended: u64) -> String {
              write a larger number to /proc/sys/kernel/pid_max there"
         );
     }
-    let names: Vec<String> =
-        ceilings.iter().map(|ceiling| format!("{}: {} left", ceiling.name, ceiling.left)).collect();
+    let names: Vec<String> = ceilings
+        .iter()
+        .map(|ceiling| format!("{}: {} left", ceiling.name, ceiling.left))
+        .collect();
     format!(
         "a limit on processes was reached, and the kernel does not report which; none of those that can be read is \
          exhausted now ({})",
@@ -145,18 +151,29 @@ fn full_namespace(inside: &[Inside]) -> Option<&str> {
     let machine = HostSnapshot::read(Search::Members).ok()?;
     let is_full = |inside: &&Inside| {
         machine.by_inode(inside.inode).is_some_and(|space| {
-            let numbers = machine.processes().iter().filter_map(|process| machine.number_in(process, space));
+            let numbers = machine
+                .processes()
+                .iter()
+                .filter_map(|process| machine.number_in(process, space));
             has_no_gap(numbers.collect())
         })
     };
-    inside.iter().find(is_full).map(|inside| inside.path.as_str())
+    inside
+        .iter()
+        .find(is_full)
+        .map(|inside| inside.path.as_str())
 }
 
 /// True if numbers are used up: all from [`RESERVED`] to the greatest. Those of threads, which are not looked at, leave
 /// a few gaps.
 fn has_no_gap(numbers: Vec<i32>) -> bool {
-    let high: Vec<i32> = numbers.into_iter().filter(|&number| number >= RESERVED).collect();
-    let Some(&greatest) = high.iter().max() else { return false };
+    let high: Vec<i32> = numbers
+        .into_iter()
+        .filter(|&number| number >= RESERVED)
+        .collect();
+    let Some(&greatest) = high.iter().max() else {
+        return false;
+    };
     let all = usize::try_from(greatest - RESERVED + 1).unwrap_or(usize::MAX);
     high.len() + all / 10 >= all
 }
@@ -165,8 +182,8 @@ fn has_no_gap(numbers: Vec<i32>) -> bool {
 /// exempt.
 pub fn user_limit() -> Option<u64> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
-    let is_exempt =
-        is_in_initial_user_namespace() && (getuid().is_root() || is_effective(SYS_RESOURCE) || is_effective(SYS_ADMIN));
+    let is_exempt = is_in_initial_user_namespace()
+        && (getuid().is_root() || is_effective(SYS_RESOURCE) || is_effective(SYS_ADMIN));
     (soft != RLIM_INFINITY && !is_exempt).then_some(soft)
 }
 
@@ -178,7 +195,9 @@ fn is_in_initial_user_namespace() -> bool {
 
 /// Number of processes and threads of a user, as far as /proc shows them.
 fn processes_of(user: Uid) -> u64 {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return 0;
+    };
     let count = |status: &[u8]| {
         let fields = Fields::of(status);
         let threads: u64 = fields.number("Threads")?;
@@ -186,7 +205,13 @@ fn processes_of(user: Uid) -> u64 {
     };
     entries
         .flatten()
-        .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .as_encoded_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_digit)
+        })
         .filter_map(|entry| count(&std::fs::read(entry.path().join("status")).ok()?))
         .sum()
 }
@@ -199,15 +224,28 @@ fn numbers_left(limit: u64) -> u64 {
         return all - running();
     }
     let high = |name: &std::ffi::OsStr| {
-        name.to_str().and_then(|name| name.parse::<i32>().ok()).is_some_and(|number| number >= RESERVED)
+        name.to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+            .is_some_and(|number| number >= RESERVED)
     };
     let used: usize = std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .as_encoded_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_digit)
+        })
         .filter_map(|process| std::fs::read_dir(process.path().join("task")).ok())
-        .map(|threads| threads.flatten().filter(|thread| high(&thread.file_name())).count())
+        .map(|threads| {
+            threads
+                .flatten()
+                .filter(|thread| high(&thread.file_name()))
+                .count()
+        })
         .sum();
     all.saturating_sub(u64::try_from(used).unwrap_or(u64::MAX))
 }
@@ -215,8 +253,13 @@ fn numbers_left(limit: u64) -> u64 {
 /// Number of processes and threads: the second number of the fourth field of /proc/loadavg.
 pub fn running() -> u64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let field = text.split(' ').nth(3).and_then(|field| field.split_once('/'));
-    field.and_then(|(_, all)| all.parse().ok()).unwrap_or_default()
+    let field = text
+        .split(' ')
+        .nth(3)
+        .and_then(|field| field.split_once('/'));
+    field
+        .and_then(|(_, all)| all.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Number in a file; `None` for `max`.
@@ -231,21 +274,37 @@ pub fn pids_max() -> Vec<PidsMax> {
     let mut found: Vec<PidsMax> = Vec::new();
     for line in groups.split(|&byte| byte == b'\n') {
         let mut parts = line.splitn(3, |&byte| byte == b':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        if !controllers.is_empty() && !controllers.split(|&byte| byte == b',').any(|one| one == b"pids") {
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        if !controllers.is_empty()
+            && !controllers
+                .split(|&byte| byte == b',')
+                .any(|one| one == b"pids")
+        {
             continue;
         }
         let is_mount = |mount: &Mount<'_>| is_mount_of_pids(mount, controllers.is_empty());
-        let Some(mount) = mountinfo::mounts(&table).find(is_mount) else { continue };
-        let Ok(inside) = Path::new(OsStr::from_bytes(path)).strip_prefix(mount.root()) else { continue };
+        let Some(mount) = mountinfo::mounts(&table).find(is_mount) else {
+            continue;
+        };
+        let Ok(inside) = Path::new(OsStr::from_bytes(path)).strip_prefix(mount.root()) else {
+            continue;
+        };
         let top = mount.point();
-        found.extend(top.join(inside).ancestors().take_while(|group| group.starts_with(&top)).filter_map(|group| {
-            Some(PidsMax {
-                max: number(group.join("pids.max"))?,
-                now: number(group.join("pids.current"))?,
-                group: group.components().collect(),
-            })
-        }));
+        found.extend(
+            top.join(inside)
+                .ancestors()
+                .take_while(|group| group.starts_with(&top))
+                .filter_map(|group| {
+                    Some(PidsMax {
+                        max: number(group.join("pids.max"))?,
+                        now: number(group.join("pids.current"))?,
+                        group: group.components().collect(),
+                    })
+                }),
+        );
     }
     found
 }
@@ -265,7 +324,10 @@ mod tests {
     #[test]
     fn a_namespace_is_full_when_no_number_from_300_on_is_free() {
         assert!(has_no_gap((300..400).chain([1, 7]).collect()));
-        assert!(!has_no_gap((1..200).collect()), "the numbers up to 300 are not given out again");
+        assert!(
+            !has_no_gap((1..200).collect()),
+            "the numbers up to 300 are not given out again"
+        );
         assert!(!has_no_gap(vec![1, 2, 300, 399]));
         assert!(!has_no_gap(Vec::new()));
     }
@@ -274,17 +336,34 @@ mod tests {
     fn each_limit_says_its_name_and_what_raises_it() {
         let all = ceilings();
         for name in ["kernel.threads-max (", "kernel.pid_max ("] {
-            assert!(all.iter().any(|ceiling| ceiling.name.starts_with(name)), "{all:?}");
+            assert!(
+                all.iter().any(|ceiling| ceiling.name.starts_with(name)),
+                "{all:?}"
+            );
         }
         assert!(all.iter().all(|ceiling| !ceiling.remedy.is_empty()));
     }
 
     #[test]
     fn both_versions_of_cgroups_are_known() {
-        let is_it = |line: &str, is_unified| is_mount_of_pids(&Mount::of(line.as_bytes()).unwrap(), is_unified);
-        assert!(is_it("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate", true));
-        assert!(is_it("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", false));
-        assert!(!is_it("37 31 0:34 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu", false));
-        assert!(!is_it("37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", true));
+        let is_it = |line: &str, is_unified| {
+            is_mount_of_pids(&Mount::of(line.as_bytes()).unwrap(), is_unified)
+        };
+        assert!(is_it(
+            "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate",
+            true
+        ));
+        assert!(is_it(
+            "37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids",
+            false
+        ));
+        assert!(!is_it(
+            "37 31 0:34 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu",
+            false
+        ));
+        assert!(!is_it(
+            "37 31 0:34 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids",
+            true
+        ));
     }
 }

@@ -14,7 +14,10 @@ pub fn setting_reached(name: &str, file: &str) -> String {
 
 /// Reason why a process can open nothing more (`EMFILE`).
 pub fn open_files() -> String {
-    format!("the limit on open files of the process, {}, is reached; raise it with `ulimit -n`", limit())
+    format!(
+        "the limit on open files of the process, {}, is reached; raise it with `ulimit -n`",
+        limit()
+    )
 }
 
 /// Reason why a descriptor cannot have the number that it needs (`EINVAL` of fcntl(2), `EBADF` of dup2(2)).
@@ -28,12 +31,14 @@ pub fn number_not_allowed() -> String {
 
 /// `RLIMIT_NOFILE (1024)`.
 fn limit() -> String {
-    let value = getrlimit(Resource::RLIMIT_NOFILE).map_or_else(|_| String::new(), |(soft, _)| format!(" ({soft})"));
+    let value = getrlimit(Resource::RLIMIT_NOFILE)
+        .map_or_else(|_| String::new(), |(soft, _)| format!(" ({soft})"));
     format!("RLIMIT_NOFILE{value}")
 }
 
 /// Meaning of `ENOMEM` and `ENOBUFS`, whatever the call.
-pub const NO_MEMORY: &str = "the machine or the cgroup has no memory left; end something, or provide more";
+pub const NO_MEMORY: &str =
+    "the machine or the cgroup has no memory left; end something, or provide more";
 /// Meaning of `ENOSPC` and `EDQUOT` of a call that writes.
 pub const FILE_SYSTEM_FULL: &str = "the file system is full, or a quota is used up";
 

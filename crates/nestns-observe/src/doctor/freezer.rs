@@ -18,7 +18,11 @@ pub const ID: &str = "cgroup-freezer";
 pub fn check() -> Check {
     let Some(tree) = Tree::find() else {
         let found = "no cgroup v2 is mounted, so namespaces cannot be paused";
-        return Check::warn(ID, found, "mount one, with or without controllers: `mount -t cgroup2 none DIRECTORY`");
+        return Check::warn(
+            ID,
+            found,
+            "mount one, with or without controllers: `mount -t cgroup2 none DIRECTORY`",
+        );
     };
     let own = match tree.group_of(getpid()) {
         Ok(Some(own)) => own,
@@ -27,17 +31,34 @@ pub fn check() -> Check {
                 "this process is in a cgroup outside of {}, so namespaces cannot be paused",
                 tree.mount.display()
             );
-            return Check::warn(ID, found, "start the container with a cgroup namespace of its own");
+            return Check::warn(
+                ID,
+                found,
+                "start the container with a cgroup namespace of its own",
+            );
         }
         Err(error) => {
-            return Check::warn(ID, format!("cannot read /proc/self/cgroup: {}", of_io(&error)), "mount /proc");
+            return Check::warn(
+                ID,
+                format!("cannot read /proc/self/cgroup: {}", of_io(&error)),
+                "mount /proc",
+            );
         }
     };
     match try_out(&own) {
-        Ok(true) => Check::yes(ID, format!("namespaces can be paused, with cgroups in {}", own.display())),
+        Ok(true) => Check::yes(
+            ID,
+            format!(
+                "namespaces can be paused, with cgroups in {}",
+                own.display()
+            ),
+        ),
         Ok(false) => Check::warn(
             ID,
-            format!("the cgroups in {} have no cgroup.freeze, so namespaces cannot be paused", own.display()),
+            format!(
+                "the cgroups in {} have no cgroup.freeze, so namespaces cannot be paused",
+                own.display()
+            ),
             "use Linux 5.2 or later",
         ),
         Err(error) => {
@@ -47,7 +68,9 @@ pub fn check() -> Check {
                 of_io(&error)
             );
             let remedy = match number_of(&error) {
-                Errno::EROFS => "start the container with a writable cgroup file system, or run nestns outside of it",
+                Errno::EROFS => {
+                    "start the container with a writable cgroup file system, or run nestns outside of it"
+                }
                 _ => {
                     "start the topology in a cgroup of your own, as with `systemd-run --user --scope -p Delegate=yes nestns \
                      up …`, or as root"

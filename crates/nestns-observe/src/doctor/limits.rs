@@ -55,7 +55,9 @@ impl Limits {
 
     /// Number of further processes, and the limit that says so.
     pub fn processes_left(&self) -> Option<(u64, String)> {
-        let tightest = ceiling::ceilings().into_iter().min_by_key(|ceiling| ceiling.left);
+        let tightest = ceiling::ceilings()
+            .into_iter()
+            .min_by_key(|ceiling| ceiling.left);
         tightest.map(|Ceiling { left, name, .. }| (left, name))
     }
 
@@ -73,17 +75,32 @@ impl Limits {
             remedy: "raise it with `sysctl user.max_pid_namespaces=100000`".to_owned(),
         });
         let memory = self.memory.as_ref().map(|memory| Ceiling {
-            name: format!("{} MiB of free memory, {}", memory.kib / 1024, memory.source),
+            name: format!(
+                "{} MiB of free memory, {}",
+                memory.kib / 1024,
+                memory.source
+            ),
             left: memory.kib / NAMESPACE_KIB,
             remedy: "end something, or provide more memory to the machine or cgroup".to_owned(),
         });
-        ceiling::ceilings().into_iter().chain(namespaces).chain(memory).min_by_key(|ceiling| ceiling.left)
+        ceiling::ceilings()
+            .into_iter()
+            .chain(namespaces)
+            .chain(memory)
+            .min_by_key(|ceiling| ceiling.left)
     }
 
     pub(super) fn checks(&self) -> Vec<Check> {
-        let say = |limit: Option<u64>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        let say = |limit: Option<u64>| {
+            limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string())
+        };
         let mut checks = vec![
-            few("pid-max", self.pid_max, "kernel.pid_max", "`sysctl kernel.pid_max=4194304`"),
+            few(
+                "pid-max",
+                self.pid_max,
+                "kernel.pid_max",
+                "`sysctl kernel.pid_max=4194304`",
+            ),
             few(
                 "max-pid-namespaces",
                 self.pid_namespaces,
@@ -100,16 +117,27 @@ impl Limits {
         checks.push(match &self.pids {
             None => Check::yes("pids-max", "no limit"),
             Some(pids) => {
-                let found = format!("{} of {} left in {}", pids.left(), pids.max, pids.group.display());
+                let found = format!(
+                    "{} of {} left in {}",
+                    pids.left(),
+                    pids.max,
+                    pids.group.display()
+                );
                 if pids.left() < FEW {
-                    Check::warn("pids-max", found, "raise `pids.max` there (docker and podman: `--pids-limit`)")
+                    Check::warn(
+                        "pids-max",
+                        found,
+                        "raise `pids.max` there (docker and podman: `--pids-limit`)",
+                    )
                 } else {
                     Check::yes("pids-max", found)
                 }
             }
         });
         checks.push(match self.processes {
-            Some(limit) if limit < FEW => Check::warn("rlimit-nproc", format!("{limit}, per user"), "`ulimit -u`"),
+            Some(limit) if limit < FEW => {
+                Check::warn("rlimit-nproc", format!("{limit}, per user"), "`ulimit -u`")
+            }
             limit => Check::yes("rlimit-nproc", say(limit)),
         });
         checks.push(match self.descriptors {
@@ -124,7 +152,11 @@ impl Limits {
             None => Check::yes("fan-out", "no known limit"),
             Some(Ceiling { name, left, remedy }) => {
                 let found = format!("about {left} namespaces fit side by side: {name}");
-                if left < FEW { Check::warn("fan-out", found, remedy) } else { Check::yes("fan-out", found) }
+                if left < FEW {
+                    Check::warn("fan-out", found, remedy)
+                } else {
+                    Check::yes("fan-out", found)
+                }
             }
         });
         checks
@@ -151,15 +183,32 @@ pub struct Memory {
 /// The least that the machine and the cgroups around the caller have left.
 fn memory() -> Option<Memory> {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
     let free = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-    let machine = free.map(|kib| Memory { kib, source: "of the machine".to_owned() });
+    let machine = free.map(|kib| Memory {
+        kib,
+        source: "of the machine".to_owned(),
+    });
     let of_group = |group: &Path| {
-        let left = number(group.join("memory.max"))?.saturating_sub(number(group.join("memory.current"))?);
-        Some(Memory { kib: left / 1024, source: format!("memory.max of {}", group.display()) })
+        let left =
+            number(group.join("memory.max"))?.saturating_sub(number(group.join("memory.current"))?);
+        Some(Memory {
+            kib: left / 1024,
+            source: format!("memory.max of {}", group.display()),
+        })
     };
     let tree = Tree::find();
-    let own = tree.as_ref().and_then(|tree| Some((tree.mount.clone(), tree.group_of(getpid()).ok()??)));
-    let groups = own.iter().flat_map(|(top, own)| own.ancestors().take_while(move |group| group.starts_with(top)));
-    machine.into_iter().chain(groups.filter_map(of_group)).min_by_key(|memory| memory.kib)
+    let own = tree
+        .as_ref()
+        .and_then(|tree| Some((tree.mount.clone(), tree.group_of(getpid()).ok()??)));
+    let groups = own.iter().flat_map(|(top, own)| {
+        own.ancestors()
+            .take_while(move |group| group.starts_with(top))
+    });
+    machine
+        .into_iter()
+        .chain(groups.filter_map(of_group))
+        .min_by_key(|memory| memory.kib)
 }

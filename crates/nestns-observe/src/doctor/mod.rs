@@ -25,7 +25,9 @@ pub use limits::Limits;
 pub use namespaces::{Levels, Nesting, Way};
 
 /// Outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Success.
@@ -52,23 +54,41 @@ pub struct Check {
 impl Check {
     /// Check with the outcome that all is well.
     pub fn yes(id: &'static str, found: impl Into<String>) -> Self {
-        Self { id: id.into(), status: Status::Yes, found: found.into(), remedy: None }
+        Self {
+            id: id.into(),
+            status: Status::Yes,
+            found: found.into(),
+            remedy: None,
+        }
     }
 
     /// Check with the outcome that something is restricted.
     pub fn warn(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { id: id.into(), status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
+        Self {
+            id: id.into(),
+            status: Status::Warn,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 
     /// Check with the outcome that something is not possible.
     pub fn no(id: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { id: id.into(), status: Status::No, found: found.into(), remedy: Some(remedy.into()) }
+        Self {
+            id: id.into(),
+            status: Status::No,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 
     /// The check as the remedy of an error that it explains.
     pub fn as_help(&self) -> String {
         match &self.remedy {
-            Some(remedy) => format!("{remedy} (`nestns doctor` checks it as {}: {})", self.id, self.found),
+            Some(remedy) => format!(
+                "{remedy} (`nestns doctor` checks it as {}: {})",
+                self.id, self.found
+            ),
             None => format!("`nestns doctor` checks it as {}: {}", self.id, self.found),
         }
     }
@@ -78,7 +98,9 @@ impl Check {
         match self.status {
             // The call was refused a moment ago, or it is a matter of how much is asked for.
             Status::Yes => format!("`nestns doctor` checks this as {}", self.id),
-            Status::Warn | Status::No => format!("`nestns doctor` checks this as {}: {}", self.id, self.found),
+            Status::Warn | Status::No => {
+                format!("`nestns doctor` checks this as {}: {}", self.id, self.found)
+            }
         }
     }
 }
@@ -103,16 +125,30 @@ impl HostCheck {
         let calls = required::check();
         let nesting = Nesting::try_out();
         let can_number = calls::can_number(nesting.way);
-        Self { calls, nesting, limits: Limits::read(), can_number }
+        Self {
+            calls,
+            nesting,
+            limits: Limits::read(),
+            can_number,
+        }
     }
 
     /// The checks, in the order in which people ask.
     pub fn checks(&self) -> Vec<Check> {
-        let mut checks = vec![surroundings::kernel(), surroundings::container(), self.calls.clone(), calls::pidfd()];
+        let mut checks = vec![
+            surroundings::kernel(),
+            surroundings::container(),
+            self.calls.clone(),
+            calls::pidfd(),
+        ];
         checks.extend(self.nesting.checks());
         checks.push(freezer::check());
         checks.extend(self.limits.checks());
-        checks.extend([calls::namespace_ids(), calls::pid_translation(), calls::pidfd_info()]);
+        checks.extend([
+            calls::namespace_ids(),
+            calls::pid_translation(),
+            calls::pidfd_info(),
+        ]);
         checks.extend([calls::set_tid(self.can_number), calls::mount_api()]);
         checks.extend([surroundings::seccomp(), surroundings::yama()]);
         checks
@@ -126,6 +162,9 @@ pub fn check(id: &str) -> Option<Check> {
         "file-users" | "state-directory" => None,
         freezer::ID => Some(freezer::check()),
         required::ID => Some(required::check()),
-        _ => HostCheck::try_out().checks().into_iter().find(|check| check.id == id),
+        _ => HostCheck::try_out()
+            .checks()
+            .into_iter()
+            .find(|check| check.id == id),
     }
 }

@@ -106,7 +106,10 @@ impl Nesting {
         let user = try_call(|| unshare(CloneFlags::CLONE_NEWUSER));
         let way = find_way();
         let levels = match way {
-            Way::Refused(obstacle) => Levels { left: 0, then: obstacle.errno },
+            Way::Refused(obstacle) => Levels {
+                left: 0,
+                then: obstacle.errno,
+            },
             way => measure(way),
         };
         let kind = |(word, flag)| (word, try_call(|| way.go().and_then(|()| unshare(flag))));
@@ -121,7 +124,13 @@ impl Nesting {
     }
 
     pub(super) fn checks(&self) -> Vec<Check> {
-        vec![self.user_namespaces(), self.pid_namespaces(), self.nesting(), self.isolation(), self.proc_mount()]
+        vec![
+            self.user_namespaces(),
+            self.pid_namespaces(),
+            self.nesting(),
+            self.isolation(),
+            self.proc_mount(),
+        ]
     }
 
     fn user_namespaces(&self) -> Check {
@@ -139,14 +148,20 @@ impl Nesting {
         const ID: &str = "pid-namespaces";
         match self.way {
             Way::Direct => Check::yes(ID, "can be created with the caller's own privileges"),
-            Way::UserNamespace => {
-                Check::yes(ID, "can be created inside a user namespace, in which the caller is the only user")
-            }
-            Way::Refused(obstacle @ Obstacle { kind: "pid", errno }) => {
-                Check::no(ID, format!("refused: {}", spelled(errno)), obstacle.remedy())
-            }
+            Way::UserNamespace => Check::yes(
+                ID,
+                "can be created inside a user namespace, in which the caller is the only user",
+            ),
+            Way::Refused(obstacle @ Obstacle { kind: "pid", errno }) => Check::no(
+                ID,
+                format!("refused: {}", spelled(errno)),
+                obstacle.remedy(),
+            ),
             Way::Refused(obstacle @ Obstacle { errno, .. }) => {
-                let found = format!("the user namespace they need is not permitted: {}", spelled(errno));
+                let found = format!(
+                    "the user namespace they need is not permitted: {}",
+                    spelled(errno)
+                );
                 Check::no(ID, found, obstacle.remedy())
             }
         }
@@ -160,9 +175,11 @@ impl Nesting {
         }
         match left {
             0 => Check::no(ID, "no level can be created", self.no_level()),
-            1..8 if then == Errno::ENOSPC => {
-                Check::warn(ID, format!("{left} more levels (measured)"), reason::no_space(left as usize + 1))
-            }
+            1..8 if then == Errno::ENOSPC => Check::warn(
+                ID,
+                format!("{left} more levels (measured)"),
+                reason::no_space(left as usize + 1),
+            ),
             _ if then == Errno::ENOSPC => Check::yes(ID, format!("{left} more levels (measured)")),
             _ => {
                 let found = format!("{left} more levels (measured), then: {}", spelled(then));
@@ -189,7 +206,10 @@ impl Nesting {
             .collect();
         if refused.is_empty() {
             let words: Vec<&str> = self.kinds.iter().map(|(word, _)| *word).collect();
-            return Check::yes(ID, format!("{} namespaces can be created", words.join(", ")));
+            return Check::yes(
+                ID,
+                format!("{} namespaces can be created", words.join(", ")),
+            );
         }
         let remedy = "leave them out with `unshare` in the topology, or start the container with more privileges";
         Check::warn(ID, format!("refused: {}", refused.join(", ")), remedy)
@@ -199,17 +219,36 @@ impl Nesting {
         const ID: &str = "proc-mount";
         match self.proc_mount {
             Ok(()) => Check::yes(ID, "a new namespace can mount a /proc of its own"),
-            Err(Refusal { call: Call::MountProc, errno: Errno::EPERM }) if self.is_masked => {
-                Check::warn(ID, format!("refused: {}", errno::spelled(Errno::EPERM)), reason::masked_proc())
-            }
-            Err(Refusal { call: Call::Mount | Call::MountProc, errno }) => {
+            Err(Refusal {
+                call: Call::MountProc,
+                errno: Errno::EPERM,
+            }) if self.is_masked => Check::warn(
+                ID,
+                format!("refused: {}", errno::spelled(Errno::EPERM)),
+                reason::masked_proc(),
+            ),
+            Err(Refusal {
+                call: Call::Mount | Call::MountProc,
+                errno,
+            }) => {
                 let remedy = "allow mount in the seccomp filter or security module around this process (docker and \
                               podman: `--security-opt seccomp=unconfined`), or set `mount_proc = false`";
-                Check::warn(ID, format!("mount is not permitted: {}", errno::spelled(errno)), remedy)
+                Check::warn(
+                    ID,
+                    format!("mount is not permitted: {}", errno::spelled(errno)),
+                    remedy,
+                )
             }
-            Err(Refusal { call: Call::Namespaces, errno }) => {
+            Err(Refusal {
+                call: Call::Namespaces,
+                errno,
+            }) => {
                 let found = format!("no namespace can be created for it: {}", spelled(errno));
-                Check::warn(ID, found, "see the checks before this one; `mount_proc = false` avoids the mount")
+                Check::warn(
+                    ID,
+                    found,
+                    "see the checks before this one; `mount_proc = false` avoids the mount",
+                )
             }
         }
     }
@@ -218,13 +257,19 @@ impl Nesting {
 fn find_way() -> Way {
     let refused = |kind, errno| Way::Refused(Obstacle { kind, errno });
     let direct = try_call(|| Way::Direct.go_inside());
-    let Err(errno) = direct else { return Way::Direct };
+    let Err(errno) = direct else {
+        return Way::Direct;
+    };
     if errno != Errno::EPERM {
         return refused("pid", errno);
     }
     // A filter refuses root, which a user namespace does not lift; the refusal of the first call is reported.
     if let Err(errno) = try_call(|| Way::UserNamespace.go()) {
-        let kind = if is_effective(SYS_ADMIN) { "pid" } else { "user" };
+        let kind = if is_effective(SYS_ADMIN) {
+            "pid"
+        } else {
+            "user"
+        };
         return refused(kind, errno);
     }
     match try_call(|| Way::UserNamespace.go_inside()) {
@@ -241,14 +286,18 @@ fn measure(way: Way) -> Levels {
             tell.end(0, errno as i32);
         }
         for level in 0..MOST_LEVELS {
-            if let Err(errno) = unshare(CloneFlags::CLONE_NEWPID).and_then(|()| continue_in_child()) {
+            if let Err(errno) = unshare(CloneFlags::CLONE_NEWPID).and_then(|()| continue_in_child())
+            {
                 tell.end(level, errno as i32);
             }
         }
         tell.end(MOST_LEVELS, 0)
     });
     let (left, then) = answer.unwrap_or((0, Errno::ECHILD as i32));
-    Levels { left: u32::try_from(left).unwrap_or(0), then: Errno::from_raw(then) }
+    Levels {
+        left: u32::try_from(left).unwrap_or(0),
+        then: Errno::from_raw(then),
+    }
 }
 
 /// Calls that give a namespace a /proc of its own.
@@ -273,11 +322,15 @@ pub struct Refusal {
 
 fn mount_proc(way: Way) -> Result<(), Refusal> {
     let job = || {
-        way.go_inside().and_then(|()| unshare(CloneFlags::CLONE_NEWNS)).map_err(|errno| (Call::Namespaces, errno))?;
+        way.go_inside()
+            .and_then(|()| unshare(CloneFlags::CLONE_NEWNS))
+            .map_err(|errno| (Call::Namespaces, errno))?;
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(Some("none"), "/", None::<&str>, private, None::<&str>).map_err(|errno| (Call::Mount, errno))?;
+        mount(Some("none"), "/", None::<&str>, private, None::<&str>)
+            .map_err(|errno| (Call::Mount, errno))?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>).map_err(|errno| (Call::MountProc, errno))
+        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
+            .map_err(|errno| (Call::MountProc, errno))
     };
     let answer = attempt(|tell| match job() {
         Ok(()) => tell.end(0, 0),
@@ -286,11 +339,21 @@ fn mount_proc(way: Way) -> Result<(), Refusal> {
     let errno = Errno::from_raw;
     match answer {
         Some((_, 0)) => Ok(()),
-        Some((call, number)) if call == Call::MountProc as i32 => {
-            Err(Refusal { call: Call::MountProc, errno: errno(number) })
-        }
-        Some((call, number)) if call == Call::Mount as i32 => Err(Refusal { call: Call::Mount, errno: errno(number) }),
-        Some((_, number)) => Err(Refusal { call: Call::Namespaces, errno: errno(number) }),
-        None => Err(Refusal { call: Call::Namespaces, errno: Errno::ECHILD }),
+        Some((call, number)) if call == Call::MountProc as i32 => Err(Refusal {
+            call: Call::MountProc,
+            errno: errno(number),
+        }),
+        Some((call, number)) if call == Call::Mount as i32 => Err(Refusal {
+            call: Call::Mount,
+            errno: errno(number),
+        }),
+        Some((_, number)) => Err(Refusal {
+            call: Call::Namespaces,
+            errno: errno(number),
+        }),
+        None => Err(Refusal {
+            call: Call::Namespaces,
+            errno: Errno::ECHILD,
+        }),
     }
 }

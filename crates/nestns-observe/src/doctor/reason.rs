@@ -23,13 +23,19 @@ pub fn no_space(level: usize) -> String {
     let by_count = format!(
         "the limit user.max_pid_namespaces ({count}) is reached, which applies to each user{}; raise it with `sysctl \
          user.max_pid_namespaces=…`, or wait a moment if many namespaces have just ended",
-        if is_outermost() { "" } else { ", here or outside this container" }
+        if is_outermost() {
+            ""
+        } else {
+            ", here or outside this container"
+        }
     );
     match limit {
         Some(0) => "the limit user.max_pid_namespaces (0) forbids them all; raise it with `sysctl \
                     user.max_pid_namespaces=…`"
             .to_owned(),
-        _ if level > 32 => format!("the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"),
+        _ if level > 32 => format!(
+            "the nesting limit is reached at level {level}: {DEEP}; make the tree shallower"
+        ),
         // No namespace is around that could have used some of them.
         _ if is_outermost() => by_count,
         Some(..=1000) => by_count,
@@ -43,8 +49,16 @@ pub fn no_space(level: usize) -> String {
 /// The limit on namespaces other than PID namespaces that is reached (`ENOSPC`): the lowest is at fault, as the kernel
 /// does not say.
 pub fn limits_reached(kinds: &[&str]) -> String {
-    let limits = kinds.iter().map(|kind| (read_number(&format!("/proc/sys/user/max_{kind}_namespaces")), kind));
-    match limits.filter_map(|(limit, kind)| Some((limit?, kind))).min() {
+    let limits = kinds.iter().map(|kind| {
+        (
+            read_number(&format!("/proc/sys/user/max_{kind}_namespaces")),
+            kind,
+        )
+    });
+    match limits
+        .filter_map(|(limit, kind)| Some((limit?, kind)))
+        .min()
+    {
         Some((0, kind)) => format!(
             "the limit user.max_{kind}_namespaces (0) forbids them all; raise it with `sysctl \
              user.max_{kind}_namespaces=…`, or run as root of the host"
@@ -71,16 +85,22 @@ pub fn no_permission() -> String {
         `--security-opt \
                           seccomp=unconfined`)";
     if is_effective(SYS_ADMIN) {
-        return format!("namespaces are forbidden even for root: {FILTER}; allow unshare, clone and setns");
+        return format!(
+            "namespaces are forbidden even for root: {FILTER}; allow unshare, clone and setns"
+        );
     }
     let mut text = String::from("this machine forbids user namespaces for ordinary users");
     let refused = |path, value| read_number(path) == Some(value);
     if refused("/proc/sys/user/max_user_namespaces", 0) {
-        text.push_str(": user.max_user_namespaces is 0; `sysctl user.max_user_namespaces=10000` enables them");
+        text.push_str(
+            ": user.max_user_namespaces is 0; `sysctl user.max_user_namespaces=10000` enables them",
+        );
     } else if refused("/proc/sys/kernel/unprivileged_userns_clone", 0) {
         text.push_str(": `sysctl kernel.unprivileged_userns_clone=1` enables them");
     } else if refused("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1) {
-        text.push_str(": AppArmor; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` enables them");
+        text.push_str(
+            ": AppArmor; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` enables them",
+        );
     } else {
         text.push_str(": ");
         text.push_str(FILTER);

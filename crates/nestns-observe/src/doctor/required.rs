@@ -22,13 +22,15 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{
-    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, connect, getsockopt, listen, recv,
-    recvmsg, send, sendmsg, setsockopt, socket, socketpair, sockopt,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, connect,
+    getsockopt, listen, recv, recvmsg, send, sendmsg, setsockopt, socket, socketpair, sockopt,
 };
 use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{UnlinkatFlags, Whence, chdir, dup2, dup3, ftruncate, getpid, lseek, pipe2, unlinkat};
+use nix::unistd::{
+    UnlinkatFlags, Whence, chdir, dup2, dup3, ftruncate, getpid, lseek, pipe2, unlinkat,
+};
 
 use super::Check;
 use super::trial::{attempt, try_call};
@@ -60,7 +62,12 @@ impl RefusedCall {
     /// failed.
     pub fn fork(cause: CallError) -> Option<Self> {
         let CallError { call, errno } = cause;
-        let refused = Self { name: "fork", purpose: CREATE, errno, since: None };
+        let refused = Self {
+            name: "fork",
+            purpose: CREATE,
+            errno,
+            since: None,
+        };
         (call == Call::Fork && is_refusal(errno)).then_some(refused)
     }
 }
@@ -189,25 +196,55 @@ fn is_refusal(errno: Errno) -> bool {
 
 impl Required {
     fn refused(&self, samples: &Samples) -> Option<RefusedCall> {
-        let errno = (self.attempt)(samples).err().filter(|&errno| is_refusal(errno))?;
+        let errno = (self.attempt)(samples)
+            .err()
+            .filter(|&errno| is_refusal(errno))?;
         Some(self.with(errno))
     }
 
     fn with(&self, errno: Errno) -> RefusedCall {
-        RefusedCall { name: self.name, purpose: self.purpose, errno, since: self.since }
+        RefusedCall {
+            name: self.name,
+            purpose: self.purpose,
+            errno,
+            since: self.since,
+        }
     }
 }
 
 impl Samples {
     /// Opens the descriptors; `None` at a limit on them, and the call as the error if one is refused.
     fn take() -> Result<Option<Self>, RefusedCall> {
-        let refused = |name| move |errno| RefusedCall { name, purpose: TALK, errno, since: None };
-        let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
-        let samples = pipe2(OFlag::O_CLOEXEC).map_err(refused("pipe2")).and_then(|(reader, writer)| {
-            let (socket, _) = pair().map_err(refused("socketpair"))?;
-            let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
-            Ok(Self { reader, writer, socket, set, own: Pidfd::open(getpid()) })
-        });
+        let refused = |name| {
+            move |errno| RefusedCall {
+                name,
+                purpose: TALK,
+                errno,
+                since: None,
+            }
+        };
+        let pair = || {
+            socketpair(
+                AddressFamily::Unix,
+                SockType::SeqPacket,
+                None,
+                SockFlag::SOCK_CLOEXEC,
+            )
+        };
+        let samples =
+            pipe2(OFlag::O_CLOEXEC)
+                .map_err(refused("pipe2"))
+                .and_then(|(reader, writer)| {
+                    let (socket, _) = pair().map_err(refused("socketpair"))?;
+                    let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+                    Ok(Self {
+                        reader,
+                        writer,
+                        socket,
+                        set,
+                        own: Pidfd::open(getpid()),
+                    })
+                });
         match samples {
             Ok(samples) => Ok(Some(samples)),
             Err(call) if is_refusal(call.errno) => Err(call),
@@ -222,7 +259,10 @@ impl Samples {
 /// A filter that kills instead of refusing kills the caller, which has built nothing yet.
 pub fn refused_calls() -> Vec<RefusedCall> {
     match Samples::take() {
-        Ok(Some(samples)) => CALLS.iter().filter_map(|call| call.refused(&samples)).collect(),
+        Ok(Some(samples)) => CALLS
+            .iter()
+            .filter_map(|call| call.refused(&samples))
+            .collect(),
         Ok(None) => Vec::new(),
         Err(call) => vec![call],
     }
@@ -237,7 +277,9 @@ fn refused_calls_apart() -> Vec<RefusedCall> {
     while let Some(call) = CALLS.get(place) {
         // From here on, as far as no attempt is killed; the first refused call is reported.
         let answer = attempt(|tell| {
-            let Ok(Some(samples)) = Samples::take() else { tell.end(place_number(CALLS.len()), 0) };
+            let Ok(Some(samples)) = Samples::take() else {
+                tell.end(place_number(CALLS.len()), 0)
+            };
             for (place, call) in CALLS.iter().enumerate().skip(place) {
                 if let Some(call) = call.refused(&samples) {
                     tell.end(place_number(place), call.errno as i32);
@@ -253,7 +295,9 @@ fn refused_calls_apart() -> Vec<RefusedCall> {
         } else {
             // One of the following calls kills: each is tried by itself.
             let alone = || match Samples::take() {
-                Ok(Some(samples)) => call.refused(&samples).map_or(Ok(()), |call| Err(call.errno)),
+                Ok(Some(samples)) => call
+                    .refused(&samples)
+                    .map_or(Ok(()), |call| Err(call.errno)),
                 _ => Ok(()),
             };
             refused.extend(try_call(alone).err().map(|errno| call.with(errno)));
@@ -269,7 +313,12 @@ fn place_number(place: usize) -> i32 {
 
 /// Tries to fork, which every other attempt needs.
 fn try_fork() -> Result<(), RefusedCall> {
-    let call = |name, errno| RefusedCall { name, purpose: CREATE, errno, since: None };
+    let call = |name, errno| RefusedCall {
+        name,
+        purpose: CREATE,
+        errno,
+        since: None,
+    };
     Samples::take().map(drop)?;
     match fork() {
         Ok(ForkResult::Child) => exit_now(0),
@@ -285,9 +334,19 @@ fn try_fork() -> Result<(), RefusedCall> {
 pub(super) fn check() -> Check {
     let refused = refused_calls_apart();
     if refused.is_empty() {
-        return Check::yes(ID, format!("the {} system calls that a topology needs are permitted", CALLS.len() + 2));
+        return Check::yes(
+            ID,
+            format!(
+                "the {} system calls that a topology needs are permitted",
+                CALLS.len() + 2
+            ),
+        );
     }
-    Check::no(ID, format!("refused: {}", listed(&refused)), remedy(&refused))
+    Check::no(
+        ID,
+        format!("refused: {}", listed(&refused)),
+        remedy(&refused),
+    )
 }
 
 /// `close_range (ENOSYS), pidfd_open (EPERM)`.
@@ -301,7 +360,9 @@ pub fn listed(refused: &[RefusedCall]) -> String {
 
 /// Remedy for calls that are refused.
 pub fn remedy(refused: &[RefusedCall]) -> String {
-    let limit = refused.iter().find(|call| call.name == "fork" && !is_refusal(call.errno));
+    let limit = refused
+        .iter()
+        .find(|call| call.name == "fork" && !is_refusal(call.errno));
     if limit.is_some() {
         return super::reason::no_processes();
     }
@@ -309,7 +370,12 @@ pub fn remedy(refused: &[RefusedCall]) -> String {
         .iter()
         .filter(|call| call.errno == Errno::ENOSYS)
         .filter_map(|call| call.since)
-        .max_by_key(|version| version.split('.').filter_map(|part| part.parse::<u32>().ok()).collect::<Vec<_>>());
+        .max_by_key(|version| {
+            version
+                .split('.')
+                .filter_map(|part| part.parse::<u32>().ok())
+                .collect::<Vec<_>>()
+        });
     match newest {
         Some(version) if !super::surroundings::is_filtered() => format!("use Linux {version} or later"),
         Some(version) => format!(
@@ -336,14 +402,29 @@ mod tests {
     #[test]
     fn each_is_there_once() {
         for (place, call) in CALLS.iter().enumerate() {
-            assert!(CALLS[..place].iter().all(|other| other.name != call.name), "{}", call.name);
+            assert!(
+                CALLS[..place].iter().all(|other| other.name != call.name),
+                "{}",
+                call.name
+            );
         }
     }
 
     #[test]
     fn refusals_are_listed_by_name() {
-        let call = |name, errno| RefusedCall { name, purpose: "", errno, since: None };
-        let refused = [call("close_range", Errno::ENOSYS), call("poll", Errno::ECHILD)];
-        assert_eq!(listed(&refused), "close_range (ENOSYS), poll (the caller is killed)");
+        let call = |name, errno| RefusedCall {
+            name,
+            purpose: "",
+            errno,
+            since: None,
+        };
+        let refused = [
+            call("close_range", Errno::ENOSYS),
+            call("poll", Errno::ECHILD),
+        ];
+        assert_eq!(
+            listed(&refused),
+            "close_range (ENOSYS), poll (the caller is killed)"
+        );
     }
 }

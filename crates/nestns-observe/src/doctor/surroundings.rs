@@ -6,15 +6,25 @@ use nestns_sys::errno::of_io;
 use nestns_sys::proc_status::Fields;
 
 pub(super) fn kernel() -> Check {
-    Check::yes("kernel", format!("Linux {} on {}", boot::kernel(), std::env::consts::ARCH))
+    Check::yes(
+        "kernel",
+        format!("Linux {} on {}", boot::kernel(), std::env::consts::ARCH),
+    )
 }
 
 pub(super) fn container() -> Check {
     const ID: &str = "container";
     match namespaces::own() {
         Ok(namespaces::INITIAL) => Check::yes(ID, "this is the initial PID namespace"),
-        Ok(inode) => Check::yes(ID, format!("this is a nested PID namespace (pid:[{inode}])")),
-        Err(error) => Check::no(ID, format!("cannot read /proc/self/ns/pid: {}", of_io(&error)), "mount /proc"),
+        Ok(inode) => Check::yes(
+            ID,
+            format!("this is a nested PID namespace (pid:[{inode}])"),
+        ),
+        Err(error) => Check::no(
+            ID,
+            format!("cannot read /proc/self/ns/pid: {}", of_io(&error)),
+            "mount /proc",
+        ),
     }
 }
 
@@ -33,7 +43,10 @@ pub(super) fn seccomp() -> Check {
     match seccomp_mode().as_deref() {
         Some("0") => Check::yes(ID, "no filter is active"),
         // The other checks show which calls it refuses.
-        Some(_) => Check::yes(ID, "a filter is active; the other checks show what it forbids"),
+        Some(_) => Check::yes(
+            ID,
+            "a filter is active; the other checks show what it forbids",
+        ),
         None => Check::yes(ID, "this kernel does not support filters"),
     }
 }
@@ -44,7 +57,10 @@ pub(super) fn yama() -> Check {
     match scope.as_deref().map(str::trim) {
         Err(_) => Check::yes(ID, "not restricted (no Yama)"),
         Ok("0") => Check::yes(ID, "0: not restricted"),
-        Ok("1") => Check::yes(ID, "1: a process may trace only its descendants; nestns itself does not trace"),
+        Ok("1") => Check::yes(
+            ID,
+            "1: a process may trace only its descendants; nestns itself does not trace",
+        ),
         Ok(scope) => Check::warn(
             ID,
             format!("{scope}: only root may trace, or no process at all"),

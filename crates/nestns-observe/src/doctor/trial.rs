@@ -48,7 +48,10 @@ pub(super) fn attempt(job: impl FnOnce(&Teller)) -> Option<(i32, i32)> {
     let process = Pidfd::open(child);
     let mut ready = [PollFd::new(answer.as_fd(), PollFlags::POLLIN)];
     let mut bytes = [0; 8];
-    let count = match poll(&mut ready, PollTimeout::try_from(TIMEOUT).unwrap_or(PollTimeout::MAX)) {
+    let count = match poll(
+        &mut ready,
+        PollTimeout::try_from(TIMEOUT).unwrap_or(PollTimeout::MAX),
+    ) {
         Ok(0) => 0,
         // Where poll(2) is refused there is no time limit: an attempt ends by itself.
         _ => read(&answer, &mut bytes).unwrap_or(0),

@@ -52,7 +52,9 @@ pub(super) fn read(spaces: &mut PidNamespaces, search: Search) -> io::Result<Mem
         });
         let members = walk(spaces, &pids)?;
         let kept = hunt.join();
-        let others = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let others = other
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, io::Error>((members, kept.and(others)))
     })?;
     let closed = kept.closed;
@@ -61,9 +63,14 @@ pub(super) fn read(spaces: &mut PidNamespaces, search: Search) -> io::Result<Mem
 }
 
 fn walk(spaces: &mut PidNamespaces, pids: &[i32]) -> io::Result<Members> {
-    let mut members = Members { processes: Vec::with_capacity(pids.len()), ..Members::default() };
+    let mut members = Members {
+        processes: Vec::with_capacity(pids.len()),
+        ..Members::default()
+    };
     for &pid in pids {
-        let Some((directory, mut process)) = look(pid)? else { continue };
+        let Some((directory, mut process)) = look(pid)? else {
+            continue;
+        };
         match space(spaces, &directory, &process) {
             Ok(space) => process.space = space,
             // The process has ended meanwhile.
@@ -83,10 +90,19 @@ pub(crate) fn look(pid: i32) -> io::Result<Option<(OwnedFd, ProcessInfo)>> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let read = open(format!("/proc/{pid}").as_str(), flags, Mode::empty())
         .map_err(io::Error::from)
-        .and_then(|directory| Ok((small_file::read_in(&directory, "status", &mut buffer)?, directory)));
+        .and_then(|directory| {
+            Ok((
+                small_file::read_in(&directory, "status", &mut buffer)?,
+                directory,
+            ))
+        });
     match read {
-        Ok((status, directory)) => Ok(process_info(pid, &Fields::of(status)).map(|process| (directory, process))),
-        Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Ok((status, directory)) => {
+            Ok(process_info(pid, &Fields::of(status)).map(|process| (directory, process)))
+        }
+        Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(None)
+        }
         // There may be too few descriptors: a process left out then would be reported as being nowhere.
         Err(error) => Err(of_file(&error, &format!("/proc/{pid}/status"))),
     }
@@ -121,7 +137,11 @@ fn process_info(pid: i32, status: &Fields<'_>) -> Option<ProcessInfo> {
     (process.numbers.first() == Some(&pid)).then_some(process)
 }
 
-fn space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &ProcessInfo) -> io::Result<Option<PidNamespaceId>> {
+fn space(
+    spaces: &mut PidNamespaces,
+    directory: &OwnedFd,
+    process: &ProcessInfo,
+) -> io::Result<Option<PidNamespaceId>> {
     match seen_space(spaces, directory, process) {
         Ok(space) => Ok(Some(space)),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -131,7 +151,11 @@ fn space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &ProcessInfo)
     }
 }
 
-fn seen_space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &ProcessInfo) -> io::Result<PidNamespaceId> {
+fn seen_space(
+    spaces: &mut PidNamespaces,
+    directory: &OwnedFd,
+    process: &ProcessInfo,
+) -> io::Result<PidNamespaceId> {
     const LINK: &str = "ns/pid";
     // The namespace of a PID 1 is new: it has been created before all others there.
     if process.own() != 1
@@ -139,7 +163,12 @@ fn seen_space(spaces: &mut PidNamespaces, directory: &OwnedFd, process: &Process
     {
         return Ok(known);
     }
-    let descriptor = openat(directory, LINK, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let descriptor = openat(
+        directory,
+        LINK,
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
     // A process with two numbers is one level below the reader: no namespace has to be asked for its parent.
     let parent = (process.numbers.len() == 2).then_some(PidNamespaceId(0));
     spaces.add(descriptor, Evidence::Member, parent)

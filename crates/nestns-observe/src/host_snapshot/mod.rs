@@ -156,10 +156,18 @@ impl HostSnapshot {
     /// own number is its own.
     fn attribute(&mut self) {
         let mut processes = std::mem::take(&mut self.processes);
-        for process in processes.iter_mut().filter(|process| process.space.is_none() && process.numbers.len() > 1) {
-            let (level, pid, own) = (process.numbers.len() - 1, Pid::from_raw(process.pid()), process.own());
-            let is_it =
-                |space: &PidNamespace| space.level == level && namespace::pid_in(space, pid) == Ok(Pid::from_raw(own));
+        for process in processes
+            .iter_mut()
+            .filter(|process| process.space.is_none() && process.numbers.len() > 1)
+        {
+            let (level, pid, own) = (
+                process.numbers.len() - 1,
+                Pid::from_raw(process.pid()),
+                process.own(),
+            );
+            let is_it = |space: &PidNamespace| {
+                space.level == level && namespace::pid_in(space, pid) == Ok(Pid::from_raw(own))
+            };
             process.space = self.spaces.iter().position(is_it).map(PidNamespaceId);
             self.unreadable -= usize::from(process.space.is_some());
         }
@@ -190,15 +198,28 @@ impl HostSnapshot {
         let mut next = vec![0];
         while let Some(place) = next.pop() {
             order.push(place);
-            next.extend(children.get(&Some(PidNamespaceId(place))).into_iter().flatten().rev());
+            next.extend(
+                children
+                    .get(&Some(PidNamespaceId(place)))
+                    .into_iter()
+                    .flatten()
+                    .rev(),
+            );
         }
         let mut new = vec![None; spaces.len()];
-        order.iter().enumerate().for_each(|(to, &from)| new[from] = Some(PidNamespaceId(to)));
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(to, &from)| new[from] = Some(PidNamespaceId(to)));
         let mut spaces: Vec<Option<PidNamespace>> = spaces.into_iter().map(Some).collect();
         for from in order {
-            let Some(mut space) = spaces[from].take() else { continue };
+            let Some(mut space) = spaces[from].take() else {
+                continue;
+            };
             space.parent = space.parent.and_then(|parent| new[parent.0]);
-            space.level = space.parent.map_or(0, |parent| self.space(parent).level + 1);
+            space.level = space
+                .parent
+                .map_or(0, |parent| self.space(parent).level + 1);
             self.spaces.push(space);
         }
         for process in &mut self.processes {
@@ -213,7 +234,10 @@ impl HostSnapshot {
 
     /// Every namespace, parents before children.
     pub fn spaces(&self) -> impl Iterator<Item = (PidNamespaceId, &PidNamespace)> {
-        self.spaces.iter().enumerate().map(|(place, space)| (PidNamespaceId(place), space))
+        self.spaces
+            .iter()
+            .enumerate()
+            .map(|(place, space)| (PidNamespaceId(place), space))
     }
 
     /// Namespace with this index.
@@ -223,12 +247,16 @@ impl HostSnapshot {
 
     /// Namespace with this inode.
     pub fn by_inode(&self, inode: u64) -> Option<PidNamespaceId> {
-        self.spaces.iter().position(|space| space.inode == inode).map(PidNamespaceId)
+        self.spaces
+            .iter()
+            .position(|space| space.inode == inode)
+            .map(PidNamespaceId)
     }
 
     /// A namespace and those around it, from the reader's own inward.
     pub fn line(&self, id: PidNamespaceId) -> Vec<PidNamespaceId> {
-        let mut line: Vec<PidNamespaceId> = std::iter::successors(Some(id), |&id| self.space(id).parent).collect();
+        let mut line: Vec<PidNamespaceId> =
+            std::iter::successors(Some(id), |&id| self.space(id).parent).collect();
         line.reverse();
         line
     }
@@ -251,24 +279,39 @@ impl HostSnapshot {
 
     /// The process that has this number in the reader's namespace.
     pub fn process(&self, pid: i32) -> Option<&ProcessInfo> {
-        self.processes.binary_search_by_key(&pid, ProcessInfo::pid).ok().map(|place| &self.processes[place])
+        self.processes
+            .binary_search_by_key(&pid, ProcessInfo::pid)
+            .ok()
+            .map(|place| &self.processes[place])
     }
 
     /// The number that a process has in a namespace, by its `NSpid`.
     pub fn number_in(&self, process: &ProcessInfo, space: PidNamespaceId) -> Option<i32> {
         let own = process.space?;
-        self.is_within(own, space).then(|| process.numbers.get(self.space(space).level).copied()).flatten()
+        self.is_within(own, space)
+            .then(|| process.numbers.get(self.space(space).level).copied())
+            .flatten()
     }
 
     /// All uses of a number: the namespaces in which it is given (`None` if the caller may not see it), and the process
     /// that has it.
     pub fn bearers(&self, number: i32) -> Vec<(Option<PidNamespaceId>, &ProcessInfo)> {
         let mut found = Vec::new();
-        for process in self.processes.iter().filter(|process| process.numbers.contains(&number)) {
-            let mut line: Vec<Option<PidNamespaceId>> =
-                self.line(process.space.unwrap_or(self.own())).into_iter().map(Some).collect();
+        for process in self
+            .processes
+            .iter()
+            .filter(|process| process.numbers.contains(&number))
+        {
+            let mut line: Vec<Option<PidNamespaceId>> = self
+                .line(process.space.unwrap_or(self.own()))
+                .into_iter()
+                .map(Some)
+                .collect();
             line.resize(process.numbers.len(), None);
-            let here = line.into_iter().zip(&process.numbers).filter(|&(_, &other)| other == number);
+            let here = line
+                .into_iter()
+                .zip(&process.numbers)
+                .filter(|&(_, &other)| other == number);
             found.extend(here.map(|(space, _)| (space, process)));
         }
         found.sort_by_key(|&(space, _)| (space.is_none(), space));
@@ -291,28 +334,45 @@ impl HostSnapshot {
 
     /// Threads that have a number somewhere: like [`HostSnapshot::bearers`].
     pub fn threads_with(&self, number: i32) -> Vec<(Option<PidNamespaceId>, ProcessInfo)> {
-        let seen = self.spaces().filter_map(|(id, _)| Some((Some(id), self.thread_in(id, number)?)));
-        let hidden = self.processes.iter().filter(|process| process.space.is_none());
+        let seen = self
+            .spaces()
+            .filter_map(|(id, _)| Some((Some(id), self.thread_in(id, number)?)));
+        let hidden = self
+            .processes
+            .iter()
+            .filter(|process| process.space.is_none());
         let hidden = hidden.flat_map(|process| self.threads_of(process));
         // The reader's own namespace is among those that were asked.
-        let hidden = hidden.filter(|thread| thread.numbers[1..].contains(&number)).map(|thread| (None, thread));
+        let hidden = hidden
+            .filter(|thread| thread.numbers[1..].contains(&number))
+            .map(|thread| (None, thread));
         seen.chain(hidden).collect()
     }
 
     fn thread_in(&self, space: PidNamespaceId, number: i32) -> Option<ProcessInfo> {
         if let Ok(found) = translation::bearer(self.space(space), number) {
             let thread = thread::read(found?).ok()??;
-            return self.process_info(thread).filter(|thread| self.number_in(thread, space) == Some(number));
+            return self
+                .process_info(thread)
+                .filter(|thread| self.number_in(thread, space) == Some(number));
         }
         // The kernel cannot be asked.
-        let is_inside = |process: &&ProcessInfo| process.space.is_some_and(|own| self.is_within(own, space));
-        let mut threads = self.processes.iter().filter(is_inside).flat_map(|process| self.threads_of(process));
+        let is_inside =
+            |process: &&ProcessInfo| process.space.is_some_and(|own| self.is_within(own, space));
+        let mut threads = self
+            .processes
+            .iter()
+            .filter(is_inside)
+            .flat_map(|process| self.threads_of(process));
         threads.find(|thread| self.number_in(thread, space) == Some(number))
     }
 
     fn threads_of(&self, process: &ProcessInfo) -> Vec<ProcessInfo> {
         let threads = thread::of_process(Pid::from_raw(process.pid())).unwrap_or_default();
-        threads.into_iter().filter_map(|thread| self.process_info(thread)).collect()
+        threads
+            .into_iter()
+            .filter_map(|thread| self.process_info(thread))
+            .collect()
     }
 
     /// A thread as a member of its process's namespace.
@@ -331,7 +391,9 @@ impl HostSnapshot {
 impl PidNamespace {
     /// Inode of the user namespace that owns it; `None` if that is outside the reader's.
     pub fn owner(&self) -> Option<u64> {
-        fstat(namespace::owner(self).ok()?).ok().map(|owner| owner.st_ino)
+        fstat(namespace::owner(self).ok()?)
+            .ok()
+            .map(|owner| owner.st_ino)
     }
 }
 
@@ -372,7 +434,14 @@ impl PidNamespaces {
         let id = namespace::id(&descriptor);
         let place = PidNamespaceId(self.spaces.len());
         self.by_inode.insert(inode, place);
-        self.spaces.push(PidNamespace { inode, id, parent, level: 0, evidence, descriptor });
+        self.spaces.push(PidNamespace {
+            inode,
+            id,
+            parent,
+            level: 0,
+            evidence,
+            descriptor,
+        });
         Ok(place)
     }
 
@@ -382,7 +451,9 @@ impl PidNamespaces {
         while place < self.spaces.len() {
             if self.spaces[place].parent.is_none() {
                 match namespace::parent(&self.spaces[place].descriptor) {
-                    Ok(parent) => self.spaces[place].parent = Some(self.add(parent, Evidence::Child, None)?),
+                    Ok(parent) => {
+                        self.spaces[place].parent = Some(self.add(parent, Evidence::Child, None)?)
+                    }
                     // Not inside the reader's own.
                     Err(Errno::EPERM) => {}
                     Err(errno) => return Err(errno.into()),

@@ -55,15 +55,26 @@ pub(super) struct Pins {
 
 impl<'a> Hunt<'a> {
     pub(super) fn new(pids: &'a [i32]) -> Self {
-        Self { pids, next: AtomicUsize::new(0), mount_namespaces: Mutex::default() }
+        Self {
+            pids,
+            next: AtomicUsize::new(0),
+            mount_namespaces: Mutex::default(),
+        }
     }
 
     /// Searches the processes that no other thread has taken, until there are no more.
     pub(super) fn join(&self) -> Pins {
         // A large buffer: every read of a file of /proc makes a part of it anew.
-        let mut pins = Pins { found: Vec::new(), closed: 0, text: vec![0; 64 * 1024], before: (getpid(), 0) };
+        let mut pins = Pins {
+            found: Vec::new(),
+            closed: 0,
+            text: vec![0; 64 * 1024],
+            before: (getpid(), 0),
+        };
         while let Some(&pid) = self.pids.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            if linked(AT_FDCWD, &format!("/proc/{pid}/ns/mnt"), "mnt").is_ok_and(|inode| self.is_new(inode)) {
+            if linked(AT_FDCWD, &format!("/proc/{pid}/ns/mnt"), "mnt")
+                .is_ok_and(|inode| self.is_new(inode))
+            {
                 pins.mounts(pid);
             }
             pins.closed += usize::from(pins.descriptors(pid) == Access::Denied);
@@ -72,7 +83,10 @@ impl<'a> Hunt<'a> {
     }
 
     fn is_new(&self, mount_namespace: u64) -> bool {
-        let mut known = self.mount_namespaces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .mount_namespaces
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         known.insert(mount_namespace)
     }
 }
@@ -85,7 +99,10 @@ impl Pins {
             Evidence::Mount { seen_by: pid, .. } | Evidence::Descriptor { holder: pid, .. } => *pid,
             Evidence::Member | Evidence::Child => 0,
         });
-        Self { closed: self.closed + other.closed, ..self }
+        Self {
+            closed: self.closed + other.closed,
+            ..self
+        }
     }
 
     fn mounts(&mut self, pid: i32) {
@@ -95,11 +112,21 @@ impl Pins {
         if statistics.is_some_and(|text| !text.windows(NSFS.len()).any(|text| text == NSFS)) {
             return;
         }
-        let Some(text) = self.read(&format!("/proc/{pid}/mountinfo")) else { return };
-        let pinned = mounts(text).filter(|mount| mount.kind == b"nsfs").filter_map(|mount| {
-            let inode = inode_of(mount.root().to_str()?.trim_start_matches('/'), "pid")?;
-            Some((inode, Evidence::Mount { seen_by: pid, path: mount.point() }))
-        });
+        let Some(text) = self.read(&format!("/proc/{pid}/mountinfo")) else {
+            return;
+        };
+        let pinned = mounts(text)
+            .filter(|mount| mount.kind == b"nsfs")
+            .filter_map(|mount| {
+                let inode = inode_of(mount.root().to_str()?.trim_start_matches('/'), "pid")?;
+                Some((
+                    inode,
+                    Evidence::Mount {
+                        seen_by: pid,
+                        path: mount.point(),
+                    },
+                ))
+            });
         let pinned: Vec<_> = pinned.collect();
         self.found.extend(pinned);
     }
@@ -121,7 +148,10 @@ impl Pins {
         let path = format!("/proc/{pid}/fd");
         // Its size is the number of descriptors, since Linux 6.2, and most processes have the lowest numbers open:
         // these need not be listed.
-        let count = stat(path.as_str()).ok().and_then(|status| i32::try_from(status.st_size).ok()).unwrap_or(0);
+        let count = stat(path.as_str())
+            .ok()
+            .and_then(|status| i32::try_from(status.st_size).ok())
+            .unwrap_or(0);
         let inherited = self.inherited(pid, count);
         self.before = (Pid::from_raw(pid), inherited);
         if count > 0 && inherited == count {
@@ -143,7 +173,11 @@ impl Pins {
         if count > 0 && next == count {
             return Access::Granted;
         }
-        for number in directory::numbers(&directory).unwrap_or_default().into_iter().filter(|&number| number >= next) {
+        for number in directory::numbers(&directory)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|&number| number >= next)
+        {
             if let Err(Errno::EACCES | Errno::EPERM) = self.descriptor(&directory, pid, number) {
                 return Access::Denied;
             }
@@ -156,7 +190,8 @@ impl Pins {
     /// reading a link.
     fn inherited(&self, pid: i32, count: i32) -> i32 {
         let (before, plain) = self.before;
-        let is_same = |&number: &i32| kcmp::is_same_file(Pid::from_raw(pid), before, number) == Ok(true);
+        let is_same =
+            |&number: &i32| kcmp::is_same_file(Pid::from_raw(pid), before, number) == Ok(true);
         let same = (0..count.min(plain)).take_while(is_same).count();
         i32::try_from(same).unwrap_or(0)
     }
@@ -165,8 +200,12 @@ impl Pins {
         // A longer text is no namespace's.
         let mut buffer = [0; 32];
         let link = directory::link(directory, number, &mut buffer)?;
-        if let Some(inode) = std::str::from_utf8(link).ok().and_then(|link| inode_of(link, "pid")) {
-            self.found.push((inode, Evidence::Descriptor { holder, number }));
+        if let Some(inode) = std::str::from_utf8(link)
+            .ok()
+            .and_then(|link| inode_of(link, "pid"))
+        {
+            self.found
+                .push((inode, Evidence::Descriptor { holder, number }));
         } else if self.before.1 == number {
             self.before.1 += 1;
         }
@@ -180,15 +219,18 @@ impl Pins {
                 continue;
             }
             let path = match &evidence {
-                Evidence::Mount { seen_by, path } => {
-                    PathBuf::from(format!("/proc/{seen_by}/root")).join(path.strip_prefix("/").unwrap_or(path))
+                Evidence::Mount { seen_by, path } => PathBuf::from(format!("/proc/{seen_by}/root"))
+                    .join(path.strip_prefix("/").unwrap_or(path)),
+                Evidence::Descriptor { holder, number } => {
+                    PathBuf::from(format!("/proc/{holder}/fd/{number}"))
                 }
-                Evidence::Descriptor { holder, number } => PathBuf::from(format!("/proc/{holder}/fd/{number}")),
                 Evidence::Member | Evidence::Child => continue,
             };
             // The file may be covered by another mount, closed meanwhile, or not for the caller to open: then it is not
             // found.
-            let Ok(descriptor) = File::open(path).map(OwnedFd::from) else { continue };
+            let Ok(descriptor) = File::open(path).map(OwnedFd::from) else {
+                continue;
+            };
             let is_it = fstat(&descriptor).is_ok_and(|found| found.st_ino == inode);
             if is_it && spaces.add(descriptor, evidence, None).is_err() {
                 return;

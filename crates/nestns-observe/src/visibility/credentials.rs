@@ -49,18 +49,31 @@ fn send_all(rows: &Rows<'_>, channel: &Channel) -> io::Result<()> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    let outermost: Vec<PidNamespaceId> =
-        machine.spaces().filter(|(_, space)| space.level == 1).map(|(id, _)| id).collect();
+    let outermost: Vec<PidNamespaceId> = machine
+        .spaces()
+        .filter(|(_, space)| space.level == 1)
+        .map(|(id, _)| id)
+        .collect();
     for space in outermost {
-        let theirs: Vec<(usize, i32)> =
-            rows.known(space).iter().copied().filter(|(row, _)| left.iter().any(|(other, _)| other == row)).collect();
+        let theirs: Vec<(usize, i32)> = rows
+            .known(space)
+            .iter()
+            .copied()
+            .filter(|(row, _)| left.iter().any(|(other, _)| other == row))
+            .collect();
         if theirs.is_empty() {
             continue;
         }
-        let mut candidates: Vec<i32> =
-            machine.processes().iter().filter(|process| process.space == Some(space)).map(ProcessInfo::pid).collect();
+        let mut candidates: Vec<i32> = machine
+            .processes()
+            .iter()
+            .filter(|process| process.space == Some(space))
+            .map(ProcessInfo::pid)
+            .collect();
         candidates.sort_unstable();
-        let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else { continue };
+        let Ok(Some(place)) = Place::of(machine, &Observer { space, candidates }) else {
+            continue;
+        };
         send_from(&place, channel, &theirs)?;
     }
     Ok(())
@@ -78,7 +91,10 @@ fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Res
                 match place.fork().map_err(|(_, errno)| errno)? {
                     ForkResult::Child => {
                         for &(row, number) in rows {
-                            if matches!(send(channel, row, number), Err(Errno::EPIPE | Errno::ECONNRESET)) {
+                            if matches!(
+                                send(channel, row, number),
+                                Err(Errno::EPIPE | Errno::ECONNRESET)
+                            ) {
                                 break;
                             }
                         }
@@ -99,5 +115,8 @@ fn send_from(place: &Place, channel: &Channel, rows: &[(usize, i32)]) -> io::Res
 }
 
 fn send(channel: &Channel, row: usize, number: i32) -> nix::Result<()> {
-    channel.send_as(Pid::from_raw(number), &u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes())
+    channel.send_as(
+        Pid::from_raw(number),
+        &u32::try_from(row).unwrap_or(u32::MAX).to_ne_bytes(),
+    )
 }

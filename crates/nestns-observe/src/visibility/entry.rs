@@ -61,7 +61,11 @@ struct Credentials {
 }
 
 /// Asks a question in an observer's place.
-pub(super) fn ask(machine: &HostSnapshot, observer: &Observer, question: &Question<'_>) -> io::Result<ProbeAnswer> {
+pub(super) fn ask(
+    machine: &HostSnapshot,
+    observer: &Observer,
+    question: &Question<'_>,
+) -> io::Result<ProbeAnswer> {
     let place = match Place::of(machine, observer) {
         Ok(place) => place,
         Err(error) => return Ok(failed("examine it", &error)),
@@ -72,7 +76,10 @@ pub(super) fn ask(machine: &HostSnapshot, observer: &Observer, question: &Questi
 impl Place {
     /// Descriptors needed to get there: a pidfd of the process, and the gateway.
     pub(super) fn descriptors(&self) -> [Option<BorrowedFd<'_>>; 2] {
-        [Some(self.target.as_fd()), self.gateway.as_ref().map(|(gateway, _)| gateway.as_fd())]
+        [
+            Some(self.target.as_fd()),
+            self.gateway.as_ref().map(|(gateway, _)| gateway.as_fd()),
+        ]
     }
 
     /// The place of the first candidate that may be looked into; `None` for the caller's own.
@@ -85,11 +92,21 @@ impl Place {
                 let target = Pidfd::open_any(pid)?;
                 let standpoint = Standpoint::own(None)?;
                 let others = standpoint.to_enter(pid, None)?;
-                let gateway = match machine.line(observer.space).get(1).map(|&outermost| machine.space(outermost)) {
+                let gateway = match machine
+                    .line(observer.space)
+                    .get(1)
+                    .map(|&outermost| machine.space(outermost))
+                {
                     Some(outermost) => gateway(outermost, &standpoint, pid)?,
                     None => None,
                 };
-                Ok(Self { target, others, gateway, levels, credentials: Credentials::read(candidate)? })
+                Ok(Self {
+                    target,
+                    others,
+                    gateway,
+                    levels,
+                    credentials: Credentials::read(candidate)?,
+                })
             };
             match place() {
                 Ok(place) => return Ok(Some(place)),
@@ -106,10 +123,18 @@ impl Place {
 }
 
 /// The user namespace that owns a PID namespace, and what is left to enter from in there; `None` where it is the caller's own.
-fn gateway(outermost: &PidNamespace, standpoint: &Standpoint, pid: Pid) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
+fn gateway(
+    outermost: &PidNamespace,
+    standpoint: &Standpoint,
+    pid: Pid,
+) -> io::Result<Option<(OwnedFd, CloneFlags)>> {
     // If its owner is out of the caller's reach, it is a namespace around the caller, which needs no gateway.
-    let Ok(owner) = namespace::owner(outermost) else { return Ok(None) };
-    let Some(inside) = standpoint.in_user_namespace(&owner)? else { return Ok(None) };
+    let Ok(owner) = namespace::owner(outermost) else {
+        return Ok(None);
+    };
+    let Some(inside) = standpoint.in_user_namespace(&owner)? else {
+        return Ok(None);
+    };
     let others = inside.to_enter(pid, None)?;
     Ok(Some((owner, others)))
 }
@@ -122,11 +147,22 @@ impl Credentials {
         let users = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap_or_default();
         let groups = std::fs::read_to_string(format!("/proc/{pid}/gid_map")).unwrap_or_default();
         // Real, effective, saved, and that for files.
-        let user = numbers("Uid").get(1).and_then(|&outer| inside(&users, outer)).map(Uid::from_raw);
-        let group = numbers("Gid").get(1).and_then(|&outer| inside(&groups, outer)).map(Gid::from_raw);
-        let others = numbers("Groups").into_iter().filter_map(|outer| inside(&groups, outer)).map(Gid::from_raw);
+        let user = numbers("Uid")
+            .get(1)
+            .and_then(|&outer| inside(&users, outer))
+            .map(Uid::from_raw);
+        let group = numbers("Gid")
+            .get(1)
+            .and_then(|&outer| inside(&groups, outer))
+            .map(Gid::from_raw);
+        let others = numbers("Groups")
+            .into_iter()
+            .filter_map(|outer| inside(&groups, outer))
+            .map(Gid::from_raw);
         Ok(Self {
-            user: user.zip(group).map(|(user, group)| (user, group, others.collect())),
+            user: user
+                .zip(group)
+                .map(|(user, group)| (user, group, others.collect())),
             capabilities: fields.mask("CapEff"),
         })
     }
@@ -141,9 +177,13 @@ impl Credentials {
         match self.capabilities {
             // A user other than root has lost them all by now. A capability that cannot be taken was never there to be
             // kept.
-            Some(mask) => {
-                capability::keep_only(mask).or_else(|errno| if errno == Errno::EPERM { Ok(()) } else { Err(errno) })
-            }
+            Some(mask) => capability::keep_only(mask).or_else(|errno| {
+                if errno == Errno::EPERM {
+                    Ok(())
+                } else {
+                    Err(errno)
+                }
+            }),
             None => Ok(()),
         }
     }
@@ -152,9 +192,13 @@ impl Credentials {
 /// The number inside, by a map as /proc shows it to the reader: inside, outside, count.
 fn inside(map: &str, outer: u32) -> Option<u32> {
     map.lines().find_map(|line| {
-        let mut fields = line.split_whitespace().map(|field| field.parse::<u32>().ok());
+        let mut fields = line
+            .split_whitespace()
+            .map(|field| field.parse::<u32>().ok());
         let (first, outside, count) = (fields.next()??, fields.next()??, fields.next()??);
-        let offset = outer.checked_sub(outside).filter(|&offset| offset < count)?;
+        let offset = outer
+            .checked_sub(outside)
+            .filter(|&offset| offset < count)?;
         first.checked_add(offset)
     })
 }
@@ -168,22 +212,43 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Forks the prober. `socket` is for the question that needs one, and is closed on this side.
-    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy is to be closed")]
-    pub(super) fn begin(place: Option<Place>, question: &Question<'_>, socket: Option<OwnedFd>) -> io::Result<Self> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller's copy is to be closed"
+    )]
+    pub(super) fn begin(
+        place: Option<Place>,
+        question: &Question<'_>,
+        socket: Option<OwnedFd>,
+    ) -> io::Result<Self> {
         let (answer, tell) = pipe2(OFlag::O_CLOEXEC)?;
         match fork()? {
             ForkResult::Child => {
                 let [target, gateway] = place.as_ref().map_or([None; 2], Place::descriptors);
-                withdraw(&[Some(tell.as_fd()), socket.as_ref().map(AsFd::as_fd), target, gateway]);
+                withdraw(&[
+                    Some(tell.as_fd()),
+                    socket.as_ref().map(AsFd::as_fd),
+                    target,
+                    gateway,
+                ]);
                 let mut tell = File::from(tell);
                 let (probe_answer, code) = match help(place, question, socket.as_ref(), &mut tell) {
                     Ok(()) => exit_now(0),
-                    Err((stage, errno)) => (ProbeAnswer::Failed { stage: stage.to_owned(), errno: errno as i32 }, 1),
+                    Err((stage, errno)) => (
+                        ProbeAnswer::Failed {
+                            stage: stage.to_owned(),
+                            errno: errno as i32,
+                        },
+                        1,
+                    ),
                 };
                 say(&mut tell, &probe_answer);
                 exit_now(code)
             }
-            ForkResult::Parent { child } => Ok(Self { helper: child, answer: File::from(answer) }),
+            ForkResult::Parent { child } => Ok(Self {
+                helper: child,
+                answer: File::from(answer),
+            }),
         }
     }
 
@@ -209,7 +274,10 @@ impl Asked {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(self.answer.as_fd(), PollFlags::POLLIN)], timeout) {
+            match poll(
+                &mut [PollFd::new(self.answer.as_fd(), PollFlags::POLLIN)],
+                timeout,
+            ) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),
@@ -255,7 +323,10 @@ fn help(
         ForkResult::Child => {
             let probe_answer = match place.arrive(&passage) {
                 Ok(()) => question.answer(socket),
-                Err((stage, errno)) => ProbeAnswer::Failed { stage: stage.to_owned(), errno: errno as i32 },
+                Err((stage, errno)) => ProbeAnswer::Failed {
+                    stage: stage.to_owned(),
+                    errno: errno as i32,
+                },
             };
             say(tell, &probe_answer);
             exit_now(0)
@@ -271,14 +342,22 @@ impl Place {
     /// Enters the PID namespace for the children of the helper, through the gateway if that is refused otherwise. The
     /// prober enters the rest.
     pub(super) fn enter(&self) -> Result<Passage<'_>, (&'static str, Errno)> {
-        let direct = Passage { gateway: None, target: self.target.as_fd(), others: self.others };
+        let direct = Passage {
+            gateway: None,
+            target: self.target.as_fd(),
+            others: self.others,
+        };
         if self.levels == 0 {
             return Ok(direct);
         }
         let refused = match (direct.enter_pid(), &self.gateway) {
             (Ok(()), _) => return Ok(direct),
             (Err((Step::Pid, Errno::EPERM)), Some((gateway, others))) => {
-                let through = Passage { gateway: Some(gateway.as_fd()), others: *others, ..direct };
+                let through = Passage {
+                    gateway: Some(gateway.as_fd()),
+                    others: *others,
+                    ..direct
+                };
                 match through.enter_pid() {
                     Ok(()) => return Ok(through),
                     Err(stopped) => stopped,
@@ -300,7 +379,9 @@ impl Place {
     /// Enters the remaining namespaces and takes over the credentials, in the prober.
     pub(super) fn arrive(&self, passage: &Passage<'_>) -> Result<(), (&'static str, Errno)> {
         passage.enter_others().map_err(words)?;
-        self.credentials.take().map_err(|errno| ("adopt its credentials", errno))?;
+        self.credentials
+            .take()
+            .map_err(|errno| ("adopt its credentials", errno))?;
         // Changing the user has cleared it; the helper, if it has died since, is gone for good.
         set_pdeathsig(Signal::SIGKILL).map_err(|errno| ("set its parent-death signal", errno))
     }
@@ -322,7 +403,17 @@ mod tests {
     #[test]
     fn users_are_translated_inward() {
         let map = "         0     100000      65536\n     70000       1000          1\n";
-        assert_eq!([inside(map, 100_000), inside(map, 165_535), inside(map, 165_536)], [Some(0), Some(65_535), None]);
-        assert_eq!([inside(map, 1000), inside(map, 999), inside("", 0)], [Some(70_000), None, None]);
+        assert_eq!(
+            [
+                inside(map, 100_000),
+                inside(map, 165_535),
+                inside(map, 165_536)
+            ],
+            [Some(0), Some(65_535), None]
+        );
+        assert_eq!(
+            [inside(map, 1000), inside(map, 999), inside("", 0)],
+            [Some(70_000), None, None]
+        );
     }
 }

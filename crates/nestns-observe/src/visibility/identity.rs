@@ -21,11 +21,18 @@ pub(super) fn of_all(rows: &Rows<'_>) -> HashMap<usize, u64> {
         None => Pidfd::open(Pid::from_raw(process.pid())),
         Some(_) => Pidfd::open_thread(Pid::from_raw(process.pid())),
     };
-    processes.filter_map(|(row, process)| Some((row, of(&open(process).ok()?)?))).collect()
+    processes
+        .filter_map(|(row, process)| Some((row, of(&open(process).ok()?)?)))
+        .collect()
 }
 
 /// Identity of one process.
 pub(super) fn of(pidfd: &impl AsFd) -> Option<u64> {
-    let is_told = fstatfs(pidfd.as_fd()).is_ok_and(|found| found.filesystem_type().0 == PID_FS_MAGIC);
-    if is_told { fstat(pidfd).ok().map(|found| found.st_ino) } else { None }
+    let is_told =
+        fstatfs(pidfd.as_fd()).is_ok_and(|found| found.filesystem_type().0 == PID_FS_MAGIC);
+    if is_told {
+        fstat(pidfd).ok().map(|found| found.st_ino)
+    } else {
+        None
+    }
 }

@@ -52,7 +52,10 @@ impl Answer {
     pub fn is_sighting(self) -> bool {
         match self {
             Self::Yes => true,
-            Self::Failed(errno) => !matches!(errno, Errno::ESRCH | Errno::EINVAL | Errno::ECHILD | Errno::EREMOTE),
+            Self::Failed(errno) => !matches!(
+                errno,
+                Errno::ESRCH | Errno::EINVAL | Errno::ECHILD | Errno::EREMOTE
+            ),
             Self::Unlisted | Self::Zero => false,
         }
     }
@@ -101,12 +104,20 @@ impl View {
             Via::Cred => Answer::Zero,
             _ => Answer::Failed(Errno::ESRCH),
         };
-        Self { cells: HashMap::new(), otherwise, proc: None, hidden: None, trouble: None }
+        Self {
+            cells: HashMap::new(),
+            otherwise,
+            proc: None,
+            hidden: None,
+            trouble: None,
+        }
     }
 
     /// The answer about one of the processes.
     pub fn answer(&self, row: usize) -> Answer {
-        self.cells.get(&row).map_or(self.otherwise, |cell| cell.answer)
+        self.cells
+            .get(&row)
+            .map_or(self.otherwise, |cell| cell.answer)
     }
 
     /// Number of the process for the observer; `None` if it has none, or is not seen.
@@ -137,7 +148,11 @@ impl<'a> Rows<'a> {
                 known.entry(space).or_default().push((row, number));
             }
         }
-        Self { machine, processes, known }
+        Self {
+            machine,
+            processes,
+            known,
+        }
     }
 
     /// The processes.
@@ -152,7 +167,11 @@ impl<'a> Rows<'a> {
 
     /// Every number that one of them has anywhere, each once.
     fn numbers(&self) -> Vec<i32> {
-        let mut numbers: Vec<i32> = self.processes.iter().flat_map(|process| process.numbers.iter().copied()).collect();
+        let mut numbers: Vec<i32> = self
+            .processes
+            .iter()
+            .flat_map(|process| process.numbers.iter().copied())
+            .collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -168,12 +187,26 @@ impl<'a> Rows<'a> {
 /// When no process can be forked. An error at one observer is in its view.
 pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec<View>> {
     if via == Via::Chain {
-        return Ok(observers.iter().map(|observer| chains(rows, observer)).collect());
+        return Ok(observers
+            .iter()
+            .map(|observer| chains(rows, observer))
+            .collect());
     }
     let numbers = rows.numbers();
-    let has_threads = rows.processes.iter().any(|process| process.leader.is_some());
-    let tasks = if has_threads { Tasks::Threads } else { Tasks::Processes };
-    let identities = if via == Via::Pidfd { identity::of_all(rows) } else { HashMap::new() };
+    let has_threads = rows
+        .processes
+        .iter()
+        .any(|process| process.leader.is_some());
+    let tasks = if has_threads {
+        Tasks::Threads
+    } else {
+        Tasks::Processes
+    };
+    let identities = if via == Via::Pidfd {
+        identity::of_all(rows)
+    } else {
+        HashMap::new()
+    };
     let look = |observer: &Observer| -> io::Result<View> {
         let mut view = View::new(via);
         let probe_answer = match via {
@@ -183,18 +216,42 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
         match probe_answer {
             ProbeAnswer::Failed { stage, errno } => {
                 let errno = Errno::from_raw(errno);
-                view.trouble = Some(format!("cannot place a probe there: {stage}: {}", spelled(errno)));
+                view.trouble = Some(format!(
+                    "cannot place a probe there: {stage}: {}",
+                    spelled(errno)
+                ));
             }
             ProbeAnswer::Numbers(answers) => {
-                judge(&mut view, rows, observer.space, &Tried { numbers: &numbers, answers, identities: &identities });
+                judge(
+                    &mut view,
+                    rows,
+                    observer.space,
+                    &Tried {
+                        numbers: &numbers,
+                        answers,
+                        identities: &identities,
+                    },
+                );
             }
-            ProbeAnswer::Proc { levels, numbers, hidden } => {
+            ProbeAnswer::Proc {
+                levels,
+                numbers,
+                hidden,
+            } => {
                 list(&mut view, rows, observer.space, levels, &numbers);
                 view.hidden = hidden;
             }
             ProbeAnswer::Credentials(delivered) => {
                 let seen = delivered.into_iter().filter(|&(_, number)| number != 0);
-                view.cells.extend(seen.map(|(row, number)| (row as usize, Cell { number, answer: Answer::Yes })));
+                view.cells.extend(seen.map(|(row, number)| {
+                    (
+                        row as usize,
+                        Cell {
+                            number,
+                            answer: Answer::Yes,
+                        },
+                    )
+                }));
             }
         }
         Ok(view)
@@ -214,7 +271,15 @@ fn question(via: Via, numbers: &[i32], tasks: Tasks) -> Question<'_> {
 fn chains(rows: &Rows<'_>, observer: &Observer) -> View {
     let mut view = View::new(Via::Chain);
     let known = rows.known(observer.space).iter();
-    view.cells.extend(known.map(|&(row, number)| (row, Cell { number, answer: Answer::Yes })));
+    view.cells.extend(known.map(|&(row, number)| {
+        (
+            row,
+            Cell {
+                number,
+                answer: Answer::Yes,
+            },
+        )
+    }));
     view
 }
 
@@ -232,7 +297,14 @@ impl Tried<'_> {
     fn of(&self, number: i32) -> Option<(Answer, u64)> {
         let place = self.numbers.binary_search(&number).ok()?;
         let (errno, identity) = self.answers.get(place).copied()?;
-        Some((if errno == 0 { Answer::Yes } else { Answer::Failed(Errno::from_raw(errno)) }, identity))
+        Some((
+            if errno == 0 {
+                Answer::Yes
+            } else {
+                Answer::Failed(Errno::from_raw(errno))
+            },
+            identity,
+        ))
     }
 }
 
@@ -243,8 +315,14 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, tried: &Tried<
     for &(row, number) in rows.known(space) {
         known[row] = true;
         borne.insert(number);
-        let Some((answer, identity)) = tried.of(number) else { continue };
-        let is_it = identity == 0 || tried.identities.get(&row).is_none_or(|&expected| expected == identity);
+        let Some((answer, identity)) = tried.of(number) else {
+            continue;
+        };
+        let is_it = identity == 0
+            || tried
+                .identities
+                .get(&row)
+                .is_none_or(|&expected| expected == identity);
         // Another process under the same number: this one has ended meanwhile.
         if answer != view.otherwise && is_it {
             view.cells.insert(row, Cell { number, answer });
@@ -252,13 +330,22 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, tried: &Tried<
     }
     // A process that should be invisible was tried under each number that it has elsewhere. A sighting is one unless
     // the number is another process's in the observer's namespace.
-    for (row, process) in rows.processes.iter().enumerate().filter(|&(row, _)| !known[row]) {
+    for (row, process) in rows
+        .processes
+        .iter()
+        .enumerate()
+        .filter(|&(row, _)| !known[row])
+    {
         for &number in &process.numbers {
-            let Some((answer, identity)) = tried.of(number).filter(|(answer, _)| answer.is_sighting()) else {
+            let Some((answer, identity)) =
+                tried.of(number).filter(|(answer, _)| answer.is_sighting())
+            else {
                 continue;
             };
             let is_it = match (identity, tried.identities.get(&row)) {
-                (0, _) | (_, None) => !borne.contains(&number) && is_borne_by(rows.machine, space, number, process),
+                (0, _) | (_, None) => {
+                    !borne.contains(&number) && is_borne_by(rows.machine, space, number, process)
+                }
                 (identity, Some(&expected)) => identity == expected,
             };
             if is_it {
@@ -269,7 +356,12 @@ fn judge(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, tried: &Tried<
 }
 
 /// True if the kernel says that a number belongs to this process in a namespace.
-fn is_borne_by(machine: &HostSnapshot, space: PidNamespaceId, number: i32, process: &ProcessInfo) -> bool {
+fn is_borne_by(
+    machine: &HostSnapshot,
+    space: PidNamespaceId,
+    number: i32,
+    process: &ProcessInfo,
+) -> bool {
     translation::bearer(machine.space(space), number) == Ok(Some(Pid::from_raw(process.pid())))
 }
 
@@ -277,9 +369,25 @@ fn is_borne_by(machine: &HostSnapshot, space: PidNamespaceId, number: i32, proce
 fn list(view: &mut View, rows: &Rows<'_>, space: PidNamespaceId, levels: usize, listed: &[i32]) {
     let line = rows.machine.line(space);
     // The observer has so many numbers there: its own level and those around it that this /proc knows of.
-    view.proc = line.len().checked_sub(levels).and_then(|place| line.get(place)).copied().filter(|_| levels > 0);
+    view.proc = line
+        .len()
+        .checked_sub(levels)
+        .and_then(|place| line.get(place))
+        .copied()
+        .filter(|_| levels > 0);
     let Some(counting) = view.proc else { return };
     let listed: std::collections::HashSet<i32> = listed.iter().copied().collect();
-    let found = rows.known(counting).iter().filter(|(_, number)| listed.contains(number));
-    view.cells.extend(found.map(|&(row, number)| (row, Cell { number, answer: Answer::Yes })));
+    let found = rows
+        .known(counting)
+        .iter()
+        .filter(|(_, number)| listed.contains(number));
+    view.cells.extend(found.map(|&(row, number)| {
+        (
+            row,
+            Cell {
+                number,
+                answer: Answer::Yes,
+            },
+        )
+    }));
 }

@@ -60,7 +60,12 @@ impl Question<'_> {
     /// Determines the answer.
     pub(super) fn answer(&self, socket: Option<&std::os::fd::OwnedFd>) -> ProbeAnswer {
         let each = |numbers: &[i32], ask: fn(Pid) -> (i32, u64)| {
-            ProbeAnswer::Numbers(numbers.iter().map(|&number| ask(Pid::from_raw(number))).collect())
+            ProbeAnswer::Numbers(
+                numbers
+                    .iter()
+                    .map(|&number| ask(Pid::from_raw(number)))
+                    .collect(),
+            )
         };
         match self {
             Self::Proc(tasks) => list(*tasks),
@@ -70,7 +75,9 @@ impl Question<'_> {
                 Ok(pidfd) => (0, identity::of(&pidfd).unwrap_or(0)),
                 Err(errno) => (errno as i32, 0),
             }),
-            Self::Credentials => ProbeAnswer::Credentials(socket.map(super::senders::receive).unwrap_or_default()),
+            Self::Credentials => {
+                ProbeAnswer::Credentials(socket.map(super::senders::receive).unwrap_or_default())
+            }
         }
     }
 }
@@ -81,10 +88,14 @@ fn errno(result: nix::Result<()>) -> i32 {
 
 fn list(tasks: Tasks) -> ProbeAnswer {
     // Where it is not in the namespace that this /proc belongs to, there is no `self`.
-    let levels = Fields::own().chain("NSpid").map_or(0, |numbers| numbers.len());
+    let levels = Fields::own()
+        .chain("NSpid")
+        .map_or(0, |numbers| numbers.len());
     let numbers = |directory: &str| -> io::Result<Vec<i32>> {
         let entries = std::fs::read_dir(directory)?;
-        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+        Ok(entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect())
     };
     let mut listed = match numbers("/proc") {
         Ok(listed) => listed,
@@ -92,20 +103,31 @@ fn list(tasks: Tasks) -> ProbeAnswer {
     };
     if tasks == Tasks::Threads {
         // They are nowhere else: /proc/TID is there, and not listed (R70).
-        let threads = listed.iter().filter_map(|pid| numbers(&format!("/proc/{pid}/task")).ok());
+        let threads = listed
+            .iter()
+            .filter_map(|pid| numbers(&format!("/proc/{pid}/task")).ok());
         listed = threads.flatten().collect();
     }
-    ProbeAnswer::Proc { levels, numbers: listed, hidden: hidden() }
+    ProbeAnswer::Proc {
+        levels,
+        numbers: listed,
+        hidden: hidden(),
+    }
 }
 
 /// `hidepid=…` of what is mounted on /proc last.
 fn hidden() -> Option<String> {
     let table = mountinfo::own();
     let mount = mountinfo::mounts(&table).rfind(|mount| mount.point() == Path::new("/proc"))?;
-    let hidden = mount.options().find(|option| option.starts_with(b"hidepid="))?;
+    let hidden = mount
+        .options()
+        .find(|option| option.starts_with(b"hidepid="))?;
     Some(String::from_utf8_lossy(hidden).into_owned())
 }
 
 pub(super) fn failed(stage: &str, error: &io::Error) -> ProbeAnswer {
-    ProbeAnswer::Failed { stage: stage.to_owned(), errno: number_of(error) as i32 }
+    ProbeAnswer::Failed {
+        stage: stage.to_owned(),
+        errno: number_of(error) as i32,
+    }
 }

@@ -12,7 +12,11 @@ pub(super) fn receive(socket: &OwnedFd) -> Vec<(u32, i32)> {
     while let Ok(received) = channel.receive_without_descriptors(&mut row, Wait::Allowed)
         && received.bytes > 0
     {
-        delivered.extend(received.sender.map(|sender| (u32::from_ne_bytes(row), sender.as_raw())));
+        delivered.extend(
+            received
+                .sender
+                .map(|sender| (u32::from_ne_bytes(row), sender.as_raw())),
+        );
     }
     delivered
 }

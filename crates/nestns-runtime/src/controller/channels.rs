@@ -24,13 +24,24 @@ const FEWEST_OUTCOMES: u64 = 16;
 /// Raises the soft limit on descriptors where not even the first few numbers of the controller are
 /// below it; the limits as they were, for programs.
 pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, StartError> {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(None) };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return Ok(None);
+    };
     if hard < OWN_DESCRIPTORS {
-        return Err(StartError::Descriptors { needed: OWN_DESCRIPTORS, captured: 0, limit: hard });
+        return Err(StartError::Descriptors {
+            needed: OWN_DESCRIPTORS,
+            captured: 0,
+            limit: hard,
+        });
     }
     if soft < OWN_DESCRIPTORS {
-        let failed = |cause| StartError::System { what: "raise the limit on descriptors", cause };
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)?;
+        let failed = |cause| StartError::System {
+            what: "raise the limit on descriptors",
+            cause,
+        };
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+            .by(Call::Setrlimit)
+            .map_err(failed)?;
     }
     Ok(Some((soft, hard)))
 }
@@ -38,17 +49,28 @@ pub(super) fn reserve_own() -> Result<Option<(u64, u64)>, StartError> {
 /// Raises the soft limit on descriptors as far as it goes, and makes sure that every captured
 /// stream will find one.
 pub(super) fn reserve(plan: &Plan) -> Result<(), StartError> {
-    let failed = |cause| StartError::System { what: "raise the limit on descriptors", cause };
+    let failed = |cause| StartError::System {
+        what: "raise the limit on descriptors",
+        cause,
+    };
     let wanted = u64::from(plan.counts().captured);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).by(Call::Getrlimit).map_err(failed)?;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)
+        .by(Call::Getrlimit)
+        .map_err(failed)?;
     let needed = needed(plan);
     if needed <= soft {
         return Ok(());
     }
     if needed > hard {
-        return Err(StartError::Descriptors { needed, captured: wanted, limit: hard });
+        return Err(StartError::Descriptors {
+            needed,
+            captured: wanted,
+            limit: hard,
+        });
     }
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).by(Call::Setrlimit).map_err(failed)
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+        .by(Call::Setrlimit)
+        .map_err(failed)
 }
 
 /// Number of descriptors that the controller of a plan needs.
@@ -90,20 +112,36 @@ pub(super) fn lay_out() -> Result<Channels, CallError> {
     // Each is moved above the agreed numbers first: putting one down must not close another that
     // was opened there.
     let above = |descriptor: OwnedFd| descriptor::above(descriptor, FIRST_FREE).by(Call::Fcntl);
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").by(Call::Open)?;
+    let null = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .by(Call::Open)?;
     let null = above(null.into())?;
     let (reports, sender) = report::channel()?;
     let (reports, sender) = (above(reports)?, above(sender)?);
     let (waiting, held) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
     let (waiting, held) = (above(waiting)?, above(held)?);
-    let signals =
-        SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).by(Call::Signalfd)?;
+    let signals = SignalFd::with_flags(
+        &SigSet::all(),
+        SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
+    )
+    .by(Call::Signalfd)?;
     let signals = descriptor::above(signals, FIRST_FREE).by(Call::Fcntl)?;
-    for (descriptor, number) in
-        [(sender.as_fd(), REPORTS), (waiting.as_fd(), GATE), (signals.as_fd(), SIGNALS), (null.as_fd(), NULL)]
-    {
+    for (descriptor, number) in [
+        (sender.as_fd(), REPORTS),
+        (waiting.as_fd(), GATE),
+        (signals.as_fd(), SIGNALS),
+        (null.as_fd(), NULL),
+    ] {
         descriptor::place_at(descriptor, number).by(Call::Dup3)?;
     }
     descriptor::place_at(&null, TERMINAL).by(Call::Dup3)?;
-    Ok(Channels { reports, gate: Gate { _held: held, latch: Latch::make()? } })
+    Ok(Channels {
+        reports,
+        gate: Gate {
+            _held: held,
+            latch: Latch::make()?,
+        },
+    })
 }

@@ -50,7 +50,13 @@ pub(in crate::controller) struct ControlChannels(BTreeMap<NamespaceIndex, Wire>)
 impl ControlChannels {
     /// Moment at which a call is next given up.
     pub(in crate::controller) fn next(&self) -> Option<Moment> {
-        let deadline = |wire: &Wire| if let Wire::Called { until } = wire { Some(*until) } else { None };
+        let deadline = |wire: &Wire| {
+            if let Wire::Called { until } = wire {
+                Some(*until)
+            } else {
+                None
+            }
+        };
         self.0.values().filter_map(deadline).min()
     }
 
@@ -71,7 +77,9 @@ impl ControlChannels {
             }
             Some(Wire::Called { until }) => Reach::Waiting(*until),
             None => {
-                let called = tree.open_member(ProcessKey::init(namespace)).and_then(|pidfd| pidfd.signal(OPEN as i32));
+                let called = tree
+                    .open_member(ProcessKey::init(namespace))
+                    .and_then(|pidfd| pidfd.signal(OPEN as i32));
                 if called.is_err() {
                     return Reach::Unreachable;
                 }
@@ -84,8 +92,13 @@ impl ControlChannels {
 
     /// Takes the line by which a PID 1 has answered a call. A line without a call is closed.
     pub(super) fn on_line(&mut self, namespace: NamespaceIndex, end: OwnedFd, events: &EventLoop) {
-        let Some(wire @ Wire::Called { .. }) = self.0.get_mut(&namespace) else { return };
-        if events.add(&end, Token::Line(namespace), EpollFlags::EPOLLIN).is_ok() {
+        let Some(wire @ Wire::Called { .. }) = self.0.get_mut(&namespace) else {
+            return;
+        };
+        if events
+            .add(&end, Token::Line(namespace), EpollFlags::EPOLLIN)
+            .is_ok()
+        {
             *wire = Wire::Idle(Line::from(end));
         }
     }
@@ -98,8 +111,14 @@ impl ControlChannels {
         luggage: Option<BorrowedFd<'_>>,
         events: &EventLoop,
     ) -> Option<Incident> {
-        let Some(Wire::Idle(line)) = self.0.remove(&namespace) else { return None };
-        let streams: &[i32] = if command.takes_streams() { &STREAMS } else { &[] };
+        let Some(Wire::Idle(line)) = self.0.remove(&namespace) else {
+            return None;
+        };
+        let streams: &[i32] = if command.takes_streams() {
+            &STREAMS
+        } else {
+            &[]
+        };
         let mut descriptors: Vec<BorrowedFd<'_>> = luggage.into_iter().collect();
         for &number in streams {
             descriptors.push(descriptor_layout::fd(number));
@@ -113,8 +132,14 @@ impl ControlChannels {
     }
 
     /// Something has come up a line, or its end.
-    pub(super) fn on_wire(&mut self, namespace: NamespaceIndex, events: &EventLoop) -> Option<Incident> {
-        let Some(Wire::Idle(line) | Wire::Busy(line)) = self.0.get(&namespace) else { return None };
+    pub(super) fn on_wire(
+        &mut self,
+        namespace: NamespaceIndex,
+        events: &EventLoop,
+    ) -> Option<Incident> {
+        let Some(Wire::Idle(line) | Wire::Busy(line)) = self.0.get(&namespace) else {
+            return None;
+        };
         match line.look::<Answer>() {
             Look::Nothing => None,
             Look::Heard(heard) => {

@@ -57,14 +57,28 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let began = Moment::now();
     panic_hook::prepare();
     let prepared = Prepared::of(request)?;
-    let Channels { reports, gate } = channels::lay_out().map_err(system("open the channels of the tree"))?;
+    let Channels { reports, gate } =
+        channels::lay_out().map_err(system("open the channels of the tree"))?;
     let relay = prepared.open_relay()?;
     let saved = prepared.saved_terminal();
     // Whatever the executable is called: a controller that has lost its directory is looked for by
     // this.
     title::set_name("nestns");
-    let Prepared { plan, origin, directory, manager, rules, options, log_bytes, .. } = prepared;
-    let mut ward = Ward { terminal: saved.as_ref(), directory: &directory, name: Name::Untaken };
+    let Prepared {
+        plan,
+        origin,
+        directory,
+        manager,
+        rules,
+        options,
+        log_bytes,
+        ..
+    } = prepared;
+    let mut ward = Ward {
+        terminal: saved.as_ref(),
+        directory: &directory,
+        name: Name::Untaken,
+    };
     let state;
     // From here on a death at any moment leaves nothing; until here there is nothing that it could
     // leave.
@@ -75,8 +89,10 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     start.entrust(&ward, &state)?;
     let events = EventLoop::new().map_err(system("open an event loop"))?;
     let output = StandardOutput::open(options.lines_to, &events);
-    let server = Server::open(&state.remains().handle(), &events).map_err(system("open the control socket"))?;
-    let crossing = user_namespace::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
+    let server = Server::open(&state.remains().handle(), &events)
+        .map_err(system("open the control socket"))?;
+    let crossing =
+        user_namespace::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
     let alone = user_namespace::is_single_user(&crossing);
     let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
     start.begin_to_build(|guardian, event_sink| {
@@ -97,7 +113,9 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
             tied_to: options.tied_to,
             signals_for: options.signals_for,
         };
-        let reactor = Reactor::new(parts).by(Call::EpollCtl).map_err(system("watch the channels of the tree"))?;
+        let reactor = Reactor::new(parts)
+            .by(Call::EpollCtl)
+            .map_err(system("watch the channels of the tree"))?;
         Ok((reactor, Children::new(plan, None, crossing, run_pid_one)))
     })?;
     let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {
@@ -115,16 +133,41 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
         Err(Interruption::StartError(trouble)) => return Err(*trouble),
         Err(Interruption::Stopped) => {
             let (status, left) = start.roll_back();
-            return Ok(summary(None, (Conclusion { status, release: None, timeline: None }, left)));
+            return Ok(summary(
+                None,
+                (
+                    Conclusion {
+                        status,
+                        release: None,
+                        timeline: None,
+                    },
+                    left,
+                ),
+            ));
         }
     };
     write_state(start.reactor()?, &state, options.text.as_deref(), create)?;
     let (reactor, children) = start.finish()?;
-    let opening =
-        Opening { gates: options.gates, report_channel: options.report_channel, manager, began, create, release: None };
+    let opening = Opening {
+        gates: options.gates,
+        report_channel: options.report_channel,
+        manager,
+        began,
+        create,
+        release: None,
+    };
     let freezer = Box::new(TreeFreezer::new(state.remains()));
-    let supervisor = Supervisor::new(Host::new(reactor, children, gate), freezer, rules, options.command, opening);
-    Ok(summary(Some(create), life_loop::live(supervisor, options.gates)))
+    let supervisor = Supervisor::new(
+        Host::new(reactor, children, gate),
+        freezer,
+        rules,
+        options.command,
+        opening,
+    );
+    Ok(summary(
+        Some(create),
+        life_loop::live(supervisor, options.gates),
+    ))
 }
 
 fn system(what: &'static str) -> impl Fn(CallError) -> StartError {
@@ -135,7 +178,12 @@ fn system(what: &'static str) -> impl Fn(CallError) -> StartError {
 fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, Interruption> {
     let reactor = start.reactor()?;
     let plan = reactor.tree.plan;
-    let Counts { namespaces, processes, depth, .. } = plan.counts();
+    let Counts {
+        namespaces,
+        processes,
+        depth,
+        ..
+    } = plan.counts();
     let name = reactor.tree.name.clone();
     let controller = nix::unistd::getpid().as_raw();
     reactor.console.journal.record(&Noted::Create {
@@ -165,10 +213,24 @@ fn write_state(
     }
     reactor.home.begin(&reactor.remains.handle());
     fault::point("truth-written");
-    let Counts { namespaces, processes, depth, .. } = reactor.tree.plan.counts();
+    let Counts {
+        namespaces,
+        processes,
+        depth,
+        ..
+    } = reactor.tree.plan.counts();
     let ms = milliseconds(create);
-    reactor.console.journal.record(&Noted::Verify { path: WHOLE, namespaces, processes, depth, ms });
-    reactor.console.event_sink.standing(&reactor.tree.roster, create);
+    reactor.console.journal.record(&Noted::Verify {
+        path: WHOLE,
+        namespaces,
+        processes,
+        depth,
+        ms,
+    });
+    reactor
+        .console
+        .event_sink
+        .standing(&reactor.tree.roster, create);
     Ok(())
 }
 
@@ -195,7 +257,12 @@ impl Prepared {
                 return Err(StartError::Calls(refused));
             }
         }
-        let Request { topology, origin, base, mut options } = request;
+        let Request {
+            topology,
+            origin,
+            base,
+            mut options,
+        } = request;
         let descriptors = keep_descriptors(&mut options)?;
         let directory = StateDirectory::place(&origin.name);
         let mut environment = std::mem::take(&mut options.environment);
@@ -203,7 +270,10 @@ impl Prepared {
         // tree.
         let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
         if options.announce_truth {
-            environment.insert(TRUTH_VARIABLE.into(), nestns_client::state_directory::truth_in(&directory).into());
+            environment.insert(
+                TRUTH_VARIABLE.into(),
+                nestns_client::state_directory::truth_in(&directory).into(),
+            );
         }
         if let Some(root) = nestns_client::state_directory::state_root() {
             // A program starts in another directory than the caller.
@@ -216,15 +286,23 @@ impl Prepared {
             stays: options.stays,
         };
         let wants_terminal = wants_terminal(&topology)
-            || options.command.as_ref().is_some_and(|command| command.process.terminal == Terminal::Own);
-        let dispositions = Dispositions::take_over().by(Call::Sigprocmask).map_err(system("block signals"))?;
+            || options
+                .command
+                .as_ref()
+                .is_some_and(|command| command.process.terminal == Terminal::Own);
+        let dispositions = Dispositions::take_over()
+            .by(Call::Sigprocmask)
+            .map_err(system("block signals"))?;
         let common = Common {
             environment,
             dispositions,
             directory: std::env::current_dir().unwrap_or_else(|_| "/".into()),
             descriptors,
             title: TitleArea::locate(),
-            visited: options.command.as_ref().and_then(|command| command.namespace.clone()),
+            visited: options
+                .command
+                .as_ref()
+                .and_then(|command| command.namespace.clone()),
             order: options.order,
         };
         let plan = Plan::new(&topology, &base, common)?;
@@ -236,8 +314,22 @@ impl Prepared {
             memory::trim();
         }
         channels::reserve(&plan)?;
-        let keyboard = if options.report_channel.is_some() { Keyboard::Lent } else { Keyboard::Caller };
-        Ok(Self { plan, origin, directory, manager, rules, log_bytes, keyboard, wants_terminal, options })
+        let keyboard = if options.report_channel.is_some() {
+            Keyboard::Lent
+        } else {
+            Keyboard::Caller
+        };
+        Ok(Self {
+            plan,
+            origin,
+            directory,
+            manager,
+            rules,
+            log_bytes,
+            keyboard,
+            wants_terminal,
+            options,
+        })
     }
 
     /// A pseudo-terminal, where a process has one.
@@ -257,13 +349,30 @@ impl Prepared {
 /// here, and moves what is needed above the agreed numbers. Returns the limits on descriptors as
 /// they were, where they were changed.
 fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartError> {
-    let spared = [options.report_channel.as_ref().map(AsFd::as_fd), options.tied_to.as_ref().map(AsFd::as_fd)];
-    descriptor::close_from_but(3, &spared).by(Call::CloseRange).map_err(system("close the caller's descriptors"))?;
+    let spared = [
+        options.report_channel.as_ref().map(AsFd::as_fd),
+        options.tied_to.as_ref().map(AsFd::as_fd),
+    ];
+    descriptor::close_from_but(3, &spared)
+        .by(Call::CloseRange)
+        .map_err(system("close the caller's descriptors"))?;
     let descriptors = channels::reserve_own()?;
-    let report_channel = options.report_channel.take().map(ReportChannel::place).transpose();
-    options.report_channel = report_channel.by(Call::Fcntl).map_err(system("keep a channel open"))?;
-    let tied_to = options.tied_to.take().map(|tied_to| Pidfd::above(tied_to, FIRST_FREE)).transpose();
-    options.tied_to = tied_to.by(Call::Fcntl).map_err(system("keep a descriptor open"))?;
+    let report_channel = options
+        .report_channel
+        .take()
+        .map(ReportChannel::place)
+        .transpose();
+    options.report_channel = report_channel
+        .by(Call::Fcntl)
+        .map_err(system("keep a channel open"))?;
+    let tied_to = options
+        .tied_to
+        .take()
+        .map(|tied_to| Pidfd::above(tied_to, FIRST_FREE))
+        .transpose();
+    options.tied_to = tied_to
+        .by(Call::Fcntl)
+        .map_err(system("keep a descriptor open"))?;
     Ok(descriptors)
 }
 
@@ -274,7 +383,11 @@ fn wants_terminal(topology: &nestns_topology::Topology) -> bool {
             Init::Program(program) => Some(&**program),
             Init::Builtin | Init::Pause => None,
         };
-        namespace.processes.iter().chain(program).any(|process| process.terminal == Terminal::Own)
+        namespace
+            .processes
+            .iter()
+            .chain(program)
+            .any(|process| process.terminal == Terminal::Own)
     })
 }
 
@@ -285,11 +398,17 @@ fn refuse_other_users(plan: Plan) -> Result<(), StartError> {
         let namespace = plan.namespace(index);
         for slot in namespace.slots() {
             if let Some(process) = namespace.process(slot)
-                && let Some(identity) =
-                    process.identity.as_ref().filter(|identity| identity.uid != 0 || identity.gid != 0)
+                && let Some(identity) = process
+                    .identity
+                    .as_ref()
+                    .filter(|identity| identity.uid != 0 || identity.gid != 0)
             {
                 let path = namespace.path_of(slot);
-                return Err(StartError::SingleUser { path, uid: identity.uid, position: process.position });
+                return Err(StartError::SingleUser {
+                    path,
+                    uid: identity.uid,
+                    position: process.position,
+                });
             }
         }
     }

@@ -10,8 +10,8 @@ use crate::controller::start_error::exec_error_sentence;
 use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan, Slot};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
-    Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop, Terminal, Weight,
-    format_duration,
+    Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop,
+    Terminal, Weight, format_duration,
 };
 
 /// Sources of a description.
@@ -34,9 +34,20 @@ impl Sources<'_> {
             None => Description::default(),
         };
         let own = plan.isolation;
-        let own = [("mount", own.mount), ("uts", own.uts), ("ipc", own.ipc), ("net", own.net), ("cgroup", own.cgroup)];
+        let own = [
+            ("mount", own.mount),
+            ("uts", own.uts),
+            ("ipc", own.ipc),
+            ("net", own.net),
+            ("cgroup", own.cgroup),
+        ];
         description.declared = self.place(plan.position);
-        description.unshare = Some(own.into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned()).collect());
+        description.unshare = Some(
+            own.into_iter()
+                .filter(|(_, own)| *own)
+                .map(|(kind, _)| kind.to_owned())
+                .collect(),
+        );
         description.mount_proc = Some(plan.mount_proc);
         description.hostname.clone_from(&plan.hostname);
         description.domainname.clone_from(&plan.domainname);
@@ -44,7 +55,10 @@ impl Sources<'_> {
         description.env = plan.env.keys().cloned().collect();
         description.stop = Some(stop(plan.stop));
         description.restart = Some(restart(plan.restart));
-        description.restarts = self.roster.get(ProcessKey::init(index)).map(|record| record.restarts);
+        description.restarts = self
+            .roster
+            .get(ProcessKey::init(index))
+            .map(|record| record.restarts);
         description
     }
 
@@ -62,12 +76,27 @@ impl Sources<'_> {
         })
     }
 
-    fn program(self, subject: ProcessKey, plan: &NamespacePlan, process: &ProcessPlan) -> Description {
+    fn program(
+        self,
+        subject: ProcessKey,
+        plan: &NamespacePlan,
+        process: &ProcessPlan,
+    ) -> Description {
         let record: Option<&Record> = self.roster.get(subject);
-        let identity = process.identity.as_ref().map(|identity| format!("{}:{}", identity.uid, identity.gid));
+        let identity = process
+            .identity
+            .as_ref()
+            .map(|identity| format!("{}:{}", identity.uid, identity.gid));
         let has_terminal = process.terminal == Terminal::Own;
-        let stream = |stream: String| Some(if has_terminal { "terminal".to_owned() } else { stream });
-        let is_kept = !has_terminal && (process.stdout == Output::Log || process.stderr == Output::Log);
+        let stream = |stream: String| {
+            Some(if has_terminal {
+                "terminal".to_owned()
+            } else {
+                stream
+            })
+        };
+        let is_kept =
+            !has_terminal && (process.stdout == Output::Log || process.stderr == Output::Log);
         let log = super::journal::log_name(subject).filter(|_| is_kept);
         Description {
             declared: self.place(process.position),
@@ -82,12 +111,17 @@ impl Sources<'_> {
                     Some(format!("{}: {}", other.name, condition(after.condition)))
                 })
                 .collect(),
-            ready: Some(
-                process.ready.as_ref().map_or_else(
-                    || if process.oneshot { "its successful exit" } else { "its start" }.to_owned(),
-                    probe,
-                ),
-            ),
+            ready: Some(process.ready.as_ref().map_or_else(
+                || {
+                    if process.oneshot {
+                        "its successful exit"
+                    } else {
+                        "its start"
+                    }
+                    .to_owned()
+                },
+                probe,
+            )),
             ok: process.ok.clone(),
             oneshot: Some(process.oneshot),
             essential: Some(process.weight == Weight::Essential),
@@ -98,24 +132,38 @@ impl Sources<'_> {
             }),
             stdout: stream(output(&process.stdout)),
             stderr: stream(output(&process.stderr)),
-            log: log.map(|log| self.directory.join(LOGS).join(log.to_string()).display().to_string()),
+            log: log.map(|log| {
+                self.directory
+                    .join(LOGS)
+                    .join(log.to_string())
+                    .display()
+                    .to_string()
+            }),
             lost_output: None,
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
             restarts: record.map(|record| record.restarts),
-            refusal: record.and_then(|record| record.refusal.as_ref()).map(exec_error_sentence),
+            refusal: record
+                .and_then(|record| record.refusal.as_ref())
+                .map(exec_error_sentence),
             ..Description::default()
         }
     }
 
     fn place(self, position: Position) -> Option<String> {
-        let file = self.files.get(position.file as usize).filter(|_| position.line > 0)?;
+        let file = self
+            .files
+            .get(position.file as usize)
+            .filter(|_| position.line > 0)?;
         Some(format!("{file}:{}:{}", position.line, position.column))
     }
 }
 
 fn stop(stop: Stop) -> StopDescription {
-    StopDescription { signal: stop.signal.to_string(), grace: format_duration(stop.grace) }
+    StopDescription {
+        signal: stop.signal.to_string(),
+        grace: format_duration(stop.grace),
+    }
 }
 
 fn restart(policy: RestartPolicy) -> RestartDescription {
@@ -124,7 +172,11 @@ fn restart(policy: RestartPolicy) -> RestartDescription {
         RestartWhen::OnFailure => "on-failure",
         RestartWhen::Always => "always",
     };
-    RestartDescription { when: when.to_owned(), max: policy.max, backoff: format_duration(policy.backoff) }
+    RestartDescription {
+        when: when.to_owned(),
+        max: policy.max,
+        backoff: format_duration(policy.backoff),
+    }
 }
 
 fn condition(condition: Condition) -> &'static str {
@@ -141,10 +193,18 @@ fn probe(probe: &Probe) -> String {
     match probe {
         Probe::Log(pattern) => format!("a line that matches {pattern}"),
         Probe::File(path) => format!("the file {}", path.display()),
-        Probe::Exec { argv, every } => format!("{} succeeds, tried every {}", argv.join(" "), format_duration(*every)),
+        Probe::Exec { argv, every } => format!(
+            "{} succeeds, tried every {}",
+            argv.join(" "),
+            format_duration(*every)
+        ),
         Probe::Descriptor(number) => format!("a line on descriptor {number}"),
-        Probe::Notify(Notifier::Itself) => "READY=1 by sd_notify, from the process itself".to_owned(),
-        Probe::Notify(Notifier::All) => "READY=1 by sd_notify, from any process of its namespace".to_owned(),
+        Probe::Notify(Notifier::Itself) => {
+            "READY=1 by sd_notify, from the process itself".to_owned()
+        }
+        Probe::Notify(Notifier::All) => {
+            "READY=1 by sd_notify, from any process of its namespace".to_owned()
+        }
     }
 }
 

@@ -18,10 +18,26 @@ pub(super) fn describe(roster: &Roster, failure: Failure) -> StartError {
         None => (namespace.path.clone(), namespace.position),
     };
     let inside = inside(roster, failure.subject);
-    let Counts { namespaces, processes, .. } = plan.counts();
-    let ended = if roster.outstanding() > 0 { u64::from(namespaces) + u64::from(processes) } else { 0 };
-    let errno_hint = errno_hint(&Occasion { ended, ..Occasion::of(&failure, namespace.level(), &inside) });
-    StartError::Failed { path, position, failure, errno_hint }
+    let Counts {
+        namespaces,
+        processes,
+        ..
+    } = plan.counts();
+    let ended = if roster.outstanding() > 0 {
+        u64::from(namespaces) + u64::from(processes)
+    } else {
+        0
+    };
+    let errno_hint = errno_hint(&Occasion {
+        ended,
+        ..Occasion::of(&failure, namespace.level(), &inside)
+    });
+    StartError::Failed {
+        path,
+        position,
+        failure,
+        errno_hint,
+    }
 }
 
 /// The PID namespaces of the tree in which a process needs a number, the innermost first. The new
@@ -29,12 +45,21 @@ pub(super) fn describe(roster: &Roster, failure: Failure) -> StartError {
 pub(super) fn inside(roster: &Roster, subject: ProcessKey) -> Vec<Inside> {
     let plan = roster.plan();
     let own = subject.namespace;
-    let mut around = if subject.is_init() { plan.namespace(own).parent } else { Some(own) };
+    let mut around = if subject.is_init() {
+        plan.namespace(own).parent
+    } else {
+        Some(own)
+    };
     let mut inside = Vec::new();
     while let Some(index) = around {
         let namespace = plan.namespace(index);
-        let facts = roster.namespace(index).and_then(|record| record.facts.as_ref());
-        inside.extend(facts.map(|facts| Inside { path: namespace.path.clone(), inode: facts.inode }));
+        let facts = roster
+            .namespace(index)
+            .and_then(|record| record.facts.as_ref());
+        inside.extend(facts.map(|facts| Inside {
+            path: namespace.path.clone(),
+            inode: facts.inode,
+        }));
         around = namespace.parent;
     }
     inside

@@ -28,15 +28,27 @@ pub fn namespace_documents(roster: &Roster) -> Vec<NamespaceDocument> {
         let facts = record.and_then(|record| record.facts.as_ref());
         let other = record.and_then(|record| record.other);
         NamespaceDocument {
-            parent: plan.path.rsplit_once('/').map(|(parent, _)| parent.to_owned()),
+            parent: plan
+                .path
+                .rsplit_once('/')
+                .map(|(parent, _)| parent.to_owned()),
             level: plan.level(),
             pidns: facts.map(|facts| facts.inode),
             pidns_id: facts.and_then(|facts| facts.id),
             userns: other.map(|(user, _)| user),
             mntns: other.map(|(_, mount)| mount),
             init: init_word(&plan).into(),
-            state: Some(record.map_or("creating", |record| roster.word(index, record.state())).into()),
-            shared: plan.isolation.shared().into_iter().map(Word::from).collect(),
+            state: Some(
+                record
+                    .map_or("creating", |record| roster.word(index, record.state()))
+                    .into(),
+            ),
+            shared: plan
+                .isolation
+                .shared()
+                .into_iter()
+                .map(Word::from)
+                .collect(),
             labels: plan.labels.clone(),
             declared: true,
             hostname: None,
@@ -66,24 +78,38 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
     let by_pid: std::collections::HashMap<i32, &[i32]> = roster
         .subjects()
         .filter_map(|subject| roster.get(subject)?.facts.as_ref())
-        .filter_map(|facts| facts.numbers.first().map(|&pid| (pid, facts.numbers.as_slice())))
+        .filter_map(|facts| {
+            facts
+                .numbers
+                .first()
+                .map(|&pid| (pid, facts.numbers.as_slice()))
+        })
         .collect();
     let outside = [controller];
     let parents = |record: &Record, level: usize| -> Vec<Option<i32>> {
-        let Some(facts) = &record.facts else { return vec![None; level + 1] };
+        let Some(facts) = &record.facts else {
+            return vec![None; level + 1];
+        };
         let numbers = by_pid.get(&facts.parent).copied().unwrap_or(&outside);
         // 0 is what the kernel answers where the parent is not visible.
-        (0..=level).map(|level| Some(numbers.get(level).copied().unwrap_or(0))).collect()
+        (0..=level)
+            .map(|level| Some(numbers.get(level).copied().unwrap_or(0)))
+            .collect()
     };
     let mut documents = Vec::with_capacity(by_pid.len());
     for index in roster.plan().indices() {
-        let Some(namespace) = roster.namespace(index) else { break };
+        let Some(namespace) = roster.namespace(index) else {
+            break;
+        };
         // Once for all its processes: the record is decoded each time that it is asked for.
         let plan = roster.plan().namespace(index);
         let level = plan.level();
         for (slot, record) in plan.slots().zip(&namespace.members) {
             let process = plan.process(slot);
-            let numbers = record.facts.as_ref().map(|facts| facts.numbers.iter().copied().map(Some).collect());
+            let numbers = record
+                .facts
+                .as_ref()
+                .map(|facts| facts.numbers.iter().copied().map(Some).collect());
             documents.push(ProcessDocument {
                 path: plan.path_of(slot),
                 ns: plan.path.clone(),
@@ -93,12 +119,16 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 state: Some(roster.word(index, record.state).into()),
                 exit: record.ending.map(|(ending, _)| ending.into()),
                 enter: enter_word(slot, process.map(|process| process.entry)).into(),
-                argv: process
-                    .map_or_else(|| vec!["nestns".to_owned(), "init".to_owned()], |process| process.program.words()),
+                argv: process.map_or_else(
+                    || vec!["nestns".to_owned(), "init".to_owned()],
+                    |process| process.program.words(),
+                ),
                 start_time: record.facts.as_ref().map(|facts| facts.start_time),
                 threads: Vec::new(),
                 restarts: record.restarts,
-                labels: process.map(|process| process.labels.clone()).unwrap_or_default(),
+                labels: process
+                    .map(|process| process.labels.clone())
+                    .unwrap_or_default(),
                 declared: true,
             });
         }

@@ -9,7 +9,9 @@ use nix::errno::Errno;
 
 use crate::engine::failure::{Failure, Stage};
 use nestns_observe::doctor::ceiling::{self, Inside};
-use nestns_observe::doctor::files::{FILE_SYSTEM_FULL, NO_MEMORY, number_not_allowed, open_files, setting_reached};
+use nestns_observe::doctor::files::{
+    FILE_SYSTEM_FULL, NO_MEMORY, number_not_allowed, open_files, setting_reached,
+};
 use nestns_observe::doctor::reason::{limits_reached, masked_proc, no_permission, no_space};
 use nestns_sys::call::Call;
 
@@ -34,12 +36,26 @@ pub(super) struct Occasion<'a> {
 impl<'a> Occasion<'a> {
     /// Occasion of a failure in the tree.
     pub(super) fn of(failure: &Failure, level: usize, inside: &'a [Inside]) -> Self {
-        Self { stage: Some(failure.stage), call: failure.call, errno: failure.errno(), level, inside, ended: 0 }
+        Self {
+            stage: Some(failure.stage),
+            call: failure.call,
+            errno: failure.errno(),
+            level,
+            inside,
+            ended: 0,
+        }
     }
 
     /// Occasion of a call of the controller's own.
     pub(super) fn of_controller(call: Call, errno: Errno) -> Self {
-        Self { stage: None, call, errno, level: 0, inside: &[], ended: 0 }
+        Self {
+            stage: None,
+            call,
+            errno,
+            level: 0,
+            inside: &[],
+            ended: 0,
+        }
     }
 }
 
@@ -80,9 +96,10 @@ const ROWS: &[Row] = &[
         calls: &[Call::Unshare],
         errnos: &[Errno::ENOSPC],
         stages: &[Stage::UnshareUser],
-        errno_hint: HintText::Measured("user.max_user_namespaces is reached, with its value", |_| {
-            limits_reached(&["user"])
-        }),
+        errno_hint: HintText::Measured(
+            "user.max_user_namespaces is reached, with its value",
+            |_| limits_reached(&["user"]),
+        ),
     },
     Row {
         calls: &[Call::Unshare],
@@ -96,7 +113,12 @@ const ROWS: &[Row] = &[
     Row {
         calls: &[Call::Unshare, Call::Open, Call::Write],
         errnos: ADMINISTRATIVE,
-        stages: &[Stage::UnshareUser, Stage::UnsharePid, Stage::Isolate, Stage::WriteMaps],
+        stages: &[
+            Stage::UnshareUser,
+            Stage::UnsharePid,
+            Stage::Isolate,
+            Stage::WriteMaps,
+        ],
         errno_hint: HintText::Measured(
             "which setting forbids user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, \
              AppArmor), or that it is a seccomp filter or security module",
@@ -107,7 +129,10 @@ const ROWS: &[Row] = &[
         calls: &[Call::Mount],
         errnos: &[Errno::EPERM],
         stages: &[Stage::MountProc],
-        errno_hint: HintText::Measured("which parts of the visible /proc are masked, by path", |_| masked_proc()),
+        errno_hint: HintText::Measured(
+            "which parts of the visible /proc are masked, by path",
+            |_| masked_proc(),
+        ),
     },
     Row {
         calls: &[Call::Fork, Call::Clone3],
@@ -141,25 +166,43 @@ const ROWS: &[Row] = &[
         calls: &[Call::EpollCtl],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        errno_hint: HintText::Measured("the limit fs.epoll.max_user_watches is reached, with its value", |_| {
-            setting_reached("fs.epoll.max_user_watches", "/proc/sys/fs/epoll/max_user_watches")
-        }),
+        errno_hint: HintText::Measured(
+            "the limit fs.epoll.max_user_watches is reached, with its value",
+            |_| {
+                setting_reached(
+                    "fs.epoll.max_user_watches",
+                    "/proc/sys/fs/epoll/max_user_watches",
+                )
+            },
+        ),
     },
     Row {
         calls: &[Call::InotifyAddWatch],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        errno_hint: HintText::Measured("the limit fs.inotify.max_user_watches is reached, with its value", |_| {
-            setting_reached("fs.inotify.max_user_watches", "/proc/sys/fs/inotify/max_user_watches")
-        }),
+        errno_hint: HintText::Measured(
+            "the limit fs.inotify.max_user_watches is reached, with its value",
+            |_| {
+                setting_reached(
+                    "fs.inotify.max_user_watches",
+                    "/proc/sys/fs/inotify/max_user_watches",
+                )
+            },
+        ),
     },
     Row {
         calls: &[Call::InotifyInit],
         errnos: &[Errno::EMFILE],
         stages: &[],
-        errno_hint: HintText::Measured("the limit fs.inotify.max_user_instances is reached, with its value", |_| {
-            setting_reached("fs.inotify.max_user_instances", "/proc/sys/fs/inotify/max_user_instances")
-        }),
+        errno_hint: HintText::Measured(
+            "the limit fs.inotify.max_user_instances is reached, with its value",
+            |_| {
+                setting_reached(
+                    "fs.inotify.max_user_instances",
+                    "/proc/sys/fs/inotify/max_user_instances",
+                )
+            },
+        ),
     },
     Row {
         calls: &[Call::Sendmsg],
@@ -174,9 +217,10 @@ const ROWS: &[Row] = &[
         calls: &[Call::OpenPty],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        errno_hint: HintText::Measured("there are no more pseudo-terminals: kernel.pty.max, with its value", |_| {
-            setting_reached("kernel.pty.max", "/proc/sys/kernel/pty/max")
-        }),
+        errno_hint: HintText::Measured(
+            "there are no more pseudo-terminals: kernel.pty.max, with its value",
+            |_| setting_reached("kernel.pty.max", "/proc/sys/kernel/pty/max"),
+        ),
     },
     Row {
         calls: &[],
@@ -205,17 +249,32 @@ const ROWS: &[Row] = &[
             |_| setting_reached("fs.file-max", "/proc/sys/fs/file-max"),
         ),
     },
-    Row { calls: &[], errnos: &[Errno::ENOMEM, Errno::ENOBUFS], stages: &[], errno_hint: HintText::Text(NO_MEMORY) },
+    Row {
+        calls: &[],
+        errnos: &[Errno::ENOMEM, Errno::ENOBUFS],
+        stages: &[],
+        errno_hint: HintText::Text(NO_MEMORY),
+    },
     Row {
         calls: &[Call::Open, Call::Chdir],
         errnos: &[Errno::ENOENT, Errno::ENOTDIR],
-        stages: &[Stage::WorkingDirectory, Stage::Stdin, Stage::Stdout, Stage::Stderr],
+        stages: &[
+            Stage::WorkingDirectory,
+            Stage::Stdin,
+            Stage::Stdout,
+            Stage::Stderr,
+        ],
         errno_hint: HintText::Text("the path is looked up inside the namespace, with its mounts"),
     },
     Row {
         calls: &[Call::Open, Call::Chdir],
         errnos: &[Errno::EACCES],
-        stages: &[Stage::WorkingDirectory, Stage::Stdin, Stage::Stdout, Stage::Stderr],
+        stages: &[
+            Stage::WorkingDirectory,
+            Stage::Stdin,
+            Stage::Stdout,
+            Stage::Stderr,
+        ],
         errno_hint: HintText::Text(
             "the user running nestns may not access it; change its mode or owner, or choose another path",
         ),
@@ -236,13 +295,17 @@ const ROWS: &[Row] = &[
         calls: &[Call::Recvmsg],
         errnos: &[Errno::EAGAIN],
         stages: &[],
-        errno_hint: HintText::Text("the process at the other end did not answer in time: it may be stopped or traced"),
+        errno_hint: HintText::Text(
+            "the process at the other end did not answer in time: it may be stopped or traced",
+        ),
     },
     Row {
         calls: &[Call::Unnamed],
         errnos: &[Errno::ETIMEDOUT],
         stages: &[Stage::Call, Stage::Channel, Stage::Observe],
-        errno_hint: HintText::Text("the process did not answer in time: it may be stopped or traced"),
+        errno_hint: HintText::Text(
+            "the process did not answer in time: it may be stopped or traced",
+        ),
     },
     Row {
         calls: Call::ALL,
@@ -264,7 +327,10 @@ const ROWS: &[Row] = &[
 
 impl Row {
     fn fits(&self, occasion: &Occasion<'_>) -> bool {
-        let is_stage = self.stages.is_empty() || occasion.stage.is_some_and(|stage| self.stages.contains(&stage));
+        let is_stage = self.stages.is_empty()
+            || occasion
+                .stage
+                .is_some_and(|stage| self.stages.contains(&stage));
         let is_call = self.calls.is_empty() || self.calls.contains(&occasion.call);
         is_stage && is_call && self.errnos.contains(&occasion.errno)
     }
@@ -312,28 +378,45 @@ mod tests {
              |\n|---|---|---|---|\n",
         );
         for row in ROWS {
-            let any = |list: String| if list.is_empty() { "any".to_owned() } else { list };
+            let any = |list: String| {
+                if list.is_empty() {
+                    "any".to_owned()
+                } else {
+                    list
+                }
+            };
             let calls: Vec<&str> = row.calls.iter().filter_map(|call| call.name()).collect();
             let calls = match row.calls {
                 [Call::Unnamed] => "none".to_owned(),
                 all if all.len() == Call::ALL.len() => "any other".to_owned(),
                 _ => any(calls.join(", ")),
             };
-            let errnos: Vec<String> = row.errnos.iter().map(|errno| format!("{errno:?}")).collect();
+            let errnos: Vec<String> = row
+                .errnos
+                .iter()
+                .map(|errno| format!("{errno:?}"))
+                .collect();
             let stages: Vec<String> = row.stages.iter().map(ToString::to_string).collect();
             let (open, close, errno_hint) = match row.errno_hint {
                 HintText::Text(text) => ("", "", text),
                 HintText::Measured(text, _) => ("*", "*", text),
             };
             let (errnos, stages) = (errnos.join(", "), any(stages.join("; ")));
-            let _ = writeln!(text, "| {calls} | {errnos} | {stages} | {open}{errno_hint}{close} |");
+            let _ = writeln!(
+                text,
+                "| {calls} | {errnos} | {stages} | {open}{errno_hint}{close} |"
+            );
         }
         text.push_str(
             "\n## What nestns is doing when a call fails\n\nAs in \"cannot create a PID namespace (unshare)\". A step \
              that takes several calls names the one that failed.\n\n| step | call |\n|---|---|\n",
         );
         for &stage in Stage::ALL {
-            let _ = writeln!(text, "| {stage} | {} |", stage.call().name().unwrap_or("the one that failed"));
+            let _ = writeln!(
+                text,
+                "| {stage} | {} |",
+                stage.call().name().unwrap_or("the one that failed")
+            );
         }
         text
     }
@@ -342,7 +425,9 @@ mod tests {
     fn the_errors_document_is_the_table() {
         // What follows is written by hand.
         let before = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
-        let rest = before.find("\n## Errors for programs\n").map_or("", |place| &before[place..]);
+        let rest = before
+            .find("\n## Errors for programs\n")
+            .map_or("", |place| &before[place..]);
         let text = render() + rest;
         if std::env::var_os("NESTNS_BLESS").is_some() {
             std::fs::write(DOCUMENT, &text).unwrap();
@@ -354,12 +439,28 @@ mod tests {
     #[test]
     fn no_row_is_hidden_by_those_before() {
         for (place, row) in ROWS.iter().enumerate() {
-            let calls = if row.calls.is_empty() { Call::ALL } else { row.calls };
+            let calls = if row.calls.is_empty() {
+                Call::ALL
+            } else {
+                row.calls
+            };
             let is_reached = calls.iter().any(|&call| {
                 row.errnos.iter().any(|&errno| {
-                    let stages = row.stages.iter().copied().map(Some).chain(row.stages.is_empty().then_some(None));
+                    let stages = row
+                        .stages
+                        .iter()
+                        .copied()
+                        .map(Some)
+                        .chain(row.stages.is_empty().then_some(None));
                     stages.into_iter().any(|stage| {
-                        let occasion = Occasion { stage, call, errno, level: 1, inside: &[], ended: 0 };
+                        let occasion = Occasion {
+                            stage,
+                            call,
+                            errno,
+                            level: 1,
+                            inside: &[],
+                            ended: 0,
+                        };
                         ROWS.iter().position(|row| row.fits(&occasion)) == Some(place)
                     })
                 })
@@ -371,23 +472,50 @@ mod tests {
     #[test]
     fn each_errno_means_what_it_means_where_it_came_from() {
         let text = |stage, call, errno| {
-            errno_hint(&Occasion { stage, call, errno, level: 1, inside: &[], ended: 0 }).unwrap_or_default()
+            errno_hint(&Occasion {
+                stage,
+                call,
+                errno,
+                level: 1,
+                inside: &[],
+                ended: 0,
+            })
+            .unwrap_or_default()
         };
         let epoll = text(Some(Stage::Channel), Call::EpollCtl, Errno::ENOSPC);
-        assert!(epoll.starts_with("the limit fs.epoll.max_user_watches ("), "{epoll}");
+        assert!(
+            epoll.starts_with("the limit fs.epoll.max_user_watches ("),
+            "{epoll}"
+        );
         let files = text(Some(Stage::EnterPid), Call::PidfdOpen, Errno::EMFILE);
         assert!(files.contains("RLIMIT_NOFILE ("), "{files}");
-        assert!(text(None, Call::InotifyInit, Errno::EMFILE).contains("fs.inotify.max_user_instances"));
+        assert!(
+            text(None, Call::InotifyInit, Errno::EMFILE).contains("fs.inotify.max_user_instances")
+        );
         assert!(text(None, Call::Open, Errno::ENFILE).contains("fs.file-max"));
-        assert!(text(Some(Stage::Guard), Call::PidfdOpen, Errno::EPERM).contains("forbids pidfd_open"));
-        assert_eq!(errno_hint(&Occasion::of_controller(Call::Unnamed, Errno::EIO)), None);
+        assert!(
+            text(Some(Stage::Guard), Call::PidfdOpen, Errno::EPERM).contains("forbids pidfd_open")
+        );
+        assert_eq!(
+            errno_hint(&Occasion::of_controller(Call::Unnamed, Errno::EIO)),
+            None
+        );
     }
 
     #[test]
     fn a_step_names_the_call_that_failed() {
-        assert_eq!(described(Stage::UnsharePid, Call::Unshare), "create a PID namespace (unshare)");
-        assert_eq!(described(Stage::EnterPid, Call::PidfdOpen), "enter the PID namespace (pidfd_open)");
+        assert_eq!(
+            described(Stage::UnsharePid, Call::Unshare),
+            "create a PID namespace (unshare)"
+        );
+        assert_eq!(
+            described(Stage::EnterPid, Call::PidfdOpen),
+            "enter the PID namespace (pidfd_open)"
+        );
         assert_eq!(described(Stage::Fork, Call::Fork), "fork");
-        assert_eq!(described(Stage::Channel, Call::Unnamed), "communicate with the process that creates it");
+        assert_eq!(
+            described(Stage::Channel, Call::Unnamed),
+            "communicate with the process that creates it"
+        );
     }
 }

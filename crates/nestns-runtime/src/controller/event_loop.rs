@@ -118,7 +118,11 @@ impl EventLoop {
     pub(super) fn new() -> Result<Self, CallError> {
         let set = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).by(Call::EpollCreate);
         let (all, programs) = (set()?, set()?);
-        all.add(&programs.0, EpollEvent::new(EpollFlags::EPOLLIN, Token::Programs.encode())).by(Call::EpollCtl)?;
+        all.add(
+            &programs.0,
+            EpollEvent::new(EpollFlags::EPOLLIN, Token::Programs.encode()),
+        )
+        .by(Call::EpollCtl)?;
         Ok(Self { all, programs })
     }
 
@@ -135,7 +139,8 @@ impl EventLoop {
     ///
     /// `EPERM` for a regular file, which is always ready.
     pub(super) fn add(&self, fd: impl AsFd, token: Token, flags: EpollFlags) -> nix::Result<()> {
-        self.set(token).add(fd, EpollEvent::new(flags, token.encode()))
+        self.set(token)
+            .add(fd, EpollEvent::new(flags, token.encode()))
     }
 
     /// Changes what a descriptor is waited for.
@@ -160,9 +165,16 @@ impl EventLoop {
 
     /// Chooses whether programs are heard.
     pub(super) fn hear(&self, hearing: Hearing) {
-        let flags = if hearing == Hearing::Open { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
+        let flags = if hearing == Hearing::Open {
+            EpollFlags::EPOLLIN
+        } else {
+            EpollFlags::empty()
+        };
         // The inner set was added when this one was made.
-        let _ = self.all.modify(&self.programs.0, &mut EpollEvent::new(flags, Token::Programs.encode()));
+        let _ = self.all.modify(
+            &self.programs.0,
+            &mut EpollEvent::new(flags, Token::Programs.encode()),
+        );
     }
 
     /// Programs that have written something, at this moment and regardless of muting.
@@ -176,10 +188,15 @@ impl EventLoop {
             None => EpollTimeout::NONE,
             Some(Duration::ZERO) => EpollTimeout::ZERO,
             // Rounded up, so that a deadline has passed when it wakes.
-            Some(time) => EpollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX),
+            Some(time) => {
+                EpollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
+            }
         };
         let mut ready = take(&self.all, timeout);
-        if let Some(place) = ready.iter().position(|ready| ready.token == Token::Programs) {
+        if let Some(place) = ready
+            .iter()
+            .position(|ready| ready.token == Token::Programs)
+        {
             ready.swap_remove(place);
             ready.extend(take(&self.programs, EpollTimeout::ZERO));
         }
@@ -191,5 +208,11 @@ fn take(set: &Epoll, timeout: EpollTimeout) -> Vec<Ready> {
     let mut events = [EpollEvent::empty(); 64];
     // Interrupted: the caller comes back. Other errors are for invalid arguments only.
     let count = set.wait(&mut events, timeout).unwrap_or(0);
-    events[..count].iter().map(|event| Ready { token: Token::decode(event.data()), flags: event.events() }).collect()
+    events[..count]
+        .iter()
+        .map(|event| Ready {
+            token: Token::decode(event.data()),
+            flags: event.events(),
+        })
+        .collect()
 }

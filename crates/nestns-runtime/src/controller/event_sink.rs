@@ -103,17 +103,36 @@ pub enum Note<'a> {
     /// The guardian was lost; another one has been started.
     GuardianLost { loss: Loss },
     /// A process could not become its program.
-    Refused { path: &'a str, position: Position, refusal: &'a ExecError },
+    Refused {
+        path: &'a str,
+        position: Position,
+        refusal: &'a ExecError,
+    },
     /// A process has failed; the last lines that it has written, if they have not been shown yet.
-    Failed { path: &'a str, position: Position, ending: Ending, lines: &'a [String] },
+    Failed {
+        path: &'a str,
+        position: Position,
+        ending: Ending,
+        lines: &'a [String],
+    },
     /// A process has ended well before it was ready, and the tree was to become ready.
-    Unready { path: &'a str, position: Position, lines: &'a [String] },
+    Unready {
+        path: &'a str,
+        position: Position,
+        lines: &'a [String],
+    },
     /// A process has failed while the command of `run` ran, and by the rules of the topology that
     /// is a failure of the whole.
     FailedMeanwhile { path: &'a str, status: u8 },
     /// Something has ended and is started again: after this while, so many times in a row, of so
     /// many at most.
-    Restarting { path: &'a str, ending: Ending, delay: Duration, count: u32, most: Option<u32> },
+    Restarting {
+        path: &'a str,
+        ending: Ending,
+        delay: Duration,
+        count: u32,
+        most: Option<u32>,
+    },
     /// A restart was not possible.
     NotRestarted { path: &'a str, trouble: &'a str },
     /// A process waits for something that cannot happen any more.
@@ -142,7 +161,11 @@ pub enum Note<'a> {
     /// The truth could not be written into the state directory, and is out of date.
     TruthLost { errno: Errno },
     /// The command that asks whether a process is ready cannot be executed.
-    ProbeRefused { path: &'a str, position: Position, refusal: &'a ExecError },
+    ProbeRefused {
+        path: &'a str,
+        position: Position,
+        refusal: &'a ExecError,
+    },
     /// Finding out if a process is ready is impossible.
     ProbeLost { path: &'a str, cause: CallError },
     /// Another process has said that this one is ready, which does not count.
@@ -186,7 +209,9 @@ mod tests {
 
     #[test]
     fn each_cause_has_its_status() {
-        let ended = Cause::Ended { path: "a/one".to_owned() };
+        let ended = Cause::Ended {
+            path: "a/one".to_owned(),
+        };
         for (cause, status) in [
             (Cause::Signal(libc::SIGINT), 130),
             (Cause::Signal(libc::SIGTERM), 143),

@@ -36,7 +36,12 @@ pub(in crate::controller) struct ExecRecord {
 
 impl ExecRecord {
     /// One that is to be forked.
-    pub(in crate::controller) fn new(path: String, namespace: String, argv: Vec<String>, by: Caller) -> Self {
+    pub(in crate::controller) fn new(
+        path: String,
+        namespace: String,
+        argv: Vec<String>,
+        by: Caller,
+    ) -> Self {
         Self {
             path,
             namespace,
@@ -56,7 +61,12 @@ impl ExecRecord {
         Some(ProcessDocument {
             path: self.path.clone(),
             ns: self.namespace.clone(),
-            name: self.path.rsplit('/').next().unwrap_or(&self.path).to_owned(),
+            name: self
+                .path
+                .rsplit('/')
+                .next()
+                .unwrap_or(&self.path)
+                .to_owned(),
             pids: facts.numbers.iter().copied().map(Some).collect(),
             ppids: outside.take(facts.numbers.len()).collect(),
             state: Some(state.into()),
@@ -122,7 +132,11 @@ impl ExecRecords {
 
     /// Notes why a process is not forked, as long as it is not.
     pub(in crate::controller) fn set_back(&mut self, failure: Failure) {
-        if let Some(exec) = self.alive.get_mut(&failure.subject).filter(|exec| exec.pid.is_none()) {
+        if let Some(exec) = self
+            .alive
+            .get_mut(&failure.subject)
+            .filter(|exec| exec.pid.is_none())
+        {
             exec.build_error.get_or_insert(failure);
         }
     }
@@ -134,17 +148,29 @@ impl ExecRecords {
 
     /// The ended process that had this path.
     pub(in crate::controller) fn find_ended(&self, path: &str) -> Option<ProcessKey> {
-        self.ended.iter().find(|(_, other, _)| other == path).map(|(subject, ..)| *subject)
+        self.ended
+            .iter()
+            .find(|(_, other, _)| other == path)
+            .map(|(subject, ..)| *subject)
     }
 
     /// The path of a process that has ended, and its ending.
-    pub(in crate::controller) fn exit_of(&self, subject: ProcessKey) -> Option<(&str, ExitDocument)> {
-        self.ended.iter().find(|(other, ..)| *other == subject).map(|(_, path, exit)| (&**path, *exit))
+    pub(in crate::controller) fn exit_of(
+        &self,
+        subject: ProcessKey,
+    ) -> Option<(&str, ExitDocument)> {
+        self.ended
+            .iter()
+            .find(|(other, ..)| *other == subject)
+            .map(|(_, path, exit)| (&**path, *exit))
     }
 
     /// The one with this path.
     pub(in crate::controller) fn find(&self, path: &str) -> Option<ProcessKey> {
-        self.alive.iter().find(|(_, exec)| exec.path == path).map(|(&subject, _)| subject)
+        self.alive
+            .iter()
+            .find(|(_, exec)| exec.path == path)
+            .map(|(&subject, _)| subject)
     }
 
     /// Notes the fork of a process. What /proc says of it is not read before it is on its way: on a
@@ -185,8 +211,14 @@ impl ExecRecords {
     /// Description of one of them, beside its document.
     pub(in crate::controller) fn describe(&self, path: &str) -> Option<Description> {
         let exec = self.alive.values().find(|exec| exec.path == path)?;
-        let by = format!("process {} of user {}, by `nestns exec`", exec.by.pid, exec.by.uid);
-        Some(Description { started_by: Some(by), ..Description::default() })
+        let by = format!(
+            "process {} of user {}, by `nestns exec`",
+            exec.by.pid, exec.by.uid
+        );
+        Some(Description {
+            started_by: Some(by),
+            ..Description::default()
+        })
     }
 
     /// Documents of the processes, in the order in which they came within each namespace.

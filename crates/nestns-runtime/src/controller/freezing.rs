@@ -23,19 +23,26 @@ pub(super) struct TreeFreezer<'a> {
 impl<'a> TreeFreezer<'a> {
     /// Creates the state in which nothing is frozen.
     pub(super) fn new(remains: &'a Remains) -> Self {
-        Self { freezer: Freezer::default(), remains }
+        Self {
+            freezer: Freezer::default(),
+            remains,
+        }
     }
 }
 
 impl Freeze for TreeFreezer<'_> {
     fn freeze(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError> {
         let subtree = subtree(tree, index)?;
-        let frozen = self.freezer.freeze(index, subtree, &tree.name, &self.remains.handle());
+        let frozen = self
+            .freezer
+            .freeze(index, subtree, &tree.name, &self.remains.handle());
         frozen.map_err(|hindrance| refusal(tree, index, &hindrance))
     }
 
     fn is_frozen(&mut self, tree: &Tree, index: NamespaceIndex) -> Result<bool, RequestError> {
-        self.freezer.is_frozen(index).map_err(|hindrance| refusal(tree, index, &hindrance))
+        self.freezer
+            .is_frozen(index)
+            .map_err(|hindrance| refusal(tree, index, &hindrance))
     }
 
     fn laggard(&self, index: NamespaceIndex) -> Option<Pid> {
@@ -57,23 +64,52 @@ impl Freeze for TreeFreezer<'_> {
 fn subtree(tree: &Tree, index: NamespaceIndex) -> Result<Subtree, RequestError> {
     let path = tree.plan.namespace(index).path.clone();
     let gone = || RequestError::InitEnded { path: path.clone() };
-    let record = tree.roster.get(ProcessKey::init(index)).and_then(|record| record.facts.as_ref());
-    let known = tree.roster.namespace(index).and_then(|record| record.facts.as_ref());
-    let (Some(facts), Some(known)) = (record, known) else { return Err(gone()) };
-    let pid = facts.numbers.first().copied().map(Pid::from_raw).ok_or_else(gone)?;
+    let record = tree
+        .roster
+        .get(ProcessKey::init(index))
+        .and_then(|record| record.facts.as_ref());
+    let known = tree
+        .roster
+        .namespace(index)
+        .and_then(|record| record.facts.as_ref());
+    let (Some(facts), Some(known)) = (record, known) else {
+        return Err(gone());
+    };
+    let pid = facts
+        .numbers
+        .first()
+        .copied()
+        .map(Pid::from_raw)
+        .ok_or_else(gone)?;
     let pidfd = Pidfd::open(pid).map_err(|_| gone())?;
     if !process::start_time(pid).is_ok_and(|start| start == facts.start_time) {
         return Err(gone());
     }
-    let subtree = Subtree::of(pid, &pidfd)
-        .map_err(|error| RequestError::InitUnreadable { path: path.clone(), reason: of_io(&error) })?;
+    let subtree = Subtree::of(pid, &pidfd).map_err(|error| RequestError::InitUnreadable {
+        path: path.clone(),
+        reason: of_io(&error),
+    })?;
     let (id, inode) = subtree.identity();
-    let is_known = if known.id.is_some() { id == known.id } else { inode == known.inode };
-    if is_known && !pidfd.has_ended() { Ok(subtree) } else { Err(gone()) }
+    let is_known = if known.id.is_some() {
+        id == known.id
+    } else {
+        inode == known.inode
+    };
+    if is_known && !pidfd.has_ended() {
+        Ok(subtree)
+    } else {
+        Err(gone())
+    }
 }
 
 fn refusal(tree: &Tree, index: NamespaceIndex, hindrance: &Hindrance) -> RequestError {
     let path = tree.plan.namespace(index).path.clone();
-    let check = hindrance.is_machine().then(|| doctor::freezer::check().as_help());
-    RequestError::CannotPause { path, reason: hindrance.to_string(), check }
+    let check = hindrance
+        .is_machine()
+        .then(|| doctor::freezer::check().as_help());
+    RequestError::CannotPause {
+        path,
+        reason: hindrance.to_string(),
+        check,
+    }
 }

@@ -106,7 +106,11 @@ impl Guardian {
         mine.limit_waiting(ANSWER)?;
         match fork().by(Call::Fork)? {
             ForkResult::Parent { child } => match Pidfd::open(child).by(Call::PidfdOpen) {
-                Ok(process) => Ok(Self { pid: child, process, channel: mine }),
+                Ok(process) => Ok(Self {
+                    pid: child,
+                    process,
+                    channel: mine,
+                }),
                 Err(cause) => {
                     // It ends with the channel, having nothing to look after yet.
                     drop((mine, theirs));
@@ -139,7 +143,14 @@ impl Guardian {
     /// `EPIPE` when the guardian has been killed.
     pub(super) fn entrust(&self, remains: &Remains) -> Result<(), CallError> {
         let descriptors = remains.descriptors().by(Call::Fcntl)?;
-        self.hand_over(LOCK, &[descriptors[0].as_fd(), descriptors[1].as_fd(), descriptors[2].as_fd()])
+        self.hand_over(
+            LOCK,
+            &[
+                descriptors[0].as_fd(),
+                descriptors[1].as_fd(),
+                descriptors[2].as_fd(),
+            ],
+        )
     }
 
     /// Has it let go of the roots that have ended, so that roots that come again and again do not
@@ -153,8 +164,15 @@ impl Guardian {
     }
 
     fn hand_over(&self, kind: u8, descriptors: &[BorrowedFd<'_>]) -> Result<(), CallError> {
-        self.channel.send_with_retry(&[kind], descriptors, Wait::Allowed).by(Call::Sendmsg)?;
-        match self.channel.receive(&mut [0], Wait::Allowed).by(Call::Recvmsg)?.bytes {
+        self.channel
+            .send_with_retry(&[kind], descriptors, Wait::Allowed)
+            .by(Call::Sendmsg)?;
+        match self
+            .channel
+            .receive(&mut [0], Wait::Allowed)
+            .by(Call::Recvmsg)?
+            .bytes
+        {
             0 => Err(Errno::EPIPE.into()),
             _ => Ok(()),
         }
@@ -176,7 +194,11 @@ impl Guardian {
         let _ = self.process.signal(libc::SIGCONT);
         let mut ended = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
         let limit = COLLAPSE + ANSWER;
-        if poll(&mut ended, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) == Ok(0) {
+        if poll(
+            &mut ended,
+            PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX),
+        ) == Ok(0)
+        {
             let _ = self.process.signal(libc::SIGKILL);
         }
         reap(self.pid);
@@ -202,7 +224,12 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     let mut remains = None;
     while let Some((kind, mut descriptors)) = receive(channel) {
         match kind {
-            LOCK => remains = descriptors.try_into().ok().map(|all| Remains::handed_over(ward.directory, all)),
+            LOCK => {
+                remains = descriptors
+                    .try_into()
+                    .ok()
+                    .map(|all| Remains::handed_over(ward.directory, all))
+            }
             ROOT => roots.extend(descriptors.pop().map(Pidfd::from)),
             FORGET => roots.retain(|root| !root.has_ended()),
             _ => {}
@@ -218,8 +245,10 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
         saved.restore();
     }
     let end = Moment::now().plus(COLLAPSE);
-    let are_gone =
-        fault::errno("await-roots").is_none() && roots.iter().all(|root| root.await_end(end.since(Moment::now())));
+    let are_gone = fault::errno("await-roots").is_none()
+        && roots
+            .iter()
+            .all(|root| root.await_end(end.since(Moment::now())));
     let is_removed = are_gone && remove(remains.as_ref(), ward);
     program::leave(u8::from(!is_removed))
 }
@@ -249,7 +278,11 @@ fn receive(channel: &Channel) -> Option<(u8, Vec<OwnedFd>)> {
 
 /// The guardian must not keep a pipe open whose reader waits for nestns to end.
 fn leave_standard_descriptors() {
-    if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+    if let Ok(null) = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+    {
         for number in 0..=2 {
             let _ = descriptor::make_standard(&null, number);
         }

@@ -12,7 +12,10 @@ pub enum Left {
 }
 
 /// Tells what could not be removed.
-pub(super) fn tell_of_remains(removed: Result<(), StateError>, event_sink: &mut dyn EventSink) -> Left {
+pub(super) fn tell_of_remains(
+    removed: Result<(), StateError>,
+    event_sink: &mut dyn EventSink,
+) -> Left {
     match removed {
         Ok(()) => Left::Nothing,
         Err(error) => {

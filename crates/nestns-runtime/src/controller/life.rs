@@ -65,7 +65,9 @@ impl Life {
             (Self::Creating | Self::Created, Event::Failed | Event::Stop | Event::StopAgain) => {
                 (Self::Killing, Reaction::RollBack)
             }
-            (Self::Running, Event::Failed | Event::Stop | Event::StopAgain) => (Self::Stopping, Reaction::Ask),
+            (Self::Running, Event::Failed | Event::Stop | Event::StopAgain) => {
+                (Self::Stopping, Reaction::Ask)
+            }
             (Self::Stopping, Event::StopAgain) => (Self::Killing, Reaction::Kill),
             (Self::Gone, _) => (Self::Gone, Reaction::Nothing),
             (_, Event::AllGone) => (Self::Gone, Reaction::Finish),
@@ -93,13 +95,34 @@ mod tests {
     /// Reads the table in the module's documentation and compares every cell with the code.
     #[test]
     fn every_cell_of_the_table() {
-        let events = [Event::Built, Event::Opened, Event::Failed, Event::Stop, Event::StopAgain, Event::AllGone];
-        let states = [Life::Creating, Life::Created, Life::Running, Life::Stopping, Life::Killing, Life::Gone];
-        let rows: Vec<&str> = include_str!("life.rs").lines().filter(|line| line.starts_with("//! | **")).collect();
+        let events = [
+            Event::Built,
+            Event::Opened,
+            Event::Failed,
+            Event::Stop,
+            Event::StopAgain,
+            Event::AllGone,
+        ];
+        let states = [
+            Life::Creating,
+            Life::Created,
+            Life::Running,
+            Life::Stopping,
+            Life::Killing,
+            Life::Gone,
+        ];
+        let rows: Vec<&str> = include_str!("life.rs")
+            .lines()
+            .filter(|line| line.starts_with("//! | **"))
+            .collect();
         assert_eq!(rows.len(), states.len());
         for (state, row) in states.into_iter().zip(rows) {
-            let cells: Vec<&str> =
-                row.trim_start_matches("//! |").trim_end_matches('|').split('|').map(str::trim).collect();
+            let cells: Vec<&str> = row
+                .trim_start_matches("//! |")
+                .trim_end_matches('|')
+                .split('|')
+                .map(str::trim)
+                .collect();
             assert_eq!(cells[0], format!("**{}**", state.word()));
             for (event, cell) in events.into_iter().zip(&cells[1..]) {
                 let (next, reaction) = state.on(event);
@@ -111,7 +134,11 @@ mod tests {
                     Reaction::Kill => ", kill".to_owned(),
                     Reaction::Finish => ", finish".to_owned(),
                 };
-                let found = if next == state { "–".to_owned() } else { format!("{}{written}", next.word()) };
+                let found = if next == state {
+                    "–".to_owned()
+                } else {
+                    format!("{}{written}", next.word())
+                };
                 assert_eq!(&found, cell, "{state:?} on {event:?}");
             }
         }

@@ -62,7 +62,9 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
     }
     reactor.child_ended = false;
     loop {
-        let Host { reactor, children, .. } = &mut supervisor.edge;
+        let Host {
+            reactor, children, ..
+        } = &mut supervisor.edge;
         match children.reap() {
             Reaped::Child(subject, ending) => {
                 // Whatever a PID 1 has said before it left was said before it could be reaped.
@@ -70,7 +72,10 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
                 reactor.drain_ended(subject);
                 reactor.note_ended(subject, ending, Moment::now());
                 if subject.is_init()
-                    && let Some(child) = children.list().iter().find(|child| child.subject == subject)
+                    && let Some(child) = children
+                        .list()
+                        .iter()
+                        .find(|child| child.subject == subject)
                 {
                     let gone = child.pid;
                     reactor.guarding.roots.retain(|&root| root != gone);
@@ -82,10 +87,17 @@ fn reap(supervisor: &mut Supervisor<'_, Host<'_>>) {
                 if pid == reactor.guarding.guardian.pid {
                     // Without a guardian the roots still end with the controller, by their
                     // parent-death signal.
-                    let _ = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed);
+                    let _ = reactor
+                        .guarding
+                        .replace(reactor.console.event_sink, Loss::Killed);
                 } else if !supervisor.on_helper_ended(pid, ending) {
                     let exit = Some(ending.into());
-                    let event = Event::Reparent { path: "host", pid: Some(pid.as_raw()), count: None, exit };
+                    let event = Event::Reparent {
+                        path: "host",
+                        pid: Some(pid.as_raw()),
+                        count: None,
+                        exit,
+                    };
                     supervisor.edge.reactor.console.journal.record(&event);
                 }
             }
@@ -128,13 +140,25 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
         supervisor.edge.reactor.console.event_sink.stopped(timeline);
     }
     supervisor.answer_waiting();
-    let Host { mut reactor, children, .. } = supervisor.edge;
+    let Host {
+        mut reactor,
+        children,
+        ..
+    } = supervisor.edge;
     reactor.console.journal.record(&Event::Gone { path: WHOLE });
     reactor.console.journal.flush();
     reactor.tree.life = Life::Gone;
     reactor.take_leave(conclusion.timeline.as_ref());
-    let Reactor { guarding: Guarding { guardian, .. }, console, events, remains, .. } = reactor;
-    let Console { event_sink, output, .. } = console;
+    let Reactor {
+        guarding: Guarding { guardian, .. },
+        console,
+        events,
+        remains,
+        ..
+    } = reactor;
+    let Console {
+        event_sink, output, ..
+    } = console;
     output.finish(&events);
     if children.alive() > 0 {
         // Whatever comes next is to know of what still lives.

@@ -189,7 +189,11 @@ pub struct Summary {
 impl Summary {
     /// The exit status; this one where all has gone well but for what could not be removed.
     pub fn status_or(&self, cleanup_failed: u8) -> u8 {
-        if self.status == 0 && self.left == Left::Something { cleanup_failed } else { self.status }
+        if self.status == 0 && self.left == Left::Something {
+            cleanup_failed
+        } else {
+            self.status
+        }
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) fn claim(
         // A controller whose lock was removed is one all the same.
         let is_answered = Client::connect(directory).is_ok();
         if is_answered {
-            return Err(StateError::NameInUse { name: name.to_owned(), directory: directory.to_owned() });
+            return Err(StateError::NameInUse {
+                name: name.to_owned(),
+                directory: directory.to_owned(),
+            });
         }
         match StateDirectory::claim(name, directory) {
             Err(StateError::NameInUse { .. }) if Moment::now() < end => {

@@ -38,8 +38,12 @@ pub fn needs(topology: &Topology, base: &Path) -> Result<Needs, PlanError> {
         let namespace = plan.namespace(index);
         namespace.slots().find_map(|slot| {
             let identity = namespace.process(slot)?.identity.as_ref()?;
-            (identity.uid != 0 || identity.gid != 0).then(|| (namespace.path_of(slot), identity.uid))
+            (identity.uid != 0 || identity.gid != 0)
+                .then(|| (namespace.path_of(slot), identity.uid))
         })
     });
-    Ok(Needs { descriptors: channels::needed(&plan), other_user })
+    Ok(Needs {
+        descriptors: channels::needed(&plan),
+        other_user,
+    })
 }

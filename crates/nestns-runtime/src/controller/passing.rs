@@ -45,7 +45,11 @@ pub(in crate::controller) struct Passing {
 
 impl Passing {
     pub(in crate::controller) fn new(meant_for: SignalsFor) -> Self {
-        Self { meant_for, is_running: false, waiting: Vec::new() }
+        Self {
+            meant_for,
+            is_running: false,
+            waiting: Vec::new(),
+        }
     }
 
     /// True if signals are the command's at all.
@@ -57,14 +61,28 @@ impl Passing {
     ///
     /// Before the command runs, whatever would end or stop it is about the tree, which is all that
     /// there is. When a stop has begun, another request is a second one.
-    pub(super) fn keep(&mut self, delivered: Delivered, terminal: CommandTerminal, request: Request) -> bool {
-        let Delivered { signal, sender, by_kernel, .. } = delivered;
+    pub(super) fn keep(
+        &mut self,
+        delivered: Delivered,
+        terminal: CommandTerminal,
+        request: Request,
+    ) -> bool {
+        let Delivered {
+            signal,
+            sender,
+            by_kernel,
+            ..
+        } = delivered;
         if !self.is_asked_for() || signal == libc::SIGCHLD {
             return false;
         }
-        let is_request = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
-        let is_job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
-        if (is_request && (!self.is_running || request == Request::Second)) || (is_job_control && !self.is_running) {
+        let is_request =
+            [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&signal);
+        let is_job_control =
+            [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
+        if (is_request && (!self.is_running || request == Request::Second))
+            || (is_job_control && !self.is_running)
+        {
             return false;
         }
         let is_own = sender == nix::unistd::getpid().as_raw();
@@ -93,7 +111,12 @@ mod tests {
 
     /// A signal from another process than the terminal.
     fn signal(signal: i32) -> Delivered {
-        Delivered { signal, sender: 1, by_kernel: false, word: None }
+        Delivered {
+            signal,
+            sender: 1,
+            by_kernel: false,
+            word: None,
+        }
     }
 
     fn keep(passing: &mut Passing, delivered: Delivered) -> bool {
@@ -108,7 +131,10 @@ mod tests {
 
     #[test]
     fn signals_of_a_tree_are_never_kept() {
-        assert!(!keep(&mut Passing::new(SignalsFor::Tree), signal(libc::SIGUSR1)));
+        assert!(!keep(
+            &mut Passing::new(SignalsFor::Tree),
+            signal(libc::SIGUSR1)
+        ));
     }
 
     #[test]
@@ -116,20 +142,35 @@ mod tests {
         let mut passing = Passing::new(SignalsFor::Command);
         assert!(!keep(&mut passing, signal(libc::SIGTERM)));
         assert!(!keep(&mut passing, signal(libc::SIGTSTP)));
-        assert!(keep(&mut passing, signal(libc::SIGUSR1)), "others wait for it");
+        assert!(
+            keep(&mut passing, signal(libc::SIGUSR1)),
+            "others wait for it"
+        );
         assert!(keep(&mut running(), signal(libc::SIGTERM)));
     }
 
     #[test]
     fn a_request_in_a_stop_is_a_second_one() {
-        assert!(!running().keep(signal(libc::SIGTERM), CommandTerminal::Callers, Request::Second));
-        assert!(running().keep(signal(libc::SIGUSR1), CommandTerminal::Callers, Request::Second));
+        assert!(!running().keep(
+            signal(libc::SIGTERM),
+            CommandTerminal::Callers,
+            Request::Second
+        ));
+        assert!(running().keep(
+            signal(libc::SIGUSR1),
+            CommandTerminal::Callers,
+            Request::Second
+        ));
     }
 
     #[test]
     fn a_terminal_of_its_own_tells_the_command_of_its_size() {
         assert!(!running().keep(signal(libc::SIGWINCH), CommandTerminal::Own, Request::First));
-        assert!(running().keep(signal(libc::SIGWINCH), CommandTerminal::Callers, Request::First));
+        assert!(running().keep(
+            signal(libc::SIGWINCH),
+            CommandTerminal::Callers,
+            Request::First
+        ));
     }
 
     #[test]

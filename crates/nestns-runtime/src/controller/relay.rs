@@ -74,7 +74,10 @@ pub(super) enum Keyboard {
 pub(super) fn saved_terminal() -> Option<SavedTerminal> {
     let stdin = descriptor::inherited(libc::STDIN_FILENO);
     let settings = tcgetattr(stdin).ok()?;
-    Some(SavedTerminal { terminal: stdin.try_clone_to_owned().ok()?, settings })
+    Some(SavedTerminal {
+        terminal: stdin.try_clone_to_owned().ok()?,
+        settings,
+    })
 }
 
 impl Relay {
@@ -86,10 +89,19 @@ impl Relay {
     pub(super) fn open(keyboard: Keyboard) -> Result<Self, CallError> {
         let size = terminal::size(descriptor::inherited(libc::STDIN_FILENO))
             .or_else(|_| terminal::size(descriptor::inherited(libc::STDOUT_FILENO)));
-        let size = size.unwrap_or(terminal::Size { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 });
+        let size = size.unwrap_or(terminal::Size {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        });
         let pair = openpty(Some(&size), None).by(Call::OpenPty)?;
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).by(Call::Fcntl)?;
-        fcntl(&pair.master, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).by(Call::Fcntl)?;
+        fcntl(
+            &pair.master,
+            FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
+        )
+        .by(Call::Fcntl)?;
         descriptor::place_at(&pair.slave, TERMINAL).by(Call::Dup3)?;
         Ok(Self {
             master: Some(pair.master),
@@ -108,8 +120,15 @@ impl Relay {
     ///
     /// Those of openpty(3).
     pub(super) fn renew(&mut self) -> Result<(), CallError> {
-        let input = if self.input == Input::AlwaysReady { Input::Ended } else { Input::Idle };
-        *self = Self { input, ..Self::open(self.keyboard)? };
+        let input = if self.input == Input::AlwaysReady {
+            Input::Ended
+        } else {
+            Input::Idle
+        };
+        *self = Self {
+            input,
+            ..Self::open(self.keyboard)?
+        };
         Ok(())
     }
 
@@ -124,7 +143,11 @@ impl Relay {
 
     /// The terminal for a client that attaches and types into it; `None` where the caller does.
     pub(super) fn lend(&self) -> Option<OwnedFd> {
-        self.master.as_ref().filter(|_| self.keyboard == Keyboard::Lent)?.try_clone().ok()
+        self.master
+            .as_ref()
+            .filter(|_| self.keyboard == Keyboard::Lent)?
+            .try_clone()
+            .ok()
     }
 
     /// Takes the caller's terminal, unless nestns is in the background, where it belongs to others.
@@ -132,7 +155,10 @@ impl Relay {
         // Without a caller there is no end of input that would be the program's.
         if self.master.is_none()
             || self.keyboard == Keyboard::Lent
-            || matches!(self.input, Input::Watched | Input::Held | Input::AlwaysReady | Input::Ended)
+            || matches!(
+                self.input,
+                Input::Watched | Input::Held | Input::AlwaysReady | Input::Ended
+            )
         {
             return;
         }
@@ -227,7 +253,9 @@ impl Relay {
     /// The line discipline takes Ctrl-D for an end only in the mode in which it arrives: one from
     /// before a shell sets its own mode becomes a zero byte, and the shell would wait for ever.
     pub(super) fn remind(&mut self, events: &EventLoop) {
-        let Some((due, pause)) = self.reminder else { return };
+        let Some((due, pause)) = self.reminder else {
+            return;
+        };
         let now = Moment::now();
         if due > now {
             return;
@@ -264,7 +292,11 @@ impl Relay {
             }
             (Input::Held, true) => {
                 let watched = events.add(stdin(), Token::StandardInput, EpollFlags::EPOLLIN);
-                self.input = if watched.is_ok() { Input::Watched } else { Input::Ended };
+                self.input = if watched.is_ok() {
+                    Input::Watched
+                } else {
+                    Input::Ended
+                };
             }
             _ => {}
         }

@@ -55,13 +55,18 @@ impl Record {
     /// for an end, or that very signal.
     pub fn was_sent_away(&self, ending: Ending) -> bool {
         let Some(sent) = self.sent else { return false };
-        let asks_for_an_end = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&sent);
+        let asks_for_an_end =
+            [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&sent);
         asks_for_an_end || ending.status() == Ending::Signalled(sent).status()
     }
 
     /// PID on the host.
     pub fn pid(&self) -> Option<Pid> {
-        self.facts.as_ref().and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw)
+        self.facts
+            .as_ref()
+            .and_then(|facts| facts.numbers.first())
+            .copied()
+            .map(Pid::from_raw)
     }
 }
 
@@ -113,8 +118,18 @@ pub struct Roster {
 impl Roster {
     /// A roster of a plan of which nothing exists yet.
     pub fn new(plan: Plan) -> Self {
-        let outstanding = plan.indices().map(|index| plan.namespace(index).processes.len() + 1).sum();
-        Self { plan, namespaces: Vec::new(), outstanding, paused: BTreeSet::new(), is_released: false, revision: 0 }
+        let outstanding = plan
+            .indices()
+            .map(|index| plan.namespace(index).processes.len() + 1)
+            .sum();
+        Self {
+            plan,
+            namespaces: Vec::new(),
+            outstanding,
+            paused: BTreeSet::new(),
+            is_released: false,
+            revision: 0,
+        }
     }
 
     /// The plan that it is about.
@@ -162,19 +177,26 @@ impl Roster {
 
     /// A process's record; `None` for a subject that the plan does not have.
     pub fn get(&self, subject: ProcessKey) -> Option<&Record> {
-        self.namespaces.get(subject.namespace as usize)?.members.get(subject.slot.index()?)
+        self.namespaces
+            .get(subject.namespace as usize)?
+            .members
+            .get(subject.slot.index()?)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, subject: ProcessKey) -> Option<&mut Record> {
         // What is not in it has changed nothing.
         let index = subject.slot.index()?;
-        self.namespace_mut(subject.namespace)?.members.get_mut(index)
+        self.namespace_mut(subject.namespace)?
+            .members
+            .get_mut(index)
     }
 
     /// Notes that a process exists; says whether it is news.
     pub fn arrived(&mut self, subject: ProcessKey) -> bool {
-        let runs = self.is_released && subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
+        let runs = self.is_released
+            && subject.is_init()
+            && self.plan.namespace(subject.namespace).forks_its_members();
         match self.get_mut(subject) {
             Some(record) if record.state == State::Creating => {
                 record.state = if runs { State::Running } else { State::Created };
@@ -187,9 +209,14 @@ impl Roster {
 
     /// Begins a process's record anew, because it is about to be created again.
     pub fn renew(&mut self, subject: ProcessKey) {
-        let Some(record) = self.get_mut(subject) else { return };
+        let Some(record) = self.get_mut(subject) else {
+            return;
+        };
         if record.state != State::Creating {
-            *record = Record { restarts: record.restarts.saturating_add(1), ..Record::default() };
+            *record = Record {
+                restarts: record.restarts.saturating_add(1),
+                ..Record::default()
+            };
             self.outstanding += 1;
         }
         if subject.is_init()
@@ -203,7 +230,9 @@ impl Roster {
 
     /// Notes that a process will not exist after all.
     pub fn give_up(&mut self, subject: ProcessKey) {
-        let Some(record) = self.get_mut(subject) else { return };
+        let Some(record) = self.get_mut(subject) else {
+            return;
+        };
         let was_awaited = record.state == State::Creating;
         if !record.state.is_over() {
             record.state = State::Gone;
@@ -232,7 +261,10 @@ impl Roster {
 
     /// The outermost paused namespace that a namespace is in: itself, or one around it.
     pub fn paused_by(&self, index: NamespaceIndex) -> Option<NamespaceIndex> {
-        self.paused.iter().copied().find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
+        self.paused
+            .iter()
+            .copied()
+            .find(|&paused| (paused..paused + self.plan.subtree(paused)).contains(&index))
     }
 
     /// True if every root is paused, and there is one.
@@ -243,7 +275,9 @@ impl Roster {
     /// The word in documents for what is in a namespace and in this state.
     pub fn word(&self, index: NamespaceIndex, state: State) -> &'static str {
         match state {
-            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => State::Paused.word(),
+            State::Created | State::Running | State::Ready if self.paused_by(index).is_some() => {
+                State::Paused.word()
+            }
             state => state.word(),
         }
     }
@@ -272,7 +306,10 @@ impl Roster {
     /// Every subject, in the order of creation.
     pub fn subjects(&self) -> impl Iterator<Item = ProcessKey> + '_ {
         (0..).zip(&self.namespaces).flat_map(|(namespace, record)| {
-            (0..).map(Slot::nth).zip(&record.members).map(move |(slot, _)| ProcessKey { namespace, slot })
+            (0..)
+                .map(Slot::nth)
+                .zip(&record.members)
+                .map(move |(slot, _)| ProcessKey { namespace, slot })
         })
     }
 
@@ -287,15 +324,26 @@ impl Roster {
         let mut taken = Vec::new();
         for inner in index..index + self.plan.subtree(index) {
             let mut awaited = 0;
-            let Some(namespace) = self.namespace_mut(inner) else { return taken };
+            let Some(namespace) = self.namespace_mut(inner) else {
+                return taken;
+            };
             for (slot, record) in (0..).map(Slot::nth).zip(&mut namespace.members) {
                 if !record.state.is_over() {
                     awaited += usize::from(record.state == State::Creating);
-                    taken.push(ProcessKey { namespace: inner, slot });
+                    taken.push(ProcessKey {
+                        namespace: inner,
+                        slot,
+                    });
                     // One that was killed at its own deadline died of that: its reaper, where PID 1
                     // is none, has only not reported it yet.
-                    record.state = if record.stop_record.killed.is_some() { State::Killed } else { State::Gone };
-                    record.ending.get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
+                    record.state = if record.stop_record.killed.is_some() {
+                        State::Killed
+                    } else {
+                        State::Gone
+                    };
+                    record
+                        .ending
+                        .get_or_insert((Ending::Signalled(nix::libc::SIGKILL), at));
                 }
             }
             self.outstanding -= awaited;
@@ -319,7 +367,10 @@ mod tests {
         let plan = plan_of(NESTED);
         let mut roster = Roster::new(plan);
         let subjects: Vec<ProcessKey> = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
-            .map(|(namespace, slot)| ProcessKey { namespace, slot: Slot::nth(slot) })
+            .map(|(namespace, slot)| ProcessKey {
+                namespace,
+                slot: Slot::nth(slot),
+            })
             .into();
         for &subject in &subjects {
             assert!(roster.arrived(subject));
@@ -331,16 +382,39 @@ mod tests {
     fn what_has_arrived_is_not_outstanding_any_more() {
         let mut roster = Roster::new(plan_of(NESTED));
         assert_eq!(roster.outstanding(), 5);
-        assert!(roster.arrived(ProcessKey { namespace: 1, slot: Slot::nth(1) }));
-        assert!(!roster.arrived(ProcessKey { namespace: 1, slot: Slot::nth(1) }), "it is news once");
+        assert!(roster.arrived(ProcessKey {
+            namespace: 1,
+            slot: Slot::nth(1)
+        }));
+        assert!(
+            !roster.arrived(ProcessKey {
+                namespace: 1,
+                slot: Slot::nth(1)
+            }),
+            "it is news once"
+        );
         assert_eq!(roster.outstanding(), 4);
     }
 
     #[test]
     fn what_the_plan_does_not_have_has_no_record() {
         let (mut roster, _) = whole();
-        assert!(roster.get_mut(ProcessKey { namespace: 3, slot: Slot::Init }).is_none());
-        assert!(roster.get_mut(ProcessKey { namespace: 0, slot: Slot::nth(2) }).is_none());
+        assert!(
+            roster
+                .get_mut(ProcessKey {
+                    namespace: 3,
+                    slot: Slot::Init
+                })
+                .is_none()
+        );
+        assert!(
+            roster
+                .get_mut(ProcessKey {
+                    namespace: 0,
+                    slot: Slot::nth(2)
+                })
+                .is_none()
+        );
         assert!(roster.get_mut(ProcessKey::session(0, 1)).is_none());
         assert!(!roster.arrived(ProcessKey::run_command(None)));
     }
@@ -355,19 +429,47 @@ mod tests {
     fn an_init_of_ours_runs_with_the_release() {
         let (mut roster, subjects) = whole();
         roster.release();
-        let states: Vec<State> = subjects.iter().map(|&subject| roster.get(subject).unwrap().state).collect();
-        assert_eq!(states, [State::Running, State::Created, State::Running, State::Created, State::Running]);
+        let states: Vec<State> = subjects
+            .iter()
+            .map(|&subject| roster.get(subject).unwrap().state)
+            .collect();
+        assert_eq!(
+            states,
+            [
+                State::Running,
+                State::Created,
+                State::Running,
+                State::Created,
+                State::Running
+            ]
+        );
     }
 
     #[test]
     fn a_restart_counts_and_is_awaited_again() {
         let (mut roster, subjects) = whole();
         roster.renew(subjects[1]);
-        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().restarts), (1, 1));
+        assert_eq!(
+            (
+                roster.outstanding(),
+                roster.get(subjects[1]).unwrap().restarts
+            ),
+            (1, 1)
+        );
         roster.renew(subjects[1]);
-        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().restarts), (1, 1), "it has not come yet");
+        assert_eq!(
+            (
+                roster.outstanding(),
+                roster.get(subjects[1]).unwrap().restarts
+            ),
+            (1, 1),
+            "it has not come yet"
+        );
         roster.give_up(subjects[1]);
-        assert_eq!((roster.outstanding(), roster.get(subjects[1]).unwrap().state), (0, State::Gone));
+        assert_eq!(
+            (roster.outstanding(), roster.get(subjects[1]).unwrap().state),
+            (0, State::Gone)
+        );
     }
 
     #[test]
@@ -378,9 +480,15 @@ mod tests {
         let taken = roster.collapse(0, Moment::now());
         assert_eq!(taken, [subjects[0], subjects[1], subjects[2]]);
         let state = |place: usize| roster.get(subjects[place]).unwrap().state;
-        assert_eq!([state(0), state(1), state(2), state(3)], [State::Gone, State::Killed, State::Gone, State::Exited]);
+        assert_eq!(
+            [state(0), state(1), state(2), state(3)],
+            [State::Gone, State::Killed, State::Gone, State::Exited]
+        );
         assert_eq!(state(4), State::Created);
-        assert_eq!(roster.get(subjects[2]).unwrap().ending.unwrap().0, Ending::Signalled(libc::SIGKILL));
+        assert_eq!(
+            roster.get(subjects[2]).unwrap().ending.unwrap().0,
+            Ending::Signalled(libc::SIGKILL)
+        );
     }
 
     #[test]
@@ -396,7 +504,13 @@ mod tests {
         let (mut roster, _) = whole();
         roster.pause(0);
         assert_eq!((roster.paused_by(1), roster.paused_by(2)), (Some(0), None));
-        assert_eq!((roster.word(1, State::Running), roster.word(2, State::Running)), ("paused", "running"));
+        assert_eq!(
+            (
+                roster.word(1, State::Running),
+                roster.word(2, State::Running)
+            ),
+            ("paused", "running")
+        );
         assert_eq!(roster.word(1, State::Exited), "exited");
         assert!(!roster.is_all_paused());
         roster.pause(2);
@@ -430,10 +544,19 @@ mod tests {
 
     #[test]
     fn an_end_is_what_was_asked_for_by_its_signal_or_its_status() {
-        let sent = |signal| Record { sent: Some(signal), ..Record::default() };
-        assert!(sent(libc::SIGTERM).was_sent_away(Ending::Exited(7)), "it was asked to end");
+        let sent = |signal| Record {
+            sent: Some(signal),
+            ..Record::default()
+        };
+        assert!(
+            sent(libc::SIGTERM).was_sent_away(Ending::Exited(7)),
+            "it was asked to end"
+        );
         assert!(sent(libc::SIGUSR1).was_sent_away(Ending::Signalled(libc::SIGUSR1)));
-        assert!(sent(libc::SIGUSR1).was_sent_away(Ending::Exited(128 + 10)), "as a shell says it");
+        assert!(
+            sent(libc::SIGUSR1).was_sent_away(Ending::Exited(128 + 10)),
+            "as a shell says it"
+        );
         assert!(!sent(libc::SIGUSR1).was_sent_away(Ending::Exited(7)));
         assert!(!Record::default().was_sent_away(Ending::Signalled(libc::SIGTERM)));
     }

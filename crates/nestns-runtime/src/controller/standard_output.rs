@@ -42,7 +42,12 @@ impl StandardOutput {
             LinesTo::Stdout => libc::STDOUT_FILENO,
             LinesTo::Stderr => libc::STDERR_FILENO,
             LinesTo::Nowhere => {
-                return Self { number: descriptor_layout::NULL, own: None, buffer: Vec::new(), closed: true };
+                return Self {
+                    number: descriptor_layout::NULL,
+                    own: None,
+                    buffer: Vec::new(),
+                    closed: true,
+                };
             }
         };
         let path = format!("/proc/self/fd/{number}");
@@ -55,14 +60,21 @@ impl StandardOutput {
                 .ok(),
             _ => None,
         };
-        let output = Self { number, own, buffer: Vec::new(), closed: false };
+        let output = Self {
+            number,
+            own,
+            buffer: Vec::new(),
+            closed: false,
+        };
         // A regular file is refused: it has no reader that leaves.
         let _ = events.add(output.fd(), Token::StandardOutput, EpollFlags::empty());
         output
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
-        self.own.as_ref().map_or_else(|| descriptor::inherited(self.number), AsFd::as_fd)
+        self.own
+            .as_ref()
+            .map_or_else(|| descriptor::inherited(self.number), AsFd::as_fd)
     }
 
     /// True if the reader has left.
@@ -108,7 +120,11 @@ impl StandardOutput {
             }
         }
         self.buffer.drain(..taken);
-        let flags = if self.buffer.is_empty() { EpollFlags::empty() } else { EpollFlags::EPOLLOUT };
+        let flags = if self.buffer.is_empty() {
+            EpollFlags::empty()
+        } else {
+            EpollFlags::EPOLLOUT
+        };
         let _ = events.change(self.fd(), Token::StandardOutput, flags);
     }
 

@@ -43,9 +43,15 @@ impl From<StartError> for Interruption {
 /// Phase of a start, with what it owns.
 enum Phase<'a> {
     /// A guardian exists, and the state directory may have been made.
-    Guarded { guardian: Guardian, event_sink: &'a mut dyn EventSink },
+    Guarded {
+        guardian: Guardian,
+        event_sink: &'a mut dyn EventSink,
+    },
     /// The state directory is the guardian's to remove.
-    Entrusted { guardian: Guardian, event_sink: &'a mut dyn EventSink },
+    Entrusted {
+        guardian: Guardian,
+        event_sink: &'a mut dyn EventSink,
+    },
     /// Namespaces may exist.
     Building(Box<Building<'a>>),
     /// The tree stands, or nothing of it is left.
@@ -66,25 +72,56 @@ pub(super) struct Start<'a> {
 
 impl<'a> Start<'a> {
     /// Starts the guardian.
-    pub(super) fn under_guardian(ward: &Ward<'_>, event_sink: &'a mut dyn EventSink) -> Result<Self, StartError> {
+    pub(super) fn under_guardian(
+        ward: &Ward<'_>,
+        event_sink: &'a mut dyn EventSink,
+    ) -> Result<Self, StartError> {
         let guardian = Guardian::start(ward).map_err(|cause| match RefusedCall::fork(cause) {
             Some(refused) => StartError::Calls(vec![refused]),
-            None => StartError::System { what: "start the guardian", cause },
+            None => StartError::System {
+                what: "start the guardian",
+                cause,
+            },
         })?;
-        Ok(Self { state: None, phase: Phase::Guarded { guardian, event_sink } })
+        Ok(Self {
+            state: None,
+            phase: Phase::Guarded {
+                guardian,
+                event_sink,
+            },
+        })
     }
 
     /// Takes the name.
-    pub(super) fn take_name(&mut self, origin: &Origin, ward: &Ward<'_>) -> Result<StateDirectory, StartError> {
-        let Phase::Guarded { event_sink, .. } = &mut self.phase else { return Err(misplaced()) };
+    pub(super) fn take_name(
+        &mut self,
+        origin: &Origin,
+        ward: &Ward<'_>,
+    ) -> Result<StateDirectory, StartError> {
+        let Phase::Guarded { event_sink, .. } = &mut self.phase else {
+            return Err(misplaced());
+        };
         Ok(claim(&origin.name, ward.directory, &mut **event_sink)?)
     }
 
     /// Hands the state directory over to the guardian.
-    pub(super) fn entrust(&mut self, ward: &Ward<'_>, state: &'a StateDirectory) -> Result<(), StartError> {
+    pub(super) fn entrust(
+        &mut self,
+        ward: &Ward<'_>,
+        state: &'a StateDirectory,
+    ) -> Result<(), StartError> {
         self.state = Some(state);
-        let failed = |cause| StartError::System { what: "start the guardian", cause };
-        let Phase::Guarded { guardian, event_sink } = &mut self.phase else { return Err(misplaced()) };
+        let failed = |cause| StartError::System {
+            what: "start the guardian",
+            cause,
+        };
+        let Phase::Guarded {
+            guardian,
+            event_sink,
+        } = &mut self.phase
+        else {
+            return Err(misplaced());
+        };
         let mut attempts = 1;
         while let Err(cause) = guardian.entrust(state.remains()) {
             if attempts == GUARDIANS {
@@ -92,12 +129,20 @@ impl<'a> Start<'a> {
             }
             attempts += 1;
             // It was killed before it was told anything, which is no reason not to build.
-            event_sink.note(&Note::GuardianLost { loss: Loss::of(cause) });
+            event_sink.note(&Note::GuardianLost {
+                loss: Loss::of(cause),
+            });
             guardian.bury();
             *guardian = Guardian::start(ward).map_err(failed)?;
         }
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Guarded { guardian, event_sink } => Phase::Entrusted { guardian, event_sink },
+            Phase::Guarded {
+                guardian,
+                event_sink,
+            } => Phase::Entrusted {
+                guardian,
+                event_sink,
+            },
             other => other,
         };
         Ok(())
@@ -107,9 +152,16 @@ impl<'a> Start<'a> {
     /// event sink.
     pub(super) fn begin_to_build(
         &mut self,
-        make: impl FnOnce(Guardian, &'a mut dyn EventSink) -> Result<(Reactor<'a>, Children), StartError>,
+        make: impl FnOnce(
+            Guardian,
+            &'a mut dyn EventSink,
+        ) -> Result<(Reactor<'a>, Children), StartError>,
     ) -> Result<(), StartError> {
-        let Phase::Entrusted { guardian, event_sink } = std::mem::replace(&mut self.phase, Phase::Over) else {
+        let Phase::Entrusted {
+            guardian,
+            event_sink,
+        } = std::mem::replace(&mut self.phase, Phase::Over)
+        else {
             return Err(misplaced());
         };
         let (reactor, children) = make(guardian, event_sink)?;
@@ -127,7 +179,9 @@ impl<'a> Start<'a> {
 
     /// Creates everything and makes sure that the kernel agrees. Returns how long that took.
     pub(super) fn build(&mut self, began: Moment) -> Result<Duration, Interruption> {
-        let Phase::Building(building) = &mut self.phase else { return Err(misplaced().into()) };
+        let Phase::Building(building) = &mut self.phase else {
+            return Err(misplaced().into());
+        };
         let Building { reactor, children } = &mut **building;
         let plan = reactor.tree.plan;
         match create(plan, reactor, children) {
@@ -147,7 +201,10 @@ impl<'a> Start<'a> {
         }
         give_up_if_told(reactor)?;
         reactor.tree.life = reactor.tree.life.on(Event::Built).0;
-        let unreadable = |cause| StartError::System { what: "compare the tree with the kernel's view of it", cause };
+        let unreadable = |cause| StartError::System {
+            what: "compare the tree with the kernel's view of it",
+            cause,
+        };
         let mismatches = verification::compare(&reactor.tree.roster).map_err(unreadable)?;
         if !mismatches.is_empty() {
             // A process that died in this moment is the cause, not a difference.
@@ -183,7 +240,9 @@ impl<'a> Start<'a> {
 
     fn undo(&mut self) -> Left {
         match (std::mem::replace(&mut self.phase, Phase::Over), self.state) {
-            (Phase::Guarded { event_sink, .. }, Some(state)) => tell_of_remains(state.remains().remove(), event_sink),
+            (Phase::Guarded { event_sink, .. }, Some(state)) => {
+                tell_of_remains(state.remains().remove(), event_sink)
+            }
             (Phase::Guarded { guardian, .. } | Phase::Entrusted { guardian, .. }, _) => {
                 guardian.dismiss();
                 Left::Nothing
@@ -202,10 +261,17 @@ impl Drop for Start<'_> {
 
 /// The error of a start that is told to do something out of turn.
 fn misplaced() -> StartError {
-    StartError::System { what: "go on with the start", cause: Errno::EINVAL.into() }
+    StartError::System {
+        what: "go on with the start",
+        cause: Errno::EINVAL.into(),
+    }
 }
 
-fn create(plan: Plan, reactor: &mut Reactor<'_>, children: &mut Children) -> Result<(), BuildError> {
+fn create(
+    plan: Plan,
+    reactor: &mut Reactor<'_>,
+    children: &mut Children,
+) -> Result<(), BuildError> {
     for root in plan.roots() {
         children.create(root, reactor)?;
     }
@@ -217,13 +283,19 @@ fn give_up_if_told(reactor: &mut Reactor<'_>) -> Result<(), Interruption> {
     // What ends before the gates open has failed, whatever it was.
     while let Some(incident) = reactor.tree.incidents.pop_front() {
         if let Incident::Ended(subject, _, _) = incident {
-            reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+            reactor
+                .tree
+                .fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
         }
     }
     if let Some(failure) = reactor.tree.failure.take() {
         return Err(describe(&reactor.tree.roster, failure).into());
     }
-    if reactor.tree.stop.is_some() { Err(Interruption::Stopped) } else { Ok(()) }
+    if reactor.tree.stop.is_some() {
+        Err(Interruption::Stopped)
+    } else {
+        Ok(())
+    }
 }
 
 fn look_after_children(reactor: &mut Reactor<'_>, children: &mut Children) {
@@ -234,11 +306,18 @@ fn look_after_children(reactor: &mut Reactor<'_>, children: &mut Children) {
         match children.reap() {
             Reaped::Child(subject, _) => {
                 reactor.drain_reports();
-                reactor.tree.fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
+                reactor
+                    .tree
+                    .fail(Failure::new(subject, Stage::Died, Errno::UnknownErrno));
             }
             Reaped::Orphan(pid, _) if pid == reactor.guarding.guardian.pid => {
-                if let Err(cause) = reactor.guarding.replace(reactor.console.event_sink, Loss::Killed) {
-                    reactor.tree.fail(Failure::new(ProcessKey::init(0), Stage::Guard, cause));
+                if let Err(cause) = reactor
+                    .guarding
+                    .replace(reactor.console.event_sink, Loss::Killed)
+                {
+                    reactor
+                        .tree
+                        .fail(Failure::new(ProcessKey::init(0), Stage::Guard, cause));
                 }
             }
             Reaped::Orphan(..) => {}
@@ -249,14 +328,32 @@ fn look_after_children(reactor: &mut Reactor<'_>, children: &mut Children) {
 
 /// Kills what exists, reaps it, and removes what was made.
 fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
-    let Building { mut reactor, mut children } = building;
+    let Building {
+        mut reactor,
+        mut children,
+    } = building;
     let stuck = kill_and_reap(&mut children, &mut reactor, Moment::now().plus(COLLAPSE));
     if !stuck.is_empty() {
-        reactor.console.event_sink.note(&Note::Stuck { paths: &stuck });
+        reactor
+            .console
+            .event_sink
+            .note(&Note::Stuck { paths: &stuck });
     }
     reactor.console.journal.record(&Noted::Gone { path: WHOLE });
-    let Reactor { guarding: Guarding { guardian, .. }, console, events, .. } = reactor;
-    let Console { output, relay, saved, mut journal, event_sink, .. } = console;
+    let Reactor {
+        guarding: Guarding { guardian, .. },
+        console,
+        events,
+        ..
+    } = reactor;
+    let Console {
+        output,
+        relay,
+        saved,
+        mut journal,
+        event_sink,
+        ..
+    } = console;
     journal.flush();
     if let Some(mut relay) = relay {
         relay.release(saved, &events);
@@ -287,7 +384,9 @@ fn kill_and_reap(children: &mut Children, reactor: &mut Reactor<'_>, until: Mome
                 let left = until.since(Moment::now());
                 if left.is_zero() {
                     let alive = children.list().iter().filter(|child| !child.gone);
-                    return alive.map(|child| reactor.tree.path(child.subject)).collect();
+                    return alive
+                        .map(|child| reactor.tree.path(child.subject))
+                        .collect();
                 }
                 reactor.pump(Some(left));
             }

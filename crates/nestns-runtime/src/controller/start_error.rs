@@ -24,12 +24,22 @@ pub enum StartError {
     State(#[from] StateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller")]
-    SingleUser { path: String, uid: u32, position: Position },
+    #[error(
+        "`{path}` needs user {uid}, but without root a tree has only ID 0, which is mapped to the caller"
+    )]
+    SingleUser {
+        path: String,
+        uid: u32,
+        position: Position,
+    },
     #[error(
         "the controller needs {needed} descriptors{}, but its hard limit, RLIMIT_NOFILE, is {limit}", for_streams(*captured)
     )]
-    Descriptors { needed: u64, captured: u64, limit: u64 },
+    Descriptors {
+        needed: u64,
+        captured: u64,
+        limit: u64,
+    },
     #[error("`{path}`: {}", sentence(failure))]
     Failed {
         path: String,
@@ -43,27 +53,49 @@ pub enum StartError {
     #[error("the kernel does not agree with the plan: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Mismatch(Vec<Mismatch>),
     #[error("cannot {}: {}", with_call(what, cause.call), spelled(cause.errno))]
-    System { what: &'static str, cause: CallError },
+    System {
+        what: &'static str,
+        cause: CallError,
+    },
 }
 
 fn for_streams(captured: u64) -> String {
-    if captured == 0 { String::new() } else { format!(" ({captured} of them for captured streams)") }
+    if captured == 0 {
+        String::new()
+    } else {
+        format!(" ({captured} of them for captured streams)")
+    }
 }
 
 fn with_call(what: &str, call: Call) -> String {
-    call.name().map_or_else(|| what.to_owned(), |name| format!("{what} ({name})"))
+    call.name()
+        .map_or_else(|| what.to_owned(), |name| format!("{what} ({name})"))
 }
 
 /// "cannot make a PID namespace (unshare): a limit is reached (ENOSPC)": what failed, as it is told
 /// everywhere.
 pub fn sentence(failure: &Failure) -> String {
-    format!("cannot {}{}: {}", described(failure.stage, failure.call), detail(failure), errno_text(failure))
+    format!(
+        "cannot {}{}: {}",
+        described(failure.stage, failure.call),
+        detail(failure),
+        errno_text(failure)
+    )
 }
 
 /// Sentence about a program that did not run; told apart from a program that ran and failed.
 pub fn exec_error_sentence(refusal: &ExecError) -> String {
-    let ExecError { stage, call, errno, detail } = refusal;
-    let detail = if detail.is_empty() { String::new() } else { format!(" {detail}") };
+    let ExecError {
+        stage,
+        call,
+        errno,
+        detail,
+    } = refusal;
+    let detail = if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" {detail}")
+    };
     match (stage, Errno::from_raw(*errno)) {
         (Stage::Execute, Errno::ENOENT) => {
             format!(
@@ -74,30 +106,51 @@ pub fn exec_error_sentence(refusal: &ExecError) -> String {
             format!("cannot execute{detail}: it is not executable, or its user may not access it")
         }
         (Stage::Execute, errno) => format!("cannot execute{detail}: {}", spelled(errno)),
-        (&stage, errno) => format!("cannot {}{detail}: {}", described(stage, *call), spelled(errno)),
+        (&stage, errno) => format!(
+            "cannot {}{detail}: {}",
+            described(stage, *call),
+            spelled(errno)
+        ),
     }
 }
 
 /// Suggested remedy for a program that did not run, if its errno alone does not suggest one.
 pub fn exec_error_help(refusal: &ExecError) -> Option<String> {
-    let ExecError { stage, call, errno, .. } = *refusal;
+    let ExecError {
+        stage, call, errno, ..
+    } = *refusal;
     let errno = Errno::from_raw(errno);
-    errno_hint(&Occasion { stage: Some(stage), call, errno, level: 0, inside: &[], ended: 0 })
-        .filter(|_| stage != Stage::Execute)
+    errno_hint(&Occasion {
+        stage: Some(stage),
+        call,
+        errno,
+        level: 0,
+        inside: &[],
+        ended: 0,
+    })
+    .filter(|_| stage != Stage::Execute)
 }
 
 fn detail(failure: &Failure) -> String {
-    failure.detail.as_ref().map(|detail| format!(" `{detail}`")).unwrap_or_default()
+    failure
+        .detail
+        .as_ref()
+        .map(|detail| format!(" `{detail}`"))
+        .unwrap_or_default()
 }
 
 /// The system's own text and the errno's name, which is what people search for. "No space left on
 /// device" would send them to their disks where it is namespaces that there may be no more of.
 pub fn errno_text(failure: &Failure) -> String {
-    let is_namespace =
-        matches!(failure.stage, Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate | Stage::UnshareUser);
+    let is_namespace = matches!(
+        failure.stage,
+        Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate | Stage::UnshareUser
+    );
     match failure.errno {
         0 => "it was killed".to_owned(),
-        _ if is_namespace && failure.errno() == Errno::ENOSPC => "a limit is reached (ENOSPC)".to_owned(),
+        _ if is_namespace && failure.errno() == Errno::ENOSPC => {
+            "a limit is reached (ENOSPC)".to_owned()
+        }
         _ => spelled(failure.errno()),
     }
 }
@@ -108,7 +161,11 @@ impl StartError {
     pub fn status(&self) -> u8 {
         match self {
             Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => 1,
-            Self::State(_) | Self::Plan(_) | Self::SingleUser { .. } | Self::Descriptors { .. } | Self::Calls(_) => 4,
+            Self::State(_)
+            | Self::Plan(_)
+            | Self::SingleUser { .. }
+            | Self::Descriptors { .. }
+            | Self::Calls(_) => 4,
             Self::Failed { failure, .. } if failure.is_refusal() => 4,
             Self::Failed { .. } | Self::Mismatch(_) | Self::System { .. } => 5,
         }
@@ -117,7 +174,9 @@ impl StartError {
     /// Code of the error: 4xx is this machine's, 5xx happened at run time.
     pub fn code(&self) -> Code {
         match self {
-            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => Code::NameInUse,
+            Self::State(StateError::NameInUse { .. } | StateError::Homeless { .. }) => {
+                Code::NameInUse
+            }
             Self::State(_) => Code::NoStateDirectory,
             Self::Plan(_) | Self::SingleUser { .. } => Code::UnavailableUser,
             Self::Descriptors { .. } => Code::TooFewDescriptors,
@@ -169,7 +228,9 @@ impl StartError {
     /// Position in the file at which it was asked for.
     pub fn position(&self) -> Option<Position> {
         match self {
-            Self::Plan(PlanError::UnknownUser { position, .. } | PlanError::UnknownGroup { position, .. })
+            Self::Plan(
+                PlanError::UnknownUser { position, .. } | PlanError::UnknownGroup { position, .. },
+            )
             | Self::SingleUser { position, .. }
             | Self::Failed { position, .. } => Some(*position),
             _ => None,

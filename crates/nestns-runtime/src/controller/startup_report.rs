@@ -94,7 +94,10 @@ pub enum WaitUntil {
 impl ReportChannel {
     /// Takes one end of a socket pair; the process that forked the controller has the other one.
     pub fn new(channel: OwnedFd, wait_until: WaitUntil) -> Self {
-        Self { channel, wait_until }
+        Self {
+            channel,
+            wait_until,
+        }
     }
 
     /// State that the caller waits for.
@@ -108,7 +111,10 @@ impl ReportChannel {
     ///
     /// `EMFILE` when there is no other.
     pub(super) fn place(self) -> nix::Result<Self> {
-        Ok(Self { channel: descriptor::above(self.channel, FIRST_FREE)?, ..self })
+        Ok(Self {
+            channel: descriptor::above(self.channel, FIRST_FREE)?,
+            ..self
+        })
     }
 
     /// Tells the caller, and lets go of its terminal: what the controller says from now on goes
@@ -139,7 +145,10 @@ impl ReportChannel {
 
 /// Redirects what the controller says from now on into a file of this directory.
 pub(super) fn log_into(directory: &Directory) {
-    let log = match directory.file(CONTROLLER_LOG, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND) {
+    let log = match directory.file(
+        CONTROLLER_LOG,
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND,
+    ) {
         Ok(log) => log,
         // Without a place for it what it says is lost, which is better than a terminal that is
         // kept.

@@ -27,9 +27,19 @@ const TURN: usize = 64 * 1024;
 #[derive(Debug)]
 enum Pipe {
     /// Written by a failing exec, closed by a successful one.
-    Outcome { subject: ProcessKey, fd: OwnedFd, said: Vec<u8> },
+    Outcome {
+        subject: ProcessKey,
+        fd: OwnedFd,
+        said: Vec<u8>,
+    },
     /// Lines.
-    Output { subject: ProcessKey, path: String, kind: Kind, fd: OwnedFd, partial: Vec<u8> },
+    Output {
+        subject: ProcessKey,
+        path: String,
+        kind: Kind,
+        fd: OwnedFd,
+        partial: Vec<u8>,
+    },
 }
 
 impl Pipe {
@@ -55,7 +65,12 @@ pub(super) enum Arrival {
     /// The program does not run.
     Refused(ProcessKey, ExecError),
     /// Whole lines; what comes after the last line feed is a partial one.
-    Output { subject: ProcessKey, path: String, kind: Kind, output: Vec<u8> },
+    Output {
+        subject: ProcessKey,
+        path: String,
+        kind: Kind,
+        output: Vec<u8>,
+    },
     /// Nothing yet.
     Nothing,
 }
@@ -91,12 +106,22 @@ impl Streams {
     /// The processes of some namespaces of which it is not known yet how their exec went.
     pub(super) fn awaited_in(&self, namespaces: Range<NamespaceIndex>) -> Vec<ProcessKey> {
         let bounds = ProcessKey::init(namespaces.start)..ProcessKey::init(namespaces.end);
-        self.outcomes.range(bounds).map(|(&subject, _)| subject).collect()
+        self.outcomes
+            .range(bounds)
+            .map(|(&subject, _)| subject)
+            .collect()
     }
 
     /// Watches for how exec goes.
     pub(super) fn add_outcome(&mut self, subject: ProcessKey, fd: OwnedFd, events: &EventLoop) {
-        let place = self.add(Pipe::Outcome { subject, fd, said: Vec::new() }, events);
+        let place = self.add(
+            Pipe::Outcome {
+                subject,
+                fd,
+                said: Vec::new(),
+            },
+            events,
+        );
         self.outcomes.insert(subject, place);
     }
 
@@ -108,7 +133,9 @@ impl Streams {
     }
 
     fn close(&mut self, place: u32, events: &EventLoop) {
-        let Some(pipe) = self.pipes[place as usize].take() else { return };
+        let Some(pipe) = self.pipes[place as usize].take() else {
+            return;
+        };
         events.remove(pipe.fd().as_fd(), Token::Stream(place));
         if let Pipe::Outcome { subject, .. } = pipe
             && self.outcomes.get(&subject) == Some(&place)
@@ -128,7 +155,16 @@ impl Streams {
         fd: OwnedFd,
         events: &EventLoop,
     ) {
-        self.add(Pipe::Output { subject, path, kind, fd, partial: Vec::new() }, events);
+        self.add(
+            Pipe::Output {
+                subject,
+                path,
+                kind,
+                fd,
+                partial: Vec::new(),
+            },
+            events,
+        );
     }
 
     fn add(&mut self, pipe: Pipe, events: &EventLoop) -> u32 {
@@ -146,14 +182,18 @@ impl Streams {
 
     /// True if a read of a pipe would not wait.
     pub(super) fn is_readable(&self, place: u32) -> bool {
-        let Some(Some(pipe)) = self.pipes.get(place as usize) else { return false };
+        let Some(Some(pipe)) = self.pipes.get(place as usize) else {
+            return false;
+        };
         let mut ready = [PollFd::new(pipe.fd().as_fd(), PollFlags::POLLIN)];
         poll(&mut ready, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 
     /// Reads one pipe that is ready, and closes it at its end.
     pub(super) fn take(&mut self, place: u32, events: &EventLoop) -> Arrival {
-        let Some(Some(pipe)) = self.pipes.get_mut(place as usize) else { return Arrival::Nothing };
+        let Some(Some(pipe)) = self.pipes.get_mut(place as usize) else {
+            return Arrival::Nothing;
+        };
         let buffer = &mut self.buffer;
         buffer.resize(TURN, 0);
         let count = match descriptor::read_now(pipe.fd(), buffer) {
@@ -165,19 +205,36 @@ impl Streams {
         let arrival = match pipe {
             Pipe::Outcome { subject, said, .. } => {
                 // A refusal is shorter; what is longer is none.
-                said.extend_from_slice(&buffer[..count.min(LONGEST_REFUSAL.saturating_sub(said.len()))]);
+                said.extend_from_slice(
+                    &buffer[..count.min(LONGEST_REFUSAL.saturating_sub(said.len()))],
+                );
                 match (ended, said.is_empty()) {
                     (true, true) => Arrival::Started(*subject),
-                    (true, false) => {
-                        message::read(said).map_or(Arrival::Nothing, |refusal| Arrival::Refused(*subject, refusal))
-                    }
+                    (true, false) => message::read(said).map_or(Arrival::Nothing, |refusal| {
+                        Arrival::Refused(*subject, refusal)
+                    }),
                     (false, _) => Arrival::Nothing,
                 }
             }
-            Pipe::Output { subject, path, kind, partial, .. } => {
-                let reading = if ended { Reading::Ended } else { Reading::GoesOn };
+            Pipe::Output {
+                subject,
+                path,
+                kind,
+                partial,
+                ..
+            } => {
+                let reading = if ended {
+                    Reading::Ended
+                } else {
+                    Reading::GoesOn
+                };
                 let output = take_lines(partial, &buffer[..count], reading);
-                Arrival::Output { subject: *subject, path: path.clone(), kind: *kind, output }
+                Arrival::Output {
+                    subject: *subject,
+                    path: path.clone(),
+                    kind: *kind,
+                    output,
+                }
             }
         };
         if ended {
@@ -190,7 +247,10 @@ impl Streams {
 /// Adds what was read to what has not come to the end of its line, and takes the whole lines out;
 /// at the end also the last one, which may lack its line feed, and one that is too long.
 pub(super) fn take_lines(partial: &mut Vec<u8>, read: &[u8], reading: Reading) -> Vec<u8> {
-    let end = read.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let end = read
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
     let (lines, rest) = read.split_at(end);
     let mut output = Vec::new();
     if end > 0 || reading == Reading::Ended {
@@ -231,10 +291,16 @@ mod tests {
     #[test]
     fn lines_are_whole_but_at_the_end_and_when_endless() {
         let mut partial = Vec::new();
-        assert_eq!(take_lines(&mut partial, b"one\ntwo\nthr", Reading::GoesOn), b"one\ntwo\n");
+        assert_eq!(
+            take_lines(&mut partial, b"one\ntwo\nthr", Reading::GoesOn),
+            b"one\ntwo\n"
+        );
         assert_eq!(partial, b"thr");
         assert_eq!(take_lines(&mut partial, b"e", Reading::GoesOn), b"");
-        assert_eq!(take_lines(&mut partial, b"e\nfour", Reading::GoesOn), b"three\n");
+        assert_eq!(
+            take_lines(&mut partial, b"e\nfour", Reading::GoesOn),
+            b"three\n"
+        );
         assert_eq!(take_lines(&mut partial, b"", Reading::Ended), b"four");
         assert_eq!(take_lines(&mut partial, b"", Reading::Ended), b"");
         let endless = take_lines(&mut partial, &vec![b'x'; LONGEST_LINE], Reading::GoesOn);

@@ -13,7 +13,11 @@ pub(super) struct Target(pub(super) ProcessKey);
 impl Target {
     /// True if something belongs to it.
     pub(super) fn contains(self, plan: &Plan, subject: ProcessKey) -> bool {
-        if self.0.is_init() { self.namespaces(plan).contains(&subject.namespace) } else { self.0 == subject }
+        if self.0.is_init() {
+            self.namespaces(plan).contains(&subject.namespace)
+        } else {
+            self.0 == subject
+        }
     }
 
     /// True if it and another one have anything in common.
@@ -24,7 +28,11 @@ impl Target {
     /// The namespaces that belong to it: none of a process.
     pub(super) fn namespaces(self, plan: &Plan) -> Range<NamespaceIndex> {
         let first = self.0.namespace;
-        if self.0.is_init() { first..first + plan.subtree(first) } else { first..first }
+        if self.0.is_init() {
+            first..first + plan.subtree(first)
+        } else {
+            first..first
+        }
     }
 
     /// Everything that belongs to it, in the order of creation.
@@ -32,7 +40,11 @@ impl Target {
         if !self.0.is_init() {
             return vec![self.0];
         }
-        let members = |namespace| plan.namespace(namespace).slots().map(move |slot| ProcessKey { namespace, slot });
+        let members = |namespace| {
+            plan.namespace(namespace)
+                .slots()
+                .map(move |slot| ProcessKey { namespace, slot })
+        };
         self.namespaces(plan).flat_map(members).collect()
     }
 
@@ -51,7 +63,10 @@ impl Target {
             if namespace.forks_its_members() {
                 next += plan.subtree(next);
             } else {
-                asked.extend(namespace.declared_slots().map(|slot| ProcessKey { namespace: next, slot }));
+                asked.extend(namespace.declared_slots().map(|slot| ProcessKey {
+                    namespace: next,
+                    slot,
+                }));
                 next += 1;
             }
         }
@@ -72,15 +87,21 @@ impl Target {
     /// Path as people write it.
     pub(super) fn path(self, plan: &Plan) -> String {
         let namespace = plan.namespace(self.0.namespace);
-        if self.0.is_init() { namespace.path.clone() } else { namespace.path_of(self.0.slot) }
+        if self.0.is_init() {
+            namespace.path.clone()
+        } else {
+            namespace.path_of(self.0.slot)
+        }
     }
 }
 
 /// The targets that paths name, each once and none inside another; or the first path that names
 /// nothing.
 pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String> {
-    let namespaces: HashMap<String, NamespaceIndex> =
-        plan.indices().map(|index| (plan.namespace(index).path.clone(), index)).collect();
+    let namespaces: HashMap<String, NamespaceIndex> = plan
+        .indices()
+        .map(|index| (plan.namespace(index).path.clone(), index))
+        .collect();
     let mut targets = Vec::new();
     for path in paths {
         let trimmed = path.trim_end_matches('/');
@@ -96,7 +117,10 @@ pub(super) fn find(plan: &Plan, paths: &[String]) -> Result<Vec<Target>, String>
                 None if name == "init" => Slot::Init,
                 None => return Err(path.clone()),
             };
-            Target(ProcessKey { namespace: index, slot })
+            Target(ProcessKey {
+                namespace: index,
+                slot,
+            })
         };
         targets.push(part);
     }
@@ -138,25 +162,48 @@ mod tests {
 
     #[test]
     fn paths_name_namespaces_and_processes() {
-        assert_eq!(named(&["a/b/", "a/one"]), Ok(vec!["a/one".to_owned(), "a/b".to_owned()]));
-        assert_eq!(named(&["a/b/init"]), Ok(vec!["a/b".to_owned()]), "a PID 1 is its namespace");
+        assert_eq!(
+            named(&["a/b/", "a/one"]),
+            Ok(vec!["a/one".to_owned(), "a/b".to_owned()])
+        );
+        assert_eq!(
+            named(&["a/b/init"]),
+            Ok(vec!["a/b".to_owned()]),
+            "a PID 1 is its namespace"
+        );
         assert_eq!(named(&["a/three"]), Err("a/three".to_owned()));
         assert_eq!(named(&["x"]), Err("x".to_owned()));
     }
 
     #[test]
     fn what_is_inside_another_target_is_named_by_it() {
-        assert_eq!(named(&["a/b/c", "a", "d", "a/one", "a"]), Ok(vec!["a".to_owned(), "d".to_owned()]));
+        assert_eq!(
+            named(&["a/b/c", "a", "d", "a/one", "a"]),
+            Ok(vec!["a".to_owned(), "d".to_owned()])
+        );
     }
 
     #[test]
     fn a_namespace_contains_what_is_in_it() {
         let plan = plan();
-        let (whole, process) = (Target(ProcessKey::init(1)), Target(ProcessKey { namespace: 0, slot: Slot::nth(1) }));
-        assert!(whole.contains(&plan, ProcessKey { namespace: 2, slot: Slot::Init }));
+        let (whole, process) = (
+            Target(ProcessKey::init(1)),
+            Target(ProcessKey {
+                namespace: 0,
+                slot: Slot::nth(1),
+            }),
+        );
+        assert!(whole.contains(
+            &plan,
+            ProcessKey {
+                namespace: 2,
+                slot: Slot::Init
+            }
+        ));
         assert!(!whole.contains(&plan, process.0) && process.contains(&plan, process.0));
         assert!(
-            Target(ProcessKey::init(0)).overlaps(&plan, whole) && whole.overlaps(&plan, Target(ProcessKey::init(0)))
+            Target(ProcessKey::init(0)).overlaps(&plan, whole)
+                && whole.overlaps(&plan, Target(ProcessKey::init(0)))
         );
         assert!(!whole.overlaps(&plan, process));
         assert_eq!(whole.subjects(&plan).len(), 3);
@@ -166,18 +213,42 @@ mod tests {
     #[test]
     fn the_controller_asks_what_no_init_of_ours_asks() {
         let plan = plan();
-        assert_eq!(Target(ProcessKey::init(0)).asked(&plan), [ProcessKey::init(0)]);
+        assert_eq!(
+            Target(ProcessKey::init(0)).asked(&plan),
+            [ProcessKey::init(0)]
+        );
         let asked = Target(ProcessKey::init(1)).asked(&plan);
-        assert_eq!(asked, [ProcessKey::init(1), ProcessKey { namespace: 1, slot: Slot::nth(1) }, ProcessKey::init(2)]);
+        assert_eq!(
+            asked,
+            [
+                ProcessKey::init(1),
+                ProcessKey {
+                    namespace: 1,
+                    slot: Slot::nth(1)
+                },
+                ProcessKey::init(2)
+            ]
+        );
     }
 
     #[test]
     fn a_target_comes_back_to_the_nearest_init_of_ours() {
         let plan = plan();
-        assert_eq!(Target(ProcessKey { namespace: 0, slot: Slot::nth(1) }).holder(&plan), Some(0));
+        assert_eq!(
+            Target(ProcessKey {
+                namespace: 0,
+                slot: Slot::nth(1)
+            })
+            .holder(&plan),
+            Some(0)
+        );
         assert_eq!(Target(ProcessKey::init(1)).holder(&plan), Some(0));
         assert_eq!(
-            Target(ProcessKey { namespace: 1, slot: Slot::nth(1) }).holder(&plan),
+            Target(ProcessKey {
+                namespace: 1,
+                slot: Slot::nth(1)
+            })
+            .holder(&plan),
             None,
             "a program holds nothing"
         );

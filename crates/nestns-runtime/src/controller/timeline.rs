@@ -24,29 +24,42 @@ pub fn timeline_of(
 ) -> Timeline {
     let mut steps: Vec<(Moment, Step)> = Vec::new();
     for subject in subjects {
-        let Some(record) = roster.get(subject) else { continue };
+        let Some(record) = roster.get(subject) else {
+            continue;
+        };
         let before = record.ending.is_some_and(|(_, at)| at < start);
         if before || record.state == State::Creating {
             continue;
         }
-        let told =
-            roster.namespace(subject.namespace).and_then(|record| record.stopped_by).filter(|_| subject.is_init());
-        let asked = record.stop_record.asked.or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
+        let told = roster
+            .namespace(subject.namespace)
+            .and_then(|record| record.stopped_by)
+            .filter(|_| subject.is_init());
+        let asked = record
+            .stop_record
+            .asked
+            .or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
         let how = match (record.state, record.stop_record.killed, record.ending) {
             (State::Gone, _, _) | (_, None, None) => How::Collapsed,
-            (_, Some(_), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => How::KilledAtDeadline,
+            (_, Some(_), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => {
+                How::KilledAtDeadline
+            }
             (_, _, Some((Ending::Signalled(_), _))) => How::Signalled,
             (_, _, Some((Ending::Exited(_), _))) => How::Exited,
         };
         let ended = record.ending.map(|(_, at)| at);
         let step = Step {
             path: roster.path(subject),
-            signal: asked.map(|(signal, _)| nestns_topology::Signal::from_number(signal).to_string()),
+            signal: asked
+                .map(|(signal, _)| nestns_topology::Signal::from_number(signal).to_string()),
             handled: record.stop_record.handled,
             asked_ms: asked.map(|(_, at)| milliseconds(at.since(start))),
             ended_ms: ended.map(|at| milliseconds(at.since(start))),
             how,
-            code: record.ending.filter(|_| how != How::Collapsed).map(|(ending, _)| ending.status()),
+            code: record
+                .ending
+                .filter(|_| how != How::Collapsed)
+                .map(|(ending, _)| ending.status()),
             asked_by_pid: told.map(|(sender, _)| sender).filter(|&sender| sender != 0),
         };
         steps.push((ended.unwrap_or(end), step));
@@ -88,13 +101,22 @@ mod tests {
     fn timeline(records: [Record; 3]) -> Timeline {
         let mut roster = Roster::new(plan_of(PAIR));
         for (slot, record) in (0..).zip(records) {
-            *roster.get_mut(ProcessKey { namespace: 0, slot: Slot::nth(slot) }).unwrap() = record;
+            *roster
+                .get_mut(ProcessKey {
+                    namespace: 0,
+                    slot: Slot::nth(slot),
+                })
+                .unwrap() = record;
         }
         super::timeline(&roster, "tree", at(0), at(900))
     }
 
     fn ended(state: State, ending: Ending, milliseconds: u64) -> Record {
-        Record { state, ending: Some((ending, at(milliseconds))), ..Record::default() }
+        Record {
+            state,
+            ending: Some((ending, at(milliseconds))),
+            ..Record::default()
+        }
     }
 
     #[test]
@@ -104,7 +126,11 @@ mod tests {
             ended(State::Exited, Ending::Exited(0), 200),
             ended(State::Killed, Ending::Signalled(libc::SIGTERM), 100),
         ]);
-        let steps: Vec<_> = timeline.steps.iter().map(|step| (&*step.path, step.how, step.ended_ms)).collect();
+        let steps: Vec<_> = timeline
+            .steps
+            .iter()
+            .map(|step| (&*step.path, step.how, step.ended_ms))
+            .collect();
         let expected = [
             ("a/two", How::Signalled, Some(100.0)),
             ("a/one", How::Exited, Some(200.0)),
@@ -115,10 +141,16 @@ mod tests {
 
     #[test]
     fn what_was_over_before_or_never_was_is_no_part_of_it() {
-        let early = Record { ending: Some((Ending::Exited(0), Moment::default())), ..Record::default() };
+        let early = Record {
+            ending: Some((Ending::Exited(0), Moment::default())),
+            ..Record::default()
+        };
         let timeline = timeline([
             ended(State::Exited, Ending::Exited(0), 300),
-            Record { state: State::Exited, ..early },
+            Record {
+                state: State::Exited,
+                ..early
+            },
             Record::default(),
         ]);
         assert_eq!(timeline.steps.len(), 1);
@@ -126,19 +158,44 @@ mod tests {
 
     #[test]
     fn a_kill_at_the_deadline_differs_from_a_collapse() {
-        let asked = StopRecord { asked: Some((libc::SIGTERM, at(0))), killed: Some(at(50)), handled: Some(false) };
+        let asked = StopRecord {
+            asked: Some((libc::SIGTERM, at(0))),
+            killed: Some(at(50)),
+            handled: Some(false),
+        };
         let killed = ended(State::Killed, Ending::Signalled(libc::SIGKILL), 60);
         let gone = ended(State::Gone, Ending::Signalled(libc::SIGKILL), 70);
         let timeline = timeline([
             gone,
-            Record { stop_record: asked, ..killed },
-            Record { state: State::Killing, ..Record::default() },
+            Record {
+                stop_record: asked,
+                ..killed
+            },
+            Record {
+                state: State::Killing,
+                ..Record::default()
+            },
         ]);
-        let find = |path: &str| timeline.steps.iter().find(|step| step.path == path).unwrap();
+        let find = |path: &str| {
+            timeline
+                .steps
+                .iter()
+                .find(|step| step.path == path)
+                .unwrap()
+        };
         let one = find("a/one");
-        assert_eq!((one.how, one.code, one.signal.as_deref()), (How::KilledAtDeadline, Some(137), Some("TERM")));
+        assert_eq!(
+            (one.how, one.code, one.signal.as_deref()),
+            (How::KilledAtDeadline, Some(137), Some("TERM"))
+        );
         assert_eq!((one.handled, one.asked_ms), (Some(false), Some(0.0)));
-        assert_eq!((find("a/init").how, find("a/init").code), (How::Collapsed, None));
-        assert_eq!((find("a/two").how, find("a/two").ended_ms), (How::Collapsed, None));
+        assert_eq!(
+            (find("a/init").how, find("a/init").code),
+            (How::Collapsed, None)
+        );
+        assert_eq!(
+            (find("a/two").how, find("a/two").ended_ms),
+            (How::Collapsed, None)
+        );
     }
 }

@@ -175,15 +175,24 @@ impl Tree {
 
     /// True if the creation has to be given up.
     pub(super) fn is_interrupted(&self) -> bool {
-        let has_failed = |part: &Target| self.setbacks.iter().any(|failure| part.contains(&self.plan, failure.subject));
-        self.failure.is_some() || self.stop.is_some() || self.raising.as_ref().is_some_and(has_failed)
+        let has_failed = |part: &Target| {
+            self.setbacks
+                .iter()
+                .any(|failure| part.contains(&self.plan, failure.subject))
+        };
+        self.failure.is_some()
+            || self.stop.is_some()
+            || self.raising.as_ref().is_some_and(has_failed)
     }
 
     /// The numbers of a process of the plan or of `exec`, as far as the kernel was asked.
     pub(super) fn pids(&self, subject: ProcessKey) -> Vec<i32> {
         let facts = match self.exec_records.get(subject) {
             Some(exec) => exec.facts.as_ref(),
-            None => self.roster.get(subject).and_then(|record| record.facts.as_ref()),
+            None => self
+                .roster
+                .get(subject)
+                .and_then(|record| record.facts.as_ref()),
         };
         facts.map(|facts| facts.numbers.clone()).unwrap_or_default()
     }
@@ -223,27 +232,41 @@ impl Tree {
         // The descriptor first, then the start time: what the number means cannot change in between
         // any more.
         let pidfd = Pidfd::open(pid)?;
-        if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+        if process::start_time(pid).is_ok_and(|start| start == start_time) {
+            Ok(pidfd)
+        } else {
+            Err(Errno::ESRCH)
+        }
     }
 
     /// True if a process has been created again.
     pub(super) fn is_renewed(&self, subject: ProcessKey) -> bool {
-        self.roster.get(subject).is_some_and(|record| record.restarts > 0)
+        self.roster
+            .get(subject)
+            .is_some_and(|record| record.restarts > 0)
     }
 
     /// The namespace of the plan that the kernel knows by this inode.
     pub(super) fn namespace_of(&self, inode: u64) -> Option<NamespaceIndex> {
         self.plan.indices().find(|&index| {
-            let known = self.roster.namespace(index).and_then(|record| record.facts.as_ref());
+            let known = self
+                .roster
+                .namespace(index)
+                .and_then(|record| record.facts.as_ref());
             // The kernel gives the inode of one that has ended to the next one.
-            let is_over = self.roster.get(ProcessKey::init(index)).is_some_and(|record| record.state.is_over());
+            let is_over = self
+                .roster
+                .get(ProcessKey::init(index))
+                .is_some_and(|record| record.state.is_over());
             !is_over && known.is_some_and(|known| known.inode == inode)
         })
     }
 
     /// Looks for the line by which a process says that it is ready.
     pub(super) fn look_at_lines(&mut self, subject: ProcessKey, output: &[u8]) {
-        let Some(pattern) = self.readiness.awaited_line(subject) else { return };
+        let Some(pattern) = self.readiness.awaited_line(subject) else {
+            return;
+        };
         if record::lines(output).any(|piece| pattern.is_in(piece.text)) {
             self.incidents.push_back(Incident::Hint(subject));
         }
@@ -253,18 +276,29 @@ impl Tree {
     /// the file says so, one of the same PID namespace, as the children of a script are. Of one
     /// that has ended before it was looked at nothing is known but a number.
     pub(super) fn speaks_for(&self, subject: ProcessKey, sender: Sender) -> bool {
-        let own = self.roster.get(subject).and_then(|record| record.facts.as_ref());
+        let own = self
+            .roster
+            .get(subject)
+            .and_then(|record| record.facts.as_ref());
         // One that has ended in the meantime has not been followed by another with its number, or
         // that would be read.
         let is_itself = own.is_some_and(|own| {
             own.numbers.first() == Some(&sender.pid.as_raw())
-                && sender.start_time.is_none_or(|start_time| start_time == own.start_time)
+                && sender
+                    .start_time
+                    .is_none_or(|start_time| start_time == own.start_time)
         });
         let namespace = self.plan.namespace(subject.namespace);
-        match namespace.process(subject.slot).and_then(|process| process.ready.as_ref()) {
+        match namespace
+            .process(subject.slot)
+            .and_then(|process| process.ready.as_ref())
+        {
             _ if is_itself => true,
             Some(Probe::Notify(Notifier::All)) => {
-                let home = self.roster.namespace(subject.namespace).and_then(|namespace| namespace.facts.as_ref());
+                let home = self
+                    .roster
+                    .namespace(subject.namespace)
+                    .and_then(|namespace| namespace.facts.as_ref());
                 home.is_some_and(|home| sender.namespace == Some(home.inode))
             }
             _ => false,
@@ -274,12 +308,21 @@ impl Tree {
     /// A process that was deaf when the stop began, and is not when it has been asked, may have
     /// heard it or not.
     pub(super) fn doubt_deafness(&mut self, subject: ProcessKey, signal: i32) {
-        let role = if subject.is_init() { Role::First } else { Role::Member };
-        let Some(record) = self.roster.get_mut(subject).filter(|record| record.stop_record.handled == Some(false))
+        let role = if subject.is_init() {
+            Role::First
+        } else {
+            Role::Member
+        };
+        let Some(record) = self
+            .roster
+            .get_mut(subject)
+            .filter(|record| record.stop_record.handled == Some(false))
         else {
             return;
         };
-        if record.pid().is_some_and(|pid| signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)) {
+        if record.pid().is_some_and(|pid| {
+            signals::fate(pid, role, signal).is_ok_and(|fate| fate != Fate::Dropped)
+        }) {
             record.stop_record.handled = None;
         }
     }
@@ -292,7 +335,9 @@ impl Tree {
 
     /// True if a process exists and has not ended.
     pub(super) fn lives(&self, subject: ProcessKey) -> bool {
-        self.roster.get(subject).is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
+        self.roster
+            .get(subject)
+            .is_some_and(|record| !record.state.is_over() && record.state != State::Creating)
     }
 }
 
@@ -311,10 +356,17 @@ mod tests {
     use crate::engine::plan::{ProcessKey, Slot};
     use nestns_client::journal::event::Caller;
 
-    const ONE: ProcessKey = ProcessKey { namespace: 0, slot: Slot::Process(0) };
+    const ONE: ProcessKey = ProcessKey {
+        namespace: 0,
+        slot: Slot::Process(0),
+    };
 
     fn tree() -> Tree {
-        Tree::new("tree", plan_of("[ns.a]\nproc.one = { actor = 'idle' }\n"), SignalsFor::Tree)
+        Tree::new(
+            "tree",
+            plan_of("[ns.a]\nproc.one = { actor = 'idle' }\n"),
+            SignalsFor::Tree,
+        )
     }
 
     fn failure(subject: ProcessKey) -> Failure {
@@ -326,7 +378,10 @@ mod tests {
         let mut tree = tree();
         tree.request_stop(Cause::Timeout);
         tree.request_stop(Cause::OutputClosed);
-        assert_eq!((tree.stop.clone(), tree.stop_again), (Some(Cause::Timeout), false));
+        assert_eq!(
+            (tree.stop.clone(), tree.stop_again),
+            (Some(Cause::Timeout), false)
+        );
         tree.request_stop(Cause::Signal(libc::SIGINT));
         assert_eq!((tree.stop, tree.stop_again), (Some(Cause::Timeout), true));
     }
@@ -360,10 +415,17 @@ mod tests {
     fn paths_outlive_processes_of_exec() {
         let mut tree = tree();
         let (exec, by) = (ProcessKey::session(0, 7), Caller { pid: 1, uid: 0 });
-        tree.exec_records.add(exec, ExecRecord::new("a/exec.7".to_owned(), "a".to_owned(), Vec::new(), by));
-        assert_eq!((tree.path(exec), tree.pids(exec)), ("a/exec.7".to_owned(), Vec::new()));
+        tree.exec_records.add(
+            exec,
+            ExecRecord::new("a/exec.7".to_owned(), "a".to_owned(), Vec::new(), by),
+        );
+        assert_eq!(
+            (tree.path(exec), tree.pids(exec)),
+            ("a/exec.7".to_owned(), Vec::new())
+        );
         let before = tree.revision();
-        tree.exec_records.end(exec, nestns_client::documents::ExitDocument::Code(0));
+        tree.exec_records
+            .end(exec, nestns_client::documents::ExitDocument::Code(0));
         assert_ne!(tree.revision(), before);
         assert_eq!(tree.path(exec), "a/exec.7");
         assert_eq!(

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::document::{namespace_documents, process_documents};
 use super::exec_records::ExecRecords;
 use super::roster::Roster;
-use nestns_client::documents::{HostEntry, Kind, NamespaceDocument, ProcessDocument, TruthDocument, Undeclared};
+use nestns_client::documents::{
+    HostEntry, Kind, NamespaceDocument, ProcessDocument, TruthDocument, Undeclared,
+};
 use nestns_client::protocol::message::Snapshot;
 use nestns_observe::{boot, namespaces};
 
@@ -38,7 +40,14 @@ pub fn document<'a>(
     snapshot: &'a Snapshot,
     undeclared: &Undeclared,
 ) -> TruthDocument<&'a [NamespaceDocument], &'a [ProcessDocument]> {
-    let Snapshot { status, boot_id, host_pidns, namespaces, processes, .. } = snapshot;
+    let Snapshot {
+        status,
+        boot_id,
+        host_pidns,
+        namespaces,
+        processes,
+        ..
+    } = snapshot;
     TruthDocument {
         schema: Kind::Truth.schema().into(),
         topology: status.name.clone(),
@@ -46,7 +55,10 @@ pub fn document<'a>(
         hash: status.hash.clone(),
         kernel: boot::kernel(),
         boot_id: boot_id.clone(),
-        host: HostEntry { pidns: *host_pidns, pids_of: 0 },
+        host: HostEntry {
+            pidns: *host_pidns,
+            pids_of: 0,
+        },
         controller: status.controller,
         namespaces,
         processes,
@@ -112,18 +124,29 @@ fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
     let document = TruthDocument {
         schema: Kind::Truth.schema().into(),
         topology: origin.name.clone(),
-        file: origin.file.as_deref().map(|file| absolute(&roster.plan().common().directory, file)),
+        file: origin
+            .file
+            .as_deref()
+            .map(|file| absolute(&roster.plan().common().directory, file)),
         hash: origin.hash.clone(),
         kernel: boot::kernel(),
         boot_id: boot::id(),
-        host: HostEntry { pidns: namespaces::own()?, pids_of: 0 },
+        host: HostEntry {
+            pidns: namespaces::own()?,
+            pids_of: 0,
+        },
         controller: nix::unistd::getpid().as_raw(),
         namespaces: namespace_documents(roster),
         processes,
         undeclared: Undeclared::default(),
     };
     let mut text = serde_json::to_vec(&document)?;
-    let rest = ["],\"undeclared\":", &serde_json::to_string(&document.undeclared)?, "}"].concat();
+    let rest = [
+        "],\"undeclared\":",
+        &serde_json::to_string(&document.undeclared)?,
+        "}",
+    ]
+    .concat();
     text.truncate(text.len() - rest.len());
     text.shrink_to_fit();
     Ok(text)

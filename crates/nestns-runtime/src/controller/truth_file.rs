@@ -114,15 +114,26 @@ mod tests {
     #[test]
     fn it_is_written_once_in_a_while_and_asked_for_at_any_time() {
         let mut file = TruthFile::default();
-        assert_eq!((file.is_stale(1), file.due(1)), (false, None), "the tree does not stand yet");
+        assert_eq!(
+            (file.is_stale(1), file.due(1)),
+            (false, None),
+            "the tree does not stand yet"
+        );
         file.keep(true);
         let now = Moment::now();
         file.note(1, now, Ok(()));
         assert_eq!((file.is_stale(1), file.due(1)), (false, None));
         assert!(file.is_stale(2));
-        assert!(file.due(2).is_some_and(|due| due >= now.plus(REST)), "not before it has rested");
+        assert!(
+            file.due(2).is_some_and(|due| due >= now.plus(REST)),
+            "not before it has rested"
+        );
         file.keep(false);
-        assert_eq!((file.is_stale(2), file.due(2)), (false, None), "nothing is left of the tree");
+        assert_eq!(
+            (file.is_stale(2), file.due(2)),
+            (false, None),
+            "nothing is left of the tree"
+        );
     }
 
     #[test]

@@ -29,7 +29,8 @@ use nestns_sys::reap::await_child;
 /// The kernel's refusal, in the name of the first root.
 pub(super) fn cross() -> Result<Crossing, Failure> {
     let root = ProcessKey::init(0);
-    let myself = Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
+    let myself =
+        Pidfd::open(getpid()).map_err(|errno| Failure::new(root, Stage::OpenSelf, errno))?;
     // Going where one is already changes nothing, and is refused exactly to callers that could not
     // come back (R16).
     if setns(&myself, CloneFlags::CLONE_NEWPID).is_ok() {
@@ -53,12 +54,18 @@ pub(super) fn is_single_user(crossing: &Crossing) -> bool {
 /// A user namespace in which the caller is user and group 0, held by a descriptor alone.
 fn make_user_namespace(subject: ProcessKey) -> Result<OwnedFd, Failure> {
     let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
-    let (ready, tell) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
-    let (held, release) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe).map_err(failed(Stage::UnshareUser))?;
+    let (ready, tell) = pipe2(OFlag::O_CLOEXEC)
+        .by(Call::Pipe)
+        .map_err(failed(Stage::UnshareUser))?;
+    let (held, release) = pipe2(OFlag::O_CLOEXEC)
+        .by(Call::Pipe)
+        .map_err(failed(Stage::UnshareUser))?;
     let helper = match fork().by(Call::Fork).map_err(failed(Stage::Fork))? {
         ForkResult::Child => {
             drop(release);
-            let errno = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |errno| errno as i32);
+            let errno = unshare(CloneFlags::CLONE_NEWUSER)
+                .err()
+                .map_or(0, |errno| errno as i32);
             let _ = write(&tell, &errno.to_ne_bytes());
             // Stays until the descriptor of the namespace has been opened: end of file.
             let _ = read(&held, &mut [0_u8]);
@@ -73,8 +80,15 @@ fn make_user_namespace(subject: ProcessKey) -> Result<OwnedFd, Failure> {
             0 => write_maps(subject, helper),
             errno => Err(failed(Stage::UnshareUser)(Errno::from_raw(errno).into())),
         },
-        Ok(_) => Err(Failure::of_no_call(subject, Stage::UnshareUser, Errno::UnknownErrno)),
-        Err(errno) => Err(failed(Stage::UnshareUser)(CallError { call: Call::Read, errno })),
+        Ok(_) => Err(Failure::of_no_call(
+            subject,
+            Stage::UnshareUser,
+            Errno::UnknownErrno,
+        )),
+        Err(errno) => Err(failed(Stage::UnshareUser)(CallError {
+            call: Call::Read,
+            errno,
+        })),
     };
     drop(release);
     let _ = await_child(helper);
@@ -87,7 +101,8 @@ fn write_maps(subject: ProcessKey, helper: Pid) -> Result<OwnedFd, Failure> {
     let put = |file: &str, content: String| {
         let path = format!("/proc/{helper}/{file}");
         let opened = OpenOptions::new().write(true).open(&path).by(Call::Open);
-        let written = opened.and_then(|mut file| file.write_all(content.as_bytes()).by(Call::Write));
+        let written =
+            opened.and_then(|mut file| file.write_all(content.as_bytes()).by(Call::Write));
         written.map_err(|cause| Failure::with(subject, Stage::WriteMaps, cause, path))
     };
     put("setgroups", "deny".to_owned())?;

@@ -33,7 +33,11 @@ pub fn is_success(process: &ProcessPlan, ending: Ending) -> bool {
 impl Verdict {
     /// Creates the verdict of a tree in which nothing has ended yet.
     pub fn new(on_exit: OnExit) -> Self {
-        Self { on_exit, status: 0, decided: false }
+        Self {
+            on_exit,
+            status: 0,
+            decided: false,
+        }
     }
 
     /// The status with which `up` ends, as far as processes decide it.
@@ -111,21 +115,31 @@ mod tests {
         let mut verdict = Verdict::new(OnExit::Fail);
         assert_eq!(verdict.ended(&process(""), GOOD), Course::On);
         assert_eq!(verdict.ended(&process(""), BAD), Course::Stop);
-        assert_eq!(verdict.ended(&process(""), Ending::Exited(4)), Course::On, "it is decided");
+        assert_eq!(
+            verdict.ended(&process(""), Ending::Exited(4)),
+            Course::On,
+            "it is decided"
+        );
         assert_eq!(verdict.status(), 3);
     }
 
     #[test]
     fn an_expendable_failure_is_remembered() {
         let mut verdict = Verdict::new(OnExit::Fail);
-        assert_eq!(verdict.ended(&process(", essential = false"), BAD), Course::On);
+        assert_eq!(
+            verdict.ended(&process(", essential = false"), BAD),
+            Course::On
+        );
         assert_eq!(verdict.status(), 1);
     }
 
     #[test]
     fn the_first_end_decides_unless_it_is_a_one_shots() {
         let mut verdict = Verdict::new(OnExit::Any);
-        assert_eq!(verdict.ended(&process(", oneshot = true"), GOOD), Course::On);
+        assert_eq!(
+            verdict.ended(&process(", oneshot = true"), GOOD),
+            Course::On
+        );
         assert_eq!(verdict.ended(&process(""), GOOD), Course::Stop);
         assert_eq!(verdict.status(), 0);
     }
@@ -148,10 +162,19 @@ mod tests {
 
     #[test]
     fn what_a_user_has_ended_stops_the_tree_only_where_any_end_does() {
-        assert_eq!(Verdict::new(OnExit::Fail).sent_away(&process("")), Course::On);
-        assert_eq!(Verdict::new(OnExit::Any).sent_away(&process(", oneshot = true")), Course::On);
+        assert_eq!(
+            Verdict::new(OnExit::Fail).sent_away(&process("")),
+            Course::On
+        );
+        assert_eq!(
+            Verdict::new(OnExit::Any).sent_away(&process(", oneshot = true")),
+            Course::On
+        );
         let mut verdict = Verdict::new(OnExit::Any);
-        assert_eq!((verdict.sent_away(&process("")), verdict.status()), (Course::Stop, 0));
+        assert_eq!(
+            (verdict.sent_away(&process("")), verdict.status()),
+            (Course::Stop, 0)
+        );
     }
 
     #[test]

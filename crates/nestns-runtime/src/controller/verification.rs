@@ -52,7 +52,10 @@ pub fn take_down(roster: &mut Roster, subject: ProcessKey, pid: Pid) -> Result<(
         // Below a root no PID 1 makes a user namespace, so that the root's is that of all inside
         // it.
         let around = roster.plan().namespace(subject.namespace).parent;
-        let user = match around.and_then(|around| roster.namespace(around)).and_then(|record| record.other) {
+        let user = match around
+            .and_then(|around| roster.namespace(around))
+            .and_then(|record| record.other)
+        {
             Some((user, _)) => user,
             None => member.inode(Kind::User).by(Call::Unnamed)?,
         };
@@ -82,7 +85,10 @@ pub fn compare(roster: &Roster) -> Result<Vec<Mismatch>, CallError> {
 /// # Errors
 ///
 /// Those of reading /proc.
-pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>) -> Result<Vec<Mismatch>, CallError> {
+pub fn compare_these(
+    roster: &Roster,
+    subjects: impl Iterator<Item = ProcessKey>,
+) -> Result<Vec<Mismatch>, CallError> {
     let host = namespaces::own().by(Call::Unnamed)?;
     let controller = nix::unistd::getpid();
     let mut mismatches = Vec::new();
@@ -90,11 +96,20 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>
         let mut compare = |what, planned: &dyn fmt::Display, found: &dyn fmt::Display| {
             let (planned, found) = (planned.to_string(), found.to_string());
             if planned != found {
-                mismatches.push(Mismatch { path: roster.path(subject), what, planned, found });
+                mismatches.push(Mismatch {
+                    path: roster.path(subject),
+                    what,
+                    planned,
+                    found,
+                });
             }
         };
         let record = roster.get(subject).and_then(|record| record.facts.as_ref());
-        let known = |index| roster.namespace(index).and_then(|record| record.facts.as_ref());
+        let known = |index| {
+            roster
+                .namespace(index)
+                .and_then(|record| record.facts.as_ref())
+        };
         let (Some(facts), Some(namespace)) = (record, known(subject.namespace)) else {
             compare("process", &"there", &"missing");
             continue;
@@ -103,14 +118,32 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>
         compare("number of PIDs", &(plan.level() + 1), &facts.numbers.len());
         let init = ProcessKey::init(subject.namespace);
         let parent = if subject.is_init() {
-            compare("PID inside", &1, &facts.numbers.last().copied().unwrap_or_default());
-            let around = plan.parent.map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
-            compare("parent namespace", &around.unwrap_or_default(), &namespace.parent.unwrap_or_default());
+            compare(
+                "PID inside",
+                &1,
+                &facts.numbers.last().copied().unwrap_or_default(),
+            );
+            let around = plan
+                .parent
+                .map_or(Some(host), |parent| known(parent).map(|facts| facts.inode));
+            compare(
+                "parent namespace",
+                &around.unwrap_or_default(),
+                &namespace.parent.unwrap_or_default(),
+            );
             roster.plan().nearest_parent_of(plan.parent)
         } else {
             let entry = plan.process(subject.slot).map(|process| process.entry);
-            let found = record.and_then(|facts| facts.numbers.first()).copied().map(Pid::from_raw);
-            let inode = |pid| Member::open(pid).by(Call::PidfdOpen)?.inode(Kind::Pid).by(Call::Unnamed);
+            let found = record
+                .and_then(|facts| facts.numbers.first())
+                .copied()
+                .map(Pid::from_raw);
+            let inode = |pid| {
+                Member::open(pid)
+                    .by(Call::PidfdOpen)?
+                    .inode(Kind::Pid)
+                    .by(Call::Unnamed)
+            };
             let member = found.map(inode).transpose()?.unwrap_or_default();
             compare("namespace", &namespace.inode, &member);
             match entry {
@@ -120,9 +153,15 @@ pub fn compare_these(roster: &Roster, subjects: impl Iterator<Item = ProcessKey>
         };
         let parent = match parent {
             None => Some(controller),
-            Some(index) => roster.get(ProcessKey::init(index)).and_then(super::roster::Record::pid),
+            Some(index) => roster
+                .get(ProcessKey::init(index))
+                .and_then(super::roster::Record::pid),
         };
-        compare("parent process", &parent.map_or(0, Pid::as_raw), &facts.parent);
+        compare(
+            "parent process",
+            &parent.map_or(0, Pid::as_raw),
+            &facts.parent,
+        );
     }
     Ok(mismatches)
 }

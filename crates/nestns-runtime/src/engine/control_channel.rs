@@ -69,7 +69,10 @@ pub enum Command {
 impl Command {
     /// True if [`STREAMS`] are sent along.
     pub fn takes_streams(self) -> bool {
-        matches!(self, Self::Fork { .. } | Self::Join { .. } | Self::Raise { .. })
+        matches!(
+            self,
+            Self::Fork { .. } | Self::Join { .. } | Self::Raise { .. }
+        )
     }
 }
 
@@ -140,7 +143,9 @@ impl Line {
         if length == 0 {
             return Look::Closed;
         }
-        message::read(&buffer[..length]).map_or(Look::Closed, |said| Look::Heard(Heard { said, descriptors }))
+        message::read(&buffer[..length]).map_or(Look::Closed, |said| {
+            Look::Heard(Heard { said, descriptors })
+        })
     }
 }
 
@@ -160,7 +165,9 @@ impl ControlChannel {
         if self.is_held() {
             return;
         }
-        let Ok((mine, theirs)) = Channel::pair() else { return };
+        let Ok((mine, theirs)) = Channel::pair() else {
+            return;
+        };
         // Out of the way of the agreed numbers, at which a later fork puts its own.
         if let Ok(mine) = descriptor::above(&mine, FIRST_FREE) {
             self.line = Some(Line::from(mine));
@@ -211,7 +218,11 @@ impl ControlChannel {
     /// Answers the last command.
     pub fn answer(&mut self, answer: &Answer, pidfd: Option<&Pidfd>) {
         let descriptors: Vec<_> = pidfd.iter().map(AsFd::as_fd).collect();
-        if self.line.as_ref().is_some_and(|line| line.say(answer, &descriptors).is_err()) {
+        if self
+            .line
+            .as_ref()
+            .is_some_and(|line| line.say(answer, &descriptors).is_err())
+        {
             self.close();
         }
     }
@@ -239,15 +250,32 @@ mod tests {
 
     fn pair() -> (ControlChannel, Line) {
         let (mine, theirs) = Channel::pair().unwrap();
-        (ControlChannel { line: Some(Line(mine)), offer: None }, Line(theirs))
+        (
+            ControlChannel {
+                line: Some(Line(mine)),
+                offer: None,
+            },
+            Line(theirs),
+        )
     }
 
     #[test]
     fn a_command_and_its_answer() {
         let (mut control_channel, line) = pair();
         assert!(control_channel.take().is_none());
-        line.say(&Command::Fork { slot: Slot::Process(3) }, &[]).unwrap();
-        assert_eq!(control_channel.take().unwrap().said, Command::Fork { slot: Slot::Process(3) });
+        line.say(
+            &Command::Fork {
+                slot: Slot::Process(3),
+            },
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            control_channel.take().unwrap().said,
+            Command::Fork {
+                slot: Slot::Process(3)
+            }
+        );
         control_channel.answer(&Answer::Done, None);
         assert!(matches!(line.look::<Answer>(), Look::Heard(heard) if heard.said == Answer::Done));
         assert!(matches!(line.look::<Answer>(), Look::Nothing));
@@ -289,8 +317,19 @@ mod tests {
         let create = Command::Raise { namespace: 2 };
         assert!(create.takes_streams());
         line.say(&create, &[line.as_fd(), line.as_fd()]).unwrap();
-        line.say(&Command::Member { slot: Slot::Process(0) }, &[]).unwrap();
-        assert_eq!(control_channel.take().map(|heard| (heard.said, heard.descriptors.len())), Some((create, 2)));
+        line.say(
+            &Command::Member {
+                slot: Slot::Process(0),
+            },
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            control_channel
+                .take()
+                .map(|heard| (heard.said, heard.descriptors.len())),
+            Some((create, 2))
+        );
         let member = control_channel.take().unwrap();
         assert!(!member.said.takes_streams() && member.descriptors.is_empty());
     }
@@ -298,10 +337,20 @@ mod tests {
     #[test]
     fn a_failure_is_an_answer_with_all_that_it_says() {
         let (mut control_channel, line) = pair();
-        let subject = ProcessKey { namespace: 1, slot: Slot::Process(7) };
-        let failure = Failure::with(subject, Stage::WorkingDirectory, Errno::ENOENT, "/nowhere".repeat(500));
+        let subject = ProcessKey {
+            namespace: 1,
+            slot: Slot::Process(7),
+        };
+        let failure = Failure::with(
+            subject,
+            Stage::WorkingDirectory,
+            Errno::ENOENT,
+            "/nowhere".repeat(500),
+        );
         control_channel.answer(&Answer::Failed(failure.clone()), None);
-        let Look::Heard(heard) = line.look::<Answer>() else { panic!("it is an answer") };
+        let Look::Heard(heard) = line.look::<Answer>() else {
+            panic!("it is an answer")
+        };
         assert_eq!(heard.said, Answer::Failed(failure));
     }
 }

@@ -50,7 +50,12 @@ mod tests {
             (Stage::WorkingDirectory, Errno::ENOENT, 125),
             (Stage::User, Errno::EPERM, 125),
         ] {
-            let refusal = ExecError { stage, call: Call::Execve, errno: errno as i32, detail: String::new() };
+            let refusal = ExecError {
+                stage,
+                call: Call::Execve,
+                errno: errno as i32,
+                detail: String::new(),
+            };
             assert_eq!(refusal.status(), status, "{stage:?} {errno}");
         }
     }

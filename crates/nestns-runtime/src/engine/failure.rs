@@ -100,7 +100,9 @@ impl Stage {
         match self {
             Self::OpenSelf => Call::PidfdOpen,
             Self::UnshareUser | Self::UnsharePid | Self::Isolate => Call::Unshare,
-            Self::EnterUser | Self::ReturnHome | Self::EnterPid | Self::EnterNamespaces => Call::Setns,
+            Self::EnterUser | Self::ReturnHome | Self::EnterPid | Self::EnterNamespaces => {
+                Call::Setns
+            }
             Self::Fork => Call::Fork,
             Self::NumberHelper | Self::CloneSibling => Call::Clone3,
             Self::PrivateMounts | Self::MountProc => Call::Mount,
@@ -195,17 +197,34 @@ impl Failure {
     /// Failure without a file to name.
     pub fn new(subject: ProcessKey, stage: Stage, cause: impl Into<CallError>) -> Self {
         let CallError { call, errno } = cause.into().or(stage.call());
-        Self { subject, stage, call, errno: errno as i32, detail: None }
+        Self {
+            subject,
+            stage,
+            call,
+            errno: errno as i32,
+            detail: None,
+        }
     }
 
     /// Failure with the file or program concerned.
-    pub fn with(subject: ProcessKey, stage: Stage, cause: impl Into<CallError>, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::new(subject, stage, cause) }
+    pub fn with(
+        subject: ProcessKey,
+        stage: Stage,
+        cause: impl Into<CallError>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(subject, stage, cause)
+        }
     }
 
     /// Failure of no call: something expected was missing, or did not come.
     pub fn of_no_call(subject: ProcessKey, stage: Stage, errno: Errno) -> Self {
-        Self { call: Call::Unnamed, ..Self::new(subject, stage, errno) }
+        Self {
+            call: Call::Unnamed,
+            ..Self::new(subject, stage, errno)
+        }
     }
 
     /// The errno as a value of `nix`.
@@ -218,7 +237,11 @@ impl Failure {
     pub fn is_refusal(&self) -> bool {
         let creates = matches!(
             self.stage,
-            Stage::UnshareUser | Stage::WriteMaps | Stage::UnsharePid | Stage::CloneSibling | Stage::Isolate
+            Stage::UnshareUser
+                | Stage::WriteMaps
+                | Stage::UnsharePid
+                | Stage::CloneSibling
+                | Stage::Isolate
         );
         let mounts = matches!(self.stage, Stage::PrivateMounts | Stage::MountProc);
         creates || (mounts && matches!(self.errno(), Errno::EPERM | Errno::EACCES | Errno::ENOSYS))
@@ -238,33 +261,63 @@ mod tests {
     #[test]
     fn a_failure_names_the_call_of_its_stage_where_none_is_named() {
         let subject = ProcessKey::init(0);
-        assert_eq!(Failure::new(subject, Stage::MountProc, Errno::EPERM).call, Call::Mount);
-        let cause = CallError { call: Call::Dup3, errno: Errno::EBADF };
+        assert_eq!(
+            Failure::new(subject, Stage::MountProc, Errno::EPERM).call,
+            Call::Mount
+        );
+        let cause = CallError {
+            call: Call::Dup3,
+            errno: Errno::EBADF,
+        };
         let failure = Failure::with(subject, Stage::Channel, cause, "x");
-        assert_eq!((failure.call, failure.errno(), failure.detail.as_deref()), (Call::Dup3, Errno::EBADF, Some("x")));
-        assert_eq!(Failure::of_no_call(subject, Stage::MountProc, Errno::ESRCH).call, Call::Unnamed);
+        assert_eq!(
+            (failure.call, failure.errno(), failure.detail.as_deref()),
+            (Call::Dup3, Errno::EBADF, Some("x"))
+        );
+        assert_eq!(
+            Failure::of_no_call(subject, Stage::MountProc, Errno::ESRCH).call,
+            Call::Unnamed
+        );
     }
 
     #[test]
     fn a_stage_is_described_with_its_call_unless_that_says_the_same() {
         assert!(described(Stage::UnsharePid, Call::Unshare).ends_with(" (unshare)"));
         assert_eq!(described(Stage::Fork, Call::Fork), Stage::Fork.to_string());
-        assert_eq!(described(Stage::Died, Call::Unnamed), Stage::Died.to_string());
+        assert_eq!(
+            described(Stage::Died, Call::Unnamed),
+            Stage::Died.to_string()
+        );
         assert!(described(Stage::Fork, Call::Clone3).ends_with(" (clone3)"));
     }
 
     #[test]
     fn a_machine_that_refuses_is_told_from_a_start_that_has_gone_wrong() {
-        let is_refusal = |stage, errno: Errno| Failure::new(ProcessKey::init(0), stage, errno).is_refusal();
-        assert!(is_refusal(Stage::UnsharePid, Errno::ENOSPC) && is_refusal(Stage::WriteMaps, Errno::EPERM));
-        assert!(is_refusal(Stage::MountProc, Errno::EPERM) && !is_refusal(Stage::MountProc, Errno::ENOENT));
-        assert!(!is_refusal(Stage::Execute, Errno::EPERM) && !is_refusal(Stage::Fork, Errno::EAGAIN));
+        let is_refusal =
+            |stage, errno: Errno| Failure::new(ProcessKey::init(0), stage, errno).is_refusal();
+        assert!(
+            is_refusal(Stage::UnsharePid, Errno::ENOSPC)
+                && is_refusal(Stage::WriteMaps, Errno::EPERM)
+        );
+        assert!(
+            is_refusal(Stage::MountProc, Errno::EPERM)
+                && !is_refusal(Stage::MountProc, Errno::ENOENT)
+        );
+        assert!(
+            !is_refusal(Stage::Execute, Errno::EPERM) && !is_refusal(Stage::Fork, Errno::EAGAIN)
+        );
     }
 
     #[test]
     fn each_stage_is_listed_once_and_has_a_text_of_its_own() {
         let texts: HashSet<String> = Stage::ALL.iter().map(Stage::to_string).collect();
         assert_eq!(texts.len(), Stage::ALL.len());
-        assert!(Stage::ALL.iter().zip(0..).all(|(&stage, number)| stage as i32 == number), "in the order of the enum");
+        assert!(
+            Stage::ALL
+                .iter()
+                .zip(0..)
+                .all(|(&stage, number)| stage as i32 == number),
+            "in the order of the enum"
+        );
     }
 }

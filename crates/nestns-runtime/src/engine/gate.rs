@@ -87,7 +87,8 @@ pub struct Delivered {
 impl Delivered {
     /// Reads a `struct signalfd_siginfo`: number, errno, code, sender; the word at 44.
     fn of(info: &[u8; INFO]) -> Self {
-        let word = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+        let word =
+            |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
         let code = word(8);
         Self {
             signal: word(0),
@@ -131,24 +132,44 @@ mod tests {
     use nestns_topology::Signal as Stop;
 
     fn delivered(signal: Signal, sender: i32) -> Delivered {
-        Delivered { signal: signal as i32, sender, by_kernel: false, word: None }
+        Delivered {
+            signal: signal as i32,
+            sender,
+            by_kernel: false,
+            word: None,
+        }
     }
 
     #[test]
     fn only_an_ancestor_releases() {
-        assert_eq!(delivered(RELEASE, 0).verdict(Stop::TERM), Some(Verdict::Released));
+        assert_eq!(
+            delivered(RELEASE, 0).verdict(Stop::TERM),
+            Some(Verdict::Released)
+        );
         assert_eq!(delivered(RELEASE, 7).verdict(Stop::TERM), None);
     }
 
     #[test]
     fn whoever_asks_for_an_end_gets_it() {
-        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        for signal in [
+            Signal::SIGTERM,
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGHUP,
+        ] {
             for sender in [0, 7] {
-                assert_eq!(delivered(signal, sender).verdict(Stop::TERM), Some(Verdict::Aborted), "{signal}");
+                assert_eq!(
+                    delivered(signal, sender).verdict(Stop::TERM),
+                    Some(Verdict::Aborted),
+                    "{signal}"
+                );
             }
         }
         let stop = Stop::from_number(Signal::SIGWINCH as i32);
-        assert_eq!(delivered(Signal::SIGWINCH, 0).verdict(stop), Some(Verdict::Aborted));
+        assert_eq!(
+            delivered(Signal::SIGWINCH, 0).verdict(stop),
+            Some(Verdict::Aborted)
+        );
         assert_eq!(delivered(Signal::SIGWINCH, 0).verdict(Stop::TERM), None);
         assert_eq!(delivered(Signal::SIGCHLD, 0).verdict(Stop::TERM), None);
     }
@@ -164,9 +185,26 @@ mod tests {
             info[8..12].copy_from_slice(&code.to_ne_bytes());
             Delivered::of(&info)
         };
-        let plain = Delivered { signal: 15, sender: 4711, by_kernel: false, word: None };
+        let plain = Delivered {
+            signal: 15,
+            sender: 4711,
+            by_kernel: false,
+            word: None,
+        };
         assert_eq!(with_code(libc::SI_USER), plain);
-        assert_eq!(with_code(libc::SI_QUEUE), Delivered { word: Some(250), ..plain });
-        assert_eq!(with_code(libc::SI_KERNEL), Delivered { by_kernel: true, ..plain });
+        assert_eq!(
+            with_code(libc::SI_QUEUE),
+            Delivered {
+                word: Some(250),
+                ..plain
+            }
+        );
+        assert_eq!(
+            with_code(libc::SI_KERNEL),
+            Delivered {
+                by_kernel: true,
+                ..plain
+            }
+        );
     }
 }

@@ -78,16 +78,25 @@ pub struct Init {
 
 impl Init {
     /// The PID 1 of a namespace that is set up and empty.
-    pub fn new(plan: Plan, index: NamespaceIndex, namespace: &NamespacePlan, run: RunPidOne) -> Self {
+    pub fn new(
+        plan: Plan,
+        index: NamespaceIndex,
+        namespace: &NamespacePlan,
+        run: RunPidOne,
+    ) -> Self {
         let visited = plan.common().visited.as_deref();
         let awaits_run_command = visited.and_then(|path| path.strip_prefix(&namespace.path));
         let exit_condition = match namespace.init {
-            _ if awaits_run_command.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
+            _ if awaits_run_command
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) =>
+            {
                 ExitCondition::UntilTold
             }
             // An empty namespace stays for a process that may be restarted, until the controller
             // says that none will.
-            InitPlan::Builtin if namespace.restart_need == RestartNeed::Possible => ExitCondition::UntilTold,
+            InitPlan::Builtin if namespace.restart_need == RestartNeed::Possible => {
+                ExitCondition::UntilTold
+            }
             // A namespace that never held anything was declared for its own sake, and stays.
             InitPlan::Builtin if plan.numbers_below(index) > 0 => ExitCondition::UntilEmpty,
             _ => ExitCondition::UntilTold,
@@ -114,21 +123,35 @@ impl Init {
     pub fn create(&mut self, namespace: &NamespacePlan) -> Result<(), Failure> {
         let subject = ProcessKey::init(self.index);
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
-        report::send(Report::Created { namespace: self.index }, &[])
-            .by(Call::Sendmsg)
-            .map_err(failed(Stage::Channel))?;
+        report::send(
+            Report::Created {
+                namespace: self.index,
+            },
+            &[],
+        )
+        .by(Call::Sendmsg)
+        .map_err(failed(Stage::Channel))?;
         if self.plan.numbers_below(self.index) == 0 {
             return Ok(());
         }
-        let crossing = Crossing::of_init().by(Call::PidfdOpen).map_err(failed(Stage::OpenSelf))?;
-        let children = self.children.insert(Children::new(self.plan, Some(self.index), crossing, self.run));
+        let crossing = Crossing::of_init()
+            .by(Call::PidfdOpen)
+            .map_err(failed(Stage::OpenSelf))?;
+        let children = self.children.insert(Children::new(
+            self.plan,
+            Some(self.index),
+            crossing,
+            self.run,
+        ));
         for (slot, process) in namespace.declared_slots().zip(&namespace.processes) {
             match process.entry {
                 Entry::Join => {
                     let pidfd = ask_to_join(subject, slot)?;
                     self.members.push(Member { slot, pidfd });
                 }
-                Entry::Fork | Entry::Init => children.fork_process(ProcessKey { slot, ..subject }, namespace)?,
+                Entry::Fork | Entry::Init => {
+                    children.fork_process(ProcessKey { slot, ..subject }, namespace)?
+                }
             }
         }
         let plan = self.plan;
@@ -142,7 +165,9 @@ impl Init {
             Ok(()) => Ok(()),
             Err(BuildError::Failed(failure)) => Err(failure),
             // `NoHook` never interrupts.
-            Err(BuildError::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
+            Err(BuildError::Interrupted) => {
+                Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR))
+            }
         }
     }
 
@@ -159,7 +184,10 @@ impl Init {
             self.members.retain(|member| {
                 let ended = member.pidfd.has_ended();
                 if ended && let Some(stopping) = &mut self.stopping {
-                    stopping.stop_plan.gone(ProcessKey { namespace: self.index, slot: member.slot });
+                    stopping.stop_plan.gone(ProcessKey {
+                        namespace: self.index,
+                        slot: member.slot,
+                    });
                 }
                 !ended
             });
@@ -182,12 +210,19 @@ impl Init {
     fn reap(&mut self) -> bool {
         let Some(children) = &mut self.children else {
             // Nothing was ever created here, but a joined process may have left an orphan.
-            let mut children = Children::new(self.plan, Some(self.index), Crossing::Helped(None), self.run);
+            let mut children = Children::new(
+                self.plan,
+                Some(self.index),
+                Crossing::Helped(None),
+                self.run,
+            );
             loop {
                 match children.reap() {
                     Reaped::Childless => return true,
                     Reaped::Nothing => return false,
-                    Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
+                    Reaped::Orphan(pid, ending) => {
+                        self.outbox.push_orphan(self.index, pid.as_raw(), ending)
+                    }
                     Reaped::Child(..) => {}
                 }
             }
@@ -195,12 +230,18 @@ impl Init {
         loop {
             match children.reap() {
                 Reaped::Child(subject, ending) => {
-                    self.outbox.push(Report::Ended { subject, ending, at: Moment::now() });
+                    self.outbox.push(Report::Ended {
+                        subject,
+                        ending,
+                        at: Moment::now(),
+                    });
                     if let Some(stopping) = &mut self.stopping {
                         stopping.stop_plan.gone(subject);
                     }
                 }
-                Reaped::Orphan(pid, ending) => self.outbox.push_orphan(self.index, pid.as_raw(), ending),
+                Reaped::Orphan(pid, ending) => {
+                    self.outbox.push_orphan(self.index, pid.as_raw(), ending)
+                }
                 Reaped::Nothing => return false,
                 Reaped::Childless => return true,
             }
@@ -212,12 +253,17 @@ impl Init {
             // Processes that were not created here are not waited for: the end of this one has the
             // kernel kill them.
             Some(stopping) => {
-                let over = stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
+                let over =
+                    stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
                 let alive = self.children.as_ref().map_or(0, Children::alive);
                 (alive == 0 && self.members.is_empty()) || over
             }
             // A controller with an open channel may be about to restart something.
-            None => empty && self.exit_condition == ExitCondition::UntilEmpty && !self.control_channel.is_open(),
+            None => {
+                empty
+                    && self.exit_condition == ExitCondition::UntilEmpty
+                    && !self.control_channel.is_open()
+            }
         }
     }
 
@@ -227,9 +273,12 @@ impl Init {
             libc::SIGCHLD => {}
             // From inside it is no call of the controller, and a namespace that is ending does not
             // answer.
-            _ if signal == control_channel::OPEN as i32 && (sender != 0 || self.stopping.is_some()) => {}
+            _ if signal == control_channel::OPEN as i32
+                && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
-            _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => self.begin_to_stop(delivered),
+            _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => {
+                self.begin_to_stop(delivered)
+            }
             _ if is_passed_on(signal) => self.forward(signal),
             _ => {}
         }
@@ -242,10 +291,21 @@ impl Init {
         let now = Moment::now();
         let deadline = now.plus(self.stop.grace);
         // The parent outside says for how long it will live itself; a sender inside cannot know.
-        let around = word.filter(|_| sender == 0).and_then(stop_plan::time_left).map(|left| now.plus(left));
+        let around = word
+            .filter(|_| sender == 0)
+            .and_then(stop_plan::time_left)
+            .map(|left| now.plus(left));
         let end = around.map_or(deadline, |around| around.min(deadline));
-        self.outbox.push(Report::Stopping { namespace: self.index, sender, at: now });
-        let list = self.children.iter().flat_map(Children::list).filter(|child| !child.gone);
+        self.outbox.push(Report::Stopping {
+            namespace: self.index,
+            sender,
+            at: now,
+        });
+        let list = self
+            .children
+            .iter()
+            .flat_map(Children::list)
+            .filter(|child| !child.gone);
         // A process that joined a namespace with a builtin init is asked by that init; its parent
         // only reaps it.
         let asked_here = list.map(|child| child.subject).filter(|subject| {
@@ -253,16 +313,25 @@ impl Init {
                 || subject.namespace == self.index
                 || !self.plan.namespace(subject.namespace).forks_its_members()
         });
-        let members = self.members.iter().map(|member| ProcessKey { namespace: self.index, slot: member.slot });
+        let members = self.members.iter().map(|member| ProcessKey {
+            namespace: self.index,
+            slot: member.slot,
+        });
         let subjects: Vec<ProcessKey> = asked_here.chain(members).collect();
         let stop_plan = StopPlan::begin(&self.plan, &subjects, now, Some(end));
-        self.stopping = Some(Stopping { stop_plan, deadline, killed: false });
+        self.stopping = Some(Stopping {
+            stop_plan,
+            deadline,
+            killed: false,
+        });
         self.act();
     }
 
     /// Takes the actions of the stop that are due.
     fn act(&mut self) {
-        let Some(stopping) = &mut self.stopping else { return };
+        let Some(stopping) = &mut self.stopping else {
+            return;
+        };
         let now = Moment::now();
         let mut actions = stopping.stop_plan.due(now);
         if stopping.deadline <= now && !stopping.killed {
@@ -271,13 +340,21 @@ impl Init {
         }
         for action in actions {
             match action {
-                Action::Ask { subject, signal, until } => {
+                Action::Ask {
+                    subject,
+                    signal,
+                    until,
+                } => {
                     self.ask(subject, signal, until.map(|until| until.since(now)));
                     if signal != Signal::KILL {
                         // A stopped process takes the request only after SIGCONT.
                         self.signal(subject, Signal::from_number(libc::SIGCONT));
                     }
-                    self.outbox.push(Report::Asked { subject, signal: signal.number(), at: now });
+                    self.outbox.push(Report::Asked {
+                        subject,
+                        signal: signal.number(),
+                        at: now,
+                    });
                 }
                 Action::Kill(subject) => {
                     self.signal(subject, Signal::KILL);
@@ -305,7 +382,8 @@ impl Init {
 
     /// Asks a process in the namespace to end; an init of nestns is told how long it has at most.
     fn ask(&self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
-        let is_ours = subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
+        let is_ours =
+            subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
         self.send(subject, |pidfd| match left.filter(|_| is_ours) {
             Some(left) => stop_plan::ask(pidfd, signal, left),
             None => pidfd.signal(signal.number()),
@@ -319,11 +397,18 @@ impl Init {
     /// Signals a process in the namespace: a child by a pidfd opened while it is unreaped, a joined
     /// process by its kept pidfd.
     fn send(&self, subject: ProcessKey, send: impl FnOnce(&Pidfd) -> nix::Result<()>) {
-        let member = self.members.iter().find(|member| subject.namespace == self.index && member.slot == subject.slot);
+        let member = self
+            .members
+            .iter()
+            .find(|member| subject.namespace == self.index && member.slot == subject.slot);
         // The process may have ended a moment ago.
         let _ = match member {
             Some(member) => send(&member.pidfd),
-            None => match self.children.as_ref().and_then(|children| children.find(subject)) {
+            None => match self
+                .children
+                .as_ref()
+                .and_then(|children| children.find(subject))
+            {
                 Some(child) => Pidfd::open(child.pid).and_then(|pidfd| send(&pidfd)),
                 None => Ok(()),
             },
@@ -333,19 +418,36 @@ impl Init {
     /// The one place where this process waits: for a signal, a joined process's end, room in the
     /// channel, or the next deadline.
     fn wait(&self) {
-        let mut ready = vec![PollFd::new(descriptor_layout::fd(SIGNALS), PollFlags::POLLIN)];
+        let mut ready = vec![PollFd::new(
+            descriptor_layout::fd(SIGNALS),
+            PollFlags::POLLIN,
+        )];
         if !self.outbox.is_empty() || self.control_channel.offers() {
-            ready.push(PollFd::new(descriptor_layout::fd(REPORTS), PollFlags::POLLOUT));
+            ready.push(PollFd::new(
+                descriptor_layout::fd(REPORTS),
+                PollFlags::POLLOUT,
+            ));
         }
-        ready.extend(self.control_channel.fd().map(|line| PollFd::new(line, PollFlags::POLLIN)));
-        ready.extend(self.members.iter().map(|member| PollFd::new(member.pidfd.as_fd(), PollFlags::POLLIN)));
+        ready.extend(
+            self.control_channel
+                .fd()
+                .map(|line| PollFd::new(line, PollFlags::POLLIN)),
+        );
+        ready.extend(
+            self.members
+                .iter()
+                .map(|member| PollFd::new(member.pidfd.as_fd(), PollFlags::POLLIN)),
+        );
         let timeout = match &self.stopping {
             None => PollTimeout::NONE,
             Some(stopping) => {
                 let next = if stopping.killed {
                     stopping.deadline.plus(Duration::from_millis(REAPING_MS))
                 } else {
-                    stopping.stop_plan.next().map_or(stopping.deadline, |next| next.min(stopping.deadline))
+                    stopping
+                        .stop_plan
+                        .next()
+                        .map_or(stopping.deadline, |next| next.min(stopping.deadline))
                 };
                 until(next)
             }
@@ -358,7 +460,10 @@ impl Init {
         let end = Moment::now().plus(Duration::from_millis(PANIC_MS.into()));
         self.outbox.flush();
         while !self.outbox.is_empty() && Moment::now() < end {
-            let mut writable = [PollFd::new(descriptor_layout::fd(REPORTS), PollFlags::POLLOUT)];
+            let mut writable = [PollFd::new(
+                descriptor_layout::fd(REPORTS),
+                PollFlags::POLLOUT,
+            )];
             let _ = poll(&mut writable, until(end));
             self.outbox.flush();
         }
@@ -370,8 +475,14 @@ impl Init {
 /// signals included. The others stop the namespace, are the init's own, or report a fault of the
 /// very process that gets them.
 fn is_passed_on(signal: i32) -> bool {
-    const PASSED_ON: [i32; 6] =
-        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
+    const PASSED_ON: [i32; 6] = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGWINCH,
+    ];
     PASSED_ON.contains(&signal) || signal > libc::SIGSYS
 }
 
@@ -383,11 +494,14 @@ fn until(moment: Moment) -> PollTimeout {
 
 /// Has the parent fork a joined process, when it is its turn.
 fn ask_to_join(init: ProcessKey, slot: Slot) -> Result<Pidfd, Failure> {
-    let failed = |cause: CallError| Failure::new(ProcessKey { slot, ..init }, Stage::Channel, cause);
+    let failed =
+        |cause: CallError| Failure::new(ProcessKey { slot, ..init }, Stage::Channel, cause);
     let channel = descriptor_layout::fd(SYNC_CHANNEL);
     sync_channel::send(channel, SyncMessage::Fork { slot }, None).map_err(failed)?;
     match sync_channel::receive(channel).map_err(failed)? {
-        Some(received) if received.message == SyncMessage::Forked => received.pidfd.ok_or(failed(Errno::EBADF.into())),
+        Some(received) if received.message == SyncMessage::Forked => {
+            received.pidfd.ok_or(failed(Errno::EBADF.into()))
+        }
         // The parent is gone, and this namespace ends with it.
         _ => program::leave(1),
     }
@@ -403,7 +517,14 @@ mod tests {
 
     #[test]
     fn signals_that_an_init_handles_are_not_forwarded() {
-        for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGKILL, libc::SIGSTOP, libc::SIGTSTP, OPEN as i32] {
+        for signal in [
+            libc::SIGTERM,
+            libc::SIGCHLD,
+            libc::SIGKILL,
+            libc::SIGSTOP,
+            libc::SIGTSTP,
+            OPEN as i32,
+        ] {
             assert!(!is_passed_on(signal), "{signal}");
         }
         // The release of one that waits is asked for by its own pidfd.
@@ -412,7 +533,15 @@ mod tests {
 
     #[test]
     fn what_programs_are_told_by_users_is_passed_on() {
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2, libc::SIGWINCH, libc::SIGRTMIN(), 64] {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGUSR2,
+            libc::SIGWINCH,
+            libc::SIGRTMIN(),
+            64,
+        ] {
             assert!(is_passed_on(signal), "{signal}");
         }
     }

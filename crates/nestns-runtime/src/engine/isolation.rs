@@ -20,7 +20,10 @@ pub fn flags(isolation: Isolation) -> CloneFlags {
         (isolation.net, CloneFlags::CLONE_NEWNET),
         (isolation.cgroup, CloneFlags::CLONE_NEWCGROUP),
     ];
-    pairs.into_iter().filter(|(wanted, _)| *wanted).fold(CloneFlags::empty(), |flags, (_, flag)| flags | flag)
+    pairs
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .fold(CloneFlags::empty(), |flags, (_, flag)| flags | flag)
 }
 
 /// Sets up the namespaces of the calling PID 1.
@@ -36,12 +39,19 @@ pub fn establish(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), F
     }
     if namespace.isolation.mount {
         // If / is shared (systemd makes it so), the new /proc would appear outside as well.
-        mount(Some("none"), "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-            .map_err(failed(Stage::PrivateMounts))?;
+        mount(
+            Some("none"),
+            "/",
+            None::<&str>,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            None::<&str>,
+        )
+        .map_err(failed(Stage::PrivateMounts))?;
     }
     if namespace.mount_proc {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>).map_err(failed(Stage::MountProc))?;
+        mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
+            .map_err(failed(Stage::MountProc))?;
     }
     if let Some(name) = &namespace.hostname {
         nix::unistd::sethostname(name).map_err(failed(Stage::HostName))?;
@@ -65,9 +75,22 @@ mod tests {
     #[test]
     fn each_kind_has_its_flag() {
         assert_eq!(flags(Isolation::default()), CloneFlags::empty());
-        let some = Isolation { uts: true, net: true, ..Isolation::default() };
-        assert_eq!(flags(some), CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNET);
-        let all = Isolation { mount: true, uts: true, ipc: true, net: true, cgroup: true };
+        let some = Isolation {
+            uts: true,
+            net: true,
+            ..Isolation::default()
+        };
+        assert_eq!(
+            flags(some),
+            CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNET
+        );
+        let all = Isolation {
+            mount: true,
+            uts: true,
+            ipc: true,
+            net: true,
+            cgroup: true,
+        };
         assert_eq!(flags(all).bits().count_ones(), 5);
     }
 }

@@ -28,7 +28,9 @@ mod tests {
     where
         T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
     {
-        let Some(value) = read::<T>(message) else { return Ok(()) };
+        let Some(value) = read::<T>(message) else {
+            return Ok(());
+        };
         let written = postcard::to_stdvec(&value).expect("what was read can be written");
         prop_assert!(written.len() <= message.len());
         prop_assert_eq!(read::<T>(&written), Some(value));

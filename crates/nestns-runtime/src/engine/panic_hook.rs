@@ -30,8 +30,15 @@ pub fn belong_to(subject: ProcessKey) {
 pub fn prepare() {
     let told_as_always = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let Some(subject) = SUBJECT.get() else { return told_as_always(panic) };
-        let failure = Failure::with(subject, Stage::Panic, Errno::UnknownErrno, panic.to_string());
+        let Some(subject) = SUBJECT.get() else {
+            return told_as_always(panic);
+        };
+        let failure = Failure::with(
+            subject,
+            Stage::Panic,
+            Errno::UnknownErrno,
+            panic.to_string(),
+        );
         // Without waiting: a PID 1 waits for no process, not even now.
         let _ = report::try_send(&[Report::Failed(failure)], &[]);
         program::leave(FAILED)

@@ -23,7 +23,12 @@ use nestns_sys::descriptor_layout::{self, FIRST_FREE, SYNC_CHANNEL};
 use nestns_sys::{descriptor, dumpable};
 
 /// The whole life of a PID 1, from the fork on.
-pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, forked_by: ForkedBy) -> ! {
+pub fn run_pid_one(
+    plan: Plan,
+    index: NamespaceIndex,
+    channel: Option<OwnedFd>,
+    forked_by: ForkedBy,
+) -> ! {
     let subject = ProcessKey::init(index);
     panic_hook::belong_to(subject);
     let has_sync_channel = channel.is_some();
@@ -76,18 +81,33 @@ pub fn run_pid_one(plan: Plan, index: NamespaceIndex, channel: Option<OwnedFd>, 
 }
 
 /// Puts the channel to the parent in its place and closes everything that belonged to the creator.
-fn set_up(subject: ProcessKey, channel: Option<OwnedFd>, forked_by: ForkedBy) -> Result<(), Failure> {
+fn set_up(
+    subject: ProcessKey,
+    channel: Option<OwnedFd>,
+    forked_by: ForkedBy,
+) -> Result<(), Failure> {
     let failed = |cause: CallError| Failure::new(subject, Stage::Channel, cause);
     let Some(channel) = channel else {
-        descriptor::close_from(SYNC_CHANNEL).by(Call::CloseRange).map_err(failed)?;
+        descriptor::close_from(SYNC_CHANNEL)
+            .by(Call::CloseRange)
+            .map_err(failed)?;
         return Ok(());
     };
-    descriptor::place_at(&channel, SYNC_CHANNEL).by(Call::Dup3).map_err(failed)?;
+    descriptor::place_at(&channel, SYNC_CHANNEL)
+        .by(Call::Dup3)
+        .map_err(failed)?;
     // Its number is closed below, with all others.
     std::mem::forget(channel);
-    descriptor::close_from(FIRST_FREE).by(Call::CloseRange).map_err(failed)?;
+    descriptor::close_from(FIRST_FREE)
+        .by(Call::CloseRange)
+        .map_err(failed)?;
     if forked_by == ForkedBy::Helper {
-        sync_channel::send(descriptor_layout::fd(SYNC_CHANNEL), SyncMessage::Ready, None).map_err(failed)?;
+        sync_channel::send(
+            descriptor_layout::fd(SYNC_CHANNEL),
+            SyncMessage::Ready,
+            None,
+        )
+        .map_err(failed)?;
     }
     Ok(())
 }
@@ -105,12 +125,17 @@ fn await_parent(subject: ProcessKey) -> Result<(), Failure> {
         Some(received) if received.message == SyncMessage::Continue => {}
         _ => program::leave(1),
     }
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).by(Call::Prctl).map_err(failed(Stage::Guard))?;
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
+        .by(Call::Prctl)
+        .map_err(failed(Stage::Guard))?;
     // Had the controller died before the line above, the other end would be closed by now.
     let mut hung_up = [PollFd::new(channel, PollFlags::empty())];
     while let Err(errno) = poll(&mut hung_up, PollTimeout::ZERO) {
         if errno != Errno::EINTR {
-            return Err(failed(Stage::Channel)(CallError { call: Call::Poll, errno }));
+            return Err(failed(Stage::Channel)(CallError {
+                call: Call::Poll,
+                errno,
+            }));
         }
     }
     if hung_up[0].any().unwrap_or(true) {
@@ -125,10 +150,17 @@ fn stand(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), Failure> 
 }
 
 fn say_taken(subject: ProcessKey) {
-    match sync_channel::send(descriptor_layout::fd(SYNC_CHANNEL), SyncMessage::NumbersTaken, None) {
+    match sync_channel::send(
+        descriptor_layout::fd(SYNC_CHANNEL),
+        SyncMessage::NumbersTaken,
+        None,
+    ) {
         Ok(()) => {}
         // The parent is gone, and this namespace ends with it.
-        Err(CallError { errno: Errno::EPIPE, .. }) => program::leave(1),
+        Err(CallError {
+            errno: Errno::EPIPE,
+            ..
+        }) => program::leave(1),
         Err(cause) => program::fail(Failure::new(subject, Stage::Channel, cause)),
     }
     // The number is freed; no object owns it.

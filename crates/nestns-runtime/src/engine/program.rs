@@ -78,7 +78,12 @@ pub fn kind(process: &ProcessPlan) -> &'static str {
 /// Runs a process to its end: waits, and becomes its program. The title is set already; its image
 /// may have been made before the fork, so that it need not be made in shared memory, of which every
 /// page that is written to is copied.
-pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>) -> ! {
+pub(super) fn become_program(
+    plan: &Plan,
+    subject: ProcessKey,
+    process: &ProcessPlan,
+    image: Option<&Image>,
+) -> ! {
     let files = match prepare(plan, subject, process) {
         Ok(files) => files,
         Err(failure) => fail(failure),
@@ -90,7 +95,9 @@ pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &Process
         Verdict::Released
     } else {
         match report::send(Report::AtGate { subject }, &[]) {
-            Ok(()) if process.is_unconditional() && plan.release() == Release::Together => gate::wait_for_all(),
+            Ok(()) if process.is_unconditional() && plan.release() == Release::Together => {
+                gate::wait_for_all()
+            }
             Ok(()) => gate::wait_for_word(process.stop.signal),
             Err(_) => Verdict::Aborted,
         }
@@ -104,9 +111,15 @@ pub(super) fn become_program(plan: &Plan, subject: ProcessKey, process: &Process
 /// Closes those of the caller's streams that the program does not get: a reader that reads them to
 /// their end, as a script does with the standard error of `up -d`, need not wait for a gate.
 fn drop_streams(process: &ProcessPlan) {
-    let is_inherited =
-        [process.stdin == Stdin::Inherit, process.stdout == Output::Inherit, process.stderr == Output::Inherit];
-    for (number, _) in (0..).zip(is_inherited).filter(|(_, is_inherited)| !is_inherited) {
+    let is_inherited = [
+        process.stdin == Stdin::Inherit,
+        process.stdout == Output::Inherit,
+        process.stderr == Output::Inherit,
+    ];
+    for (number, _) in (0..)
+        .zip(is_inherited)
+        .filter(|(_, is_inherited)| !is_inherited)
+    {
         // On /dev/null nothing fails; if it did, the old descriptor would stay until the program
         // has its own.
         let _ = descriptor::make_standard(descriptor_layout::fd(NULL), number);
@@ -133,24 +146,32 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
         move |errno| Failure::with(subject, stage, errno, path.display().to_string())
     }
     match &process.cwd {
-        Some(directory) => chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?,
+        Some(directory) => {
+            chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?
+        }
         // If the caller's directory does not exist in here, / does.
-        None => chdir(&plan.common().directory).or_else(|_| chdir("/")).map_err(failed(
-            subject,
-            Stage::WorkingDirectory,
-            Path::new("/"),
-        ))?,
+        None => chdir(&plan.common().directory)
+            .or_else(|_| chdir("/"))
+            .map_err(failed(subject, Stage::WorkingDirectory, Path::new("/")))?,
     }
     let mut files = Files::default();
     if let Stdin::File(path) = &process.stdin {
-        let file = OpenOptions::new().read(true).open(path).map_err(|error| number_of(&error));
+        let file = OpenOptions::new()
+            .read(true)
+            .open(path)
+            .map_err(|error| number_of(&error));
         files.stdin = Some(file.map_err(failed(subject, Stage::Stdin, path))?.into());
     }
-    for (output, slot, stage) in
-        [(&process.stdout, &mut files.stdout, Stage::Stdout), (&process.stderr, &mut files.stderr, Stage::Stderr)]
-    {
+    for (output, slot, stage) in [
+        (&process.stdout, &mut files.stdout, Stage::Stdout),
+        (&process.stderr, &mut files.stderr, Stage::Stderr),
+    ] {
         if let Output::File(path) = output {
-            let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| number_of(&error));
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .map_err(|error| number_of(&error));
             *slot = Some(file.map_err(failed(subject, stage, path))?.into());
         }
     }
@@ -158,7 +179,13 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
 }
 
 /// Takes the process from the gate to its program.
-fn launch(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option<&Image>, files: &Files) -> ! {
+fn launch(
+    plan: &Plan,
+    subject: ProcessKey,
+    process: &ProcessPlan,
+    image: Option<&Image>,
+    files: &Files,
+) -> ! {
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
     };
@@ -169,7 +196,14 @@ fn launch(plan: &Plan, subject: ProcessKey, process: &ProcessPlan, image: Option
     let outcome = match &means {
         Some(means) => match means.clear(outcome) {
             Ok(outcome) => outcome,
-            Err(errno) => fail(Failure::new(subject, Stage::Readiness, CallError { call: Call::Fcntl, errno })),
+            Err(errno) => fail(Failure::new(
+                subject,
+                Stage::Readiness,
+                CallError {
+                    call: Call::Fcntl,
+                    errno,
+                },
+            )),
         },
         None => outcome,
     };
@@ -224,11 +258,19 @@ fn shortened(words: &[String]) -> String {
     text.chars().take(LONGEST_DETAIL).chain(['…']).collect()
 }
 
-fn refuse<E: Into<CallError>>(stage: Stage, detail: impl Into<String>) -> impl FnOnce(E) -> ExecError {
+fn refuse<E: Into<CallError>>(
+    stage: Stage,
+    detail: impl Into<String>,
+) -> impl FnOnce(E) -> ExecError {
     let detail = detail.into();
     move |cause| {
         let CallError { call, errno } = cause.into().or(stage.call());
-        ExecError { stage, call, errno: errno as i32, detail }
+        ExecError {
+            stage,
+            call,
+            errno: errno as i32,
+            detail,
+        }
     }
 }
 
@@ -242,7 +284,9 @@ fn connect(
 ) -> Result<(), ExecError> {
     let null = descriptor_layout::fd(NULL);
     let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
-        descriptor::make_standard(fd, number).by(Call::Dup2).map_err(refuse(stage, ""))
+        descriptor::make_standard(fd, number)
+            .by(Call::Dup2)
+            .map_err(refuse(stage, ""))
     };
     let owns_terminal = process.terminal == Terminal::Own;
     if owns_terminal {
@@ -263,13 +307,17 @@ fn connect(
     }
     let mut ends = vec![listener];
     let mut captured = [false; 2];
-    let streams =
-        [(&process.stdout, &files.stdout, 1, Stage::Stdout), (&process.stderr, &files.stderr, 2, Stage::Stderr)];
+    let streams = [
+        (&process.stdout, &files.stdout, 1, Stage::Stdout),
+        (&process.stderr, &files.stderr, 2, Stage::Stderr),
+    ];
     for (index, (output, file, number, stage)) in streams.into_iter().enumerate() {
         match (output, file) {
             (Output::File(_), Some(file)) => place(file.as_fd(), number, stage)?,
             (Output::Inherit, _) => {}
-            (Output::Log, _) if owns_terminal => place(descriptor_layout::fd(TERMINAL), number, stage)?,
+            (Output::Log, _) if owns_terminal => {
+                place(descriptor_layout::fd(TERMINAL), number, stage)?
+            }
             (Output::Log, _) => {
                 let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(refuse(Stage::Pipe, ""))?;
                 place(writer.as_fd(), number, stage)?;
@@ -279,9 +327,20 @@ fn connect(
             _ => place(null, number, stage)?,
         }
     }
-    let report = Report::Starting { subject, stdout: captured[0], stderr: captured[1], ready: means.is_some() };
-    let borrowed: Vec<_> = ends.iter().map(AsFd::as_fd).chain(means.map(Means::listener)).collect();
-    report::send(report, &borrowed).by(Call::Sendmsg).map_err(refuse(Stage::Channel, ""))?;
+    let report = Report::Starting {
+        subject,
+        stdout: captured[0],
+        stderr: captured[1],
+        ready: means.is_some(),
+    };
+    let borrowed: Vec<_> = ends
+        .iter()
+        .map(AsFd::as_fd)
+        .chain(means.map(Means::listener))
+        .collect();
+    report::send(report, &borrowed)
+        .by(Call::Sendmsg)
+        .map_err(refuse(Stage::Channel, ""))?;
     fault::point("starting");
     Ok(())
 }
@@ -289,7 +348,9 @@ fn connect(
 /// Takes over the groups first, then the group, then the user: in another order the right to do so
 /// would be gone.
 fn become_user(identity: Option<&Identity>) -> Result<(), ExecError> {
-    let Some(identity) = identity else { return Ok(()) };
+    let Some(identity) = identity else {
+        return Ok(());
+    };
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
     match setgroups(&groups) {
         // A user namespace of an ordinary user denies setgroups for good; its root has no other
@@ -304,7 +365,12 @@ fn become_user(identity: Option<&Identity>) -> Result<(), ExecError> {
 }
 
 /// Executes the program; returns only with a refusal.
-fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Option<&str>) -> ExecError {
+fn run(
+    plan: &Plan,
+    process: &ProcessPlan,
+    image: Option<&Image>,
+    address: Option<&str>,
+) -> ExecError {
     match &process.program {
         Program::Actor(actor) => {
             // An actor arranges its signals itself, and finds all of them blocked: as PID 1 it
@@ -318,7 +384,12 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
             let image = if let Some(image) = image {
                 image
             } else {
-                made = Image::of(plan, words, process, address.map(|address| (NOTIFY_SOCKET, address)));
+                made = Image::of(
+                    plan,
+                    words,
+                    process,
+                    address.map(|address| (NOTIFY_SOCKET, address)),
+                );
                 &made
             };
             if let Some((soft, hard)) = plan.common().descriptors {
@@ -327,7 +398,8 @@ fn run(plan: &Plan, process: &ProcessPlan, image: Option<&Image>, address: Optio
             }
             plan.common().dispositions.restore();
             let errno = image.execute();
-            let directory = std::env::current_dir().map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
+            let directory = std::env::current_dir()
+                .map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
             ExecError {
                 stage: Stage::Execute,
                 call: Call::Execve,

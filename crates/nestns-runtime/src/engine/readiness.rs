@@ -46,20 +46,33 @@ impl Means {
         match probe {
             Some(Probe::Descriptor(number)) => {
                 let (listener, writer) = pipe2(OFlag::O_CLOEXEC).by(Call::Pipe)?;
-                Ok(Some(Self { listener, voice: Voice::Pipe { writer, number: *number } }))
+                Ok(Some(Self {
+                    listener,
+                    voice: Voice::Pipe {
+                        writer,
+                        number: *number,
+                    },
+                }))
             }
             Some(Probe::Notify(_)) => {
                 let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-                let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None).by(Call::Socket)?;
+                let listener = socket(AddressFamily::Unix, SockType::Datagram, flags, None)
+                    .by(Call::Socket)?;
                 // Before any process can send: the kernel adds the sender to a message when it is
                 // sent.
                 Channel::from(&listener).pass_credentials()?;
                 // Without a name the kernel gives it a free one.
                 bind(listener.as_raw_fd(), &UnixAddr::new_unnamed()).by(Call::Bind)?;
                 let name: UnixAddr = getsockname(listener.as_raw_fd()).by(Call::Getsockname)?;
-                let name = name.as_abstract().and_then(|name| std::str::from_utf8(name).ok()).ok_or(Errno::EINVAL)?;
+                let name = name
+                    .as_abstract()
+                    .and_then(|name| std::str::from_utf8(name).ok())
+                    .ok_or(Errno::EINVAL)?;
                 let address = format!("@{name}");
-                Ok(Some(Self { listener, voice: Voice::Socket { address } }))
+                Ok(Some(Self {
+                    listener,
+                    voice: Voice::Socket { address },
+                }))
             }
             Some(Probe::Log(_) | Probe::File(_) | Probe::Exec { .. }) | None => Ok(None),
         }
@@ -121,29 +134,50 @@ mod tests {
 
     #[test]
     fn most_need_nothing() {
-        for probe in [None, Some(Probe::Log("x".to_owned())), Some(Probe::File("/x".into()))] {
+        for probe in [
+            None,
+            Some(Probe::Log("x".to_owned())),
+            Some(Probe::File("/x".into())),
+        ] {
             assert!(Means::of(probe.as_ref()).unwrap().is_none());
         }
     }
 
     #[test]
     fn a_socket_has_an_address_that_can_be_sent_to() {
-        let means = Means::of(Some(&Probe::Notify(Notifier::Itself))).unwrap().expect("it needs a socket");
-        let name = means.address().and_then(|address| address.strip_prefix('@')).expect("it is an abstract one");
+        let means = Means::of(Some(&Probe::Notify(Notifier::Itself)))
+            .unwrap()
+            .expect("it needs a socket");
+        let name = means
+            .address()
+            .and_then(|address| address.strip_prefix('@'))
+            .expect("it is an abstract one");
         let address = UnixAddr::new_abstract(name.as_bytes()).unwrap();
-        let sender = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        let sender = socket(
+            AddressFamily::Unix,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .unwrap();
         sendto(sender.as_raw_fd(), b"READY=1", &address, MsgFlags::empty()).unwrap();
         let mut buffer = [0; 16];
-        let received = Channel::from(means.listener()).receive(&mut buffer, Wait::Never).unwrap();
+        let received = Channel::from(means.listener())
+            .receive(&mut buffer, Wait::Never)
+            .unwrap();
         assert_eq!(&buffer[..received.bytes], b"READY=1");
         assert_eq!(received.sender, Some(getpid()));
     }
 
     #[test]
     fn what_is_still_needed_is_moved_away_from_the_number_of_a_pipe() {
-        let means = Means::of(Some(&Probe::Descriptor(700))).unwrap().expect("it needs a pipe");
+        let means = Means::of(Some(&Probe::Descriptor(700)))
+            .unwrap()
+            .expect("it needs a pipe");
         assert_eq!(means.address(), None);
-        let moved = means.clear(std::fs::File::open("/dev/null").unwrap().into()).unwrap();
+        let moved = means
+            .clear(std::fs::File::open("/dev/null").unwrap().into())
+            .unwrap();
         assert!(moved.as_raw_fd() > 700);
     }
 }

@@ -63,7 +63,9 @@ impl Ending {
         match self {
             Self::Exited(code) => code,
             // The number may come from an untrusted sender.
-            Self::Signalled(signal) => u8::try_from(128_i32.saturating_add(signal)).unwrap_or(u8::MAX),
+            Self::Signalled(signal) => {
+                u8::try_from(128_i32.saturating_add(signal)).unwrap_or(u8::MAX)
+            }
         }
     }
 }
@@ -82,28 +84,55 @@ pub enum Report {
     /// The sender is about to become its program. Descriptors are sent along: first the one that
     /// reports the outcome of exec, then standard output and standard error if they are captured,
     /// then the one for its readiness.
-    Starting { subject: ProcessKey, stdout: bool, stderr: bool, ready: bool },
+    Starting {
+        subject: ProcessKey,
+        stdout: bool,
+        stderr: bool,
+        ready: bool,
+    },
     /// The creation has failed.
     Failed(Failure),
     /// The sender, this process, does not become its program, and could not send the pipe that
     /// reports it.
-    Refused { subject: ProcessKey, refusal: ExecError },
+    Refused {
+        subject: ProcessKey,
+        refusal: ExecError,
+    },
     /// The subject was asked to stop.
-    Asked { subject: ProcessKey, signal: i32, at: Moment },
+    Asked {
+        subject: ProcessKey,
+        signal: i32,
+        at: Moment,
+    },
     /// The subject was killed because its time was over.
     Killed { subject: ProcessKey, at: Moment },
     /// The subject has ended and was reaped.
-    Ended { subject: ProcessKey, ending: Ending, at: Moment },
+    Ended {
+        subject: ProcessKey,
+        ending: Ending,
+        at: Moment,
+    },
     /// The sender, PID 1 of a namespace, has been called: the controller's end of the control
     /// channel is sent along.
     Line { namespace: NamespaceIndex },
     /// A process that this PID 1 has inherited has ended: its number there, and its end.
-    Orphan { namespace: NamespaceIndex, number: i32, ending: Ending },
+    Orphan {
+        namespace: NamespaceIndex,
+        number: i32,
+        ending: Ending,
+    },
     /// More orphans have ended, too many at once to be reported one by one.
-    Orphans { namespace: NamespaceIndex, count: u32 },
+    Orphans {
+        namespace: NamespaceIndex,
+        count: u32,
+    },
     /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside,
     /// under its number there.
-    Stopping { namespace: NamespaceIndex, sender: i32, at: Moment },
+    Stopping {
+        namespace: NamespaceIndex,
+        sender: i32,
+        at: Moment,
+    },
 }
 
 /// Message as the controller receives it.
@@ -183,11 +212,17 @@ pub fn receive(channel: BorrowedFd<'_>) -> Look {
         Err(_) => return Look::Closed,
     };
     // The kernel adds the sender to every message, an empty one included, and to nothing else.
-    let Some(sender) = received.sender else { return Look::Closed };
+    let Some(sender) = received.sender else {
+        return Look::Closed;
+    };
     // Descriptors may be missing: the kernel drops what exceeds the limit on them, regardless of
     // the sender.
     match read(&buffer[..received.bytes]) {
-        Some(reports) => Look::Received(Received { sender, reports, descriptors: received.descriptors }),
+        Some(reports) => Look::Received(Received {
+            sender,
+            reports,
+            descriptors: received.descriptors,
+        }),
         None => Look::Malformed { sender },
     }
 }
@@ -204,7 +239,9 @@ pub fn write(reports: &[Report]) -> nix::Result<Vec<u8>> {
 /// The reports of a message of this version: as many as one may have, and nothing behind them.
 /// `None` for anything else, which no copy of this program has sent.
 pub fn read(message: &[u8]) -> Option<Vec<Report>> {
-    let (&VERSION, body) = message.split_first().filter(|_| message.len() < LARGEST)? else { return None };
+    let (&VERSION, body) = message.split_first().filter(|_| message.len() < LARGEST)? else {
+        return None;
+    };
     let (count, mut rest) = postcard::take_from_bytes::<usize>(body).ok()?;
     if count > BATCH {
         return None;
@@ -229,7 +266,9 @@ fn upward() -> Channel<BorrowedFd<'static>> {
 ///
 /// `EAGAIN` if the controller is slow, `EPIPE` if it is gone.
 pub fn try_send(reports: &[Report], descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
-    upward().send(&write(reports)?, descriptors, Wait::Never).map(drop)
+    upward()
+        .send(&write(reports)?, descriptors, Wait::Never)
+        .map(drop)
 }
 
 /// Sends one report, and waits while the channel is full: for processes on which nothing depends
@@ -244,7 +283,10 @@ pub fn send(report: Report, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
     loop {
         match upward().send_with_retry(&message, descriptors, Wait::Never) {
             Err(Errno::EAGAIN) => {
-                let mut writable = [PollFd::new(descriptor_layout::fd(descriptor_layout::REPORTS), PollFlags::POLLOUT)];
+                let mut writable = [PollFd::new(
+                    descriptor_layout::fd(descriptor_layout::REPORTS),
+                    PollFlags::POLLOUT,
+                )];
                 let _ = poll(&mut writable, PollTimeout::NONE);
             }
             result => return result.map(drop),
@@ -268,13 +310,23 @@ impl Outbox {
     /// Adds the end of an orphan.
     pub fn push_orphan(&mut self, namespace: NamespaceIndex, number: i32, ending: Ending) {
         if self.0.len() < ORPHANS {
-            self.0.push(Report::Orphan { namespace, number, ending });
-        } else if let Some(Report::Orphans { count, .. }) =
-            self.0.iter_mut().rev().find(|report| matches!(report, Report::Orphans { .. }))
+            self.0.push(Report::Orphan {
+                namespace,
+                number,
+                ending,
+            });
+        } else if let Some(Report::Orphans { count, .. }) = self
+            .0
+            .iter_mut()
+            .rev()
+            .find(|report| matches!(report, Report::Orphans { .. }))
         {
             *count = count.saturating_add(1);
         } else {
-            self.0.push(Report::Orphans { namespace, count: 1 });
+            self.0.push(Report::Orphans {
+                namespace,
+                count: 1,
+            });
         }
     }
 
@@ -311,7 +363,9 @@ mod tests {
 
     use nix::unistd::Pid;
 
-    use super::{BATCH, Channel, Ending, Look, ORPHANS, Outbox, Report, Wait, read, receive, write};
+    use super::{
+        BATCH, Channel, Ending, Look, ORPHANS, Outbox, Report, Wait, read, receive, write,
+    };
     use crate::engine::exec_error::ExecError;
     use crate::engine::failure::{Failure, Stage};
     use crate::engine::plan::{ProcessKey, Slot};
@@ -320,7 +374,13 @@ mod tests {
 
     #[test]
     fn a_status_is_a_byte_whatever_the_signal() {
-        for (signal, status) in [(9, 137), (0, 128), (-1, 127), (i32::MAX, 255), (i32::MIN, 255)] {
+        for (signal, status) in [
+            (9, 137),
+            (0, 128),
+            (-1, 127),
+            (i32::MAX, 255),
+            (i32::MIN, 255),
+        ] {
             assert_eq!(Ending::Signalled(signal).status(), status, "{signal}");
         }
     }
@@ -339,22 +399,49 @@ mod tests {
         let stage = any::<Index>().prop_map(|place| *place.get(Stage::ALL));
         let text = "\\PC{0,40}";
         prop_oneof![
-            (subject.clone(), any::<bool>(), any::<bool>(), any::<bool>())
-                .prop_map(|(subject, stdout, stderr, ready)| Report::Starting { subject, stdout, stderr, ready }),
-            (subject.clone(), stage.clone(), any::<i32>(), proptest::option::of(text)).prop_map(
-                |(subject, stage, errno, detail)| {
-                    Report::Failed(Failure { subject, stage, call: Call::Fork, errno, detail })
+            (subject.clone(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+                |(subject, stdout, stderr, ready)| Report::Starting {
+                    subject,
+                    stdout,
+                    stderr,
+                    ready
                 }
             ),
-            (subject.clone(), stage, any::<i32>(), text).prop_map(|(subject, stage, errno, detail)| {
-                Report::Refused { subject, refusal: ExecError { stage, call: Call::Execve, errno, detail } }
-            }),
+            (
+                subject.clone(),
+                stage.clone(),
+                any::<i32>(),
+                proptest::option::of(text)
+            )
+                .prop_map(|(subject, stage, errno, detail)| {
+                    Report::Failed(Failure {
+                        subject,
+                        stage,
+                        call: Call::Fork,
+                        errno,
+                        detail,
+                    })
+                }),
+            (subject.clone(), stage, any::<i32>(), text).prop_map(
+                |(subject, stage, errno, detail)| {
+                    Report::Refused {
+                        subject,
+                        refusal: ExecError {
+                            stage,
+                            call: Call::Execve,
+                            errno,
+                            detail,
+                        },
+                    }
+                }
+            ),
             (subject, any::<i32>()).prop_map(|(subject, signal)| Report::Ended {
                 subject,
                 ending: Ending::Signalled(signal),
                 at: Moment::now()
             }),
-            (any::<u32>(), any::<u32>()).prop_map(|(namespace, count)| Report::Orphans { namespace, count }),
+            (any::<u32>(), any::<u32>())
+                .prop_map(|(namespace, count)| Report::Orphans { namespace, count }),
         ]
     }
 
@@ -399,7 +486,10 @@ mod tests {
 
     #[test]
     fn more_than_a_batch_is_none() {
-        let one = Report::Orphans { namespace: 0, count: 1 };
+        let one = Report::Orphans {
+            namespace: 0,
+            count: 1,
+        };
         assert!(read(&write(&vec![one.clone(); BATCH]).unwrap()).is_some());
         assert!(read(&write(&vec![one; BATCH + 1]).unwrap()).is_none());
         assert!(read(b"").is_none());
@@ -410,7 +500,11 @@ mod tests {
         assert_eq!(Ending::from_status(9), Ending::Signalled(9));
         // 128 says that there is a core file.
         assert_eq!(Ending::from_status(0x80 + 11), Ending::Signalled(11));
-        assert_eq!(Ending::from_status(64), Ending::Signalled(64), "a real-time signal");
+        assert_eq!(
+            Ending::from_status(64),
+            Ending::Signalled(64),
+            "a real-time signal"
+        );
     }
 
     #[test]
@@ -419,15 +513,21 @@ mod tests {
         let reports = vec![Report::Created { namespace: 3 }];
         assert!(matches!(receive(ours.as_fd()), Look::Nothing));
         let channel = Channel::from(&theirs);
-        channel.send(&write(&reports).unwrap(), &[theirs.as_fd()], Wait::Never).unwrap();
+        channel
+            .send(&write(&reports).unwrap(), &[theirs.as_fd()], Wait::Never)
+            .unwrap();
         channel.send(b"\x01\xff", &[], Wait::Never).unwrap();
         channel.send(b"", &[], Wait::Never).unwrap();
-        let Look::Received(received) = receive(ours.as_fd()) else { panic!("it is a message") };
+        let Look::Received(received) = receive(ours.as_fd()) else {
+            panic!("it is a message")
+        };
         assert_eq!((received.sender, received.reports), (Pid::this(), reports));
         assert_eq!(received.descriptors.len(), 1);
         drop(received.descriptors);
         for _ in 0..2 {
-            assert!(matches!(receive(ours.as_fd()), Look::Malformed { sender } if sender == Pid::this()));
+            assert!(
+                matches!(receive(ours.as_fd()), Look::Malformed { sender } if sender == Pid::this())
+            );
         }
         drop(theirs);
         assert!(matches!(receive(ours.as_fd()), Look::Closed));
@@ -442,7 +542,13 @@ mod tests {
         outbox.push(Report::Created { namespace: 9 });
         outbox.push_orphan(4, 300, Ending::Exited(0));
         assert_eq!(outbox.0.len(), ORPHANS + 2);
-        assert_eq!(outbox.0[ORPHANS], Report::Orphans { namespace: 4, count: 45 });
+        assert_eq!(
+            outbox.0[ORPHANS],
+            Report::Orphans {
+                namespace: 4,
+                count: 45
+            }
+        );
         assert!(!outbox.is_empty());
     }
 

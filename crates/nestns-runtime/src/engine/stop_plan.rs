@@ -38,7 +38,10 @@ pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
 
 /// Time left, by the value sent with a stop request.
 pub fn time_left(word: i32) -> Option<Duration> {
-    u64::try_from(word).ok().filter(|&word| word > 0).map(Duration::from_millis)
+    u64::try_from(word)
+        .ok()
+        .filter(|&word| word > 0)
+        .map(Duration::from_millis)
 }
 
 /// Action on a process.
@@ -46,7 +49,11 @@ pub fn time_left(word: i32) -> Option<Duration> {
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
 pub enum Action {
     /// Ask it to end. `until` is the end of what is around it, where that is known.
-    Ask { subject: ProcessKey, signal: Signal, until: Option<Moment> },
+    Ask {
+        subject: ProcessKey,
+        signal: Signal,
+        until: Option<Moment>,
+    },
     /// Kill it: its time is over.
     Kill(ProcessKey),
 }
@@ -123,15 +130,25 @@ impl StopPlan {
     /// which it is killed itself, if known.
     pub fn begin(plan: &Plan, subjects: &[ProcessKey], now: Moment, end: Option<Moment>) -> Self {
         let times = Times { plan, now, end };
-        let mut entries: Vec<Entry> = subjects.iter().map(|&subject| Entry::new(times, subject, subjects)).collect();
+        let mut entries: Vec<Entry> = subjects
+            .iter()
+            .map(|&subject| Entry::new(times, subject, subjects))
+            .collect();
         entries.sort_by_key(|entry| entry.subject);
         let held = entries.len();
-        Self { entries, held, next: Some(now) }
+        Self {
+            entries,
+            held,
+            next: Some(now),
+        }
     }
 
     /// Records that a process has ended.
     pub fn gone(&mut self, subject: ProcessKey) {
-        if let Ok(place) = self.entries.binary_search_by_key(&subject, |entry| entry.subject) {
+        if let Ok(place) = self
+            .entries
+            .binary_search_by_key(&subject, |entry| entry.subject)
+        {
             let entry = &mut self.entries[place];
             if matches!(entry.phase, Phase::Held { .. }) {
                 self.held -= 1;
@@ -150,16 +167,30 @@ impl StopPlan {
             return Vec::new();
         }
         let mut actions = Vec::new();
-        let left: Vec<bool> = self.entries.iter().map(|entry| entry.phase == Phase::Gone).collect();
+        let left: Vec<bool> = self
+            .entries
+            .iter()
+            .map(|entry| entry.phase == Phase::Gone)
+            .collect();
         let has_left = |entries: &[Entry], subject: &ProcessKey| {
-            entries.binary_search_by_key(subject, |entry| entry.subject).map_or(true, |place| left[place])
+            entries
+                .binary_search_by_key(subject, |entry| entry.subject)
+                .map_or(true, |place| left[place])
         };
         for place in 0..self.entries.len() {
             let entry = &self.entries[place];
             if let Phase::Held { latest } = entry.phase
-                && (latest <= now || entry.behind.iter().all(|subject| has_left(&self.entries, subject)))
+                && (latest <= now
+                    || entry
+                        .behind
+                        .iter()
+                        .all(|subject| has_left(&self.entries, subject)))
             {
-                actions.push(Action::Ask { subject: entry.subject, signal: entry.stop.signal, until: entry.until });
+                actions.push(Action::Ask {
+                    subject: entry.subject,
+                    signal: entry.stop.signal,
+                    until: entry.until,
+                });
                 let deadline = entry.deadline.unwrap_or_else(|| now.plus(entry.stop.grace));
                 self.entries[place].phase = Phase::Asked { deadline };
                 self.held -= 1;
@@ -180,7 +211,10 @@ impl StopPlan {
     pub fn kill_all(&mut self) -> Vec<Action> {
         self.held = 0;
         self.next = None;
-        let alive = self.entries.iter_mut().filter(|entry| !matches!(entry.phase, Phase::Gone | Phase::Killed));
+        let alive = self
+            .entries
+            .iter_mut()
+            .filter(|entry| !matches!(entry.phase, Phase::Gone | Phase::Killed));
         alive
             .map(|entry| {
                 entry.phase = Phase::Killed;
@@ -218,35 +252,78 @@ impl Entry {
                     Vec::new()
                 } else {
                     let others = all.iter().copied().filter(|&other| other != subject);
-                    others.filter(|other| inside.contains(&other.namespace)).collect()
+                    others
+                        .filter(|other| inside.contains(&other.namespace))
+                        .collect()
                 };
                 let deadline = Some(now.plus(namespace.stop.grace));
                 let phase = held(times.half_until(subject.namespace, around));
-                Self { subject, stop: program.stop, behind, deadline, until: around, phase }
+                Self {
+                    subject,
+                    stop: program.stop,
+                    behind,
+                    deadline,
+                    until: around,
+                    phase,
+                }
             }
             (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
                 // It keeps its own deadline; its parent only makes sure. A call is no request to
                 // stop, whatever the file says.
-                let signal =
-                    if namespace.stop.signal.number() == OPEN as i32 { Signal::TERM } else { namespace.stop.signal };
-                let stop = Stop { signal, grace: namespace.stop.grace + MARGIN };
-                Self { subject, stop, behind: Vec::new(), deadline: None, until: around, phase: held(now) }
+                let signal = if namespace.stop.signal.number() == OPEN as i32 {
+                    Signal::TERM
+                } else {
+                    namespace.stop.signal
+                };
+                let stop = Stop {
+                    signal,
+                    grace: namespace.stop.grace + MARGIN,
+                };
+                Self {
+                    subject,
+                    stop,
+                    behind: Vec::new(),
+                    deadline: None,
+                    until: around,
+                    phase: held(now),
+                }
             }
             (slot, _) => {
                 let dependents = namespace
                     .processes
                     .iter()
                     .enumerate()
-                    .filter(|(_, process)| process.after.iter().any(|after| Slot::declared(after.process) == slot));
+                    .filter(|(_, process)| {
+                        process
+                            .after
+                            .iter()
+                            .any(|after| Slot::declared(after.process) == slot)
+                    });
                 let behind = dependents
-                    .map(|(place, _)| ProcessKey { slot: Slot::declared(place), ..subject })
+                    .map(|(place, _)| ProcessKey {
+                        slot: Slot::declared(place),
+                        ..subject
+                    })
                     .filter(|dependent| all.contains(dependent))
                     .collect();
-                let stop = namespace.process(slot).map_or(namespace.stop, |process| process.stop);
+                let stop = namespace
+                    .process(slot)
+                    .map_or(namespace.stop, |process| process.stop);
                 // Beside a program that is PID 1 it has as long as that program is not asked.
-                let until = if namespace.forks_its_members() { times.end } else { Some(times.half(subject.namespace)) };
+                let until = if namespace.forks_its_members() {
+                    times.end
+                } else {
+                    Some(times.half(subject.namespace))
+                };
                 let phase = held(times.half_until(subject.namespace, until));
-                Self { subject, stop, behind, deadline: None, until, phase }
+                Self {
+                    subject,
+                    stop,
+                    behind,
+                    deadline: None,
+                    until,
+                    phase,
+                }
             }
         }
     }
@@ -286,14 +363,19 @@ mod tests {
     fn words(actions: Vec<Action>) -> Vec<String> {
         let name = |subject: ProcessKey| format!("{}.{}", subject.namespace, subject.slot);
         let word = |action| match action {
-            Action::Ask { subject, signal, .. } => format!("+{} {}", name(subject), signal.number()),
+            Action::Ask {
+                subject, signal, ..
+            } => format!("+{} {}", name(subject), signal.number()),
             Action::Kill(subject) => format!("-{}", name(subject)),
         };
         actions.into_iter().map(word).collect()
     }
 
     fn process(place: u32) -> ProcessKey {
-        ProcessKey { namespace: 0, slot: Slot::Process(place) }
+        ProcessKey {
+            namespace: 0,
+            slot: Slot::Process(place),
+        }
     }
 
     const CHAIN: &str = r#"
@@ -313,7 +395,11 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
         assert_eq!(due(&mut stop_plan, 0.5), ["+0.1 3"]);
         stop_plan.gone(process(0));
         assert_eq!(stop_plan.waiting_for().count(), 0);
-        assert_eq!(due(&mut stop_plan, 2.5), [""; 0], "its time is over, and it has left");
+        assert_eq!(
+            due(&mut stop_plan, 2.5),
+            [""; 0],
+            "its time is over, and it has left"
+        );
         assert_eq!(stop_plan.next(), None);
     }
 
@@ -334,7 +420,8 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
     #[test]
     fn what_ends_sooner_around_it_halves_its_time() {
         let plan = plan(CHAIN);
-        let mut stop_plan = StopPlan::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
+        let mut stop_plan =
+            StopPlan::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
         assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
         stop_plan.gone(ProcessKey::init(0));
         assert_eq!(due(&mut stop_plan, 1.4), ["-0.2"]);
@@ -376,8 +463,13 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
         let plan = plan("[ns.a]\n[ns.\"a/b\"]\nstop = { signal = 'USR1', grace = '1s' }\n");
         let subject = ProcessKey::init(1);
         let mut stop_plan = StopPlan::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
-        let [Action::Ask { signal, until, .. }] = stop_plan.due(at(0.0))[..] else { panic!("it is asked at once") };
-        assert_eq!((signal.number(), until), (nix::libc::SIGUSR1, Some(at(9.0))));
+        let [Action::Ask { signal, until, .. }] = stop_plan.due(at(0.0))[..] else {
+            panic!("it is asked at once")
+        };
+        assert_eq!(
+            (signal.number(), until),
+            (nix::libc::SIGUSR1, Some(at(9.0)))
+        );
         assert_eq!(stop_plan.next(), Some(at(1.0).plus(MARGIN)));
     }
 
@@ -397,12 +489,18 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
         assert_eq!(words(stop_plan.kill_all()), ["-0.1"]);
         assert_eq!(words(stop_plan.kill_all()), [""; 0]);
         assert_eq!(stop_plan.next(), None);
-        assert_eq!(stop_plan.waiting_for().collect::<Vec<_>>(), [(process(0), None)]);
+        assert_eq!(
+            stop_plan.waiting_for().collect::<Vec<_>>(),
+            [(process(0), None)]
+        );
     }
 
     #[test]
     fn a_word_is_milliseconds_and_zero_is_none() {
         assert_eq!(time_left(1500), Some(Duration::from_millis(1500)));
-        assert_eq!([time_left(0), time_left(-1), time_left(i32::MIN)], [None; 3]);
+        assert_eq!(
+            [time_left(0), time_left(-1), time_left(i32::MIN)],
+            [None; 3]
+        );
     }
 }

@@ -62,10 +62,17 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), CallError> {
 /// # Errors
 ///
 /// `EPIPE` if the other side is gone.
-pub fn send(channel: impl AsFd, message: SyncMessage, pidfd: Option<BorrowedFd<'_>>) -> Result<(), CallError> {
+pub fn send(
+    channel: impl AsFd,
+    message: SyncMessage,
+    pidfd: Option<BorrowedFd<'_>>,
+) -> Result<(), CallError> {
     let mut buffer = [0_u8; 16];
     let bytes = postcard::to_slice(&message, &mut buffer).map_err(|_| Errno::EMSGSIZE)?;
-    Channel::from(channel).send_with_retry(bytes, pidfd.as_slice(), Wait::Allowed).map(drop).by(Call::Sendmsg)
+    Channel::from(channel)
+        .send_with_retry(bytes, pidfd.as_slice(), Wait::Allowed)
+        .map(drop)
+        .by(Call::Sendmsg)
 }
 
 /// Waits for a message; `None` at end of file, when the other side has died.
@@ -85,7 +92,11 @@ pub fn receive(channel: impl AsFd) -> Result<Option<Received>, CallError> {
     let message = message::read(&buffer[..received.bytes]).ok_or(Errno::EPROTO)?;
     let sender = received.sender.unwrap_or(Pid::from_raw(0));
     let pidfd = received.descriptors.into_iter().map(Pidfd::from).next();
-    Ok(Some(Received { message, sender, pidfd }))
+    Ok(Some(Received {
+        message,
+        sender,
+        pidfd,
+    }))
 }
 
 #[cfg(test)]
@@ -102,9 +113,24 @@ mod tests {
     #[test]
     fn the_parent_is_told_the_sender() {
         let (children, child) = pair().unwrap();
-        send(&child, SyncMessage::Fork { slot: Slot::Process(3) }, None).unwrap();
+        send(
+            &child,
+            SyncMessage::Fork {
+                slot: Slot::Process(3),
+            },
+            None,
+        )
+        .unwrap();
         let received = receive(&children).unwrap().expect("a word has come");
-        assert_eq!((received.message, received.sender), (SyncMessage::Fork { slot: Slot::Process(3) }, getpid()));
+        assert_eq!(
+            (received.message, received.sender),
+            (
+                SyncMessage::Fork {
+                    slot: Slot::Process(3)
+                },
+                getpid()
+            )
+        );
         assert!(received.pidfd.is_none());
     }
 
@@ -115,7 +141,10 @@ mod tests {
         send(&children, SyncMessage::Forked, Some(own.as_fd())).unwrap();
         let received = receive(&child).unwrap().expect("a word has come");
         // Its end does not ask for credentials.
-        assert_eq!((received.message, received.sender), (SyncMessage::Forked, Pid::from_raw(0)));
+        assert_eq!(
+            (received.message, received.sender),
+            (SyncMessage::Forked, Pid::from_raw(0))
+        );
         assert!(received.pidfd.is_some_and(|pidfd| !pidfd.has_ended()));
     }
 
@@ -124,13 +153,21 @@ mod tests {
         let (children, child) = pair().unwrap();
         drop(child);
         assert!(receive(&children).unwrap().is_none());
-        assert_eq!(send(&children, SyncMessage::Continue, None).map_err(|cause| cause.errno), Err(Errno::EPIPE));
+        assert_eq!(
+            send(&children, SyncMessage::Continue, None).map_err(|cause| cause.errno),
+            Err(Errno::EPIPE)
+        );
     }
 
     #[test]
     fn what_is_no_word_is_an_error() {
         let (children, child) = pair().unwrap();
-        Channel::from(&child).send(&[200, 1], &[], Wait::Never).unwrap();
-        assert_eq!(receive(&children).map(drop).map_err(|cause| cause.errno), Err(Errno::EPROTO));
+        Channel::from(&child)
+            .send(&[200, 1], &[], Wait::Never)
+            .unwrap();
+        assert_eq!(
+            receive(&children).map(drop).map_err(|cause| cause.errno),
+            Err(Errno::EPROTO)
+        );
     }
 }

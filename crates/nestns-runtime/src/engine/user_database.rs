@@ -39,8 +39,17 @@ fn find_user(text: &str, word: &str) -> Option<User> {
     text.lines().find_map(|line| {
         // name:password:uid:gid:comment:home:shell
         let mut fields = line.split(':');
-        let (name, _, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let user = User { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? };
+        let (name, _, uid, gid) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        let user = User {
+            name: name.to_owned(),
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+        };
         (name == word || uid == word).then_some(user)
     })
 }
@@ -55,25 +64,34 @@ fn entries(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 }
 
 fn find_group(text: &str, name: &str) -> Option<u32> {
-    entries(text).find(|(found, ..)| *found == name).map(|(_, gid, _)| gid)
+    entries(text)
+        .find(|(found, ..)| *found == name)
+        .map(|(_, gid, _)| gid)
 }
 
 fn memberships(text: &str, user: &User) -> Vec<u32> {
     let lists_him = |members: &str| members.split(',').any(|member| member == user.name);
     let others = entries(text).filter(|(_, gid, members)| *gid != user.gid && lists_him(members));
-    std::iter::once(user.gid).chain(others.map(|(_, gid, _)| gid)).collect()
+    std::iter::once(user.gid)
+        .chain(others.map(|(_, gid, _)| gid))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{User, find_group, find_user, memberships};
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nbroken\nanna:x:1000:100:Anna,,,:/home/anna:/bin/sh\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/bash\nbroken\nanna:x:1000:100:Anna,,,:/home/anna:/bin/sh\n";
     const GROUP: &str = "root:x:0:\nusers:x:100:anna\nadm:x:4:syslog,anna\nwheel:x:10:annabel\n";
 
     #[test]
     fn users_are_found_by_name_and_number() {
-        let anna = User { name: "anna".to_owned(), uid: 1000, gid: 100 };
+        let anna = User {
+            name: "anna".to_owned(),
+            uid: 1000,
+            gid: 100,
+        };
         assert_eq!(find_user(PASSWD, "anna"), Some(anna.clone()));
         assert_eq!(find_user(PASSWD, "1000"), Some(anna));
         assert_eq!(find_user(PASSWD, "ann"), None);
@@ -81,7 +99,11 @@ mod tests {
 
     #[test]
     fn groups_are_the_own_one_and_those_that_list_the_user() {
-        let anna = User { name: "anna".to_owned(), uid: 1000, gid: 100 };
+        let anna = User {
+            name: "anna".to_owned(),
+            uid: 1000,
+            gid: 100,
+        };
         assert_eq!(memberships(GROUP, &anna), [100, 4]);
         assert_eq!(find_group(GROUP, "adm"), Some(4));
         assert_eq!(find_group(GROUP, "nobody"), None);
@@ -93,7 +115,11 @@ mod tests {
         assert_eq!(find_user(passwd, "number"), None);
         let group = "short:x\nusers:x:none:anna\nlast:x:7\n";
         assert_eq!(find_group(group, "last"), Some(7));
-        let anna = User { name: "anna".to_owned(), uid: 1000, gid: 100 };
+        let anna = User {
+            name: "anna".to_owned(),
+            uid: 1000,
+            gid: 100,
+        };
         assert_eq!(memberships(group, &anna), [100]);
     }
 }

@@ -15,18 +15,27 @@ pub struct AddressError {
 
 impl AddressError {
     pub(super) fn at(position: usize, message: impl Into<String>) -> Self {
-        Self { position, message: message.into(), help: None }
+        Self {
+            position,
+            message: message.into(),
+            help: None,
+        }
     }
 
     #[must_use]
     pub(super) fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
     }
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at character {}: {}", self.position, self.message)?;
-        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; {help}"))
+        self.help
+            .as_ref()
+            .map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }

@@ -62,12 +62,21 @@ pub type Reading = fn(&Address, &str) -> bool;
 impl Address {
     /// The ways to read an address, from the narrowest: by its letters, with every instance, with the PID 1s that a wildcard
     /// stands for. The first that means anything is meant.
-    pub const READINGS: [Reading; 4] =
-        [Self::matches, Self::matches_instances, Self::matches_init, Self::matches_init_of_instances];
+    pub const READINGS: [Reading; 4] = [
+        Self::matches,
+        Self::matches_instances,
+        Self::matches_init,
+        Self::matches_init_of_instances,
+    ];
 
     /// The whole topology: what an empty list of addresses means.
     pub fn everything() -> Self {
-        Self { topology: None, place: Place::Everything, wanted: Wanted::Anything, number: None }
+        Self {
+            topology: None,
+            place: Place::Everything,
+            wanted: Wanted::Anything,
+            number: None,
+        }
     }
 
     /// The topology that it names.
@@ -134,7 +143,9 @@ impl Address {
     fn compare_init(&self, path: &str, instances: Instances) -> bool {
         let is_init = path.rsplit('/').next() == Some(INIT);
         match &self.place {
-            Place::Path(segments) => is_init && pattern::matches(segments, path, instances, Wildcards::Everything),
+            Place::Path(segments) => {
+                is_init && pattern::matches(segments, path, instances, Wildcards::Everything)
+            }
             Place::Everything | Place::Host => false,
         }
     }
@@ -145,7 +156,14 @@ impl Address {
             Place::Everything => true,
             Place::Host => path == HOST,
             Place::Path(segments) => {
-                let begins = |end| pattern::matches(&segments[..end], path, Instances::All, Wildcards::Everything);
+                let begins = |end| {
+                    pattern::matches(
+                        &segments[..end],
+                        path,
+                        Instances::All,
+                        Wildcards::Everything,
+                    )
+                };
                 (1..=segments.len()).any(begins)
             }
         }
@@ -155,13 +173,21 @@ impl Address {
         match &self.place {
             Place::Everything => true,
             Place::Host => path == HOST,
-            Place::Path(segments) => pattern::matches(segments, path, instances, Wildcards::SpareInit),
+            Place::Path(segments) => {
+                pattern::matches(segments, path, instances, Wildcards::SpareInit)
+            }
         }
     }
 
     /// Path or pattern alone.
     pub fn path(&self) -> String {
-        Self { topology: None, number: None, wanted: Wanted::Anything, place: self.place.clone() }.to_string()
+        Self {
+            topology: None,
+            number: None,
+            wanted: Wanted::Anything,
+            place: self.place.clone(),
+        }
+        .to_string()
     }
 }
 

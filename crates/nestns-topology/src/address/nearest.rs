@@ -20,11 +20,17 @@ pub fn nearest<'a>(address: &Address, paths: impl IntoIterator<Item = &'a str>) 
     // Of equals the one that was created first.
     found.sort_by_key(|&(distance, _)| distance);
     found.dedup_by_key(|&mut (_, path)| path);
-    found.into_iter().take(PROPOSED).map(|(_, path)| path).collect()
+    found
+        .into_iter()
+        .take(PROPOSED)
+        .map(|(_, path)| path)
+        .collect()
 }
 
 fn distance(wanted: &str, path: &str, limit: usize) -> Option<usize> {
-    let is_elsewhere = path.strip_suffix(wanted).is_some_and(|rest| rest.ends_with('/'));
+    let is_elsewhere = path
+        .strip_suffix(wanted)
+        .is_some_and(|rest| rest.ends_with('/'));
     if is_elsewhere && wanted != INIT {
         return Some(0);
     }
@@ -33,7 +39,10 @@ fn distance(wanted: &str, path: &str, limit: usize) -> Option<usize> {
         return Some(whole);
     }
     // The name alone, misspelt and without its place.
-    let name = path.rsplit('/').next().filter(|name| *name != INIT && !wanted.contains('/'))?;
+    let name = path
+        .rsplit('/')
+        .next()
+        .filter(|name| *name != INIT && !wanted.contains('/'))?;
     let distance = strsim::damerau_levenshtein(wanted, name);
     (distance <= limit && distance < wanted.chars().count()).then_some(distance + 1)
 }

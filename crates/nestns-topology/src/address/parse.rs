@@ -14,17 +14,27 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if text.is_empty() {
             // A variable of a shell that is not set: it must not mean everything.
-            return Err(AddressError::at(1, "an empty address").help("write `.` for the whole topology"));
+            return Err(
+                AddressError::at(1, "an empty address").help("write `.` for the whole topology")
+            );
         }
         let (topology, rest) = topology(text)?;
         let start = text.len() - rest.len();
         let (path, number) = number(text, start)?;
         let (place, wanted) = place(text, start, path, topology.is_some())?;
         if number.is_some() && place == Place::Everything {
-            return Err(AddressError::at(position(text, start + path.len()), "a PID without its namespace")
-                .help("write `vm/ci#7`, or `host#5304` for a PID of the host"));
+            return Err(AddressError::at(
+                position(text, start + path.len()),
+                "a PID without its namespace",
+            )
+            .help("write `vm/ci#7`, or `host#5304` for a PID of the host"));
         }
-        Ok(Self { topology, place, wanted, number })
+        Ok(Self {
+            topology,
+            place,
+            wanted,
+            number,
+        })
     }
 }
 
@@ -34,22 +44,31 @@ fn position(text: &str, byte: usize) -> usize {
 }
 
 fn topology(text: &str) -> Result<(Option<String>, &str), AddressError> {
-    let Some(colon) = text.find(':') else { return Ok((None, text)) };
+    let Some(colon) = text.find(':') else {
+        return Ok((None, text));
+    };
     let (name, rest) = (&text[..colon], &text[colon + 1..]);
     let Some(rest) = rest.strip_prefix('/') else {
-        return Err(AddressError::at(position(text, colon), "a `:` without a `/` after it")
-            .help(format!("the topology comes before `:/`, as in `{name}:/{rest}`")));
+        return Err(
+            AddressError::at(position(text, colon), "a `:` without a `/` after it").help(format!(
+                "the topology comes before `:/`, as in `{name}:/{rest}`"
+            )),
+        );
     };
     if let Some(again) = rest.find(':') {
-        return Err(AddressError::at(position(text, colon + 2 + again), "a second `:`")
-            .help("an address has only one topology"));
+        return Err(
+            AddressError::at(position(text, colon + 2 + again), "a second `:`")
+                .help("an address has only one topology"),
+        );
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() {
-        return Err(AddressError::at(1, "the name of the topology is empty").help(format!(
-            "write `{}` for a path in the only running topology",
-            if rest.is_empty() { "." } else { rest }
-        )));
+        return Err(
+            AddressError::at(1, "the name of the topology is empty").help(format!(
+                "write `{}` for a path in the only running topology",
+                if rest.is_empty() { "." } else { rest }
+            )),
+        );
     }
     if let Some(place) = name.find(|c| !is_plain(c)) {
         return Err(AddressError::at(position(text, place), format!("`{name}` is not the name of a topology")).help(
@@ -62,26 +81,40 @@ fn topology(text: &str) -> Result<(Option<String>, &str), AddressError> {
 /// Splits the number off what begins at `start`.
 fn number(text: &str, start: usize) -> Result<(&str, Option<i32>), AddressError> {
     let rest = &text[start..];
-    let Some(hash) = rest.find('#') else { return Ok((rest, None)) };
+    let Some(hash) = rest.find('#') else {
+        return Ok((rest, None));
+    };
     let (path, digits) = (&rest[..hash], &rest[hash + 1..]);
     let here = position(text, start + hash);
     if path.is_empty() {
-        return Err(AddressError::at(here, "a PID without its namespace")
-            .help(format!("write `vm/ci#{digits}`, or `host#{digits}` for a PID of the host")));
+        return Err(
+            AddressError::at(here, "a PID without its namespace").help(format!(
+                "write `vm/ci#{digits}`, or `host#{digits}` for a PID of the host"
+            )),
+        );
     }
     let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain {
-        return Err(AddressError::at(here + 1, format!("`{digits}` is not a number"))
-            .help("`#` is followed by a PID in that namespace, as in `vm/ci#7`"));
+        return Err(
+            AddressError::at(here + 1, format!("`{digits}` is not a number"))
+                .help("`#` is followed by a PID in that namespace, as in `vm/ci#7`"),
+        );
     }
     match digits.parse() {
         Ok(number @ 1..=LARGEST) => Ok((path, Some(number))),
-        _ => Err(AddressError::at(here + 1, format!("`{digits}` is not a PID"))
-            .help(format!("PIDs range from 1 to {LARGEST}"))),
+        _ => Err(
+            AddressError::at(here + 1, format!("`{digits}` is not a PID"))
+                .help(format!("PIDs range from 1 to {LARGEST}")),
+        ),
     }
 }
 
-fn place(text: &str, start: usize, path: &str, is_named: bool) -> Result<(Place, Wanted), AddressError> {
+fn place(
+    text: &str,
+    start: usize,
+    path: &str,
+    is_named: bool,
+) -> Result<(Place, Wanted), AddressError> {
     match path {
         "." => return Ok((Place::Everything, Wanted::Anything)),
         "" if is_named => return Ok((Place::Everything, Wanted::Anything)),
@@ -89,9 +122,14 @@ fn place(text: &str, start: usize, path: &str, is_named: bool) -> Result<(Place,
         _ => {}
     }
     let here = |offset: usize| position(text, start + offset);
-    let (body, wanted) = path.strip_suffix('/').map_or((path, Wanted::Anything), |body| (body, Wanted::Namespace));
+    let (body, wanted) = path
+        .strip_suffix('/')
+        .map_or((path, Wanted::Anything), |body| (body, Wanted::Namespace));
     let cleaned = || {
-        let names: Vec<&str> = path.split('/').filter(|name| !matches!(*name, "" | "." | "..")).collect();
+        let names: Vec<&str> = path
+            .split('/')
+            .filter(|name| !matches!(*name, "" | "." | ".."))
+            .collect();
         if names.is_empty() {
             "write `.` for the whole topology".to_owned()
         } else {
@@ -113,14 +151,19 @@ fn place(text: &str, start: usize, path: &str, is_named: bool) -> Result<(Place,
             let error = AddressError::at(here(offset), problem);
             return Err(if name == HOST {
                 let inside = path.trim_start_matches(HOST).trim_matches('/');
-                error.help(if inside.is_empty() { "write `host`".to_owned() } else { format!("write `{inside}`") })
+                error.help(if inside.is_empty() {
+                    "write `host`".to_owned()
+                } else {
+                    format!("write `{inside}`")
+                })
             } else {
                 error.help(cleaned())
             });
         }
-        segments.push(
-            segment(name).map_err(|error| AddressError { position: here(offset) + error.position - 1, ..error })?,
-        );
+        segments.push(segment(name).map_err(|error| AddressError {
+            position: here(offset) + error.position - 1,
+            ..error
+        })?);
         offset += name.len() + 1;
     }
     Ok((Place::Path(segments), wanted))
@@ -163,7 +206,9 @@ impl Reader<'_> {
             match character {
                 ',' | '}' if around == Around::Braces => break,
                 '*' if self.rest().starts_with("**") => {
-                    return Err(self.error("`**` matches whole segments").help("write `/**/`, or `*` within a name"));
+                    return Err(self
+                        .error("`**` matches whole segments")
+                        .help("write `/**/`, or `*` within a name"));
                 }
                 '*' => self.push(&mut tokens, Token::AnyRun),
                 '?' => self.push(&mut tokens, Token::AnyCharacter),
@@ -171,12 +216,18 @@ impl Reader<'_> {
                     let alternatives = self.alternatives()?;
                     tokens.push(Token::OneOf(alternatives));
                 }
-                '{' => return Err(self.error("nested braces").help("write all alternatives in one pair of braces")),
+                '{' => {
+                    return Err(self
+                        .error("nested braces")
+                        .help("write all alternatives in one pair of braces"));
+                }
                 '0'..='9' if self.is_number_here(&tokens) && self.range()?.is_some() => {
                     if let Some((range, length)) = self.range()? {
                         tokens.push(Token::Range(range));
                         self.offset += length;
-                        let follows_well = |c: char| c == '.' || (around == Around::Braces && matches!(c, ',' | '}'));
+                        let follows_well = |c: char| {
+                            c == '.' || (around == Around::Braces && matches!(c, ',' | '}'))
+                        };
                         if self.rest().starts_with(|c| !follows_well(c)) {
                             return Err(self
                                 .error("unexpected text after a range")
@@ -188,7 +239,9 @@ impl Reader<'_> {
             }
         }
         if self.name[..self.offset].ends_with('.') && around == Around::Segment {
-            return Err(self.error("a dot without an index").help("write `w.0`, or `w` for all of them"));
+            return Err(self
+                .error("a dot without an index")
+                .help("write `w.0`, or `w` for all of them"));
         }
         Ok(tokens)
     }
@@ -205,18 +258,34 @@ impl Reader<'_> {
 
     /// `0..99` at this place, and its length.
     fn range(&self) -> Result<Option<(std::ops::RangeInclusive<u64>, usize)>, AddressError> {
-        let number = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number =
+            |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let first = number(self.rest());
-        let Some(behind) = self.rest()[first..].strip_prefix("..") else { return Ok(None) };
+        let Some(behind) = self.rest()[first..].strip_prefix("..") else {
+            return Ok(None);
+        };
         let last = number(behind);
         if last == 0 {
-            return Err(AddressError::at(position(self.name, self.offset + first + 2), "a range without an end")
-                .help(format!("write `{}..99`, or `*` for all of them", &self.rest()[..first])));
+            return Err(AddressError::at(
+                position(self.name, self.offset + first + 2),
+                "a range without an end",
+            )
+            .help(format!(
+                "write `{}..99`, or `*` for all of them",
+                &self.rest()[..first]
+            )));
         }
-        let ends = (self.rest()[..first].parse::<u64>(), behind[..last].parse::<u64>());
-        let (Ok(from), Ok(to)) = ends else { return Err(self.error("the number is too large for an index")) };
+        let ends = (
+            self.rest()[..first].parse::<u64>(),
+            behind[..last].parse::<u64>(),
+        );
+        let (Ok(from), Ok(to)) = ends else {
+            return Err(self.error("the number is too large for an index"));
+        };
         if from > to {
-            return Err(self.error("the range ends before it begins").help(format!("write `{to}..{from}`")));
+            return Err(self
+                .error("the range ends before it begins")
+                .help(format!("write `{to}..{from}`")));
         }
         Ok(Some((from..=to, first + 2 + last)))
     }
@@ -231,7 +300,9 @@ impl Reader<'_> {
                 return Err(open);
             }
             if alternative.is_empty() {
-                return Err(self.error("an empty alternative").help("write a name on both sides of each comma"));
+                return Err(self
+                    .error("an empty alternative")
+                    .help("write a name on both sides of each comma"));
             }
             alternatives.push(alternative);
             let is_end = self.rest().starts_with('}');
@@ -245,10 +316,14 @@ impl Reader<'_> {
     fn literal(&mut self, tokens: &mut Vec<Token>, character: char) -> Result<(), AddressError> {
         match character {
             '.' if self.offset == 0 => {
-                return Err(self.error("a name does not begin with a dot").help("a dot comes before an index: `w.0`"));
+                return Err(self
+                    .error("a name does not begin with a dot")
+                    .help("a dot comes before an index: `w.0`"));
             }
             '.' if self.rest().starts_with("..") => {
-                return Err(self.error("`..` belongs between two numbers").help("write a range as in `w.0..99`"));
+                return Err(self
+                    .error("`..` belongs between two numbers")
+                    .help("write a range as in `w.0..99`"));
             }
             'a'..='z' | '0'..='9' | '_' | '-' | '.' => {}
             'A'..='Z' => {
@@ -263,7 +338,10 @@ impl Reader<'_> {
             }
             _ => {
                 return Err(self
-                    .error(format!("`{}` is not allowed in names", character.escape_debug()))
+                    .error(format!(
+                        "`{}` is not allowed in names",
+                        character.escape_debug()
+                    ))
                     .help("names consist of a-z, 0-9, `_` and `-`, with `.` before an index"));
             }
         }

@@ -57,7 +57,12 @@ impl Segment {
 }
 
 /// Returns whether a path is one of a pattern's.
-pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances, wildcards: Wildcards) -> bool {
+pub(super) fn matches(
+    pattern: &[Segment],
+    path: &str,
+    instances: Instances,
+    wildcards: Wildcards,
+) -> bool {
     let names: Vec<&str> = path.split('/').collect();
     let mut reached = vec![false; names.len() + 1];
     reached[0] = true;
@@ -69,7 +74,9 @@ pub(super) fn matches(pattern: &[Segment], path: &str, instances: Instances, wil
                 let mut is_inside = false;
                 for (place, &is_reached) in reached.iter().enumerate() {
                     // Nothing is inside a PID 1, and it is spared where wildcards do not stand for one.
-                    is_inside &= place == 0 || names[place - 1] != INIT || wildcards == Wildcards::Everything;
+                    is_inside &= place == 0
+                        || names[place - 1] != INIT
+                        || wildcards == Wildcards::Everything;
                     next[place] = is_inside || (is_reached && !is_last);
                     is_inside |= is_reached;
                 }
@@ -89,20 +96,32 @@ fn matches_name(tokens: &[Token], name: &str, instances: Instances, wildcards: W
     if let [Token::Literal(literal)] = tokens {
         return literal == name || (instances == Instances::All && is_instance(name, literal));
     }
-    let wildcards = if name == INIT { wildcards } else { Wildcards::Everything };
+    let wildcards = if name == INIT {
+        wildcards
+    } else {
+        Wildcards::Everything
+    };
     let mut reached = vec![false; name.len() + 1];
     reached[0] = true;
     let reached = follow(tokens, name, reached, wildcards);
     // What is left of an instance behind its name is its index.
     (0..=name.len()).any(|end| {
-        reached[end] && (end == name.len() || (instances == Instances::All && is_instance(name, &name[..end])))
+        reached[end]
+            && (end == name.len()
+                || (instances == Instances::All && is_instance(name, &name[..end])))
     })
 }
 
 /// Returns whether a name is another one with an index, or with several.
 fn is_instance(name: &str, of: &str) -> bool {
-    let index = name.strip_prefix(of).and_then(|rest| rest.strip_prefix('.'));
-    index.is_some_and(|index| index.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())))
+    let index = name
+        .strip_prefix(of)
+        .and_then(|rest| rest.strip_prefix('.'));
+    index.is_some_and(|index| {
+        index
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    })
 }
 
 fn follow(tokens: &[Token], name: &str, mut reached: Vec<bool>, wildcards: Wildcards) -> Vec<bool> {
@@ -125,7 +144,9 @@ fn follow(tokens: &[Token], name: &str, mut reached: Vec<bool>, wildcards: Wildc
             }
             Token::AnyRun => {
                 if let Some(first) = reached.iter().position(|&is_reached| is_reached) {
-                    (first..=name.len()).filter(|&end| name.is_char_boundary(end)).for_each(|end| next[end] = true);
+                    (first..=name.len())
+                        .filter(|&end| name.is_char_boundary(end))
+                        .for_each(|end| next[end] = true);
                 }
             }
             Token::Range(range) => {
@@ -134,14 +155,19 @@ fn follow(tokens: &[Token], name: &str, mut reached: Vec<bool>, wildcards: Wildc
                     for end in start + 1..=start + digits {
                         let number = &name[start..end];
                         let is_plain = number == "0" || !number.starts_with('0');
-                        next[end] |= is_plain && number.parse().is_ok_and(|number: u64| range.contains(&number));
+                        next[end] |= is_plain
+                            && number
+                                .parse()
+                                .is_ok_and(|number: u64| range.contains(&number));
                     }
                 }
             }
             Token::OneOf(alternatives) => {
                 for alternative in alternatives {
                     let ends = follow(alternative, name, reached.clone(), wildcards);
-                    next.iter_mut().zip(ends).for_each(|(end, is_reached)| *end |= is_reached);
+                    next.iter_mut()
+                        .zip(ends)
+                        .for_each(|(end, is_reached)| *end |= is_reached);
                 }
             }
         }

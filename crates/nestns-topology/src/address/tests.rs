@@ -3,27 +3,40 @@ use proptest::prelude::*;
 use super::{Address, Wanted, nearest};
 
 fn parsed(text: &str) -> Address {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// The paths that an address is about.
 fn among<'a>(address: &str, paths: &[&'a str]) -> Vec<&'a str> {
     let address = parsed(address);
-    paths.iter().copied().filter(|path| address.matches(path)).collect()
+    paths
+        .iter()
+        .copied()
+        .filter(|path| address.matches(path))
+        .collect()
 }
 
 #[test]
 fn parts_of_an_address() {
     let address = parsed("pod:/vm/ci/#7");
-    assert_eq!((address.topology(), address.number(), address.wanted()), (Some("pod"), Some(7), Wanted::Namespace));
+    assert_eq!(
+        (address.topology(), address.number(), address.wanted()),
+        (Some("pod"), Some(7), Wanted::Namespace)
+    );
     assert_eq!(address.path(), "vm/ci");
     assert!(address.is_exact());
     for text in [".", "pod:/", "pod:/."] {
-        assert!(parsed(text).is_everything() && !parsed(text).is_exact(), "{text}");
+        assert!(
+            parsed(text).is_everything() && !parsed(text).is_exact(),
+            "{text}"
+        );
     }
     assert_eq!(parsed("pod:/").to_string(), "pod:/.");
     assert!(parsed("host#5304").is_host() && parsed("host").matches("host"));
-    assert!(parsed("w.0/init").is_exact() && !parsed("w.*").is_exact() && !parsed("{w}").is_exact());
+    assert!(
+        parsed("w.0/init").is_exact() && !parsed("w.*").is_exact() && !parsed("{w}").is_exact()
+    );
 }
 
 #[test]
@@ -52,7 +65,10 @@ fn wildcards() {
         ("**/init", &["vm/init", "vm/ci/init", "w/init"]),
         ("vm/{init,c*}", &["vm/init", "vm/ci"]),
         ("vm/i???", &[]),
-        ("vm/**", &["vm/ci", "vm/ci/job", "vm/ci/job-2", "vm/ci/job/deep"]),
+        (
+            "vm/**",
+            &["vm/ci", "vm/ci/job", "vm/ci/job-2", "vm/ci/job/deep"],
+        ),
         ("**/job", &["vm/ci/job"]),
         ("vm/**/ci", &["vm/ci"]),
         ("**/ci/*", &["vm/ci/job", "vm/ci/job-2"]),
@@ -75,7 +91,10 @@ fn wildcards() {
 fn wildcards_that_stand_for_a_pid_1() {
     let inits = |address: &str| {
         let paths = ["app/init", "app/in/init", "w.0/init", "w.1/init", "init"];
-        paths.into_iter().filter(|path| parsed(address).matches_init_of_instances(path)).collect::<Vec<_>>()
+        paths
+            .into_iter()
+            .filter(|path| parsed(address).matches_init_of_instances(path))
+            .collect::<Vec<_>>()
     };
     assert_eq!(inits("app/*"), ["app/init"]);
     assert_eq!(inits("app/**"), ["app/init", "app/in/init"]);
@@ -93,8 +112,18 @@ fn wildcards_that_stand_for_a_pid_1() {
 #[test]
 fn a_name_without_an_index_can_mean_all_instances() {
     let matches = |address: &str, path: &str| parsed(address).matches_instances(path);
-    assert!(matches("w", "w.3") && matches("w", "w") && matches("w/a", "w.0/a.12.3") && matches("w.0/a", "w.0/a.1"));
-    assert!(!matches("w", "w.x") && !matches("w", "wa.0") && !matches("w.1", "w.11") && !matches("w", "w.0/init"));
+    assert!(
+        matches("w", "w.3")
+            && matches("w", "w")
+            && matches("w/a", "w.0/a.12.3")
+            && matches("w.0/a", "w.0/a.1")
+    );
+    assert!(
+        !matches("w", "w.x")
+            && !matches("w", "wa.0")
+            && !matches("w.1", "w.11")
+            && !matches("w", "w.0/init")
+    );
     assert!(matches("{w,x}", "x.1") && matches("w.1", "w.1.2"));
 }
 
@@ -145,7 +174,15 @@ fn what_is_no_address_says_where_and_how_it_is_written() {
 
 #[test]
 fn nearest_paths() {
-    let paths = ["vm", "vm/init", "vm/ci", "vm/ci/init", "vm/ci/runner", "vm/ci/job", "other"];
+    let paths = [
+        "vm",
+        "vm/init",
+        "vm/ci",
+        "vm/ci/init",
+        "vm/ci/runner",
+        "vm/ci/job",
+        "other",
+    ];
     let near = |text: &str| nearest(&parsed(text), paths);
     assert_eq!(near("vm/cy/runner"), ["vm/ci/runner"]);
     assert_eq!(near("runner"), ["vm/ci/runner"]);
@@ -162,22 +199,43 @@ fn expansions(segment: &str) -> Vec<String> {
         let close = open + segment[open..].find('}').unwrap();
         let each = segment[open + 1..close].split(',');
         return each
-            .flat_map(|one| expansions(&format!("{}{one}{}", &segment[..open], &segment[close + 1..])))
+            .flat_map(|one| {
+                expansions(&format!(
+                    "{}{one}{}",
+                    &segment[..open],
+                    &segment[close + 1..]
+                ))
+            })
             .collect();
     }
-    let Some(dots) = segment.find("..") else { return vec![segment.to_owned()] };
-    let begin = segment[..dots].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |place| place + 1);
+    let Some(dots) = segment.find("..") else {
+        return vec![segment.to_owned()];
+    };
+    let begin = segment[..dots]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |place| place + 1);
     let rest = &segment[dots + 2..];
-    let end = dots + 2 + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let (from, to): (u32, u32) = (segment[begin..dots].parse().unwrap(), segment[dots + 2..end].parse().unwrap());
-    (from..=to).flat_map(|number| expansions(&format!("{}{number}{}", &segment[..begin], &segment[end..]))).collect()
+    let end = dots
+        + 2
+        + rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+    let (from, to): (u32, u32) = (
+        segment[begin..dots].parse().unwrap(),
+        segment[dots + 2..end].parse().unwrap(),
+    );
+    (from..=to)
+        .flat_map(|number| expansions(&format!("{}{number}{}", &segment[..begin], &segment[end..])))
+        .collect()
 }
 
 /// The textbook's comparison of a glob with a name.
 fn naive_name(glob: &[char], name: &[char]) -> bool {
     match (glob.first(), name.first()) {
         (None, None) => true,
-        (Some('*'), _) => naive_name(&glob[1..], name) || (!name.is_empty() && naive_name(glob, &name[1..])),
+        (Some('*'), _) => {
+            naive_name(&glob[1..], name) || (!name.is_empty() && naive_name(glob, &name[1..]))
+        }
         (Some('?'), Some(_)) => naive_name(&glob[1..], &name[1..]),
         (Some(a), Some(b)) => a == b && naive_name(&glob[1..], &name[1..]),
         _ => false,
@@ -189,12 +247,14 @@ fn naive_path(glob: &[&str], path: &[&str]) -> bool {
         ([], []) => true,
         (["**"], path) => !path.is_empty() && path.last() != Some(&"init"),
         (["**", rest @ ..], path) => {
-            naive_path(rest, path) || (!path.is_empty() && path[0] != "init" && naive_path(glob, &path[1..]))
+            naive_path(rest, path)
+                || (!path.is_empty() && path[0] != "init" && naive_path(glob, &path[1..]))
         }
         ([segment, rest @ ..], [name, names @ ..]) => {
             let is_same = expansions(segment).iter().any(|segment| {
                 let has_wildcard = segment.contains(['*', '?']);
-                let (glob, chars): (Vec<char>, Vec<char>) = (segment.chars().collect(), name.chars().collect());
+                let (glob, chars): (Vec<char>, Vec<char>) =
+                    (segment.chars().collect(), name.chars().collect());
                 !(has_wildcard && *name == "init") && naive_name(&glob, &chars)
             });
             is_same && naive_path(rest, names)
@@ -214,7 +274,8 @@ fn path() -> impl Strategy<Value = String> {
 fn glob_segment() -> impl Strategy<Value = String> {
     let range = (0_u32..12, 0_u32..12).prop_map(|(a, b)| format!("{}..{}", a.min(b), a.max(b)));
     let alternative = prop_oneof![3 => "[ab*?]".prop_map(|one| one), 2 => "[ab][*?]?", 1 => Just("init".to_owned())];
-    let braces = prop::collection::vec(alternative, 1..4).prop_map(|each| format!("{{{}}}", each.join(",")));
+    let braces =
+        prop::collection::vec(alternative, 1..4).prop_map(|each| format!("{{{}}}", each.join(",")));
     prop_oneof![
         2 => Just("**".to_owned()),
         3 => name(),
@@ -232,13 +293,22 @@ fn glob() -> impl Strategy<Value = String> {
 fn whole() -> impl Strategy<Value = String> {
     let place = prop_oneof![5 => glob(), 2 => path(), 1 => Just("host".to_owned())];
     let topology = prop::option::of("[a-zA-Z0-9][a-zA-Z0-9._-]{0,5}");
-    (topology, place, any::<bool>(), prop::option::of(1_i32..=4_194_304)).prop_map(
-        |(topology, place, slash, number)| {
+    (
+        topology,
+        place,
+        any::<bool>(),
+        prop::option::of(1_i32..=4_194_304),
+    )
+        .prop_map(|(topology, place, slash, number)| {
             let topology = topology.map(|name| format!("{name}:/")).unwrap_or_default();
             let slash = if slash && place != "host" { "/" } else { "" };
-            format!("{topology}{place}{slash}{}", number.map(|number| format!("#{number}")).unwrap_or_default())
-        },
-    )
+            format!(
+                "{topology}{place}{slash}{}",
+                number
+                    .map(|number| format!("#{number}"))
+                    .unwrap_or_default()
+            )
+        })
 }
 
 proptest! {

@@ -21,7 +21,11 @@ pub(super) struct Builder<'s> {
 
 impl Builder<'_> {
     /// Builds one. What derives from other namespaces, its grace, is left open.
-    pub(super) fn namespace(&self, instance: &Instance, dependencies: Dependencies) -> (Namespace, Graces) {
+    pub(super) fn namespace(
+        &self,
+        instance: &Instance,
+        dependencies: Dependencies,
+    ) -> (Namespace, Graces) {
         let body = &*instance.body;
         let mut graces = Graces::new();
         let own_grace = body.stop.grace.as_ref().map(|grace| {
@@ -29,25 +33,43 @@ impl Builder<'_> {
             grace.value
         });
         let stop = body.stop.stop();
-        let mut isolation =
-            body.unshare.as_ref().map_or(Isolation { mount: true, ..Isolation::default() }, |unshare| unshare.value);
+        let mut isolation = body.unshare.as_ref().map_or(
+            Isolation {
+                mount: true,
+                ..Isolation::default()
+            },
+            |unshare| unshare.value,
+        );
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
         let init = self.init(body, stop);
-        let entry = if matches!(init, Init::Program(_)) { Entry::Join } else { Entry::Fork };
+        let entry = if matches!(init, Init::Program(_)) {
+            Entry::Join
+        } else {
+            Entry::Fork
+        };
         let mut processes = Vec::with_capacity(instance.processes.len());
         for (process, after) in instance.processes.iter().zip(dependencies.after) {
             let built = self.process(process, body, entry);
             if let Some(span) = process.body.grace_span {
                 graces.push((Some(processes.len()), span));
             }
-            processes.push(Process { spec: ProcessSpec { after, ..built.spec }, ..built });
+            processes.push(Process {
+                spec: ProcessSpec {
+                    after,
+                    ..built.spec
+                },
+                ..built
+            });
         }
         let spec = NamespaceSpec {
             position: self.position(instance.path.span),
             path: instance.path.value.clone(),
             labels: body.labels.clone(),
             isolation,
-            mount_proc: body.mount_proc.as_ref().map_or(isolation.mount, |mount_proc| mount_proc.value),
+            mount_proc: body
+                .mount_proc
+                .as_ref()
+                .map_or(isolation.mount, |mount_proc| mount_proc.value),
             hostname: body.hostname.clone(),
             domainname: body.domainname.clone(),
             env: body.env.clone(),
@@ -56,12 +78,20 @@ impl Builder<'_> {
             stop,
         };
         let description = body.description.clone();
-        let namespace = Namespace { spec, description, init, processes, own_grace };
+        let namespace = Namespace {
+            spec,
+            description,
+            init,
+            processes,
+            own_grace,
+        };
         (namespace, graces)
     }
 
     fn init(&self, body: &NamespaceBody, stop: Stop) -> Init {
-        let Some(Located { value, span }) = &body.init else { return Init::Builtin };
+        let Some(Located { value, span }) = &body.init else {
+            return Init::Builtin;
+        };
         match value {
             InitSyntax::Pause => Init::Pause,
             InitSyntax::Program(ProgramSyntax::Given(program)) => {
@@ -83,7 +113,12 @@ impl Builder<'_> {
         }
     }
 
-    fn process(&self, instance: &ProcessInstance, namespace: &NamespaceBody, way: Entry) -> Process {
+    fn process(
+        &self,
+        instance: &ProcessInstance,
+        namespace: &NamespaceBody,
+        way: Entry,
+    ) -> Process {
         let body = &*instance.body;
         let mut process = body.values.clone();
         process.name.clone_from(&instance.name.value);
@@ -112,7 +147,11 @@ pub(crate) fn position(sources: &Sources, span: Span) -> Position {
     let place = sources.get(span.file).position(span.start());
     // A file of four thousand million lines does not fit the memory in which it was read.
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Position { file: number(span.file.index()), line: number(place.line), column: number(place.column) }
+    Position {
+        file: number(span.file.index()),
+        line: number(place.line),
+        column: number(place.column),
+    }
 }
 
 /// A file may be called anything, a topology may not: its name becomes a directory and the first part of addresses.
@@ -120,7 +159,13 @@ pub(crate) fn name_from(stem: &str) -> String {
     let lower = stem.to_ascii_lowercase();
     let name: String = lower
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(64)
         .collect();
     match name.trim_matches(['-', '_']) {

@@ -19,8 +19,13 @@ impl Dependencies {
     /// Finds the processes that are waited for; reports unknown ones and cycles.
     pub(super) fn resolve(instance: &Instance, out: &mut Diagnostics) -> Self {
         let processes = &instance.processes;
-        if processes.iter().all(|process| process.body.after.is_empty()) {
-            return Self { after: vec![Vec::new(); processes.len()] };
+        if processes
+            .iter()
+            .all(|process| process.body.after.is_empty())
+        {
+            return Self {
+                after: vec![Vec::new(); processes.len()],
+            };
         }
         // A name stands for one process or, if it was generated, for all of its instances.
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -41,17 +46,32 @@ impl Dependencies {
             for (name, condition) in &process.body.after {
                 match by_name.get(name.value.as_str()) {
                     Some(found) if found.contains(&index) => out.push(
-                        Diagnostic::at(Code::OwnDependency, name.span, format!("`{}` waits for itself", name.value))
-                            .label("it would never start"),
+                        Diagnostic::at(
+                            Code::OwnDependency,
+                            name.span,
+                            format!("`{}` waits for itself", name.value),
+                        )
+                        .label("it would never start"),
                     ),
                     Some(found) => {
-                        conditions.extend(found.iter().map(|&process| After { process, condition: *condition }));
+                        conditions.extend(found.iter().map(|&process| After {
+                            process,
+                            condition: *condition,
+                        }));
                     }
                     None => {
-                        let message = format!("`{}` waits for `{}`, which does not exist", process.group, name.value);
-                        let diagnostic = Diagnostic::at(Code::UnknownDependency, name.span, message);
+                        let message = format!(
+                            "`{}` waits for `{}`, which does not exist",
+                            process.group, name.value
+                        );
+                        let diagnostic =
+                            Diagnostic::at(Code::UnknownDependency, name.span, message);
                         unknown += 1;
-                        let compared = if unknown <= SUGGESTIONS { processes.as_slice() } else { &[] };
+                        let compared = if unknown <= SUGGESTIONS {
+                            processes.as_slice()
+                        } else {
+                            &[]
+                        };
                         out.push(
                             match nearest(&name.value, compared.iter().map(|process| process.name.value.as_str())) {
                                 Some(known) => diagnostic.label(format!("did you mean `{known}`?")),
@@ -77,11 +97,16 @@ impl Dependencies {
 
 /// The processes that each of some waits for.
 pub(super) fn needs<'a>(after: impl Iterator<Item = &'a Vec<After>>) -> Vec<Vec<usize>> {
-    after.map(|conditions| conditions.iter().map(|after| after.process).collect()).collect()
+    after
+        .map(|conditions| conditions.iter().map(|after| after.process).collect())
+        .collect()
 }
 
 fn report_cycle(members: &[&ProcessInstance]) -> Diagnostic {
-    let mut names: Vec<_> = members.iter().map(|process| process.name.value.as_str()).collect();
+    let mut names: Vec<_> = members
+        .iter()
+        .map(|process| process.name.value.as_str())
+        .collect();
     names.push(names[0]);
     let diagnostic = Diagnostic::at(
         Code::DependencyCycle,
@@ -90,7 +115,13 @@ fn report_cycle(members: &[&ProcessInstance]) -> Diagnostic {
     )
     .label(format!("`{}` waits for `{}`", names[0], names[1]));
     // More places than these would not make it clearer.
-    members.iter().enumerate().skip(1).take(3).fold(diagnostic, |diagnostic, (position, process)| {
-        diagnostic.also(process.name.span, format!("`{}` waits for `{}`", names[position], names[position + 1]))
-    })
+    members.iter().enumerate().skip(1).take(3).fold(
+        diagnostic,
+        |diagnostic, (position, process)| {
+            diagnostic.also(
+                process.name.span,
+                format!("`{}` waits for `{}`", names[position], names[position + 1]),
+            )
+        },
+    )
 }

@@ -46,8 +46,13 @@ pub(crate) fn check_expectations(
             let is_there = (space && spaces.contains(&*path))
                 || (process && processes.contains(&*path))
                 || (*named != Named::Namespace
-                    && ((space && paths.spaces.iter().any(|path| address.matches_instances(path)))
-                        || (process && paths.processes.iter().any(|path| is_process(address, path)))));
+                    && ((space
+                        && paths
+                            .spaces
+                            .iter()
+                            .any(|path| address.matches_instances(path)))
+                        || (process
+                            && paths.processes.iter().any(|path| is_process(address, path)))));
             if is_there {
                 continue;
             }
@@ -55,19 +60,44 @@ pub(crate) fn check_expectations(
                 continue 'expectations;
             }
             let mut diagnostic = if address.is_host() {
-                Diagnostic::at(Code::UnknownExpected, name.span, "the host is not part of the topology")
-                    .label(format!("a {} of the topology is expected here", named.noun()))
+                Diagnostic::at(
+                    Code::UnknownExpected,
+                    name.span,
+                    "the host is not part of the topology",
+                )
+                .label(format!(
+                    "a {} of the topology is expected here",
+                    named.noun()
+                ))
             } else {
-                let is_it = if address.is_exact() { "has this path" } else { "has this name" };
-                Diagnostic::at(Code::UnknownExpected, name.span, format!("an expectation names `{path}`"))
-                    .label(format!("no {} {is_it}", named.noun()))
+                let is_it = if address.is_exact() {
+                    "has this path"
+                } else {
+                    "has this name"
+                };
+                Diagnostic::at(
+                    Code::UnknownExpected,
+                    name.span,
+                    format!("an expectation names `{path}`"),
+                )
+                .label(format!("no {} {is_it}", named.noun()))
             };
             if *named == Named::Process && spaces.contains(&*path) {
-                diagnostic = diagnostic.help(format!("that is a namespace; its PID 1 is \"{path}/init\""));
+                diagnostic =
+                    diagnostic.help(format!("that is a namespace; its PID 1 is \"{path}/init\""));
             } else if reported < SUGGESTIONS {
                 let known = paths.spaces.iter().copied().filter(|_| space);
-                let known = known.chain(paths.processes.iter().map(String::as_str).filter(|_| process));
-                let found: Vec<String> = nearest(address, known).into_iter().map(|path| format!("`{path}`")).collect();
+                let known = known.chain(
+                    paths
+                        .processes
+                        .iter()
+                        .map(String::as_str)
+                        .filter(|_| process),
+                );
+                let found: Vec<String> = nearest(address, known)
+                    .into_iter()
+                    .map(|path| format!("`{path}`"))
+                    .collect();
                 if !found.is_empty() {
                     diagnostic = diagnostic.help(format!("there is {}", found.join(", ")));
                 }
@@ -87,14 +117,19 @@ fn is_process(address: &Address, path: &str) -> bool {
 
 impl<'a> Paths<'a> {
     fn of(topology: &'a Topology) -> Self {
-        let mut paths = Self { spaces: Vec::new(), processes: Vec::new() };
+        let mut paths = Self {
+            spaces: Vec::new(),
+            processes: Vec::new(),
+        };
         for id in topology.pre_order() {
             let namespace = topology.namespace(id);
             paths.spaces.push(&namespace.path);
             // Every namespace has a PID 1, of whatever kind.
             paths.processes.push(format!("{}/init", namespace.path));
             let named = namespace.processes.iter();
-            paths.processes.extend(named.map(|process| format!("{}/{}", namespace.path, process.name)));
+            paths
+                .processes
+                .extend(named.map(|process| format!("{}/{}", namespace.path, process.name)));
         }
         paths
     }

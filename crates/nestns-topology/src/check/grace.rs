@@ -43,7 +43,12 @@ struct Short {
 }
 
 /// Gives every namespace, and every process that has none of its own, its grace.
-pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut Repetition, out: &mut Diagnostics) {
+pub(super) fn derive(
+    topology: &mut Topology,
+    places: &Places,
+    repetition: &mut Repetition,
+    out: &mut Diagnostics,
+) {
     let order = topology.pre_order();
     let mut short = Vec::new();
     for &id in order.iter().rev() {
@@ -54,14 +59,21 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
             .map(|&child| (topology.namespace(child).stop.grace, child))
             // The first of several equally slow ones: `max_by_key` would take the last.
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
-        let inside = slowest.map(|(grace, child)| Inside { grace, what: String::new(), owner: (child, None) });
+        let inside = slowest.map(|(grace, child)| Inside {
+            grace,
+            what: String::new(),
+            owner: (child, None),
+        });
         let processes = slowest_processes(namespace, id);
         let slowest = match (inside, processes) {
             (Some(child), Some(process)) if process.grace > child.grace => Some(process),
             (child @ Some(_), _) => child,
             (None, process) => process,
         };
-        let derived = slowest.as_ref().map_or(LEAST, |inside| inside.grace.saturating_add(STEP)).max(LEAST);
+        let derived = slowest
+            .as_ref()
+            .map_or(LEAST, |inside| inside.grace.saturating_add(STEP))
+            .max(LEAST);
         let grace = match namespace.own_grace {
             None => derived,
             Some(explicit) => {
@@ -69,7 +81,12 @@ pub(super) fn derive(topology: &mut Topology, places: &Places, repetition: &mut 
                     if inside.what.is_empty() {
                         inside.what = format!("`{}`", topology.namespace(inside.owner.0).path);
                     }
-                    short.push(Short { id, explicit, inside, derived });
+                    short.push(Short {
+                        id,
+                        explicit,
+                        inside,
+                        derived,
+                    });
                 }
                 explicit
             }
@@ -95,22 +112,42 @@ fn slowest_processes(namespace: &Namespace, id: NamespaceId) -> Option<Inside> {
     let mut before = vec![None; processes.len()];
     let needs = needs(processes.iter().map(|process| &process.after));
     for index in order(&needs).sequence {
-        let previous = needs[index].iter().copied().max_by_key(|&process| totals[process]);
+        let previous = needs[index]
+            .iter()
+            .copied()
+            .max_by_key(|&process| totals[process]);
         before[index] = previous;
-        totals[index] = previous.map_or(Duration::ZERO, |process| totals[process]).saturating_add(grace(index));
+        totals[index] = previous
+            .map_or(Duration::ZERO, |process| totals[process])
+            .saturating_add(grace(index));
     }
-    let last = (0..processes.len()).rev().max_by_key(|&index| totals[index])?;
+    let last = (0..processes.len())
+        .rev()
+        .max_by_key(|&index| totals[index])?;
     if totals[last].is_zero() {
         return None;
     }
-    let chain: Vec<_> =
-        std::iter::successors(Some(last), |&index| before[index]).filter(|&index| !grace(index).is_zero()).collect();
-    let names: Vec<_> = chain.iter().map(|&index| format!("`{}/{}`", namespace.path, processes[index].name)).collect();
-    Some(Inside { grace: totals[last], what: names.join(" and then "), owner: (id, Some(*chain.first()?)) })
+    let chain: Vec<_> = std::iter::successors(Some(last), |&index| before[index])
+        .filter(|&index| !grace(index).is_zero())
+        .collect();
+    let names: Vec<_> = chain
+        .iter()
+        .map(|&index| format!("`{}/{}`", namespace.path, processes[index].name))
+        .collect();
+    Some(Inside {
+        grace: totals[last],
+        what: names.join(" and then "),
+        owner: (id, Some(*chain.first()?)),
+    })
 }
 
 fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnostic {
-    let &Short { id, explicit, ref inside, derived } = short;
+    let &Short {
+        id,
+        explicit,
+        ref inside,
+        derived,
+    } = short;
     let path = &namespace.path;
     let message = format!(
         "`{path}` has {} to stop, but {} inside it needs {}",
@@ -121,15 +158,26 @@ fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnosti
     let mut diagnostic = match places.get(&(id, None)) {
         None => Diagnostic::of_file(Code::ShortGrace, message),
         Some((span, labels)) => {
-            let diagnostic = Diagnostic::at(Code::ShortGrace, *span, message).label("this ends first");
-            labels.iter().fold(diagnostic, |diagnostic, label| diagnostic.also(label.span, label.text.clone()))
+            let diagnostic =
+                Diagnostic::at(Code::ShortGrace, *span, message).label("this ends first");
+            labels.iter().fold(diagnostic, |diagnostic, label| {
+                diagnostic.also(label.span, label.text.clone())
+            })
         }
     };
     let own = places.get(&(id, None)).map(|(span, _)| *span);
-    if let Some((span, _)) = places.get(&inside.owner).filter(|(span, _)| Some(*span) != own) {
+    if let Some((span, _)) = places
+        .get(&inside.owner)
+        .filter(|(span, _)| Some(*span) != own)
+    {
         diagnostic = diagnostic.also(*span, "required here");
     }
     diagnostic
-        .note(format!("when PID 1 of `{path}` is killed, the kernel kills everything inside with it"))
-        .help(format!("leave `grace` out of `{path}`: it is then derived ({})", format_duration(derived)))
+        .note(format!(
+            "when PID 1 of `{path}` is killed, the kernel kills everything inside with it"
+        ))
+        .help(format!(
+            "leave `grace` out of `{path}`: it is then derived ({})",
+            format_duration(derived)
+        ))
 }

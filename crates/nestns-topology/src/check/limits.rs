@@ -15,7 +15,10 @@ pub(crate) struct Count {
 
 /// Reports a number that is over its limit; `place` is where it was crossed.
 pub(crate) fn too_many(what: &str, count: Count, limit: u64, place: Span, out: &mut Diagnostics) {
-    let Count { number: count, is_complete } = count;
+    let Count {
+        number: count,
+        is_complete,
+    } = count;
     if count <= limit.into() {
         return;
     }
@@ -25,15 +28,22 @@ pub(crate) fn too_many(what: &str, count: Count, limit: u64, place: Span, out: &
         count if is_complete => count.to_string(),
         count => format!("at least {count}"),
     };
-    let diagnostic =
-        Diagnostic::at(Code::TooMany, place, format!("the topology has {number} {what}, its limit is {limit}"))
-            .label("the limit is exceeded here")
-            .note("the limit prevents a typo from exhausting the machine");
+    let diagnostic = Diagnostic::at(
+        Code::TooMany,
+        place,
+        format!("the topology has {number} {what}, its limit is {limit}"),
+    )
+    .label("the limit is exceeded here")
+    .note("the limit prevents a typo from exhausting the machine");
     out.push(if !is_complete && count <= MOST_PIDS {
         diagnostic.help(format!("if this is intended, raise {what} in [limits]"))
     } else if count <= MOST_PIDS {
-        diagnostic.help(format!("if this is intended, write {what} = {count} in [limits]"))
+        diagnostic.help(format!(
+            "if this is intended, write {what} = {count} in [limits]"
+        ))
     } else {
-        diagnostic.help(format!("no machine has that many PIDs: Linux allows at most {MOST_PIDS}"))
+        diagnostic.help(format!(
+            "no machine has that many PIDs: Linux allows at most {MOST_PIDS}"
+        ))
     });
 }

@@ -65,14 +65,23 @@ impl<'s> Checker<'s> {
         let (namespace, places) = self.builder.namespace(instance, dependencies);
         let id = self.topology.add(parent, namespace);
         for (process, span) in places {
-            self.graces.insert((id, process), (span.in_layer(0), used(span.layer)));
+            self.graces
+                .insert((id, process), (span.in_layer(0), used(span.layer)));
         }
         id
     }
 
     /// The tree, or nothing if there is an error.
-    pub(super) fn finish(mut self, repetition: &mut Repetition, out: &mut Diagnostics) -> Option<Topology> {
+    pub(super) fn finish(
+        mut self,
+        repetition: &mut Repetition,
+        out: &mut Diagnostics,
+    ) -> Option<Topology> {
         grace::derive(&mut self.topology, &self.graces, repetition, out);
-        if out.has_errors() { None } else { Some(self.topology) }
+        if out.has_errors() {
+            None
+        } else {
+            Some(self.topology)
+        }
     }
 }

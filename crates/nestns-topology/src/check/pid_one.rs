@@ -10,26 +10,43 @@ use crate::stop::Signal;
 use crate::syntax::{InitSyntax, ProgramSyntax};
 
 /// Programs that install no handler at all.
-const WITHOUT_HANDLER: [&str; 10] = ["cat", "echo", "false", "head", "sleep", "tail", "tee", "true", "wc", "yes"];
+const WITHOUT_HANDLER: [&str; 10] = [
+    "cat", "echo", "false", "head", "sleep", "tail", "tee", "true", "wc", "yes",
+];
 /// Shells that, given one command, are that command or wait for it without a handler of their own.
 const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 
 /// Warns of a PID 1 that will sit out its whole grace.
 pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
-    let Some(init) = &instance.body.init else { return };
-    let InitSyntax::Program(ProgramSyntax::Given(program)) = &init.value else { return };
-    let Program::Command(words) = &program.value else { return };
-    let signal = instance.body.stop.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
+    let Some(init) = &instance.body.init else {
+        return;
+    };
+    let InitSyntax::Program(ProgramSyntax::Given(program)) = &init.value else {
+        return;
+    };
+    let Program::Command(words) = &program.value else {
+        return;
+    };
+    let signal = instance
+        .body
+        .stop
+        .signal
+        .as_ref()
+        .map_or(Signal::TERM, |signal| signal.value);
     if signal == Signal::KILL || signal == Signal::STOP {
         return;
     }
-    let Some(name) = deaf_program(words) else { return };
+    let Some(name) = deaf_program(words) else {
+        return;
+    };
     let path = &instance.path.value;
     out.push(
         Diagnostic::at(
             Code::DroppedSignal,
             init.span,
-            format!("PID 1 of `{path}` ({name}) has no handler for {signal}, so the kernel will drop it"),
+            format!(
+                "PID 1 of `{path}` ({name}) has no handler for {signal}, so the kernel will drop it"
+            ),
         )
         .label("it keeps running until its grace period is over and is then killed")
         .note("a PID 1 receives only signals that it handles, except KILL from outside")
@@ -55,7 +72,11 @@ fn deaf_script(script: &str) -> Option<&str> {
     }
     let mut words = script.split_whitespace();
     let first = words.next()?;
-    let program = if first == "exec" { words.next()? } else { first };
+    let program = if first == "exec" {
+        words.next()?
+    } else {
+        first
+    };
     let name = program.rsplit('/').next()?;
     WITHOUT_HANDLER.contains(&name).then_some(name)
 }

@@ -36,8 +36,14 @@ impl Repetition {
                 out.push(diagnostic);
                 continue;
             };
-            let reported = self.reported.entry((diagnostic.code, label.span.in_layer(0)));
-            let reported = reported.or_insert(Reported { batch, messages: Vec::new(), more: 0 });
+            let reported = self
+                .reported
+                .entry((diagnostic.code, label.span.in_layer(0)));
+            let reported = reported.or_insert(Reported {
+                batch,
+                messages: Vec::new(),
+                more: 0,
+            });
             if reported.batch == batch
                 && reported.messages.len() < DIFFERENT
                 && !reported.messages.contains(&diagnostic.message)
@@ -53,10 +59,16 @@ impl Repetition {
     /// Says how often each problem was there again.
     pub(crate) fn finish(self, out: &mut Diagnostics) {
         out.amend(0, |diagnostic: &mut Diagnostic| {
-            let Some(label) = &diagnostic.primary else { return };
-            let reported = self.reported.get(&(diagnostic.code, label.span.in_layer(0)));
+            let Some(label) = &diagnostic.primary else {
+                return;
+            };
+            let reported = self
+                .reported
+                .get(&(diagnostic.code, label.span.in_layer(0)));
             if let Some(reported) = reported.filter(|reported| reported.more > 0) {
-                diagnostic.notes.push(format!("the same is true of {} more", reported.more));
+                diagnostic
+                    .notes
+                    .push(format!("the same is true of {} more", reported.more));
             }
         });
     }

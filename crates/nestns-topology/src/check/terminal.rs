@@ -15,10 +15,22 @@ impl Owner {
     /// Reports every owner but the first.
     pub(super) fn check(&mut self, instance: &Instance, out: &mut Diagnostics) {
         let path = &instance.path.value;
-        let own = instance.body.tty.iter().filter(|tty| tty.value).map(|tty| (tty.span, "init"));
-        let owners = instance.processes.iter().filter(|process| process.body.values.terminal == Terminal::Own);
-        let processes =
-            owners.filter_map(|process| Some((process.body.place(ProcessKey::Tty)?, process.name.value.as_str())));
+        let own = instance
+            .body
+            .tty
+            .iter()
+            .filter(|tty| tty.value)
+            .map(|tty| (tty.span, "init"));
+        let owners = instance
+            .processes
+            .iter()
+            .filter(|process| process.body.values.terminal == Terminal::Own);
+        let processes = owners.filter_map(|process| {
+            Some((
+                process.body.place(ProcessKey::Tty)?,
+                process.name.value.as_str(),
+            ))
+        });
         let mut reported = None;
         for (tty, name) in own.chain(processes) {
             // What is true of one instance of a process is true of all.

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::{
-    DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES, NamespaceId, OnExit, Topology, Variable, VariableValue,
-    format_size, write,
+    DEFAULT_LOG_BYTES, DEFAULT_NAMESPACES, DEFAULT_PROCESSES, NamespaceId, OnExit, Topology,
+    Variable, VariableValue, format_size, write,
 };
 
 /// Limit that is about more than the size of the tree.
@@ -62,10 +62,19 @@ pub fn paths(topology: &Topology) -> String {
 
 /// The variables as lines of TOML, each with the place that its value comes from, made safe to show by `escape`: what
 /// `--vars-file` reads.
-pub fn variables<'a, T: Display>(variables: &'a [Variable], escape: impl Fn(&'a str) -> T) -> String {
-    let lines: Vec<_> =
-        variables.iter().map(|variable| format!("{} = {}", variable.name, value(&variable.value))).collect();
-    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+pub fn variables<'a, T: Display>(
+    variables: &'a [Variable],
+    escape: impl Fn(&'a str) -> T,
+) -> String {
+    let lines: Vec<_> = variables
+        .iter()
+        .map(|variable| format!("{} = {}", variable.name, value(&variable.value)))
+        .collect();
+    let width = lines
+        .iter()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or_default();
     let mut text = String::new();
     for (line, variable) in lines.iter().zip(variables) {
         let _ = writeln!(text, "{line:width$}  # {}", escape(&variable.from));
@@ -130,13 +139,19 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
         Arrangement::Paths => {
             let order = topology.pre_order().into_iter();
             let entries = order.map(|id| topology.namespace(id));
-            entries.map(|namespace| (namespace.path.clone(), write(namespace).into())).collect()
+            entries
+                .map(|namespace| (namespace.path.clone(), write(namespace).into()))
+                .collect()
         }
         Arrangement::Nested => nested(topology, topology.roots()),
     };
     whole.insert("ns".to_owned(), Value::Table(namespaces));
     if !topology.expectations.is_empty() {
-        let expectations = topology.expectations.iter().map(|one| Value::Table(one.written.clone())).collect();
+        let expectations = topology
+            .expectations
+            .iter()
+            .map(|one| Value::Table(one.written.clone()))
+            .collect();
         whole.insert("expect".to_owned(), Value::Array(expectations));
     }
     whole
@@ -159,19 +174,31 @@ fn nested(topology: &Topology, ids: &[NamespaceId]) -> Table {
 
 /// Limits that the tree stays within, if it is over the ones that are there without a word, and how much output is kept.
 fn limits(topology: &Topology) -> Option<Table> {
-    let processes = topology.pre_order().iter().map(|&id| topology.namespace(id).processes.len()).sum();
+    let processes = topology
+        .pre_order()
+        .iter()
+        .map(|&id| topology.namespace(id).processes.len())
+        .sum();
     let mut limits = Table::new();
-    for (name, count, default) in
-        [("namespaces", topology.len(), DEFAULT_NAMESPACES), ("processes", processes, DEFAULT_PROCESSES)]
-    {
+    for (name, count, default) in [
+        ("namespaces", topology.len(), DEFAULT_NAMESPACES),
+        ("processes", processes, DEFAULT_PROCESSES),
+    ] {
         if count as u64 > default {
-            limits.insert(name.to_owned(), Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
+            limits.insert(
+                name.to_owned(),
+                Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)),
+            );
         }
     }
     if topology.log_bytes != DEFAULT_LOG_BYTES {
         limits.insert(LOG_BYTES.to_owned(), format_size(topology.log_bytes).into());
     }
-    if limits.is_empty() { None } else { Some(limits) }
+    if limits.is_empty() {
+        None
+    } else {
+        Some(limits)
+    }
 }
 
 fn value(value: &VariableValue) -> Value {

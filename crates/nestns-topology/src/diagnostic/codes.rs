@@ -140,12 +140,19 @@ codes! {
 impl Code {
     /// The code of a text, in any case.
     pub fn find(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.text().eq_ignore_ascii_case(text))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.text().eq_ignore_ascii_case(text))
     }
 
     /// Lints are warnings; everything else makes a file unusable, or is why a tree does not stand.
     pub const fn level(self) -> Level {
-        if self.text().as_bytes()[2] == b'3' { Level::Warning } else { Level::Error }
+        if self.text().as_bytes()[2] == b'3' {
+            Level::Warning
+        } else {
+            Level::Error
+        }
     }
 }
 
@@ -162,14 +169,21 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_has_no_number_twice() {
-        assert!(Code::ALL.windows(2).all(|pair| pair[0].text() < pair[1].text()));
+        assert!(
+            Code::ALL
+                .windows(2)
+                .all(|pair| pair[0].text() < pair[1].text())
+        );
     }
 
     #[test]
     fn a_code_is_two_letters_and_three_digits() {
         for code in Code::ALL {
             let digits = code.text().strip_prefix("NS").expect("it begins with NS");
-            assert!(digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+            assert!(
+                digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()),
+                "{code}"
+            );
         }
     }
 }

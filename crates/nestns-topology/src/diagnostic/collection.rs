@@ -29,8 +29,15 @@ impl Diagnostics {
     /// checks, so this is called when everything is gathered, before anything is shown.
     pub fn sort(&mut self) {
         self.list.sort_by(|a, b| {
-            let place = |d: &Diagnostic| d.primary.as_ref().map(|label| (label.span.file, label.span.start()));
-            place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
+            let place = |d: &Diagnostic| {
+                d.primary
+                    .as_ref()
+                    .map(|label| (label.span.file, label.span.start()))
+            };
+            place(a)
+                .cmp(&place(b))
+                .then(a.code.cmp(&b.code))
+                .then_with(|| a.message.cmp(&b.message))
         });
     }
 
@@ -41,12 +48,17 @@ impl Diagnostics {
 
     /// The number of problems of this level.
     pub fn count(&self, level: Level) -> usize {
-        self.list.iter().filter(|diagnostic| diagnostic.level() == level).count()
+        self.list
+            .iter()
+            .filter(|diagnostic| diagnostic.level() == level)
+            .count()
     }
 
     /// Returns whether the file cannot be used.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.level() == Level::Error)
+        self.list
+            .iter()
+            .any(|diagnostic| diagnostic.level() == Level::Error)
     }
 
     /// The number of problems.
@@ -80,6 +92,8 @@ impl IntoIterator for Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { list: vec![diagnostic] }
+        Self {
+            list: vec![diagnostic],
+        }
     }
 }

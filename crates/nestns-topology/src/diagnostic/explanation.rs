@@ -51,7 +51,10 @@ impl Explanation {
             }
             let (info, text) = fenced.split_once('\n').unwrap_or((fenced, ""));
             let (text, behind) = text.split_once(FENCE).unwrap_or((text, ""));
-            blocks.push(Block::Example(Example { info: info.trim(), text }));
+            blocks.push(Block::Example(Example {
+                info: info.trim(),
+                text,
+            }));
             rest = behind;
         }
     }
@@ -89,7 +92,12 @@ impl fmt::Display for Explanation {
                 Block::Prose(text) => writeln!(f, "{text}")?,
                 Block::Example(example) => {
                     for line in example.text.lines() {
-                        writeln!(f, "{:indent$}{line}", "", indent = if line.is_empty() { 0 } else { 4 })?;
+                        writeln!(
+                            f,
+                            "{:indent$}{line}",
+                            "",
+                            indent = if line.is_empty() { 0 } else { 4 }
+                        )?;
                     }
                 }
             }
@@ -107,9 +115,22 @@ mod tests {
     fn a_text_falls_into_prose_and_examples() {
         let text = "One\ntwo.\n\n```toml wrong\n[ns.a]\n\nx = 1\n```\n\nThree.\n";
         let explanation = Explanation::parse(text);
-        let example = Example { info: "toml wrong", text: "[ns.a]\n\nx = 1\n" };
-        assert_eq!(explanation.blocks, [Block::Prose("One\ntwo."), Block::Example(example), Block::Prose("Three.")]);
-        assert_eq!(explanation.to_string(), "One\ntwo.\n\n    [ns.a]\n\n    x = 1\n\nThree.\n");
+        let example = Example {
+            info: "toml wrong",
+            text: "[ns.a]\n\nx = 1\n",
+        };
+        assert_eq!(
+            explanation.blocks,
+            [
+                Block::Prose("One\ntwo."),
+                Block::Example(example),
+                Block::Prose("Three.")
+            ]
+        );
+        assert_eq!(
+            explanation.to_string(),
+            "One\ntwo.\n\n    [ns.a]\n\n    x = 1\n\nThree.\n"
+        );
         assert_eq!(explanation.summary(), "One two.");
         assert!(example.is("wrong") && !example.is("right"));
     }
@@ -119,11 +140,17 @@ mod tests {
         for &code in Code::ALL {
             let explanation = code.explanation();
             for word in ["wrong", "right"] {
-                assert!(explanation.examples().any(|example| example.is(word)), "{code}: no example is {word}");
+                assert!(
+                    explanation.examples().any(|example| example.is(word)),
+                    "{code}: no example is {word}"
+                );
             }
             for line in explanation.to_string().lines() {
                 assert!(line.chars().count() <= 80, "{code}: {line}");
-                assert!(!line.starts_with('#'), "{code}: headings are shown as they stand: {line}");
+                assert!(
+                    !line.starts_with('#'),
+                    "{code}: headings are shown as they stand: {line}"
+                );
             }
         }
     }

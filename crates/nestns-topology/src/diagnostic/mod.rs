@@ -16,7 +16,9 @@ pub use codes::{Code, Level};
 pub use collection::Diagnostics;
 pub use explanation::{Block, Example, Explanation};
 pub use problem::{Diagnostic, Label};
-pub use render::{CheckDocument, Color, DiagnosticEntry, Format, HUMAN_LIMIT, RelatedPlace, heading, render};
+pub use render::{
+    CheckDocument, Color, DiagnosticEntry, Format, HUMAN_LIMIT, RelatedPlace, heading, render,
+};
 pub use source::{LineColumn, Source};
 pub use sources::Sources;
 pub use span::{FileId, Span};

@@ -15,7 +15,10 @@ pub struct Label {
 impl Label {
     /// A place, and what to say about it.
     pub fn new(span: Span, text: impl Into<String>) -> Self {
-        Self { span, text: printable(text.into()) }
+        Self {
+            span,
+            text: printable(text.into()),
+        }
     }
 }
 
@@ -104,5 +107,13 @@ fn printable(mut text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }

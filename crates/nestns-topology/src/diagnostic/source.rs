@@ -30,14 +30,24 @@ impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let mut line_starts = vec![0];
-        line_starts.extend(text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(index, _)| index + 1));
+        line_starts.extend(
+            text.bytes()
+                .enumerate()
+                .filter(|&(_, byte)| byte == b'\n')
+                .map(|(index, _)| index + 1),
+        );
         let mut characters_before = vec![0];
         let mut total = 0;
         for chunk in text.as_bytes().chunks(STRIDE) {
             total += characters(chunk);
             characters_before.push(total);
         }
-        Self { name: name.into(), text, line_starts, characters_before }
+        Self {
+            name: name.into(),
+            text,
+            line_starts,
+            characters_before,
+        }
     }
 
     /// A source from the bytes of a file, which may not be text.
@@ -45,7 +55,10 @@ impl Source {
     /// # Errors
     ///
     /// The problem that it is not UTF-8, with a source in which the offending bytes are replaced, so that it can be shown.
-    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Box<(Self, Diagnostic)>> {
+    pub fn from_bytes(
+        name: impl Into<String>,
+        bytes: Vec<u8>,
+    ) -> Result<Self, Box<(Self, Diagnostic)>> {
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text)),
             Err(error) => {
@@ -77,14 +90,20 @@ impl Source {
         let offset = self.boundary(offset);
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let start = self.line_starts[line - 1];
-        LineColumn { line, column: self.characters_up_to(offset) - self.characters_up_to(start) + 1 }
+        LineColumn {
+            line,
+            column: self.characters_up_to(offset) - self.characters_up_to(start) + 1,
+        }
     }
 
     /// The line around an offset, without its end.
     pub fn line_at(&self, offset: usize) -> &str {
         let offset = self.boundary(offset);
         let line = self.line_starts.partition_point(|&start| start <= offset);
-        self.text[self.line_starts[line - 1]..].lines().next().unwrap_or_default()
+        self.text[self.line_starts[line - 1]..]
+            .lines()
+            .next()
+            .unwrap_or_default()
     }
 
     /// The nearest offset at or before this one that is in the text and between two characters.
@@ -104,7 +123,10 @@ impl Source {
 
 /// The number of characters that start in these bytes: all bytes but the continuations `0b10xx_xxxx`.
 fn characters(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
+    bytes
+        .iter()
+        .filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000)
+        .count()
 }
 
 #[cfg(test)]
@@ -117,14 +139,29 @@ mod tests {
         assert_eq!(source.position(0), LineColumn { line: 1, column: 1 });
         assert_eq!(source.position(3), LineColumn { line: 1, column: 3 });
         assert_eq!(source.position(7), LineColumn { line: 2, column: 1 });
-        assert_eq!(source.position(7 + 4000 + 2), LineColumn { line: 2, column: 2002 });
-        assert_eq!(source.position(usize::MAX), LineColumn { line: 2, column: 2003 });
+        assert_eq!(
+            source.position(7 + 4000 + 2),
+            LineColumn {
+                line: 2,
+                column: 2002
+            }
+        );
+        assert_eq!(
+            source.position(usize::MAX),
+            LineColumn {
+                line: 2,
+                column: 2003
+            }
+        );
         assert_eq!(source.line_at(2), "é = 1");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_located() {
         let (source, diagnostic) = *Source::from_bytes("x", b"ok = 1\n\xff".to_vec()).unwrap_err();
-        assert_eq!(source.position(diagnostic.primary.unwrap().span.start()), LineColumn { line: 2, column: 1 });
+        assert_eq!(
+            source.position(diagnostic.primary.unwrap().span.start()),
+            LineColumn { line: 2, column: 1 }
+        );
     }
 }

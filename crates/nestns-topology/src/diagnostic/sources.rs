@@ -13,7 +13,9 @@ pub struct Sources {
 impl Sources {
     /// One file so far.
     pub fn new(main: Source) -> Self {
-        Self { list: vec![(main, None)] }
+        Self {
+            list: vec![(main, None)],
+        }
     }
 
     /// One more; `asked_for` is the place that made it part of the topology.
@@ -34,7 +36,12 @@ impl Sources {
 
     /// The text that a problem is in; the main one for a problem of the topology as a whole.
     pub fn of(&self, diagnostic: &Diagnostic) -> &Source {
-        self.get(diagnostic.primary.as_ref().map_or(FileId::MAIN, |label| label.span.file))
+        self.get(
+            diagnostic
+                .primary
+                .as_ref()
+                .map_or(FileId::MAIN, |label| label.span.file),
+        )
     }
 
     /// The place that made a text part of the topology.

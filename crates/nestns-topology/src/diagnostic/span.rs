@@ -34,7 +34,12 @@ impl Span {
     /// A piece of a file.
     pub fn new(file: FileId, range: Range<usize>) -> Self {
         let offset = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self { file, start: offset(range.start), end: offset(range.end), layer: 0 }
+        Self {
+            file,
+            start: offset(range.start),
+            end: offset(range.end),
+            layer: 0,
+        }
     }
 
     /// The offset of its first byte.
@@ -60,7 +65,10 @@ impl Span {
     /// Another piece of the same file, used in the same way.
     #[must_use]
     pub fn with(self, range: Range<usize>) -> Self {
-        Self { layer: self.layer, ..Self::new(self.file, range) }
+        Self {
+            layer: self.layer,
+            ..Self::new(self.file, range)
+        }
     }
 
     /// The same piece without its layer.

@@ -13,12 +13,15 @@ pub(super) fn compute(
     out: &mut Diagnostics,
 ) -> Option<Scalar> {
     let (&Scalar::Integer(left), &Scalar::Integer(right)) = (left, right) else {
-        let other = if matches!(left, Scalar::Integer(_)) { right } else { left };
-        out.push(Diagnostic::at(Code::BadArithmetic, place(), "arithmetic needs integers").label(format!(
-            "`{}` is {}",
-            other.text(),
-            other.noun()
-        )));
+        let other = if matches!(left, Scalar::Integer(_)) {
+            right
+        } else {
+            left
+        };
+        out.push(
+            Diagnostic::at(Code::BadArithmetic, place(), "arithmetic needs integers")
+                .label(format!("`{}` is {}", other.text(), other.noun())),
+        );
         return None;
     };
     let (result, sign) = match operator {
@@ -35,8 +38,12 @@ pub(super) fn compute(
             "the result does not fit in 64 bits"
         };
         out.push(
-            Diagnostic::at(Code::BadArithmetic, place(), "the computation has no result")
-                .label(format!("{left} {sign} {right}: {reason}")),
+            Diagnostic::at(
+                Code::BadArithmetic,
+                place(),
+                "the computation has no result",
+            )
+            .label(format!("{left} {sign} {right}: {reason}")),
         );
     }
     result.map(Scalar::Integer)

@@ -111,16 +111,33 @@ impl<'a> Declarations<'a> {
     }
 
     /// The first node of a path in the other scopes.
-    pub(super) fn elsewhere(&self, kind: DeclarationKind, scope: usize, path: &str) -> Option<NodeId> {
-        let mut others: Vec<_> = self.by_path.keys().filter(|key| key.0 == kind && key.1 != scope).collect();
+    pub(super) fn elsewhere(
+        &self,
+        kind: DeclarationKind,
+        scope: usize,
+        path: &str,
+    ) -> Option<NodeId> {
+        let mut others: Vec<_> = self
+            .by_path
+            .keys()
+            .filter(|key| key.0 == kind && key.1 != scope)
+            .collect();
         others.sort_unstable_by_key(|key| key.1);
-        others.into_iter().find_map(|key| self.find(kind, key.1, path))
+        others
+            .into_iter()
+            .find_map(|key| self.find(kind, key.1, path))
     }
 
     /// All declared paths of a scope.
-    pub(super) fn paths(&self, kind: DeclarationKind, scope: usize) -> impl Iterator<Item = (&str, &Node<'a>)> {
+    pub(super) fn paths(
+        &self,
+        kind: DeclarationKind,
+        scope: usize,
+    ) -> impl Iterator<Item = (&str, &Node<'a>)> {
         let paths = self.by_path.get(&(kind, scope)).into_iter().flatten();
-        paths.map(|(path, &id)| (path.as_ref(), self.node(id))).filter(|(_, node)| node.table.is_some())
+        paths
+            .map(|(path, &id)| (path.as_ref(), self.node(id)))
+            .filter(|(_, node)| node.table.is_some())
     }
 
     /// A node that has no place in the tree, for `[defaults.ns]`.
@@ -139,7 +156,9 @@ impl<'a> Declarations<'a> {
     /// Says which files hang below which nodes: scopes by the places of the keys that include them.
     pub(super) fn mount_all(&mut self, mounts: &HashMap<Span, usize>) {
         for node in self.nodes.iter_mut().filter(|_| !mounts.is_empty()) {
-            let Some(entry) = node.table.and_then(|table| table.get("include")) else { continue };
+            let Some(entry) = node.table.and_then(|table| table.get("include")) else {
+                continue;
+            };
             let at = Entry::of(entry).key_span;
             node.mount = mounts.get(&at).map(|&scope| (scope, entry.value.span));
         }
@@ -147,7 +166,9 @@ impl<'a> Declarations<'a> {
 
     /// Order is that of the headers, and a path that was only the beginning of others has got its header now.
     fn move_to_end(&mut self, kind: (DeclarationKind, usize), id: NodeId, path: &str) {
-        let parent = path.rsplit_once('/').and_then(|(parent, _)| self.by_path.get(&kind)?.get(parent).copied());
+        let parent = path
+            .rsplit_once('/')
+            .and_then(|(parent, _)| self.by_path.get(&kind)?.get(parent).copied());
         let siblings = match parent {
             Some(parent) => &mut self.nodes[parent.0 as usize].children,
             None => self.roots.entry(kind).or_default(),
@@ -171,10 +192,19 @@ impl<'a> Declarations<'a> {
                 continue;
             };
             for key in entries(table) {
-                check_path(key.key, key.key_span, declared.rules, declared.kind.one(), out);
+                check_path(
+                    key.key,
+                    key.key_span,
+                    declared.rules,
+                    declared.kind.one(),
+                    out,
+                );
                 let (path, spelling) = match &parent {
                     None => (Cow::Borrowed(key.key), Spelling::Path),
-                    Some(parent) => (Cow::Owned(format!("{parent}/{}", key.key)), Spelling::Nested),
+                    Some(parent) => (
+                        Cow::Owned(format!("{parent}/{}", key.key)),
+                        Spelling::Nested,
+                    ),
                 };
                 let Some(table) = key.value.as_table() else {
                     key.wrong_type("a table", out);
@@ -185,7 +215,12 @@ impl<'a> Declarations<'a> {
                 if let Some(children) = table.get("ns").filter(|_| path.len() <= LONGEST_PATH) {
                     tables.push((Some(path.clone()), Entry::of(children)));
                 }
-                found.push(Header { path, span: key.key_span, spelling, table });
+                found.push(Header {
+                    path,
+                    span: key.key_span,
+                    spelling,
+                    table,
+                });
             }
         }
         found.sort_by_key(|header| (header.span.file, header.span.start()));
@@ -195,7 +230,12 @@ impl<'a> Declarations<'a> {
     }
 
     fn declare(&mut self, declared: &Declared<'a>, header: Header<'a>, out: &mut Diagnostics) {
-        let Header { path, span, spelling, table } = header;
+        let Header {
+            path,
+            span,
+            spelling,
+            table,
+        } = header;
         let kind = (declared.kind, declared.scope);
         if let Some(&id) = self.by_path.entry(kind).or_default().get(&path) {
             let node = &mut self.nodes[id.0 as usize];
@@ -203,7 +243,12 @@ impl<'a> Declarations<'a> {
                 (node.table, node.span, node.spelling) = (Some(table), span, spelling);
                 self.move_to_end(kind, id, &path);
             } else {
-                let twice = declared_twice(declared.kind, &path, (span, spelling), (node.span, node.spelling));
+                let twice = declared_twice(
+                    declared.kind,
+                    &path,
+                    (span, spelling),
+                    (node.span, node.spelling),
+                );
                 out.push(twice);
             }
             return;
@@ -218,7 +263,10 @@ impl<'a> Declarations<'a> {
             mount: None,
         };
         let mut id = self.push(node(path.clone(), Some(table)));
-        self.by_path.entry(kind).or_default().insert(path.clone(), id);
+        self.by_path
+            .entry(kind)
+            .or_default()
+            .insert(path.clone(), id);
         let mut path = path;
         // What is too deep for the kernel is reported, and its many ancestors are not made.
         if path.split('/').count() as u64 > KERNEL_DEPTH + 1 {
@@ -232,8 +280,12 @@ impl<'a> Declarations<'a> {
         // Every path hangs below its prefix, declared or not; whether it is, shows when templates are known.
         loop {
             let parent = match path {
-                Cow::Borrowed(path) => path.rsplit_once('/').map(|(parent, _)| Cow::Borrowed(parent)),
-                Cow::Owned(ref path) => path.rsplit_once('/').map(|(parent, _)| Cow::Owned(parent.to_owned())),
+                Cow::Borrowed(path) => path
+                    .rsplit_once('/')
+                    .map(|(parent, _)| Cow::Borrowed(parent)),
+                Cow::Owned(ref path) => path
+                    .rsplit_once('/')
+                    .map(|(parent, _)| Cow::Owned(parent.to_owned())),
             };
             let Some(parent) = parent else {
                 self.roots.entry(kind).or_default().push(id);
@@ -245,20 +297,34 @@ impl<'a> Declarations<'a> {
             }
             let made = self.push(node(parent.clone(), None));
             self.nodes[made.0 as usize].children.push(id);
-            self.by_path.entry(kind).or_default().insert(parent.clone(), made);
+            self.by_path
+                .entry(kind)
+                .or_default()
+                .insert(parent.clone(), made);
             (id, path) = (made, parent);
         }
     }
 }
 
-fn declared_twice(kind: DeclarationKind, path: &str, again: (Span, Spelling), first: (Span, Spelling)) -> Diagnostic {
+fn declared_twice(
+    kind: DeclarationKind,
+    path: &str,
+    again: (Span, Spelling),
+    first: (Span, Spelling),
+) -> Diagnostic {
     let noun = kind.noun();
-    let diagnostic = Diagnostic::at(Code::DeclaredTwice, again.0, format!("{noun} `{path}` is declared twice"))
-        .label("declared here again")
-        .also(first.0, "declared here first");
+    let diagnostic = Diagnostic::at(
+        Code::DeclaredTwice,
+        again.0,
+        format!("{noun} `{path}` is declared twice"),
+    )
+    .label("declared here again")
+    .also(first.0, "declared here first");
     if again.1 == Spelling::Nested || first.1 == Spelling::Nested {
         let header = header(kind.table(), path);
-        return diagnostic.help(format!("nested tables and paths are two ways to write the same tree: keep {header}"));
+        return diagnostic.help(format!(
+            "nested tables and paths are two ways to write the same tree: keep {header}"
+        ));
     }
     diagnostic
 }
@@ -270,5 +336,7 @@ fn too_deep(path: &str, span: Span) -> Diagnostic {
         span,
         format!("the namespace is {level} levels deep, but the kernel allows {KERNEL_DEPTH}"),
     )
-    .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
+    .note(format!(
+        "PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"
+    ))
 }

@@ -36,7 +36,10 @@ impl Scopes {
                 None => (scalar(entry.value, &evaluator, name, out), entry.span),
                 Some(given) => {
                     let own = default(entry.value, &evaluator, name, out);
-                    (own.and_then(|own| typed((&own, entry.span), given, &evaluator, out)), given.value.span)
+                    (
+                        own.and_then(|own| typed((&own, entry.span), given, &evaluator, out)),
+                        given.value.span,
+                    )
                 }
             };
             self.set(declaration.scope, name, Variable { value, span });
@@ -45,7 +48,12 @@ impl Scopes {
 }
 
 /// The value of a declaration or of a file of values.
-fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagnostics) -> Option<Scalar> {
+fn scalar(
+    value: &Value,
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    out: &mut Diagnostics,
+) -> Option<Scalar> {
     let mut trace = Trace::default();
     let value = evaluator.value(value, &mut trace, out)?;
     match &value.kind {
@@ -71,12 +79,27 @@ fn scalar(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagno
 }
 
 /// The declared value of a variable, whose type the given one has.
-fn default(value: &Value, evaluator: &Evaluator<'_>, name: &str, out: &mut Diagnostics) -> Option<Scalar> {
+fn default(
+    value: &Value,
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    out: &mut Diagnostics,
+) -> Option<Scalar> {
     // A variable of the environment that need not be there, because a value is given.
     let is_environment = value.as_str().is_some_and(|text| {
-        matches!(pieces(text).as_deref(), Ok([Piece::Placeholder(Expression { kind: Form::Environment(_, None), .. })]))
+        matches!(
+            pieces(text).as_deref(),
+            Ok([Piece::Placeholder(Expression {
+                kind: Form::Environment(_, None),
+                ..
+            })])
+        )
     });
-    if is_environment { Some(Scalar::Text(String::new())) } else { scalar(value, evaluator, name, out) }
+    if is_environment {
+        Some(Scalar::Text(String::new()))
+    } else {
+        scalar(value, evaluator, name, out)
+    }
 }
 
 /// The value that the command line gives, in the type of the declared one.
@@ -88,26 +111,40 @@ fn typed(
 ) -> Option<Scalar> {
     let word = given.value.as_str().filter(|_| given.is_word);
     let (found, noun) = match (own, word) {
-        (Scalar::Integer(_), Some(word)) => (word.trim().parse().ok().map(Scalar::Integer), "a string"),
-        (Scalar::Boolean(_), Some(word)) => (word.trim().parse().ok().map(Scalar::Boolean), "a string"),
+        (Scalar::Integer(_), Some(word)) => {
+            (word.trim().parse().ok().map(Scalar::Integer), "a string")
+        }
+        (Scalar::Boolean(_), Some(word)) => {
+            (word.trim().parse().ok().map(Scalar::Boolean), "a string")
+        }
         (Scalar::Text(_), Some(word)) => return Some(Scalar::Text(word.to_owned())),
         (_, None) => {
             let value = scalar(&given.value, evaluator, &given.name, out)?;
             let noun = value.noun();
-            (Some(value).filter(|value| std::mem::discriminant(value) == std::mem::discriminant(own)), noun)
+            (
+                Some(value)
+                    .filter(|value| std::mem::discriminant(value) == std::mem::discriminant(own)),
+                noun,
+            )
         }
     };
     if found.is_none() {
         let label = match own {
-            Scalar::Integer(_) if word.is_some() => "expected an integer that fits in 64 bits".to_owned(),
+            Scalar::Integer(_) if word.is_some() => {
+                "expected an integer that fits in 64 bits".to_owned()
+            }
             Scalar::Boolean(_) if word.is_some() => "expected true or false".to_owned(),
             _ => format!("this is {noun}"),
         };
         let wanted = own.noun();
         out.push(
-            Diagnostic::at(Code::BadOverride, given.value.span, format!("`{}` must be {wanted}", given.name))
-                .label(label)
-                .also(declared, format!("it is {wanted} here")),
+            Diagnostic::at(
+                Code::BadOverride,
+                given.value.span,
+                format!("`{}` must be {wanted}", given.name),
+            )
+            .label(label)
+            .also(declared, format!("it is {wanted} here")),
         );
     }
     found
@@ -116,16 +153,27 @@ fn typed(
 fn report_unknown(declarations: &[Declaration<'_>], overrides: &[Override], out: &mut Diagnostics) {
     let names = || declarations.iter().map(|declaration| declaration.entry.key);
     let declared: HashSet<&str> = names().collect();
-    let unknown = overrides.iter().filter(|given| !declared.contains(given.name.as_str()));
+    let unknown = overrides
+        .iter()
+        .filter(|given| !declared.contains(given.name.as_str()));
     for (place, given) in unknown.enumerate() {
         let message = format!("there is no variable `{}` to set", given.name);
         let diagnostic = Diagnostic::at(Code::UnknownVariable, given.value.span, message);
-        let compared = if place < SUGGESTIONS { declarations.len() } else { 0 };
+        let compared = if place < SUGGESTIONS {
+            declarations.len()
+        } else {
+            0
+        };
         out.push(match nearest(&given.name, names().take(compared)) {
             Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
-            None if declarations.is_empty() => diagnostic.help("the file declares none: write [vars]"),
+            None if declarations.is_empty() => {
+                diagnostic.help("the file declares none: write [vars]")
+            }
             None if compared == 0 => diagnostic,
-            None => diagnostic.help(format!("the variables are {}", names().collect::<Vec<_>>().join(", "))),
+            None => diagnostic.help(format!(
+                "the variables are {}",
+                names().collect::<Vec<_>>().join(", ")
+            )),
         });
     }
 }

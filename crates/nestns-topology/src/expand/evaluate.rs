@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::arithmetic::compute;
-use super::expression::{Expression, Kind as Form, Misread, Operator, Piece, has_placeholder, pieces};
+use super::expression::{
+    Expression, Kind as Form, Misread, Operator, Piece, has_placeholder, pieces,
+};
 use super::place::Place;
 use super::scalar::Scalar;
 use super::trace::Trace;
@@ -43,12 +45,24 @@ pub(super) struct Reading<'v> {
 impl<'a> Evaluator<'a> {
     /// For what is the same in the whole topology.
     pub(super) fn outside(scopes: &'a Scopes, sources: &'a Sources, topology: &'a str) -> Self {
-        Self { scopes, sources, topology, place: None, placed: Cell::new(false), indexed: Cell::new(false) }
+        Self {
+            scopes,
+            sources,
+            topology,
+            place: None,
+            placed: Cell::new(false),
+            indexed: Cell::new(false),
+        }
     }
 
     /// For values at a place.
     pub(super) fn at(&self, place: Place<'a>) -> Self {
-        Self { place: Some(place), placed: Cell::new(false), indexed: Cell::new(false), ..*self }
+        Self {
+            place: Some(place),
+            placed: Cell::new(false),
+            indexed: Cell::new(false),
+            ..*self
+        }
     }
 
     /// A table with every placeholder in it replaced, apart from the keys that are left out: as it is if there is nothing
@@ -61,11 +75,22 @@ impl<'a> Evaluator<'a> {
         out: &mut Diagnostics,
     ) -> Cow<'v, Table> {
         let is_read = |entry: &&Entry| !is_left_out(&entry.key) && !is_private(&entry.key);
-        if !table.entries.iter().filter(is_read).any(|entry| has_placeholder_in(&entry.value)) {
+        if !table
+            .entries
+            .iter()
+            .filter(is_read)
+            .any(|entry| has_placeholder_in(&entry.value))
+        {
             return Cow::Borrowed(table);
         }
-        let entries = table.entries.iter().filter(is_read).filter_map(|entry| self.entry(entry, trace, out));
-        Cow::Owned(Table { entries: entries.collect() })
+        let entries = table
+            .entries
+            .iter()
+            .filter(is_read)
+            .filter_map(|entry| self.entry(entry, trace, out));
+        Cow::Owned(Table {
+            entries: entries.collect(),
+        })
     }
 
     /// A value with every placeholder in it replaced; `None` if it was reported.
@@ -84,42 +109,79 @@ impl<'a> Evaluator<'a> {
 
     fn entry(&self, entry: &Entry, trace: &mut Trace, out: &mut Diagnostics) -> Option<Entry> {
         // A private note is not read, so nothing in it is a placeholder.
-        let value = if is_private(&entry.key) { entry.value.clone() } else { self.replace(&entry.value, trace, out)? };
-        Some(Entry { key: Rc::clone(&entry.key), key_span: entry.key_span, value })
+        let value = if is_private(&entry.key) {
+            entry.value.clone()
+        } else {
+            self.replace(&entry.value, trace, out)?
+        };
+        Some(Entry {
+            key: Rc::clone(&entry.key),
+            key_span: entry.key_span,
+            value,
+        })
     }
 
     fn replace(&self, value: &Value, trace: &mut Trace, out: &mut Diagnostics) -> Option<Value> {
         let kind = match &value.kind {
-            Kind::String(text) if has_placeholder(text) => return self.string(text, value.span, trace, out),
+            Kind::String(text) if has_placeholder(text) => {
+                return self.string(text, value.span, trace, out);
+            }
             Kind::Array(values) => {
-                let replaced: Vec<_> = values.iter().map(|value| self.replace(value, trace, out)).collect();
+                let replaced: Vec<_> = values
+                    .iter()
+                    .map(|value| self.replace(value, trace, out))
+                    .collect();
                 Kind::array(replaced.into_iter().collect::<Option<Vec<_>>>()?)
             }
             Kind::Table(table) => {
-                let entries = table.entries.iter().filter_map(|entry| self.entry(entry, trace, out)).collect();
+                let entries = table
+                    .entries
+                    .iter()
+                    .filter_map(|entry| self.entry(entry, trace, out))
+                    .collect();
                 Kind::Table(Table { entries })
             }
             other => other.clone(),
         };
-        Some(Value { kind, span: value.span })
+        Some(Value {
+            kind,
+            span: value.span,
+        })
     }
 
-    fn string(&self, text: &str, span: Span, trace: &mut Trace, out: &mut Diagnostics) -> Option<Value> {
+    fn string(
+        &self,
+        text: &str,
+        span: Span,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Option<Value> {
         if self.scopes.is_literal(span.file) {
-            return Some(Value { kind: Kind::String(text.into()), span });
+            return Some(Value {
+                kind: Kind::String(text.into()),
+                span,
+            });
         }
         let pieces = match pieces(text) {
             Ok(pieces) => pieces,
             Err(Misread { range, message }) => {
                 out.push(
-                    Diagnostic::at(Code::BadPlaceholder, self.part(text, span, range), "a placeholder is invalid")
-                        .label(message)
-                        .help("literal double braces are written {{\"{{\"}}"),
+                    Diagnostic::at(
+                        Code::BadPlaceholder,
+                        self.part(text, span, range),
+                        "a placeholder is invalid",
+                    )
+                    .label(message)
+                    .help("literal double braces are written {{\"{{\"}}"),
                 );
                 return None;
             }
         };
-        let mut reading = Reading { content: text, span, used: Vec::new() };
+        let mut reading = Reading {
+            content: text,
+            span,
+            used: Vec::new(),
+        };
         let kind = if let [Piece::Placeholder(expression)] = pieces.as_slice() {
             self.expression(expression, &mut reading, out)?.kind()
         } else {
@@ -131,7 +193,10 @@ impl<'a> Evaluator<'a> {
                         // All of them are read, so that all are reported.
                         let value = self.expression(expression, &mut reading, out);
                         whole = whole.zip(value).map(|(whole, value)| whole + &value.text());
-                        if whole.as_ref().is_some_and(|whole| whole.len() > LONGEST.max(text.len())) {
+                        if whole
+                            .as_ref()
+                            .is_some_and(|whole| whole.len() > LONGEST.max(text.len()))
+                        {
                             out.push(too_long(self.part(text, span, expression.range.clone())));
                             return None;
                         }
@@ -150,7 +215,12 @@ impl<'a> Evaluator<'a> {
     /// The place of a part of a string. Escapes make what is written differ from what is read; then it is found if it
     /// stands there once, and else the whole string is shown.
     pub(super) fn part(&self, text: &str, span: Span, range: Range<usize>) -> Span {
-        let written = self.sources.get(span.file).text().get(span.start()..span.end()).unwrap_or_default();
+        let written = self
+            .sources
+            .get(span.file)
+            .text()
+            .get(span.start()..span.end())
+            .unwrap_or_default();
         if text.is_empty() {
             return span;
         }
@@ -178,7 +248,9 @@ impl<'a> Evaluator<'a> {
     where
         'a: 'v,
     {
-        let place = |reading: &Reading<'_>| self.part(reading.content, reading.span, expression.range.clone());
+        let place = |reading: &Reading<'_>| {
+            self.part(reading.content, reading.span, expression.range.clone())
+        };
         match &expression.kind {
             Form::Integer(number) => Some(Scalar::Integer(*number)),
             Form::Boolean(flag) => Some(Scalar::Boolean(*flag)),
@@ -193,7 +265,13 @@ impl<'a> Evaluator<'a> {
             }
             Form::Negative(inner) => {
                 let value = self.expression(inner, reading, out)?;
-                compute(&Scalar::Integer(0), Operator::Minus, &value, || place(reading), out)
+                compute(
+                    &Scalar::Integer(0),
+                    Operator::Minus,
+                    &value,
+                    || place(reading),
+                    out,
+                )
             }
             Form::Operation(left, operator, right) => {
                 // Both sides are read, so that both are reported.
@@ -206,9 +284,15 @@ impl<'a> Evaluator<'a> {
 }
 
 fn too_long(place: Span) -> Diagnostic {
-    Diagnostic::at(Code::BadArithmetic, place, format!("the text is longer than {} KiB", LONGEST >> 10))
-        .label("it exceeds that here")
-        .note("the kernel passes no longer argument or variable to a program (MAX_ARG_STRLEN, execve(2))")
+    Diagnostic::at(
+        Code::BadArithmetic,
+        place,
+        format!("the text is longer than {} KiB", LONGEST >> 10),
+    )
+    .label("it exceeds that here")
+    .note(
+        "the kernel passes no longer argument or variable to a program (MAX_ARG_STRLEN, execve(2))",
+    )
 }
 
 fn is_private(key: &str) -> bool {
@@ -219,7 +303,12 @@ fn has_placeholder_in(value: &Value) -> bool {
     match &value.kind {
         Kind::String(text) => has_placeholder(text),
         Kind::Array(values) => values.iter().any(has_placeholder_in),
-        Kind::Table(table) => table.entries.iter().any(|entry| has_placeholder_in(&entry.value)),
-        Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => false,
+        Kind::Table(table) => table
+            .entries
+            .iter()
+            .any(|entry| has_placeholder_in(&entry.value)),
+        Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => {
+            false
+        }
     }
 }

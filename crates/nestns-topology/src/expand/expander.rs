@@ -62,7 +62,17 @@ impl<'a> Expander<'a, '_> {
     /// Expands the whole forest.
     pub(super) fn forest(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) {
         for root in roots {
-            self.block(root, Around { parent: None, path: "", level: 0, index: 0, again: false }, out);
+            self.block(
+                root,
+                Around {
+                    parent: None,
+                    path: "",
+                    level: 0,
+                    index: 0,
+                    again: false,
+                },
+                out,
+            );
         }
     }
 
@@ -82,7 +92,12 @@ impl<'a> Expander<'a, '_> {
             None => self.prepare(slot, around, out),
         };
         let path = join(around.path, &prepared.name);
-        let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };
+        let place = Place {
+            path: &path,
+            name: &prepared.name,
+            level: around.level + 1,
+            index: around.index,
+        };
         let evaluator = self.evaluator.at(place);
         // What is wrong with it was said when the tree was measured.
         let (mut trace, mut ignored) = (Trace::default(), Diagnostics::new());
@@ -91,10 +106,18 @@ impl<'a> Expander<'a, '_> {
             Extent::Whole => generator.shape,
             Extent::Sample => Shape::One,
         };
-        let block = Block { prepared: &prepared, generator: &generator, shape };
+        let block = Block {
+            prepared: &prepared,
+            generator: &generator,
+            shape,
+        };
         match shape {
             Shape::One => {
-                let member = Member { place: 0, depth: 1, index: around.index };
+                let member = Member {
+                    place: 0,
+                    depth: 1,
+                    index: around.index,
+                };
                 self.member(block, around, member, out);
             }
             Shape::Siblings(0) => {
@@ -103,23 +126,58 @@ impl<'a> Expander<'a, '_> {
                 }
             }
             Shape::Siblings(count) => {
-                let around = Around { again: around.again || count > 1, ..around };
+                let around = Around {
+                    again: around.again || count > 1,
+                    ..around
+                };
                 for index in 0..count {
-                    self.member(block, around, Member { place: 0, depth: 1, index }, out);
+                    self.member(
+                        block,
+                        around,
+                        Member {
+                            place: 0,
+                            depth: 1,
+                            index,
+                        },
+                        out,
+                    );
                 }
             }
             Shape::Chain(depth) | Shape::Tree { depth, .. } => {
-                let around = Around { again: true, ..around };
-                self.member(block, around, Member { place: 0, depth, index: 0 }, out);
+                let around = Around {
+                    again: true,
+                    ..around
+                };
+                self.member(
+                    block,
+                    around,
+                    Member {
+                        place: 0,
+                        depth,
+                        index: 0,
+                    },
+                    out,
+                );
             }
         }
     }
 
     /// Merges what a namespace is made of, and looks at what does not depend on where it is.
-    fn prepare(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Rc<Prepared<'a>> {
+    fn prepare(
+        &mut self,
+        slot: &Slot<'a>,
+        around: Around<'_>,
+        out: &mut Diagnostics,
+    ) -> Rc<Prepared<'a>> {
         let path = join(around.path, slot.name(self.library));
         let mut found = Diagnostics::new();
-        let prepared = Rc::new(Prepared::new(self.library, self.defaults, slot, &path, &mut found));
+        let prepared = Rc::new(Prepared::new(
+            self.library,
+            self.defaults,
+            slot,
+            &path,
+            &mut found,
+        ));
         if !prepared.is_declared {
             self.report_no_parent(&prepared, &path, &mut found);
         }
@@ -134,17 +192,34 @@ impl<'a> Expander<'a, '_> {
     }
 
     /// Expands one instance, and what is inside it.
-    fn member(&mut self, block: Block<'_, 'a>, around: Around<'_>, member: Member, out: &mut Diagnostics) {
-        let Block { prepared, shape, .. } = block;
+    fn member(
+        &mut self,
+        block: Block<'_, 'a>,
+        around: Around<'_>,
+        member: Member,
+        out: &mut Diagnostics,
+    ) {
+        let Block {
+            prepared, shape, ..
+        } = block;
         let level = around.level + 1;
         let mut found = Diagnostics::new();
         let name = self.name(block, around, member, &mut found);
         let path = join(around.path, &name);
-        let place = Place { path: &path, name: &name, level, index: member.index };
+        let place = Place {
+            path: &path,
+            name: &name,
+            level,
+            index: member.index,
+        };
         let instance = self.instance(prepared, place, member, out);
         if let Some(taken) = &mut self.taken {
             for process in &instance.processes {
-                taken.declare(join(&path, &process.name.value), process.name.span, &mut found);
+                taken.declare(
+                    join(&path, &process.name.value),
+                    process.name.span,
+                    &mut found,
+                );
             }
         }
         if let Some(absent) = &mut self.absent {
@@ -152,11 +227,23 @@ impl<'a> Expander<'a, '_> {
         }
         check_chain(block, member, &instance, &mut found);
         let is_same = prepared.checked.replace(is_same_everywhere(prepared));
-        let id = self.checker.add(around.parent, &instance, is_same, |layer| prepared.used(layer), &mut found);
+        let id = self.checker.add(
+            around.parent,
+            &instance,
+            is_same,
+            |layer| prepared.used(layer),
+            &mut found,
+        );
         prepared.explain(0, &Trace::default(), &mut found);
         self.repetition.absorb(found, out);
 
-        let inside = Around { parent: Some(id), path: &path, level, index: member.index, again: around.again };
+        let inside = Around {
+            parent: Some(id),
+            path: &path,
+            level,
+            index: member.index,
+            again: around.again,
+        };
         if member.place + 1 == member.depth {
             for child in &prepared.children {
                 self.block(child, inside, out);
@@ -172,7 +259,16 @@ impl<'a> Expander<'a, '_> {
                 Shape::Tree { .. } => member.index * fanout + child,
                 _ => member.index + 1,
             };
-            self.member(block, inside, Member { place: member.place + 1, index, ..member }, out);
+            self.member(
+                block,
+                inside,
+                Member {
+                    place: member.place + 1,
+                    index,
+                    ..member
+                },
+                out,
+            );
         }
     }
 
@@ -183,13 +279,25 @@ impl<'a> Expander<'a, '_> {
             let node = self.library.node(layer.node);
             let children = node.children.iter().map(|&child| self.library.node(child));
             // An empty segment was reported, and no parent could be declared for it.
-            for child in children.filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty)) {
+            for child in children
+                .filter(|child| child.table.is_some() && !child.path.split('/').any(str::is_empty))
+            {
                 self.orphans += 1;
-                let compared = if self.orphans <= SUGGESTIONS { usize::MAX } else { 0 };
-                let known = declarations.paths(DeclarationKind::Namespaces, node.scope).take(compared);
+                let compared = if self.orphans <= SUGGESTIONS {
+                    usize::MAX
+                } else {
+                    0
+                };
+                let known = declarations
+                    .paths(DeclarationKind::Namespaces, node.scope)
+                    .take(compared);
                 let known = known.map(|(path, node)| (path, node.span));
                 let child_path = join(path, child.name());
-                out.push(no_parent(&Located::new(child_path, child.span), path, known));
+                out.push(no_parent(
+                    &Located::new(child_path, child.span),
+                    path,
+                    known,
+                ));
             }
         }
     }
@@ -198,16 +306,27 @@ impl<'a> Expander<'a, '_> {
     fn check_names(&self, prepared: &Prepared<'_>, path: &str, out: &mut Diagnostics) {
         for process in &prepared.processes {
             let is_expanded = self.evaluator.scopes.is_literal(process.span.file);
-            let rules = if is_expanded { NameRules::Expanded } else { NameRules::Declared };
+            let rules = if is_expanded {
+                NameRules::Expanded
+            } else {
+                NameRules::Declared
+            };
             rules.check(process.name, process.span, "a process", out);
         }
         if prepared.processes.is_empty() || prepared.children.is_empty() {
             return;
         }
-        let children: HashMap<_, _> = prepared.children.iter().map(|child| (child.name(self.library), child)).collect();
+        let children: HashMap<_, _> = prepared
+            .children
+            .iter()
+            .map(|child| (child.name(self.library), child))
+            .collect();
         for process in &prepared.processes {
             if let Some(child) = children.get(process.name) {
-                let child = child.layers.last().map_or(process.span, |layer| self.library.node(layer.node).span);
+                let child = child
+                    .layers
+                    .last()
+                    .map_or(process.span, |layer| self.library.node(layer.node).span);
                 out.push(shared_name(&join(path, process.name), process.span, child));
             }
         }
@@ -216,5 +335,9 @@ impl<'a> Expander<'a, '_> {
 
 /// Returns whether every instance of it is like the first, so that what was checked need not be checked again.
 fn is_same_everywhere(prepared: &Prepared<'_>) -> bool {
-    prepared.body.borrow().is_some() && prepared.processes.iter().all(|process| process.body.borrow().is_some())
+    prepared.body.borrow().is_some()
+        && prepared
+            .processes
+            .iter()
+            .all(|process| process.body.borrow().is_some())
 }

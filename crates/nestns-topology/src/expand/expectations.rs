@@ -24,12 +24,20 @@ pub(super) fn expectations(
 ) -> Vec<(Expectation, ExpectationSyntax)> {
     let mut found = Vec::new();
     for (file, document) in documents {
-        let Some(entry) = document.expectations else { continue };
+        let Some(entry) = document.expectations else {
+            continue;
+        };
         let mut trace = Trace::default();
         let before = out.len();
         for value in entry.value.as_array().unwrap_or_default() {
-            let Some(value) = evaluator.value(value, &mut trace, out) else { continue };
-            let entry = Entry { value: &value, span: value.span, ..entry };
+            let Some(value) = evaluator.value(value, &mut trace, out) else {
+                continue;
+            };
+            let entry = Entry {
+                value: &value,
+                span: value.span,
+                ..entry
+            };
             let Some(table) = value.as_table() else {
                 entry.wrong_type("an array of tables, written [[expect]]", out);
                 continue;
@@ -37,12 +45,20 @@ pub(super) fn expectations(
             let syntax = ExpectationSyntax::read(table, entry.key_span, out);
             let written = written(table, out);
             if scopes.scope(*file) == 0 {
-                let claims = syntax
-                    .claims
-                    .iter()
-                    .map(|claim| Claim { assertion: claim.value.clone(), position: position(sources, claim.span) });
+                let claims = syntax.claims.iter().map(|claim| Claim {
+                    assertion: claim.value.clone(),
+                    position: position(sources, claim.span),
+                });
                 let claims = claims.collect();
-                found.push((Expectation { written, via: syntax.via, within: syntax.within, claims }, syntax));
+                found.push((
+                    Expectation {
+                        written,
+                        via: syntax.via,
+                        within: syntax.within,
+                        claims,
+                    },
+                    syntax,
+                ));
             }
         }
         out.amend(before, |diagnostic| trace.explain(diagnostic));
@@ -65,7 +81,8 @@ pub(super) fn attach(
 }
 
 fn written(table: &toml_text::Table, out: &mut Diagnostics) -> Table {
-    let entries = entries(table).filter_map(|entry| Some((entry.key.to_owned(), value(entry, out)?)));
+    let entries =
+        entries(table).filter_map(|entry| Some((entry.key.to_owned(), value(entry, out)?)));
     entries.collect()
 }
 
@@ -80,7 +97,10 @@ fn value(entry: Entry<'_>, out: &mut Diagnostics) -> Option<Value> {
             Number::Boolean(flag) => Value::Boolean(flag),
         }),
         Kind::Array(values) => {
-            let values: Vec<_> = values.iter().filter_map(|inner| value(entry.with(inner), out)).collect();
+            let values: Vec<_> = values
+                .iter()
+                .filter_map(|inner| value(entry.with(inner), out))
+                .collect();
             Some(Value::Array(values))
         }
         Kind::Table(table) => Some(Value::Table(written(table, out))),

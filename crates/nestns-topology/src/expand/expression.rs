@@ -68,7 +68,12 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Misread> {
         if open > rest {
             pieces.push(Piece::Literal(&text[rest..open]));
         }
-        let mut reader = Reader { text, next: open + OPEN.len(), opened: open, depth: 0 };
+        let mut reader = Reader {
+            text,
+            next: open + OPEN.len(),
+            opened: open,
+            depth: 0,
+        };
         let expression = reader.sum()?;
         reader.blanks();
         if !text[reader.next..].starts_with(CLOSE) {
@@ -113,9 +118,10 @@ impl<'t> Reader<'t> {
                 range: self.opened..self.opened + OPEN.len(),
                 message: "the placeholder is never closed".to_owned(),
             },
-            Some('}') if self.text[self.next..].starts_with(CLOSE) => {
-                Misread { range: self.opened..self.next + CLOSE.len(), message: format!("{expected} is missing") }
-            }
+            Some('}') if self.text[self.next..].starts_with(CLOSE) => Misread {
+                range: self.opened..self.next + CLOSE.len(),
+                message: format!("{expected} is missing"),
+            },
             Some(c) => Misread {
                 range: self.next..self.next + c.len_utf8(),
                 message: format!("expected {expected}, found `{c}`"),
@@ -156,14 +162,19 @@ impl<'t> Reader<'t> {
             self.next += 1;
             let right = operand(self)?;
             let range = left.range.start..right.range.end;
-            left = Expression { range, kind: Kind::Operation(Box::new(left), found, Box::new(right)) };
+            left = Expression {
+                range,
+                kind: Kind::Operation(Box::new(left), found, Box::new(right)),
+            };
         }
         Ok(left)
     }
 
     fn value(&mut self) -> Result<Expression<'t>, Misread> {
         const EXPECTED: &str = "a name, a number or a string";
-        let Some(first) = self.peek() else { return Err(self.unexpected(EXPECTED)) };
+        let Some(first) = self.peek() else {
+            return Err(self.unexpected(EXPECTED));
+        };
         let start = self.next;
         let kind = match first {
             '-' | '(' => return self.nested(first),
@@ -172,11 +183,17 @@ impl<'t> Reader<'t> {
             'a'..='z' | 'A'..='Z' | '_' => self.name()?,
             _ => return Err(self.unexpected(EXPECTED)),
         };
-        Ok(Expression { range: start..self.next, kind })
+        Ok(Expression {
+            range: start..self.next,
+            kind,
+        })
     }
 
     /// Reads what is inside of something else: the only way down.
-    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Misread>) -> Result<T, Misread> {
+    fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Misread>,
+    ) -> Result<T, Misread> {
         if self.depth == DEEPEST {
             return Err(self.unexpected("a simpler computation"));
         }
@@ -202,13 +219,19 @@ impl<'t> Reader<'t> {
             self.next += 1;
             inner.kind
         };
-        Ok(Expression { range: start..self.next, kind })
+        Ok(Expression {
+            range: start..self.next,
+            kind,
+        })
     }
 
     fn string(&mut self, quote: char) -> Result<Kind<'t>, Misread> {
         let inner = self.next + 1;
         let Some(length) = self.text[inner..].find(quote) else {
-            return Err(Misread { range: self.next..inner, message: "the string is never closed".to_owned() });
+            return Err(Misread {
+                range: self.next..inner,
+                message: "the string is never closed".to_owned(),
+            });
         };
         self.next = inner + length + 1;
         Ok(Kind::Text(&self.text[inner..inner + length]))
@@ -219,7 +242,10 @@ impl<'t> Reader<'t> {
         let range = self.next - word.len()..self.next;
         match word.parse() {
             Ok(number) => Ok(Kind::Integer(number)),
-            Err(_) => Err(Misread { range, message: format!("`{word}` is not a number that fits in 64 bits") }),
+            Err(_) => Err(Misread {
+                range,
+                message: format!("`{word}` is not a number that fits in 64 bits"),
+            }),
         }
     }
 
@@ -250,7 +276,9 @@ impl<'t> Reader<'t> {
 
     fn word(&mut self) -> &'t str {
         let rest = &self.text[self.next..];
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         self.next += end;
         &rest[..end]
     }
@@ -267,7 +295,10 @@ mod tests {
 
     #[test]
     fn text_without_placeholders_is_one_piece() {
-        assert_eq!(pieces("echo $$ ${HOME} }} {").unwrap(), [Piece::Literal("echo $$ ${HOME} }} {")]);
+        assert_eq!(
+            pieces("echo $$ ${HOME} }} {").unwrap(),
+            [Piece::Literal("echo $$ ${HOME} }} {")]
+        );
         assert_eq!(pieces("").unwrap(), []);
     }
 
@@ -290,7 +321,9 @@ mod tests {
             ("{{(a + b) % 7 / -2}}", "(((a Plus b) Modulo 7) Over -2)"),
         ] {
             let pieces = pieces(written).unwrap();
-            let [Piece::Placeholder(expression)] = pieces.as_slice() else { panic!("{pieces:?}") };
+            let [Piece::Placeholder(expression)] = pieces.as_slice() else {
+                panic!("{pieces:?}")
+            };
             assert_eq!(text(expression), read);
         }
     }
@@ -301,7 +334,11 @@ mod tests {
         let texts: Vec<_> = pieces
             .iter()
             .map(|piece| match piece {
-                Piece::Literal(text) | Piece::Placeholder(Expression { kind: Kind::Text(text), .. }) => *text,
+                Piece::Literal(text)
+                | Piece::Placeholder(Expression {
+                    kind: Kind::Text(text),
+                    ..
+                }) => *text,
                 Piece::Placeholder(other) => panic!("{other:?}"),
             })
             .collect();
@@ -310,23 +347,56 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_shown_where_it_is() {
-        assert_eq!(error("x {{ a"), (2..4, "the placeholder is never closed".to_owned()));
-        assert_eq!(error("{{}}"), (0..4, "a name, a number or a string is missing".to_owned()));
-        assert_eq!(error("{{a b}}"), (4..5, "expected `}}` or an operator, found `b`".to_owned()));
-        assert_eq!(error("{{a +}}"), (0..7, "a name, a number or a string is missing".to_owned()));
+        assert_eq!(
+            error("x {{ a"),
+            (2..4, "the placeholder is never closed".to_owned())
+        );
+        assert_eq!(
+            error("{{}}"),
+            (0..4, "a name, a number or a string is missing".to_owned())
+        );
+        assert_eq!(
+            error("{{a b}}"),
+            (4..5, "expected `}}` or an operator, found `b`".to_owned())
+        );
+        assert_eq!(
+            error("{{a +}}"),
+            (0..7, "a name, a number or a string is missing".to_owned())
+        );
         assert_eq!(error("{{(a}}"), (0..6, "`)` is missing".to_owned()));
-        assert_eq!(error("{{'a}}"), (2..3, "the string is never closed".to_owned()));
-        assert_eq!(error("{{env}}"), (0..7, "`.` and the name of an environment variable is missing".to_owned()));
+        assert_eq!(
+            error("{{'a}}"),
+            (2..3, "the string is never closed".to_owned())
+        );
+        assert_eq!(
+            error("{{env}}"),
+            (
+                0..7,
+                "`.` and the name of an environment variable is missing".to_owned()
+            )
+        );
         assert_eq!(
             error("{{99999999999999999999}}"),
-            (2..22, "`99999999999999999999` is not a number that fits in 64 bits".to_owned())
+            (
+                2..22,
+                "`99999999999999999999` is not a number that fits in 64 bits".to_owned()
+            )
         );
         assert!(pieces(&format!("{{{{{}1}}}}", "(".repeat(100))).is_err());
         assert!(pieces(&format!("{{{{1{}}}}}", "+1".repeat(1000))).is_err());
         for deep in [20, 32, 33, 1000, 100_000] {
-            for (before, behind, each) in [("(", ")", 1), ("-", "", 1), ("env.A ?? ", "", 1), ("-(env.A ?? ", ")", 3)] {
+            for (before, behind, each) in [
+                ("(", ")", 1),
+                ("-", "", 1),
+                ("env.A ?? ", "", 1),
+                ("-(env.A ?? ", ")", 3),
+            ] {
                 let text = format!("{{{{{}1{}}}}}", before.repeat(deep), behind.repeat(deep));
-                assert_eq!(pieces(&text).is_ok(), deep * each <= DEEPEST, "{deep} times {before}");
+                assert_eq!(
+                    pieces(&text).is_ok(),
+                    deep * each <= DEEPEST,
+                    "{deep} times {before}"
+                );
             }
         }
     }

@@ -46,7 +46,11 @@ enum Way {
 
 impl<'s> Files<'s> {
     /// Reads the main file, and everything from there.
-    pub(super) fn read(main: Source, surroundings: &'s dyn Surroundings, out: &mut Diagnostics) -> Self {
+    pub(super) fn read(
+        main: Source,
+        surroundings: &'s dyn Surroundings,
+        out: &mut Diagnostics,
+    ) -> Self {
         let identity = surroundings.identity().unwrap_or_default();
         let name = main.name().to_owned();
         let mut files = Self {
@@ -71,7 +75,11 @@ impl<'s> Files<'s> {
             self.is_incomplete = true;
             return;
         };
-        if table.get("expanded").and_then(|entry| entry.value.as_bool()) == Some(true) {
+        if table
+            .get("expanded")
+            .and_then(|entry| entry.value.as_bool())
+            == Some(true)
+        {
             self.scopes.take_literally(file);
         }
         if let Some(entry) = table.get("include") {
@@ -87,8 +95,14 @@ impl<'s> Files<'s> {
 
     /// Finds the `include` of every namespace and template.
     fn mounts(&mut self, namespaces: &Value, scope: usize, out: &mut Diagnostics) {
-        for namespace in namespaces.as_table().into_iter().flat_map(|table| &table.entries) {
-            let Some(table) = namespace.value.as_table() else { continue };
+        for namespace in namespaces
+            .as_table()
+            .into_iter()
+            .flat_map(|table| &table.entries)
+        {
+            let Some(table) = namespace.value.as_table() else {
+                continue;
+            };
             if let Some(entry) = table.get("include") {
                 self.include(Entry::of(entry), scope, Way::Below, out);
             }
@@ -103,10 +117,15 @@ impl<'s> Files<'s> {
         let evaluated = {
             // No variable has a value yet; the environment has.
             let evaluator = Evaluator::outside(&self.scopes, &self.sources, "");
-            evaluator.value(entry.value, &mut trace, out).map(std::borrow::Cow::into_owned)
+            evaluator
+                .value(entry.value, &mut trace, out)
+                .map(std::borrow::Cow::into_owned)
         };
         let Some(value) = evaluated else { return };
-        let entry = Entry { value: &value, ..entry };
+        let entry = Entry {
+            value: &value,
+            ..entry
+        };
         if way == Way::Below && value.as_array().is_some() {
             entry.wrong_type("a string: a namespace includes one file", out);
             return;
@@ -125,7 +144,14 @@ impl<'s> Files<'s> {
     }
 
     /// Reads one file, unless it was; the scope that it is in.
-    fn open_file(&mut self, path: &str, at: Span, scope: usize, way: Way, out: &mut Diagnostics) -> Option<usize> {
+    fn open_file(
+        &mut self,
+        path: &str,
+        at: Span,
+        scope: usize,
+        way: Way,
+        out: &mut Diagnostics,
+    ) -> Option<usize> {
         let from = self.sources.get(at.file).name().to_owned();
         let found = match self.surroundings.include(path, &from) {
             Ok(found) => found,
@@ -139,11 +165,21 @@ impl<'s> Files<'s> {
                 return None;
             }
         };
-        if let Some(first) = self.open.iter().position(|(open, _)| *open == found.identity) {
-            let mut names: Vec<_> = self.open[first..].iter().map(|(_, name)| name.as_str()).collect();
+        if let Some(first) = self
+            .open
+            .iter()
+            .position(|(open, _)| *open == found.identity)
+        {
+            let mut names: Vec<_> = self.open[first..]
+                .iter()
+                .map(|(_, name)| name.as_str())
+                .collect();
             names.push(&self.open[first].1);
             let message = format!("files include each other: {}", names.join(" → "));
-            let label = format!("this is `{}` again, so including would never end", self.open[first].1);
+            let label = format!(
+                "this is `{}` again, so including would never end",
+                self.open[first].1
+            );
             out.push(Diagnostic::at(Code::IncludeCycle, at, message).label(label));
             self.is_incomplete = true;
             return None;
@@ -153,7 +189,9 @@ impl<'s> Files<'s> {
             return Some(known);
         }
         let endless = if self.open.len() == LONGEST_CHAIN {
-            Some(format!("more than {LONGEST_CHAIN} files include one another in a row"))
+            Some(format!(
+                "more than {LONGEST_CHAIN} files include one another in a row"
+            ))
         } else if self.sources.iter().count() >= MOST {
             Some(format!("more than {MOST} files are included"))
         } else {
@@ -183,6 +221,11 @@ impl<'s> Files<'s> {
 
     fn cannot(&mut self, path: &str, at: Span, reason: String) -> Diagnostic {
         self.is_incomplete = true;
-        Diagnostic::at(Code::CannotInclude, at, format!("`{path}` cannot be included")).label(reason)
+        Diagnostic::at(
+            Code::CannotInclude,
+            at,
+            format!("`{path}` cannot be included"),
+        )
+        .label(reason)
     }
 }

@@ -41,10 +41,18 @@ impl Shape {
 
 impl Generator {
     /// Reads the keys of a merged table; what is wrong is reported and taken for absent.
-    pub(super) fn read(table: &Table, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) -> Self {
+    pub(super) fn read(
+        table: &Table,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Self {
         let mut number = |key: &str, lowest: u64, out: &mut Diagnostics| {
             let entry = table.get(key)?;
-            Some((Entry::of(entry).key_span, integer(Entry::of(entry), lowest, evaluator, trace, out)))
+            Some((
+                Entry::of(entry).key_span,
+                integer(Entry::of(entry), lowest, evaluator, trace, out),
+            ))
         };
         let count = number("count", 0, out);
         let depth = number("depth", 1, out);
@@ -52,19 +60,34 @@ impl Generator {
         let names = table.get("as");
         let shape = match (count, depth, fanout) {
             (None, None, None) => Shape::One,
-            (Some((_, count)), None, None) => count.map_or(Shape::One, |count| Shape::Siblings(count.value)),
-            (None, Some((_, depth)), None) => depth.map_or(Shape::One, |depth| Shape::Chain(depth.value)),
+            (Some((_, count)), None, None) => {
+                count.map_or(Shape::One, |count| Shape::Siblings(count.value))
+            }
+            (None, Some((_, depth)), None) => {
+                depth.map_or(Shape::One, |depth| Shape::Chain(depth.value))
+            }
             (None, Some((_, depth)), Some((_, fanout))) => match (depth, fanout) {
-                (Some(depth), Some(fanout)) => Shape::Tree { depth: depth.value, fanout: fanout.value },
+                (Some(depth), Some(fanout)) => Shape::Tree {
+                    depth: depth.value,
+                    fanout: fanout.value,
+                },
                 _ => Shape::One,
             },
             (Some((count, _)), Some((depth, _)), _) => {
-                let (first, second) = if count < depth { (count, depth) } else { (depth, count) };
+                let (first, second) = if count < depth {
+                    (count, depth)
+                } else {
+                    (depth, count)
+                };
                 out.push(
-                    Diagnostic::at(Code::BadGenerator, second, "a namespace has both `count` and `depth`")
-                        .label("use one of them: siblings or a chain")
-                        .also(first, "the other is here")
-                        .help("declare the chain inside the group: [ns.\"group/chain\"]"),
+                    Diagnostic::at(
+                        Code::BadGenerator,
+                        second,
+                        "a namespace has both `count` and `depth`",
+                    )
+                    .label("use one of them: siblings or a chain")
+                    .also(first, "the other is here")
+                    .help("declare the chain inside the group: [ns.\"group/chain\"]"),
                 );
                 Shape::One
             }
@@ -95,7 +118,11 @@ impl Generator {
             is_text
         });
         let depth_span = depth.and_then(|(_, depth)| Some(depth?.span));
-        Self { shape, names: names.map(|entry| entry.value.clone()), depth_span }
+        Self {
+            shape,
+            names: names.map(|entry| entry.value.clone()),
+            depth_span,
+        }
     }
 }
 
@@ -108,7 +135,11 @@ pub(super) fn integer(
     out: &mut Diagnostics,
 ) -> Option<Located<u64>> {
     let value = evaluator.value(entry.value, trace, out)?;
-    Entry { value: &value, ..entry }.integer(lowest, i64::MAX.unsigned_abs(), out)
+    Entry {
+        value: &value,
+        ..entry
+    }
+    .integer(lowest, i64::MAX.unsigned_abs(), out)
 }
 
 /// On which levels of a chain a process is.
@@ -123,20 +154,30 @@ pub(super) enum At {
 
 impl At {
     /// Reads `at`; one that is wrong was reported and is taken for "every".
-    pub(super) fn read(entry: Entry<'_>, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) -> Self {
-        let Some(value) = evaluator.value(entry.value, trace, out) else { return Self::Every };
+    pub(super) fn read(
+        entry: Entry<'_>,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let Some(value) = evaluator.value(entry.value, trace, out) else {
+            return Self::Every;
+        };
         let number = |text: &str| text.trim().parse::<u64>().ok();
         let read = match value.as_str() {
             Some("every") => Some(Self::Every),
             Some("root") => Some(Self::Root),
             Some("leaf") => Some(Self::Leaf),
             Some(text) => match text.split_once("..") {
-                Some((first, last)) => number(first).zip(number(last)).map(|(first, last)| Self::Levels(first, last)),
+                Some((first, last)) => number(first)
+                    .zip(number(last))
+                    .map(|(first, last)| Self::Levels(first, last)),
                 None => number(text).map(|level| Self::Levels(level, level)),
             },
-            None => {
-                value.as_integer().and_then(|level| u64::try_from(level).ok()).map(|level| Self::Levels(level, level))
-            }
+            None => value
+                .as_integer()
+                .and_then(|level| u64::try_from(level).ok())
+                .map(|level| Self::Levels(level, level)),
         };
         read.filter(|at| !matches!(at, Self::Levels(first, last) if first > last)).unwrap_or_else(|| {
             out.push(
@@ -168,8 +209,12 @@ impl At {
                 format!("the chain has the levels 0 to {}", depth - 1)
             };
             out.push(
-                Diagnostic::at(Code::BadPlace, entry.span, format!("there is no level {last} in the chain"))
-                    .label(label),
+                Diagnostic::at(
+                    Code::BadPlace,
+                    entry.span,
+                    format!("there is no level {last} in the chain"),
+                )
+                .label(label),
             );
         }
     }
@@ -190,7 +235,11 @@ mod tests {
 
     #[test]
     fn levels_count_from_the_top_and_include_the_last() {
-        let on = |at: At| (0..4).filter(|&level| at.admits(level, 4)).collect::<Vec<_>>();
+        let on = |at: At| {
+            (0..4)
+                .filter(|&level| at.admits(level, 4))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(on(At::Every), [0, 1, 2, 3]);
         assert_eq!(on(At::Root), [0]);
         assert_eq!(on(At::Leaf), [3]);

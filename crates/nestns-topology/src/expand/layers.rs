@@ -33,8 +33,15 @@ impl Used {
         if room <= 1 {
             return Rc::clone(self);
         }
-        let outer = self.outer.as_ref().map_or_else(|| Rc::clone(outer), |inner| inner.behind(outer, room - 1));
-        Rc::new(Self { at: self.at, text: Rc::clone(&self.text), outer: Some(outer) })
+        let outer = self
+            .outer
+            .as_ref()
+            .map_or_else(|| Rc::clone(outer), |inner| inner.behind(outer, room - 1));
+        Rc::new(Self {
+            at: self.at,
+            text: Rc::clone(&self.text),
+            outer: Some(outer),
+        })
     }
 }
 
@@ -46,7 +53,10 @@ impl Layer {
     /// The places to show under a problem with a value of this layer, the nearest first.
     pub(super) fn labels(&self) -> Vec<Label> {
         let places = std::iter::successors(self.used.as_deref(), |used| used.outer.as_deref());
-        places.take(SHOWN).map(|used| Label::new(used.at, &*used.text)).collect()
+        places
+            .take(SHOWN)
+            .map(|used| Label::new(used.at, &*used.text))
+            .collect()
     }
 
     /// The same as part of something that was itself brought in.
@@ -56,7 +66,10 @@ impl Layer {
             (used, None) => used.clone(),
             (None, Some(outer)) => Some(Rc::clone(outer)),
         };
-        Self { node: self.node, used }
+        Self {
+            node: self.node,
+            used,
+        }
     }
 }
 
@@ -65,7 +78,9 @@ pub(super) fn strongest(layers: Vec<Layer>) -> Vec<Layer> {
     /// So many are compared with one another sooner than they are hashed.
     const FEW: usize = 8;
     let is_short = layers.len() <= FEW;
-    let is_new = |(place, layer): (usize, &Layer)| layers[..place].iter().all(|other| other.node != layer.node);
+    let is_new = |(place, layer): (usize, &Layer)| {
+        layers[..place].iter().all(|other| other.node != layer.node)
+    };
     if is_short && layers.iter().enumerate().all(is_new) {
         return layers;
     }

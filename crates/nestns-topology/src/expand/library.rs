@@ -44,10 +44,18 @@ impl<'a> Library<'a> {
         evaluator: &Evaluator<'_>,
         out: &mut Diagnostics,
     ) -> Self {
-        let mut library =
-            Self { declarations, uses: HashMap::new(), direct: HashMap::new(), used: HashSet::new(), unknown: 0 };
+        let mut library = Self {
+            declarations,
+            uses: HashMap::new(),
+            direct: HashMap::new(),
+            used: HashSet::new(),
+            unknown: 0,
+        };
         for scope in 0..scopes {
-            let roots = library.declarations.roots(DeclarationKind::Templates, scope).to_vec();
+            let roots = library
+                .declarations
+                .roots(DeclarationKind::Templates, scope)
+                .to_vec();
             let mut open = Vec::new();
             for root in roots {
                 library.resolve(root, evaluator, &mut open, out);
@@ -67,7 +75,11 @@ impl<'a> Library<'a> {
             for used in self.direct.get(&layer.node).into_iter().flatten() {
                 self.bring(&mut expanded, &used.behind(layer.used.as_ref()));
             }
-            expanded.extend(self.uses(layer.node).iter().map(|used| used.behind(layer.used.as_ref())));
+            expanded.extend(
+                self.uses(layer.node)
+                    .iter()
+                    .map(|used| used.behind(layer.used.as_ref())),
+            );
             expanded.push(layer.clone());
         }
         strongest(expanded)
@@ -84,7 +96,12 @@ impl<'a> Library<'a> {
         if let [layer] = layers
             && self.node(layer.node).mount.is_none()
         {
-            let own = |&id: &NodeId| vec![Layer { node: id, used: layer.used.clone() }];
+            let own = |&id: &NodeId| {
+                vec![Layer {
+                    node: id,
+                    used: layer.used.clone(),
+                }]
+            };
             return self.node(layer.node).children.iter().map(own).collect();
         }
         let mut children: Vec<Vec<Layer>> = Vec::new();
@@ -102,7 +119,11 @@ impl<'a> Library<'a> {
             let node = self.node(layer.node);
             if let Some((scope, at)) = node.mount {
                 let text = format!("included in `{path}` here").into();
-                let used = Rc::new(Used { at, text, outer: layer.used.clone() });
+                let used = Rc::new(Used {
+                    at,
+                    text,
+                    outer: layer.used.clone(),
+                });
                 for &root in self.declarations.roots(DeclarationKind::Namespaces, scope) {
                     add(root, Some(Rc::clone(&used)));
                 }
@@ -116,7 +137,13 @@ impl<'a> Library<'a> {
 
     /// Finds out what the `use` keys of a template and of everything inside it come to. `open` are the templates that are
     /// being resolved, with the words that led on.
-    fn resolve(&mut self, node: NodeId, evaluator: &Evaluator<'_>, open: &mut Vec<Step>, out: &mut Diagnostics) {
+    fn resolve(
+        &mut self,
+        node: NodeId,
+        evaluator: &Evaluator<'_>,
+        open: &mut Vec<Step>,
+        out: &mut Diagnostics,
+    ) {
         if self.uses.contains_key(&node) {
             return;
         }
@@ -124,14 +151,18 @@ impl<'a> Library<'a> {
         self.uses.insert(node, Vec::new());
         let mut layers = Vec::new();
         for (name, at) in self.used_names(node, evaluator, out) {
-            let Some(template) = self.template(node, &name, at, out) else { continue };
+            let Some(template) = self.template(node, &name, at, out) else {
+                continue;
+            };
             open.push(Step { node, at, template });
             // A template is in its own way if it is being resolved, or if it is around one that is.
-            let is_around = |step: &Step| step.node == template || self.is_inside(step.node, template);
+            let is_around =
+                |step: &Step| step.node == template || self.is_inside(step.node, template);
             if let Some(first) = open.iter().position(is_around) {
                 out.push(self.cycle(&open[first..]));
             } else if open.len() > LONGEST_CHAIN {
-                let message = format!("more than {LONGEST_CHAIN} templates use one another in a row");
+                let message =
+                    format!("more than {LONGEST_CHAIN} templates use one another in a row");
                 out.push(Diagnostic::at(Code::TemplateCycle, at, message));
             } else {
                 self.resolve(template, evaluator, open, out);
@@ -146,7 +177,12 @@ impl<'a> Library<'a> {
     }
 
     /// Finds out what namespaces, and everything inside them, use; templates are known by then.
-    pub(super) fn resolve_users(&mut self, users: &[NodeId], evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
+    pub(super) fn resolve_users(
+        &mut self,
+        users: &[NodeId],
+        evaluator: &Evaluator<'_>,
+        out: &mut Diagnostics,
+    ) {
         let mut stack: Vec<_> = users.to_vec();
         while let Some(node) = stack.pop() {
             let names = self.used_names(node, evaluator, out).into_iter();
@@ -164,7 +200,12 @@ impl<'a> Library<'a> {
     }
 
     /// Finds out what `[defaults.ns]` uses: nothing that has something inside, which would have it inside as well.
-    pub(super) fn resolve_defaults(&mut self, node: NodeId, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
+    pub(super) fn resolve_defaults(
+        &mut self,
+        node: NodeId,
+        evaluator: &Evaluator<'_>,
+        out: &mut Diagnostics,
+    ) {
         self.resolve_users(&[node], evaluator, out);
         let mut layers = self.direct.remove(&node).unwrap_or_default();
         layers.retain(|layer| {
@@ -175,9 +216,13 @@ impl<'a> Library<'a> {
                 let child = node.children.first().map(|&child| self.node(child).span);
                 child.or(node.mount.map(|(_, at)| at))
             });
-            let (Some(inside), Some(used)) = (inside, &layer.used) else { return true };
+            let (Some(inside), Some(used)) = (inside, &layer.used) else {
+                return true;
+            };
             let template = &self.node(layer.node).path;
-            let message = format!("template `{template}` cannot be a default because it has a namespace inside");
+            let message = format!(
+                "template `{template}` cannot be a default because it has a namespace inside"
+            );
             out.push(
                 Diagnostic::at(Code::MisplacedKey, used.at, message)
                     .label("every namespace would contain this one, endlessly")
@@ -189,9 +234,17 @@ impl<'a> Library<'a> {
     }
 
     /// The template of a name in the scope of a node.
-    fn template(&mut self, node: NodeId, name: &str, span: Span, out: &mut Diagnostics) -> Option<NodeId> {
+    fn template(
+        &mut self,
+        node: NodeId,
+        name: &str,
+        span: Span,
+        out: &mut Diagnostics,
+    ) -> Option<NodeId> {
         let scope = self.node(node).scope;
-        let found = self.declarations.find(DeclarationKind::Templates, scope, name);
+        let found = self
+            .declarations
+            .find(DeclarationKind::Templates, scope, name);
         if let Some(template) = found {
             self.used.insert(template);
         } else {
@@ -204,26 +257,50 @@ impl<'a> Library<'a> {
     /// A template as a layer of its user.
     fn used_here(&self, user: NodeId, template: NodeId, at: Span) -> Layer {
         let text = format!("used by `{}` here", self.node(user).path).into();
-        Layer { node: template, used: Some(Rc::new(Used { at, text, outer: None })) }
+        Layer {
+            node: template,
+            used: Some(Rc::new(Used {
+                at,
+                text,
+                outer: None,
+            })),
+        }
     }
 
     /// Adds a template, and below it what it uses.
     fn bring(&self, layers: &mut Vec<Layer>, template: &Layer) {
-        layers.extend(self.uses(template.node).iter().map(|used| used.behind(template.used.as_ref())));
+        layers.extend(
+            self.uses(template.node)
+                .iter()
+                .map(|used| used.behind(template.used.as_ref())),
+        );
         layers.push(template.clone());
     }
 
     /// The words of `use`, with their places.
-    fn used_names(&self, node: NodeId, evaluator: &Evaluator<'_>, out: &mut Diagnostics) -> Vec<(String, Span)> {
-        let Some(entry) = self.node(node).table.and_then(|table| table.get("use")) else { return Vec::new() };
+    fn used_names(
+        &self,
+        node: NodeId,
+        evaluator: &Evaluator<'_>,
+        out: &mut Diagnostics,
+    ) -> Vec<(String, Span)> {
+        let Some(entry) = self.node(node).table.and_then(|table| table.get("use")) else {
+            return Vec::new();
+        };
         let entry = Entry::of(entry);
         let mut trace = Trace::default();
         let before = out.len();
-        let Some(value) = evaluator.value(entry.value, &mut trace, out) else { return Vec::new() };
-        let entry = Entry { value: &value, ..entry };
-        let words = value
-            .as_array()
-            .map_or_else(|| vec![entry], |values| values.iter().map(|value| entry.with(value)).collect());
+        let Some(value) = evaluator.value(entry.value, &mut trace, out) else {
+            return Vec::new();
+        };
+        let entry = Entry {
+            value: &value,
+            ..entry
+        };
+        let words = value.as_array().map_or_else(
+            || vec![entry],
+            |values| values.iter().map(|value| entry.with(value)).collect(),
+        );
         let names = words.iter().filter_map(|word| {
             let name = word.value.as_str();
             if name.is_none() {
@@ -239,6 +316,9 @@ impl<'a> Library<'a> {
     fn is_inside(&self, node: NodeId, around: NodeId) -> bool {
         let (node, around) = (self.node(node), self.node(around));
         node.scope == around.scope
-            && node.path.strip_prefix(around.path.as_ref()).is_some_and(|rest| rest.starts_with('/'))
+            && node
+                .path
+                .strip_prefix(around.path.as_ref())
+                .is_some_and(|rest| rest.starts_with('/'))
     }
 }

@@ -27,7 +27,11 @@ pub(super) struct Member {
 /// Reports a process of a chain that is numbered like the namespace inside it: `a.1` of `a.0`. With `as` that is seen by
 /// [`Taken`](super::taken::Taken); elsewhere names that differ as they are declared differ with numbers as well.
 pub(super) fn check_chain(
-    Block { prepared, generator, shape }: Block<'_, '_>,
+    Block {
+        prepared,
+        generator,
+        shape,
+    }: Block<'_, '_>,
     member: Member,
     instance: &Instance,
     out: &mut Diagnostics,
@@ -37,7 +41,15 @@ pub(super) fn check_chain(
         return;
     }
     let inner = instance_name(&prepared.name, shape, member.place + 1, member.index + 1);
-    if let Some(process) = instance.processes.iter().find(|process| process.name.value == inner) {
-        out.push(shared_name(&join(&instance.path.value, &inner), process.name.span, prepared.span));
+    if let Some(process) = instance
+        .processes
+        .iter()
+        .find(|process| process.name.value == inner)
+    {
+        out.push(shared_name(
+            &join(&instance.path.value, &inner),
+            process.name.span,
+            prepared.span,
+        ));
     }
 }

@@ -19,7 +19,11 @@ pub(super) fn tables<'a>(layers: &[Numbered<'a>], is_left_out: fn(&str) -> bool)
     }
     let mut merged = Table::default();
     for (table, layer) in layers {
-        for entry in table.entries.iter().filter(|entry| !is_left_out(&entry.key)) {
+        for entry in table
+            .entries
+            .iter()
+            .filter(|entry| !is_left_out(&entry.key))
+        {
             put(&mut merged, entry, *layer);
         }
     }
@@ -27,7 +31,10 @@ pub(super) fn tables<'a>(layers: &[Numbered<'a>], is_left_out: fn(&str) -> bool)
 }
 
 /// Merges what several tables say about a process, the weakest first; there is at least one.
-pub(super) fn processes<'a>(weakest: (&'a Value, u32), others: &[(&'a Value, u32)]) -> Cow<'a, Value> {
+pub(super) fn processes<'a>(
+    weakest: (&'a Value, u32),
+    others: &[(&'a Value, u32)],
+) -> Cow<'a, Value> {
     if weakest.1 == 0 && others.is_empty() {
         return Cow::Borrowed(weakest.0);
     }
@@ -57,14 +64,20 @@ fn table_of(kind: Kind, span: Span) -> Result<Table, Kind> {
 /// `x = "words"` is short for `x = { cmd = "words" }`.
 fn command(kind: Kind, span: Span) -> Table {
     Table {
-        entries: vec![Entry { key: Rc::from(ProcessKey::Cmd.name()), key_span: span, value: Value { kind, span } }],
+        entries: vec![Entry {
+            key: Rc::from(ProcessKey::Cmd.name()),
+            key_span: span,
+            value: Value { kind, span },
+        }],
     }
 }
 
 fn process(mut below: Table, above: Table) -> Table {
     // What it runs is one choice.
     if has_choice::<ProcessKey>(&above) {
-        below.entries.retain(|entry| !is_choice::<ProcessKey>(&entry.key));
+        below
+            .entries
+            .retain(|entry| !is_choice::<ProcessKey>(&entry.key));
     }
     for entry in above.entries {
         // Another way to be ready replaces the one that there was, with its details.
@@ -96,26 +109,42 @@ fn put(target: &mut Table, entry: &Entry, layer: u32) {
 
 /// Puts an entry where its key is, or at the end.
 fn place(target: &mut Table, entry: Entry) {
-    let Some(there) = target.entries.iter_mut().find(|there| there.key == entry.key) else {
+    let Some(there) = target
+        .entries
+        .iter_mut()
+        .find(|there| there.key == entry.key)
+    else {
         target.entries.push(entry);
         return;
     };
     there.key_span = entry.key_span;
     match (&mut there.value.kind, entry.value.kind) {
         (Kind::Table(below), Kind::Table(above)) => {
-            above.entries.into_iter().for_each(|entry| place(below, entry));
+            above
+                .entries
+                .into_iter()
+                .for_each(|entry| place(below, entry));
             there.value.span = entry.value.span;
         }
-        (_, kind) => there.value = Value { kind, span: entry.value.span },
+        (_, kind) => {
+            there.value = Value {
+                kind,
+                span: entry.value.span,
+            }
+        }
     }
 }
 
 /// The same value, marked. Marks of its own, which it has if it was merged before, stay.
 fn in_layer(value: &Value, layer: u32) -> Value {
     let kind = match &value.kind {
-        Kind::Array(values) => Kind::array(values.iter().map(|value| in_layer(value, layer)).collect()),
+        Kind::Array(values) => {
+            Kind::array(values.iter().map(|value| in_layer(value, layer)).collect())
+        }
         Kind::Table(table) => {
-            let mut marked = Table { entries: Vec::with_capacity(table.entries.len()) };
+            let mut marked = Table {
+                entries: Vec::with_capacity(table.entries.len()),
+            };
             for entry in &table.entries {
                 marked.entries.push(Entry {
                     key: Rc::clone(&entry.key),
@@ -127,5 +156,8 @@ fn in_layer(value: &Value, layer: u32) -> Value {
         }
         other => other.clone(),
     };
-    Value { kind, span: value.span.in_layer(layer) }
+    Value {
+        kind,
+        span: value.span.in_layer(layer),
+    }
 }

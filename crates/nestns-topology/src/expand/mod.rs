@@ -62,13 +62,29 @@ pub(super) fn expand(request: Request<'_>) -> Parsed {
     let mut out = Diagnostics::new();
     let mut files = Files::read(request.source, request.surroundings, &mut out);
     let overrides = overrides(request.settings, &mut files, &mut out);
-    let Files { mut scopes, sources, read, mounts, number_of_scopes, is_incomplete, .. } = files;
-    let texts = Texts { read: &read, mounts: &mounts, number_of_scopes };
+    let Files {
+        mut scopes,
+        sources,
+        read,
+        mounts,
+        number_of_scopes,
+        is_incomplete,
+        ..
+    } = files;
+    let texts = Texts {
+        read: &read,
+        mounts: &mounts,
+        number_of_scopes,
+    };
     let mut variables = Vec::new();
     let mut topology = None;
     // What is missing may be in a file that could not be read: what could be said about the others is a guess.
     if !is_incomplete {
-        let outside = Outside { given_name: request.name, stem: request.stem, sources: &sources };
+        let outside = Outside {
+            given_name: request.name,
+            stem: request.stem,
+            sources: &sources,
+        };
         topology = texts.expand(&mut scopes, &overrides, outside, &mut out);
         variables = listed(&scopes, &sources);
     }
@@ -76,9 +92,17 @@ pub(super) fn expand(request: Request<'_>) -> Parsed {
     out.sort();
     if topology.is_none() && !out.has_errors() {
         // Unreachable by construction; an empty answer would say that all is well.
-        out.push(Diagnostic::of_file(Code::NoNamespace, "the topology could not be built"));
+        out.push(Diagnostic::of_file(
+            Code::NoNamespace,
+            "the topology could not be built",
+        ));
     }
-    Parsed { topology, diagnostics: out, sources, variables }
+    Parsed {
+        topology,
+        diagnostics: out,
+        sources,
+        variables,
+    }
 }
 
 /// The files that were read.
@@ -97,15 +121,21 @@ impl<'t> Texts<'t> {
         out: &mut Diagnostics,
     ) -> Option<Topology> {
         let sources = outside.sources;
-        let documents: Vec<(FileId, Document<'t>)> =
-            self.read.iter().map(|(file, table)| (*file, Document::read(table, out))).collect();
+        let documents: Vec<(FileId, Document<'t>)> = self
+            .read
+            .iter()
+            .map(|(file, table)| (*file, Document::read(table, out)))
+            .collect();
         let is_complete = !out.has_errors();
         let name = define(&documents, scopes, overrides, outside, out);
         let scopes = &*scopes;
         let evaluator = Evaluator::outside(scopes, sources, &name);
 
         let mut topology = Topology::new(name.clone());
-        topology.files = sources.iter().map(|source| source.name().to_owned()).collect();
+        topology.files = sources
+            .iter()
+            .map(|source| source.name().to_owned())
+            .collect();
         let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
         let expected = expectations(&documents, scopes, &evaluator, sources, out);
         let (library, defaults) = self.resolve(&documents, &evaluator, out);
@@ -117,7 +147,10 @@ impl<'t> Texts<'t> {
             .declarations
             .roots(DeclarationKind::Namespaces, 0)
             .iter()
-            .map(|&root| Slot { layers: vec![Layer::own(root)], prepared: OnceCell::new() })
+            .map(|&root| Slot {
+                layers: vec![Layer::own(root)],
+                prepared: OnceCell::new(),
+            })
             .collect();
         if roots.is_empty() {
             self.check_templates(&library, &evaluator, out);
@@ -129,7 +162,12 @@ impl<'t> Texts<'t> {
         let mut estimate = SizeEstimate::new(&library, &defaults, &evaluator, &limits);
         let size = estimate.total(&roots, out);
         let extent = extent(size, &estimate, &limits, out);
-        let SizeEstimate { repetition, uses_names, leaves_out, .. } = estimate;
+        let SizeEstimate {
+            repetition,
+            uses_names,
+            leaves_out,
+            ..
+        } = estimate;
         if extent == Extent::Whole {
             topology.reserve(usize::try_from(size.namespaces).unwrap_or(usize::MAX));
         }
@@ -147,7 +185,12 @@ impl<'t> Texts<'t> {
             sampled: HashSet::new(),
         };
         expander.forest(&roots, out);
-        let Expander { checker, mut repetition, absent, .. } = expander;
+        let Expander {
+            checker,
+            mut repetition,
+            absent,
+            ..
+        } = expander;
         let topology = checker
             .finish(&mut repetition, out)
             .and_then(|tree| attach(tree, expected, &absent.unwrap_or_default(), out));
@@ -174,7 +217,10 @@ impl<'t> Texts<'t> {
             library.resolve_defaults(node, evaluator, out);
         }
         for scope in 0..self.number_of_scopes {
-            let roots = library.declarations.roots(DeclarationKind::Namespaces, scope).to_vec();
+            let roots = library
+                .declarations
+                .roots(DeclarationKind::Namespaces, scope)
+                .to_vec();
             library.resolve_users(&roots, evaluator, out);
         }
         (library, defaults)
@@ -189,16 +235,31 @@ impl<'t> Texts<'t> {
     ) {
         let mut reader = unused::Reader::new(library, evaluator, out);
         for (scope, defaults) in defaults.iter().enumerate() {
-            reader.nodes(library.declarations.roots(DeclarationKind::Namespaces, scope), out);
+            reader.nodes(
+                library
+                    .declarations
+                    .roots(DeclarationKind::Namespaces, scope),
+                out,
+            );
             reader.defaults(&defaults.processes, out);
         }
     }
 
     /// Checks the unused templates. The others were checked where they are used; what is reported there is not repeated.
-    fn check_templates(&self, library: &Library<'_>, evaluator: &Evaluator<'_>, out: &mut Diagnostics) {
+    fn check_templates(
+        &self,
+        library: &Library<'_>,
+        evaluator: &Evaluator<'_>,
+        out: &mut Diagnostics,
+    ) {
         let mut reader = unused::Reader::new(library, evaluator, out);
         for scope in 0..self.number_of_scopes {
-            reader.nodes(library.declarations.roots(DeclarationKind::Templates, scope), out);
+            reader.nodes(
+                library
+                    .declarations
+                    .roots(DeclarationKind::Templates, scope),
+                out,
+            );
         }
     }
 
@@ -210,21 +271,33 @@ impl<'t> Texts<'t> {
         declarations: &mut Declarations<'t>,
         out: &mut Diagnostics,
     ) -> Vec<Defaults<'t>> {
-        let mut defaults: Vec<Defaults<'t>> =
-            std::iter::repeat_with(Defaults::default).take(self.number_of_scopes).collect();
+        let mut defaults: Vec<Defaults<'t>> = std::iter::repeat_with(Defaults::default)
+            .take(self.number_of_scopes)
+            .collect();
         for (file, document) in documents {
             let scope = scopes.scope(*file);
-            for (kind, entry) in
-                [(DeclarationKind::Templates, document.templates), (DeclarationKind::Namespaces, document.namespaces)]
-            {
+            for (kind, entry) in [
+                (DeclarationKind::Templates, document.templates),
+                (DeclarationKind::Namespaces, document.namespaces),
+            ] {
                 if let Some(entry) = entry {
-                    declarations.add(&Declared { kind, scope, entry, rules: document.rules }, out);
+                    declarations.add(
+                        &Declared {
+                            kind,
+                            scope,
+                            entry,
+                            rules: document.rules,
+                        },
+                        out,
+                    );
                 }
             }
             if let Some(entry) = document.namespace_defaults
                 && let Some(table) = entry.value.as_table()
             {
-                defaults[scope].namespaces.push(declarations.detached(&entry, table, scope));
+                defaults[scope]
+                    .namespaces
+                    .push(declarations.detached(&entry, table, scope));
             }
             if let Some(entry) = document.process_defaults {
                 defaults[scope].processes.push(entry.value);
@@ -238,9 +311,16 @@ impl<'t> Texts<'t> {
         for template in library.unused(sources) {
             let node = library.node(template);
             out.push(
-                Diagnostic::at(Code::UnusedTemplate, node.span, format!("template `{}` is never used", node.path))
-                    .label("no namespace uses it")
-                    .help(format!("write use = \"{}\" in a namespace, or remove the template", node.path)),
+                Diagnostic::at(
+                    Code::UnusedTemplate,
+                    node.span,
+                    format!("template `{}` is never used", node.path),
+                )
+                .label("no namespace uses it")
+                .help(format!(
+                    "write use = \"{}\" in a namespace, or remove the template",
+                    node.path
+                )),
             );
         }
     }
@@ -261,49 +341,95 @@ fn define(
     documents: &[(FileId, Document<'_>)],
     scopes: &mut Scopes,
     overrides: &[Override],
-    Outside { given_name, stem, sources }: Outside<'_>,
+    Outside {
+        given_name,
+        stem,
+        sources,
+    }: Outside<'_>,
     out: &mut Diagnostics,
 ) -> String {
     scopes.give_values();
     // The name may be made of variables, and they of the name: what it is without them is what they know of it.
-    let written = documents.last().and_then(|(_, document)| document.heading.get("name"));
+    let written = documents
+        .last()
+        .and_then(|(_, document)| document.heading.get("name"));
     let named = |scopes: &Scopes, topology: &str| {
         let evaluator = Evaluator::outside(scopes, sources, topology);
-        let value = evaluator.value(&written?.value, &mut Trace::default(), &mut Diagnostics::new())?;
+        let value = evaluator.value(
+            &written?.value,
+            &mut Trace::default(),
+            &mut Diagnostics::new(),
+        )?;
         value.as_str().map(str::to_owned)
     };
     let default = name_from(stem);
-    let early = given_name.clone().or_else(|| named(scopes, &default)).unwrap_or_else(|| default.clone());
+    let early = given_name
+        .clone()
+        .or_else(|| named(scopes, &default))
+        .unwrap_or_else(|| default.clone());
     let mut declared = Vec::new();
     for (file, document) in documents {
         let scope = scopes.scope(*file);
-        let Some(entry) = document.variables else { continue };
+        let Some(entry) = document.variables else {
+            continue;
+        };
         match entry.value.as_table() {
             Some(table) => {
-                declared.extend(super::syntax::entries(table).map(|entry| variables::Declaration { scope, entry }));
+                declared.extend(
+                    super::syntax::entries(table)
+                        .map(|entry| variables::Declaration { scope, entry }),
+                );
             }
             None => entry.wrong_type("a table", out),
         }
     }
     scopes.define(declared, overrides, sources, &early, out);
-    given_name.or_else(|| named(scopes, &default)).unwrap_or(default)
+    given_name
+        .or_else(|| named(scopes, &default))
+        .unwrap_or(default)
 }
 
 /// Returns whether the tree is small enough to be built; reports one that is not.
-fn extent(size: Size, estimate: &SizeEstimate<'_, '_>, limits: &Limits, out: &mut Diagnostics) -> Extent {
+fn extent(
+    size: Size,
+    estimate: &SizeEstimate<'_, '_>,
+    limits: &Limits,
+    out: &mut Diagnostics,
+) -> Extent {
     let place = estimate.crossed.unwrap_or_default();
-    let count = |number| Count { number, is_complete: !size.incomplete };
-    too_many("namespaces", count(size.namespaces), limits.namespaces, place, out);
-    too_many("processes", count(size.processes), limits.processes, place, out);
+    let count = |number| Count {
+        number,
+        is_complete: !size.incomplete,
+    };
+    too_many(
+        "namespaces",
+        count(size.namespaces),
+        limits.namespaces,
+        place,
+        out,
+    );
+    too_many(
+        "processes",
+        count(size.processes),
+        limits.processes,
+        place,
+        out,
+    );
     if size.namespaces == 0 && !out.has_errors() {
         out.push(none_of_any());
     }
-    let is_too_large = size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into();
-    if is_too_large || estimate.too_deep || size.namespaces == 0 { Extent::Sample } else { Extent::Whole }
+    let is_too_large =
+        size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into();
+    if is_too_large || estimate.too_deep || size.namespaces == 0 {
+        Extent::Sample
+    } else {
+        Extent::Whole
+    }
 }
 
 fn none_of_any() -> Diagnostic {
-    Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace").note("every count at its top level is 0")
+    Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace")
+        .note("every count at its top level is 0")
 }
 
 fn no_namespace() -> Diagnostic {
@@ -313,10 +439,17 @@ fn no_namespace() -> Diagnostic {
 
 /// Adds the including place to a problem in an included file, unless a more telling place is shown already.
 fn included_from(sources: &Sources, diagnostic: &mut Diagnostic) {
-    let Some(primary) = &diagnostic.primary else { return };
+    let Some(primary) = &diagnostic.primary else {
+        return;
+    };
     if let Some(place) = sources.asked_for(primary.span.file)
-        && diagnostic.secondary.iter().all(|label| label.span.file == primary.span.file)
+        && diagnostic
+            .secondary
+            .iter()
+            .all(|label| label.span.file == primary.span.file)
     {
-        diagnostic.secondary.push(Label::new(place, "included here"));
+        diagnostic
+            .secondary
+            .push(Label::new(place, "included here"));
     }
 }

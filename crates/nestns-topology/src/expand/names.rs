@@ -29,8 +29,12 @@ impl Evaluator<'_> {
         let place = || self.part(content, span, expression.range.clone());
         if !self.scopes.has_values() {
             out.push(
-                Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not available here"))
-                    .label("files are included before variables have values; only `env` is available"),
+                Diagnostic::at(
+                    Code::UnknownVariable,
+                    place(),
+                    format!("`{name}` is not available here"),
+                )
+                .label("files are included before variables have values; only `env` is available"),
             );
             return None;
         }
@@ -39,14 +43,21 @@ impl Evaluator<'_> {
             Interpretation::Magic(value) => return Some(value),
             Interpretation::NotHere => {
                 out.push(
-                    Diagnostic::at(Code::UnknownVariable, place(), format!("`{name}` is not available here"))
-                        .label("this is evaluated before there is a namespace to refer to"),
+                    Diagnostic::at(
+                        Code::UnknownVariable,
+                        place(),
+                        format!("`{name}` is not available here"),
+                    )
+                    .label("this is evaluated before there is a namespace to refer to"),
                 );
                 return None;
             }
         }
         match self.scopes.find(reading.span.file, name) {
-            Some(Variable { value: Some(value), span }) => {
+            Some(Variable {
+                value: Some(value),
+                span,
+            }) => {
                 let shown = match value {
                     Scalar::Text(text) => format!("\"{text}\""),
                     other => other.text().into_owned(),
@@ -61,8 +72,11 @@ impl Evaluator<'_> {
             None => {
                 let known = self.scopes.similar(reading.span.file);
                 let candidates = known.iter().map(String::as_str).chain(MAGIC);
-                let diagnostic =
-                    Diagnostic::at(Code::UnknownVariable, place(), format!("there is no variable `{name}`"));
+                let diagnostic = Diagnostic::at(
+                    Code::UnknownVariable,
+                    place(),
+                    format!("there is no variable `{name}`"),
+                );
                 out.push(match nearest(name, candidates) {
                     Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
                     None => diagnostic.help(format!("declare it: [vars] followed by {name} = …")),
@@ -79,7 +93,9 @@ impl Evaluator<'_> {
         if !MAGIC.contains(&name) {
             return Interpretation::Declared;
         }
-        let Some(place) = self.place else { return Interpretation::NotHere };
+        let Some(place) = self.place else {
+            return Interpretation::NotHere;
+        };
         self.placed.set(true);
         let number = |number: u64| Scalar::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         Interpretation::Magic(match name {

@@ -13,7 +13,11 @@ impl Expander<'_, '_> {
     /// The name of an instance.
     pub(super) fn name(
         &mut self,
-        Block { prepared, generator, shape }: Block<'_, '_>,
+        Block {
+            prepared,
+            generator,
+            shape,
+        }: Block<'_, '_>,
         around: Around<'_>,
         member: Member,
         out: &mut Diagnostics,
@@ -26,13 +30,24 @@ impl Expander<'_, '_> {
             return plain;
         };
         let path = join(around.path, &plain);
-        let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: member.index };
+        let place = Place {
+            path: &path,
+            name: &prepared.name,
+            level: around.level + 1,
+            index: member.index,
+        };
         let mut trace = Trace::default();
         let before = out.len();
-        let message = format!("`as` gives number {} of `{}` a name that cannot be used", member.index, prepared.name);
+        let message = format!(
+            "`as` gives number {} of `{}` a name that cannot be used",
+            member.index, prepared.name
+        );
         let value = self.evaluator.at(place).value(names, &mut trace, out);
         // What is not a string was said when the tree was measured.
-        let name = value.as_ref().and_then(|value| value.as_str()).map(str::to_owned);
+        let name = value
+            .as_ref()
+            .and_then(|value| value.as_str())
+            .map(str::to_owned);
         let problem = name.as_deref().and_then(instance_name_problem);
         let name = match (name, problem) {
             (None, _) => plain,
@@ -42,7 +57,14 @@ impl Expander<'_, '_> {
             }
             (Some(name), None) => {
                 if let Some(taken) = &mut self.taken {
-                    taken.enter(join(around.path, &name), Holder::Named { at: names.span, message }, out);
+                    taken.enter(
+                        join(around.path, &name),
+                        Holder::Named {
+                            at: names.span,
+                            message,
+                        },
+                        out,
+                    );
                 }
                 name
             }

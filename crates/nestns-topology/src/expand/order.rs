@@ -15,25 +15,36 @@ pub(super) fn definitions(
     out: &mut Diagnostics,
 ) -> Vec<usize> {
     let places = declarations.iter().enumerate();
-    let places: HashMap<_, _> =
-        places.map(|(place, declaration)| ((declaration.scope, declaration.entry.key), place)).collect();
+    let places: HashMap<_, _> = places
+        .map(|(place, declaration)| ((declaration.scope, declaration.entry.key), place))
+        .collect();
     let place = |scope: usize, name: &str| Some(*places.get(&(scopes.owner(scope, name)?, name))?);
     let needs: Vec<Vec<usize>> = declarations
         .iter()
         .map(|declaration| {
             let name = declaration.entry.key;
-            let given = overrides.iter().rev().find(|given| given.name == name && !given.is_word);
+            let given = overrides
+                .iter()
+                .rev()
+                .find(|given| given.name == name && !given.is_word);
             let values = std::iter::once((declaration.scope, declaration.entry.value));
             // The files of values are part of the outermost scope.
             let values = values.chain(given.map(|given| (0, &given.value)));
             let names = values.filter_map(|(scope, value)| Some((scope, value.as_str()?)));
-            let names = names.flat_map(|(scope, text)| names_in(text).into_iter().map(move |name| (scope, name)));
-            names.filter_map(|(scope, name)| place(scope, name)).collect()
+            let names = names.flat_map(|(scope, text)| {
+                names_in(text).into_iter().map(move |name| (scope, name))
+            });
+            names
+                .filter_map(|(scope, name)| place(scope, name))
+                .collect()
         })
         .collect();
     let Order { sequence, cycles } = order(&needs);
     for members in cycles {
-        let members: Vec<_> = members.into_iter().map(|place| &declarations[place]).collect();
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|place| &declarations[place])
+            .collect();
         out.push(cycle(&members));
     }
     sequence
@@ -45,9 +56,17 @@ fn cycle(members: &[&Declaration<'_>]) -> Diagnostic {
     let message = format!("variables depend on each other: {}", names.join(" → "));
     let first = Diagnostic::at(Code::VariableCycle, members[0].entry.span, message)
         .label(format!("`{}` needs `{}`", names[0], names[1]));
-    members.iter().enumerate().skip(1).take(3).fold(first, |diagnostic, (place, member)| {
-        diagnostic.also(member.entry.span, format!("`{}` needs `{}`", names[place], names[place + 1]))
-    })
+    members
+        .iter()
+        .enumerate()
+        .skip(1)
+        .take(3)
+        .fold(first, |diagnostic, (place, member)| {
+            diagnostic.also(
+                member.entry.span,
+                format!("`{}` needs `{}`", names[place], names[place + 1]),
+            )
+        })
 }
 
 /// The names in the placeholders of a text; of one that cannot be read, none.

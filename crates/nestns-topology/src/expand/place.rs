@@ -13,5 +13,9 @@ pub(super) struct Place<'a> {
 
 /// A path with one more segment.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { [path, "/", name].concat() }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        [path, "/", name].concat()
+    }
 }

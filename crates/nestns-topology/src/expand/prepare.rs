@@ -45,7 +45,9 @@ impl Slot<'_> {
 
     /// The last segment of its path, which is the same in every layer.
     pub(super) fn name<'l>(&self, library: &'l Library<'_>) -> &'l str {
-        self.layers.first().map_or("", |layer| library.node(layer.node).name())
+        self.layers
+            .first()
+            .map_or("", |layer| library.node(layer.node).name())
     }
 }
 
@@ -87,10 +89,16 @@ impl<'a> Prepared<'a> {
         out: &mut Diagnostics,
     ) -> Self {
         let structure = &slot.layers;
-        let scope = structure.first().map_or(0, |layer| library.node(layer.node).scope);
+        let scope = structure
+            .first()
+            .map_or(0, |layer| library.node(layer.node).scope);
         let mut layers = Vec::new();
         // What the defaults use is weaker than what they say themselves, and both than all the rest.
-        let own: Vec<_> = defaults[scope].namespaces.iter().map(|&node| Layer::own(node)).collect();
+        let own: Vec<_> = defaults[scope]
+            .namespaces
+            .iter()
+            .map(|&node| Layer::own(node))
+            .collect();
         layers.extend(library.expand(&own));
         let inherited = layers.len();
         layers.extend(library.expand(structure));
@@ -106,10 +114,17 @@ impl<'a> Prepared<'a> {
         let tables: Vec<Numbered<'a>> = layers
             .iter()
             .enumerate()
-            .filter_map(|(place, layer)| Some((library.node(layer.node).table?, number(place, layer))))
+            .filter_map(|(place, layer)| {
+                Some((library.node(layer.node).table?, number(place, layer)))
+            })
             .collect();
-        let top = structure.iter().rev().find(|layer| library.node(layer.node).table.is_some());
-        let span = top.or(structure.last()).map_or(Span::default(), |layer| library.node(layer.node).span);
+        let top = structure
+            .iter()
+            .rev()
+            .find(|layer| library.node(layer.node).table.is_some());
+        let span = top
+            .or(structure.last())
+            .map_or(Span::default(), |layer| library.node(layer.node).span);
         Self {
             name: slot.name(library).to_owned(),
             span,
@@ -119,7 +134,10 @@ impl<'a> Prepared<'a> {
             children: library
                 .children(&layers, path)
                 .into_iter()
-                .map(|layers| Slot { layers, prepared: OnceCell::new() })
+                .map(|layers| Slot {
+                    layers,
+                    prepared: OnceCell::new(),
+                })
                 .collect(),
             layers,
             body: RefCell::new(None),
@@ -131,7 +149,10 @@ impl<'a> Prepared<'a> {
     pub(super) fn explain(&self, before: usize, trace: &Trace, out: &mut Diagnostics) {
         out.amend(before, |diagnostic| {
             trace.explain(diagnostic);
-            let layer = diagnostic.primary.as_ref().map_or(0, |label| label.span.layer);
+            let layer = diagnostic
+                .primary
+                .as_ref()
+                .map_or(0, |label| label.span.layer);
             for label in self.used(layer) {
                 if !diagnostic.secondary.contains(&label) {
                     diagnostic.secondary.push(label);
@@ -145,34 +166,51 @@ impl<'a> Prepared<'a> {
         match layer {
             0 => Vec::new(),
             DEFAULTS => vec![Label::new(self.span, "it applies here")],
-            number => self.layers.get(number as usize - 1).map(Layer::labels).unwrap_or_default(),
+            number => self
+                .layers
+                .get(number as usize - 1)
+                .map(Layer::labels)
+                .unwrap_or_default(),
         }
     }
 
     /// The keys that say what the namespace is; what says how often it is there is read by the generators.
     pub(super) fn is_body_key(key: &str) -> bool {
-        NamespaceKey::find(key).is_none_or(|key| matches!(key.handling(), Handling::Checked | Handling::Choice))
+        NamespaceKey::find(key)
+            .is_none_or(|key| matches!(key.handling(), Handling::Checked | Handling::Choice))
     }
 }
 
 /// Returns whether what the layers of a namespace say with a key is merged as it stands.
 fn is_merged(key: &str) -> bool {
-    NamespaceKey::find(key).is_none_or(|key| !matches!(key.handling(), Handling::Source | Handling::Content))
+    NamespaceKey::find(key)
+        .is_none_or(|key| !matches!(key.handling(), Handling::Source | Handling::Content))
 }
 
 /// Merges what the layers say about each process.
-fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diagnostics) -> Vec<PreparedProcess<'a>> {
+fn processes<'a>(
+    tables: &[Numbered<'a>],
+    defaults: &[&'a Value],
+    out: &mut Diagnostics,
+) -> Vec<PreparedProcess<'a>> {
     /// The key of the strongest layer, with its number, and what each says.
     type Merged<'a> = (Entry<'a>, u32, Vec<(&'a Value, u32)>);
     let mut names: Vec<Merged<'a>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     // Of one table TOML has seen to it that no key is there twice.
-    let is_merged = tables.iter().filter(|(table, _)| table.get("proc").is_some()).count() > 1;
+    let is_merged = tables
+        .iter()
+        .filter(|(table, _)| table.get("proc").is_some())
+        .count()
+        > 1;
     for &(table, layer) in tables {
-        let Some(entry) = table.get("proc") else { continue };
+        let Some(entry) = table.get("proc") else {
+            continue;
+        };
         let Some(declared) = entry.value.as_table() else {
             let mut entry = Entry::of(entry);
-            (entry.key_span, entry.span) = (entry.key_span.in_layer(layer), entry.span.in_layer(layer));
+            (entry.key_span, entry.span) =
+                (entry.key_span.in_layer(layer), entry.span.in_layer(layer));
             entry.wrong_type("a table", out);
             continue;
         };
@@ -193,7 +231,11 @@ fn processes<'a>(tables: &[Numbered<'a>], defaults: &[&'a Value], out: &mut Diag
     names
         .into_iter()
         .map(|(entry, layer, values)| {
-            let all: Vec<_> = defaults.iter().map(|&default| (default, DEFAULTS)).chain(values).collect();
+            let all: Vec<_> = defaults
+                .iter()
+                .map(|&default| (default, DEFAULTS))
+                .chain(values)
+                .collect();
             PreparedProcess {
                 name: entry.key,
                 span: entry.key_span.in_layer(layer),
@@ -221,7 +263,11 @@ pub(super) struct Presence<'p> {
 impl Presence<'_> {
     /// The number of processes on a level of a chain with so many levels.
     pub(super) fn number(&self, level: u64, depth: u64) -> u64 {
-        if self.at.admits(level, depth) { self.count.unwrap_or(1) } else { 0 }
+        if self.at.admits(level, depth) {
+            self.count.unwrap_or(1)
+        } else {
+            0
+        }
     }
 }
 
@@ -234,18 +280,39 @@ impl PreparedProcess<'_> {
         trace: &mut Trace,
         out: &mut Diagnostics,
     ) -> Presence<'_> {
-        let keys =
-            self.value.as_table().map(|table| (table.get("at").map(Entry::of), table.get("count").map(Entry::of)));
+        let keys = self.value.as_table().map(|table| {
+            (
+                table.get("at").map(Entry::of),
+                table.get("count").map(Entry::of),
+            )
+        });
         let (entry, count) = match keys {
             None | Some((None, None)) => {
-                return Presence { at: At::Every, entry: None, count: None, is_indexed: false, is_placed: false };
+                return Presence {
+                    at: At::Every,
+                    entry: None,
+                    count: None,
+                    is_indexed: false,
+                    is_placed: false,
+                };
             }
             Some(keys) => keys,
         };
         let path = format!("{}/{}", namespace.path, self.name);
-        let evaluator = evaluator.at(Place { path: &path, name: self.name, ..namespace });
+        let evaluator = evaluator.at(Place {
+            path: &path,
+            name: self.name,
+            ..namespace
+        });
         let at = entry.map_or(At::Every, |entry| At::read(entry, &evaluator, trace, out));
-        let count = count.map(|entry| integer(entry, 0, &evaluator, trace, out).map_or(0, |count| count.value));
-        Presence { at, entry, count, is_indexed: evaluator.indexed.get(), is_placed: evaluator.placed.get() }
+        let count = count
+            .map(|entry| integer(entry, 0, &evaluator, trace, out).map_or(0, |count| count.value));
+        Presence {
+            at,
+            entry,
+            count,
+            is_indexed: evaluator.indexed.get(),
+            is_placed: evaluator.placed.get(),
+        }
     }
 }

@@ -46,16 +46,33 @@ impl<'a> Expander<'a, '_> {
                 let is_group = presence.count.is_some() && self.extent == Extent::Whole;
                 let instance = if is_group {
                     let name = format!("{}.{index}", process.name);
-                    self.process(process, name, Place { index, ..place }, &mut trace, &mut found)
+                    self.process(
+                        process,
+                        name,
+                        Place { index, ..place },
+                        &mut trace,
+                        &mut found,
+                    )
                 } else {
-                    self.process(process, process.name.to_owned(), place, &mut trace, &mut found)
+                    self.process(
+                        process,
+                        process.name.to_owned(),
+                        place,
+                        &mut trace,
+                        &mut found,
+                    )
                 };
                 processes.push(instance);
                 prepared.explain(0, &trace, &mut found);
                 self.repetition.absorb(found, out);
             }
         }
-        Instance { path: Located::new(place.path.to_owned(), prepared.span), body, processes, absent }
+        Instance {
+            path: Located::new(place.path.to_owned(), prepared.span),
+            body,
+            processes,
+            absent,
+        }
     }
 
     fn body(
@@ -69,9 +86,18 @@ impl<'a> Expander<'a, '_> {
             return Rc::clone(body);
         }
         let evaluator = self.evaluator.at(place);
-        let table = evaluator.table(&prepared.table, |key| !Prepared::is_body_key(key), trace, out);
+        let table = evaluator.table(
+            &prepared.table,
+            |key| !Prepared::is_body_key(key),
+            trace,
+            out,
+        );
         let mut body = NamespaceBody::read(&table, place.path, out);
-        if let Some(init) = prepared.table.get("init").filter(|_| table.get("init").is_none()) {
+        if let Some(init) = prepared
+            .table
+            .get("init")
+            .filter(|_| table.get("init").is_none())
+        {
             body.init = Some(Located::new(InitSyntax::Broken, init.value.span));
         }
         let body = Rc::new(body);
@@ -92,30 +118,47 @@ impl<'a> Expander<'a, '_> {
         let cached = process.body.borrow().as_ref().map(Rc::clone);
         let body = cached.unwrap_or_else(|| {
             let path = join(around.path, &name);
-            let place = Place { path: &path, name: &name, ..around };
+            let place = Place {
+                path: &path,
+                name: &name,
+                ..around
+            };
             let evaluator = self.evaluator.at(place);
             let before = out.len();
             let value = match &process.value.kind {
                 Kind::Table(table) => match evaluator.table(table, is_generator, trace, out) {
                     Cow::Borrowed(_) => Some(Cow::Borrowed(&*process.value)),
-                    Cow::Owned(table) => Some(Cow::Owned(Value { kind: Kind::Table(table), span: process.value.span })),
+                    Cow::Owned(table) => Some(Cow::Owned(Value {
+                        kind: Kind::Table(table),
+                        span: process.value.span,
+                    })),
                 },
                 _ => evaluator.value(&process.value, trace, out),
             };
             // What could not be computed may have been the program.
             let is_whole = out.len() == before;
             let body = match value {
-                Some(value) => ProcessBody::read(process.name, process.span, &value, around.path, out),
+                Some(value) => {
+                    ProcessBody::read(process.name, process.span, &value, around.path, out)
+                }
                 None => ProcessBody::broken(),
             };
-            let body = if is_whole { body } else { body.without_program() };
+            let body = if is_whole {
+                body
+            } else {
+                body.without_program()
+            };
             let body = Rc::new(body);
             if !evaluator.placed.get() {
                 *process.body.borrow_mut() = Some(Rc::clone(&body));
             }
             body
         });
-        ProcessInstance { name: Located::new(name, process.span), group: process.name.to_owned(), body }
+        ProcessInstance {
+            name: Located::new(name, process.span),
+            group: process.name.to_owned(),
+            body,
+        }
     }
 }
 

@@ -42,5 +42,8 @@ impl Scalar {
 }
 
 fn computed(text: String, number: Number) -> Kind {
-    Kind::Computed(Box::new(Computed { text: text.into(), number }))
+    Kind::Computed(Box::new(Computed {
+        text: text.into(),
+        number,
+    }))
 }

@@ -8,27 +8,42 @@ use crate::toml_text::{self, Kind, Value};
 use crate::{Setting, Variable, VariableValue};
 
 /// The values that the command line sets, with places of their own.
-pub(super) fn overrides(settings: Vec<Setting>, files: &mut Files<'_>, out: &mut Diagnostics) -> Vec<Override> {
+pub(super) fn overrides(
+    settings: Vec<Setting>,
+    files: &mut Files<'_>,
+    out: &mut Diagnostics,
+) -> Vec<Override> {
     let mut overrides = Vec::new();
     for setting in settings {
         match setting {
             Setting::Word { name, value } => {
                 let length = value.len();
-                let file = files.sources.add(Source::new(format!("<--set {name}>"), value.clone()), None);
+                let file = files
+                    .sources
+                    .add(Source::new(format!("<--set {name}>"), value.clone()), None);
                 let span = Span::new(file, 0..length);
                 overrides.push(Override {
                     name,
-                    value: Value { kind: Kind::String(value.into()), span },
+                    value: Value {
+                        kind: Kind::String(value.into()),
+                        span,
+                    },
                     is_word: true,
                 });
             }
             Setting::File(source) => {
                 let file = files.sources.add(source, None);
                 files.scopes.place(file, 0);
-                let Some(table) = toml_text::read(files.sources.get(file), file, out) else { continue };
+                let Some(table) = toml_text::read(files.sources.get(file), file, out) else {
+                    continue;
+                };
                 for entry in table.entries {
                     let name = entry.key.to_string();
-                    overrides.push(Override { name, value: entry.value, is_word: false });
+                    overrides.push(Override {
+                        name,
+                        value: entry.value,
+                        is_word: false,
+                    });
                 }
             }
         }
@@ -48,7 +63,11 @@ pub(super) fn listed(scopes: &Scopes, sources: &Sources) -> Vec<Variable> {
             format!("{}:{}:{}", source.name(), place.line, place.column)
         };
         let value = variable.value.clone()?;
-        Some(Variable { name, value: value.into(), from })
+        Some(Variable {
+            name,
+            value: value.into(),
+            from,
+        })
     });
     all.collect()
 }

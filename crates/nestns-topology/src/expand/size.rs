@@ -97,11 +97,26 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
 
     /// The size of the whole forest.
     pub(super) fn total(&mut self, roots: &[Slot<'a>], out: &mut Diagnostics) -> Size {
-        self.sum(roots, Around { path: "", level: 0, index: 0 }, Size::default(), out)
+        self.sum(
+            roots,
+            Around {
+                path: "",
+                level: 0,
+                index: 0,
+            },
+            Size::default(),
+            out,
+        )
     }
 
     /// The size of some blocks; `before` is what counts with them when it is said where a limit is crossed.
-    fn sum(&mut self, blocks: &[Slot<'a>], around: Around<'_>, before: Size, out: &mut Diagnostics) -> Size {
+    fn sum(
+        &mut self,
+        blocks: &[Slot<'a>],
+        around: Around<'_>,
+        before: Size,
+        out: &mut Diagnostics,
+    ) -> Size {
         let mut size = Size::default();
         let mut running = before;
         for slot in blocks {
@@ -111,14 +126,18 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
             // A template does not know how often it is used; its user is shown.
             let is_crossed = self.is_over(running) && !self.is_over(before);
             if is_crossed && self.crossed.is_none() && slot.shared().is_none() {
-                self.crossed = slot.layers.last().map(|layer| self.library.node(layer.node).span);
+                self.crossed = slot
+                    .layers
+                    .last()
+                    .map(|layer| self.library.node(layer.node).span);
             }
         }
         size
     }
 
     fn is_over(&self, size: Size) -> bool {
-        size.namespaces > self.limits.namespaces.into() || size.processes > self.limits.processes.into()
+        size.namespaces > self.limits.namespaces.into()
+            || size.processes > self.limits.processes.into()
     }
 
     fn block(&mut self, slot: &Slot<'a>, around: Around<'_>, out: &mut Diagnostics) -> Size {
@@ -131,14 +150,31 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
             }
         }
         let path = join(around.path, slot.name(self.library));
-        let prepared = Prepared::new(self.library, self.defaults, slot, &path, &mut Diagnostics::new());
+        let prepared = Prepared::new(
+            self.library,
+            self.defaults,
+            slot,
+            &path,
+            &mut Diagnostics::new(),
+        );
         let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
-        let place = Place { path: &path, name: &prepared.name, level: around.level + 1, index: around.index };
+        let place = Place {
+            path: &path,
+            name: &prepared.name,
+            level: around.level + 1,
+            index: around.index,
+        };
         let evaluator = self.evaluator.at(place);
         let generator = Generator::read(&prepared.table, &evaluator, &mut trace, &mut found);
         self.uses_names |= generator.names.is_some();
-        let mut size = Size { indexed: evaluator.indexed.get(), ..Size::default() };
-        let around = Around { path: &path, ..around };
+        let mut size = Size {
+            indexed: evaluator.indexed.get(),
+            ..Size::default()
+        };
+        let around = Around {
+            path: &path,
+            ..around
+        };
         let is_too_deep = self.is_too_deep(&prepared, &generator, around, &mut found);
         prepared.explain(0, &trace, &mut found);
         self.repetition.absorb(found, out);
@@ -149,25 +185,57 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
         if self.is_over(size) && self.crossed.is_none() && nodes.is_none() {
             self.crossed = Some(prepared.span);
         }
-        if let Some(key) = key(if size.indexed { Some(around.index) } else { None }) {
+        if let Some(key) = key(if size.indexed {
+            Some(around.index)
+        } else {
+            None
+        }) {
             self.known.insert(key, size);
         }
         size
     }
 
-    fn generated(&mut self, prepared: &Prepared<'a>, shape: Shape, around: Around<'_>, out: &mut Diagnostics) -> Size {
+    fn generated(
+        &mut self,
+        prepared: &Prepared<'a>,
+        shape: Shape,
+        around: Around<'_>,
+        out: &mut Diagnostics,
+    ) -> Size {
         let mut size = Size::default();
         let first = around.level + 1;
-        let place = |level, index| Place { path: around.path, name: &prepared.name, level, index };
+        let place = |level, index| Place {
+            path: around.path,
+            name: &prepared.name,
+            level,
+            index,
+        };
         match shape {
             Shape::One => {
                 size.add(self.own(prepared, place(first, around.index), (0, 1), out));
-                size.add(self.sum(&prepared.children, Around { level: first, ..around }, size, out));
+                size.add(self.sum(
+                    &prepared.children,
+                    Around {
+                        level: first,
+                        ..around
+                    },
+                    size,
+                    out,
+                ));
             }
             Shape::Siblings(count) => {
                 let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
                     let mut one = estimate.own(prepared, place(first, index), (0, 1), out);
-                    one.add(estimate.sum(&prepared.children, Around { level: first, index, ..around }, one, out));
+                    one.add(estimate.sum(
+                        &prepared.children,
+                        Around {
+                            level: first,
+                            index,
+                            ..around
+                        },
+                        one,
+                        out,
+                    ));
                     one
                 };
                 size.add(self.repeated(count.into(), one, out));
@@ -176,7 +244,11 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
                 for level in 0..depth {
                     size.add(self.own(prepared, place(first + level, level), (level, depth), out));
                 }
-                let innermost = Around { level: around.level + depth, index: depth - 1, ..around };
+                let innermost = Around {
+                    level: around.level + depth,
+                    index: depth - 1,
+                    ..around
+                };
                 size.add(self.sum(&prepared.children, innermost, size, out));
                 size.indexed = false;
             }
@@ -184,9 +256,18 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
                 let mut width: u128 = 1;
                 for level in 0..depth {
                     let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
-                        let mut one = estimate.own(prepared, place(first + level, index), (level, depth), out);
+                        let mut one = estimate.own(
+                            prepared,
+                            place(first + level, index),
+                            (level, depth),
+                            out,
+                        );
                         if level + 1 == depth {
-                            let inside = Around { level: first + level, index, ..around };
+                            let inside = Around {
+                                level: first + level,
+                                index,
+                                ..around
+                            };
                             one.add(estimate.sum(&prepared.children, inside, one, out));
                         }
                         one
@@ -234,7 +315,10 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
         (level, depth): (u64, u64),
         out: &mut Diagnostics,
     ) -> Size {
-        let mut size = Size { namespaces: 1, ..Size::default() };
+        let mut size = Size {
+            namespaces: 1,
+            ..Size::default()
+        };
         for process in &prepared.processes {
             let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
             let presence = process.presence(place, self.evaluator, &mut trace, &mut found);
@@ -242,7 +326,9 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
                 presence.at.check(depth, entry, &mut found);
             }
             self.leaves_out |= presence.count == Some(0);
-            size.processes = size.processes.saturating_add(presence.number(level, depth).into());
+            size.processes = size
+                .processes
+                .saturating_add(presence.number(level, depth).into());
             size.indexed |= presence.is_indexed;
             // Of what is the same on every level the first level tells.
             if level == 0 || presence.is_placed {
@@ -269,7 +355,14 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
         let name = around.path;
         let (span, what) = match generator.depth_span {
             Some(span) if generator.shape.depth() > 1 => (span, format!("the chain `{name}`")),
-            _ => (prepared.span, if name.len() > 80 { "the namespace".to_owned() } else { format!("`{name}`") }),
+            _ => (
+                prepared.span,
+                if name.len() > 80 {
+                    "the namespace".to_owned()
+                } else {
+                    format!("`{name}`")
+                },
+            ),
         };
         let diagnostic = if limit == KERNEL_DEPTH {
             Diagnostic::at(
@@ -279,8 +372,14 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
             )
             .note(format!("PID namespaces nest at most {KERNEL_DEPTH} below the initial one (pid_namespaces(7))"))
         } else {
-            Diagnostic::at(Code::TooDeep, span, format!("{what} is {level} levels deep, but [limits] allows {limit}"))
-                .help(format!("if this is intended, raise depth in [limits], to at most {KERNEL_DEPTH}"))
+            Diagnostic::at(
+                Code::TooDeep,
+                span,
+                format!("{what} is {level} levels deep, but [limits] allows {limit}"),
+            )
+            .help(format!(
+                "if this is intended, raise depth in [limits], to at most {KERNEL_DEPTH}"
+            ))
         };
         out.push(diagnostic);
         true

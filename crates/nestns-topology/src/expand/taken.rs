@@ -38,7 +38,9 @@ impl Taken {
         let (at, message, other, text) = match (earlier.get(), &holder) {
             // Reported where both are known to be declared.
             (Holder::Declared(_), Holder::Declared(_)) => return,
-            (Holder::Declared(other), Holder::Named { at, message }) => (*at, message, other, "it is declared here"),
+            (Holder::Declared(other), Holder::Named { at, message }) => {
+                (*at, message, other, "it is declared here")
+            }
             (Holder::Named { at, message }, Holder::Declared(other)) => {
                 // The number of a layer means something to the block that is expanded.
                 (at.in_layer(0), message, other, "it is declared here")
@@ -50,7 +52,8 @@ impl Taken {
         let diagnostic = Diagnostic::at(Code::BadInstanceName, at, message.clone());
         let diagnostic = diagnostic.label(format!("`{path}` already exists"));
         out.push(if other.in_layer(0) == at.in_layer(0) {
-            diagnostic.help("use {{i}} in the name to make it unique, and in a tree {{level}} as well")
+            diagnostic
+                .help("use {{i}} in the name to make it unique, and in a tree {{level}} as well")
         } else {
             diagnostic.also(other.in_layer(0), text)
         });

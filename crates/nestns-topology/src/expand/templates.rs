@@ -10,18 +10,33 @@ use crate::syntax::{SUGGESTIONS, header, nearest};
 impl Library<'_> {
     /// Reports the use of a template that does not exist.
     pub(super) fn unknown(&self, name: &str, span: Span, scope: usize) -> Diagnostic {
-        let compared = if self.unknown <= SUGGESTIONS { usize::MAX } else { 0 };
-        let mut known: Vec<_> = self.declarations.paths(DeclarationKind::Templates, scope).take(compared).collect();
+        let compared = if self.unknown <= SUGGESTIONS {
+            usize::MAX
+        } else {
+            0
+        };
+        let mut known: Vec<_> = self
+            .declarations
+            .paths(DeclarationKind::Templates, scope)
+            .take(compared)
+            .collect();
         known.sort_unstable_by_key(|(_, node)| node.span);
         let names = || known.iter().map(|&(path, _)| path);
-        let diagnostic = Diagnostic::at(Code::UnknownTemplate, span, format!("there is no template `{name}`"));
+        let diagnostic = Diagnostic::at(
+            Code::UnknownTemplate,
+            span,
+            format!("there is no template `{name}`"),
+        );
         let similar = nearest(name, names());
         if let Some((path, node)) = known.iter().find(|(path, _)| Some(*path) == similar) {
             return diagnostic
                 .label(format!("did you mean `{path}`?"))
                 .also(node.span, "a template with a similar name is declared here");
         }
-        if let Some(elsewhere) = self.declarations.elsewhere(DeclarationKind::Templates, scope, name) {
+        if let Some(elsewhere) =
+            self.declarations
+                .elsewhere(DeclarationKind::Templates, scope, name)
+        {
             return diagnostic
                 .also(self.node(elsewhere).span, "this one belongs to another file")
                 .note("a file included in a namespace uses only its own templates, and no other file uses them");
@@ -29,7 +44,10 @@ impl Library<'_> {
         let declare = format!("declare it: {}", header("template", name));
         diagnostic.help(match known.as_slice() {
             [] => declare,
-            _ => format!("{declare}, or use one of {}", names().collect::<Vec<_>>().join(", ")),
+            _ => format!(
+                "{declare}, or use one of {}",
+                names().collect::<Vec<_>>().join(", ")
+            ),
         })
     }
 
@@ -43,7 +61,9 @@ impl Library<'_> {
             let (by, used, next) = (names[place], path(steps[place].template), names[place + 1]);
             // The next one may be inside the one that is used, and the one that is used around the first.
             match next.strip_prefix(used) {
-                Some(inside) if !inside.is_empty() => format!("`{by}` uses `{used}`, which has `{next}` inside"),
+                Some(inside) if !inside.is_empty() => {
+                    format!("`{by}` uses `{used}`, which has `{next}` inside")
+                }
                 _ => format!("`{by}` uses `{used}`"),
             }
         };
@@ -55,7 +75,9 @@ impl Library<'_> {
             .enumerate()
             .skip(1)
             .take(3)
-            .fold(first, |diagnostic, (place, step)| diagnostic.also(step.at, label(place)))
+            .fold(first, |diagnostic, (place, step)| {
+                diagnostic.also(step.at, label(place))
+            })
     }
 
     /// The unused templates of the main file, without those inside them.
@@ -67,7 +89,13 @@ impl Library<'_> {
             used.extend(around.chain([path]));
         }
         let mut unused = Vec::new();
-        let mut stack: Vec<_> = self.declarations.roots(DeclarationKind::Templates, 0).iter().rev().copied().collect();
+        let mut stack: Vec<_> = self
+            .declarations
+            .roots(DeclarationKind::Templates, 0)
+            .iter()
+            .rev()
+            .copied()
+            .collect();
         while let Some(id) = stack.pop() {
             let node = self.node(id);
             if node.table.is_none() {

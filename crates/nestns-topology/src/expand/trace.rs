@@ -16,7 +16,9 @@ impl Trace {
 
     /// Tells under a problem with a computed value where the value comes from.
     pub(super) fn explain(&self, diagnostic: &mut Diagnostic) {
-        let Some(primary) = &diagnostic.primary else { return };
+        let Some(primary) = &diagnostic.primary else {
+            return;
+        };
         let place = primary.span;
         for (span, label) in &self.list {
             if *span == place && !diagnostic.secondary.contains(label) {

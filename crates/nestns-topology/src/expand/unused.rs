@@ -24,9 +24,17 @@ pub(super) struct Reader<'a, 'l> {
 
 impl<'a, 'l> Reader<'a, 'l> {
     /// A reader that does not repeat what was reported already.
-    pub(super) fn new(library: &'l Library<'a>, evaluator: &'l Evaluator<'l>, out: &Diagnostics) -> Self {
+    pub(super) fn new(
+        library: &'l Library<'a>,
+        evaluator: &'l Evaluator<'l>,
+        out: &Diagnostics,
+    ) -> Self {
         let reported = out.iter().filter_map(key).collect();
-        Self { library, evaluator, reported }
+        Self {
+            library,
+            evaluator,
+            reported,
+        }
     }
 
     /// Namespaces or templates, with everything inside them.
@@ -36,9 +44,19 @@ impl<'a, 'l> Reader<'a, 'l> {
             let node = self.library.node(id);
             stack.extend(&node.children);
             let Some(table) = node.table else { continue };
-            let evaluator = self.evaluator.at(Place { path: &node.path, name: node.name(), level: 1, index: 0 });
+            let evaluator = self.evaluator.at(Place {
+                path: &node.path,
+                name: node.name(),
+                level: 1,
+                index: 0,
+            });
             let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
-            let body = evaluator.table(table, |key| !Prepared::is_body_key(key), &mut trace, &mut found);
+            let body = evaluator.table(
+                table,
+                |key| !Prepared::is_body_key(key),
+                &mut trace,
+                &mut found,
+            );
             NamespaceBody::read(&body, &node.path, &mut found);
             let processes = table.get("proc").and_then(|entry| entry.value.as_table());
             for entry in processes.into_iter().flat_map(entries) {
@@ -52,15 +70,30 @@ impl<'a, 'l> Reader<'a, 'l> {
     /// `[defaults.proc]`.
     pub(super) fn defaults(&mut self, values: &[&Value], out: &mut Diagnostics) {
         for &value in values {
-            let evaluator = self.evaluator.at(Place { path: "proc", name: "proc", level: 1, index: 0 });
+            let evaluator = self.evaluator.at(Place {
+                path: "proc",
+                name: "proc",
+                level: 1,
+                index: 0,
+            });
             let (mut found, mut trace) = (Diagnostics::new(), Trace::default());
-            let entry = Entry { key: "proc", key_span: value.span, value, span: value.span };
+            let entry = Entry {
+                key: "proc",
+                key_span: value.span,
+                value,
+                span: value.span,
+            };
             Self::process(entry, &evaluator, &mut trace, &mut found);
             self.report(found, &trace, out);
         }
     }
 
-    fn process(entry: Entry<'_>, evaluator: &Evaluator<'_>, trace: &mut Trace, out: &mut Diagnostics) {
+    fn process(
+        entry: Entry<'_>,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) {
         if let Some(value) = evaluator.value(entry.value, trace, out) {
             ProcessBody::read(entry.key, entry.key_span, &value, "", out);
         }
@@ -78,7 +111,10 @@ impl<'a, 'l> Reader<'a, 'l> {
 }
 
 fn key(diagnostic: &Diagnostic) -> Option<(Code, Span)> {
-    Some((diagnostic.code, diagnostic.primary.as_ref()?.span.in_layer(0)))
+    Some((
+        diagnostic.code,
+        diagnostic.primary.as_ref()?.span.in_layer(0),
+    ))
 }
 
 /// Returns whether no other table could make it right.

@@ -79,7 +79,10 @@ impl Scopes {
 
     /// A scope inside another.
     pub(super) fn inside(&mut self, outer: usize) -> usize {
-        self.list.push(Scope { outer: Some(outer), ..Scope::default() });
+        self.list.push(Scope {
+            outer: Some(outer),
+            ..Scope::default()
+        });
         self.list.len() - 1
     }
 
@@ -126,7 +129,9 @@ impl Scopes {
 
     /// The scope whose definition of a name counts in another one.
     pub(super) fn owner(&self, scope: usize, name: &str) -> Option<usize> {
-        self.chain(scope).filter(|&scope| self.list[scope].variables.contains_key(name)).last()
+        self.chain(scope)
+            .filter(|&scope| self.list[scope].variables.contains_key(name))
+            .last()
     }
 
     /// Gives a declared variable its value.
@@ -142,7 +147,9 @@ impl Scopes {
         if self.asked.get() > SUGGESTIONS {
             return Vec::new();
         }
-        self.chain(self.scope(file)).flat_map(|scope| self.list[scope].order.clone()).collect()
+        self.chain(self.scope(file))
+            .flat_map(|scope| self.list[scope].order.clone())
+            .collect()
     }
 
     pub(super) fn environment(&self, name: &str) -> Option<&String> {
@@ -152,9 +159,14 @@ impl Scopes {
     /// The variables of the outermost scope and of those inside, in the order of the files, each name once.
     pub(super) fn all(&self) -> Vec<(&str, &Variable)> {
         let mut known = HashSet::new();
-        let names = self.list.iter().flat_map(|scope| scope.order.iter().map(move |name| (scope, name)));
+        let names = self
+            .list
+            .iter()
+            .flat_map(|scope| scope.order.iter().map(move |name| (scope, name)));
         let first = names.filter(|(_, name)| known.insert(name.as_str()));
-        first.filter_map(|(scope, name)| Some((name.as_str(), scope.variables.get(name)?))).collect()
+        first
+            .filter_map(|(scope, name)| Some((name.as_str(), scope.variables.get(name)?)))
+            .collect()
     }
 
     /// Enters the names; what cannot be one is reported.
@@ -165,20 +177,31 @@ impl Scopes {
     ) -> Vec<Declaration<'a>> {
         let mut kept: Vec<Declaration<'a>> = Vec::with_capacity(declarations.len());
         for declaration in declarations {
-            let Entry { key: name, key_span, span, .. } = declaration.entry;
+            let Entry {
+                key: name,
+                key_span,
+                span,
+                ..
+            } = declaration.entry;
             if name.starts_with("x-") {
                 continue;
             }
             if let Some(problem) = bad_name(name) {
                 out.push(
-                    Diagnostic::at(Code::BadVars, key_span, format!("`{name}` cannot be the name of a variable"))
-                        .label(problem),
+                    Diagnostic::at(
+                        Code::BadVars,
+                        key_span,
+                        format!("`{name}` cannot be the name of a variable"),
+                    )
+                    .label(problem),
                 );
                 continue;
             }
             let scope = &mut self.list[declaration.scope];
             // Until it has a value it is one that was reported, so that a cycle is reported once.
-            let known = scope.variables.insert(name.to_owned(), Variable { value: None, span });
+            let known = scope
+                .variables
+                .insert(name.to_owned(), Variable { value: None, span });
             if known.is_some() {
                 kept.retain(|other| other.scope != declaration.scope || other.entry.key != name);
             } else {

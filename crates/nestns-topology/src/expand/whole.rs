@@ -51,7 +51,9 @@ fn limits(
 ) -> Limits {
     let mut merged = Table::default();
     for (file, document) in documents {
-        let Some(entry) = document.limits else { continue };
+        let Some(entry) = document.limits else {
+            continue;
+        };
         let Some(table) = entry.value.as_table() else {
             entry.wrong_type("a table", out);
             continue;

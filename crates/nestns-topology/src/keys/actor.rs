@@ -34,11 +34,23 @@ pub(super) enum ActorText {
 }
 
 fn with_options(schema: &mut Schema) {
-    let Some(words) = schema.remove("oneOf") else { return };
+    let Some(words) = schema.remove("oneOf") else {
+        return;
+    };
     let mut choice = words.as_array().cloned().unwrap_or_default();
     // Words are split as a shell does it, so that a quote may stand anywhere.
-    let pattern = or_placeholder(&format!("^\\s*({})(\\s|$)|['\"\\\\]", Actor::NAMES.join("|")));
+    let pattern = or_placeholder(&format!(
+        "^\\s*({})(\\s|$)|['\"\\\\]",
+        Actor::NAMES.join("|")
+    ));
     choice.push(json!({ "title": "words", "type": "string", "pattern": pattern }));
     schema.insert("anyOf".to_owned(), choice.into());
-    schema.insert("examples".to_owned(), json!(["tree --children 3", "log --rate 10", "exit --code 1 --after 2s"]));
+    schema.insert(
+        "examples".to_owned(),
+        json!([
+            "tree --children 3",
+            "log --rate 10",
+            "exit --code 1 --after 2s"
+        ]),
+    );
 }

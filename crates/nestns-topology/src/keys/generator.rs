@@ -40,7 +40,9 @@ pub(super) enum At {
 }
 
 fn or_number(schema: &mut Schema) {
-    let Some(serde_json::Value::Array(choice)) = schema.get_mut("anyOf") else { return };
+    let Some(serde_json::Value::Array(choice)) = schema.get_mut("anyOf") else {
+        return;
+    };
     // In the place of the plain placeholder, which the pattern of the range lets through.
     choice.retain(|member| member["pattern"] != PLACEHOLDER);
     choice.push(json!({

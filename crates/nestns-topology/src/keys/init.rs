@@ -17,7 +17,10 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = T::json_schema(generator);
-        schema.insert("type".to_owned(), serde_json::json!(["string", "array", "object"]));
+        schema.insert(
+            "type".to_owned(),
+            serde_json::json!(["string", "array", "object"]),
+        );
         schema.insert("required".to_owned(), serde_json::json!(["actor"]));
         schema.insert("default".to_owned(), "builtin".into());
         schema.insert("items".to_owned(), serde_json::json!({ "type": "string" }));

@@ -27,8 +27,8 @@ mod variables;
 
 pub(super) use placeholder::PLACEHOLDER;
 pub(super) use rows::{
-    DefaultsKey, ExpectationKey, InitKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey, ReadyKey, StopKey,
-    TableKind, Top, TopKey,
+    DefaultsKey, ExpectationKey, InitKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey,
+    ReadyKey, StopKey, TableKind, Top, TopKey,
 };
 
 /// Keys of compose and containerlab that nothing of nestns replaces, with the answer to them.
@@ -42,10 +42,22 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("volumes", "compose", "nestns does not manage volumes"),
     ("ports", "compose", "nestns does not publish ports"),
     ("expose", "compose", "nestns does not publish ports"),
-    ("privileged", "compose", "nestns does not drop capabilities, so there are none to add"),
+    (
+        "privileged",
+        "compose",
+        "nestns does not drop capabilities, so there are none to add",
+    ),
     ("secrets", "compose", "nestns does not manage secrets"),
-    ("configs", "compose", "nestns does not manage configuration files"),
-    ("kind", "containerlab", "nestns has no kinds of nodes: each namespace declares what runs in it"),
+    (
+        "configs",
+        "compose",
+        "nestns does not manage configuration files",
+    ),
+    (
+        "kind",
+        "containerlab",
+        "nestns has no kinds of nodes: each namespace declares what runs in it",
+    ),
     ("links", "containerlab", "nestns does not connect networks"),
     ("mgmt", "containerlab", "nestns does not connect networks"),
 ];
@@ -92,12 +104,17 @@ impl TableKind {
     /// Another table that has the key.
     pub(super) fn elsewhere(self, key: &str) -> Option<Self> {
         let has = |table: Self| table.keys().contains(&key) || table.later().contains(&key);
-        Self::ALL.iter().copied().find(|&table| table != self && has(table))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|&table| table != self && has(table))
     }
 }
 
 /// The program that has such a key, and what nestns says to it.
 pub(super) fn foreign(key: &str) -> Option<(&'static str, &'static str)> {
     let all = rows::REPLACED.iter().chain(FOREIGN);
-    all.copied().find(|(word, ..)| *word == key).map(|(_, owner, answer)| (owner, answer))
+    all.copied()
+        .find(|(word, ..)| *word == key)
+        .map(|(_, owner, answer)| (owner, answer))
 }

@@ -15,7 +15,9 @@ pub(super) fn or_placeholder(pattern: &str) -> String {
 
 /// Turns a choice of words into one that lets a placeholder through as well.
 pub(super) fn word_or_placeholder(schema: &mut Schema) {
-    let Some(words) = schema.remove("oneOf") else { return };
+    let Some(words) = schema.remove("oneOf") else {
+        return;
+    };
     let mut choice = words.as_array().cloned().unwrap_or_default();
     choice.push(json!({ "type": "string", "pattern": PLACEHOLDER }));
     schema.insert("anyOf".to_owned(), choice.into());

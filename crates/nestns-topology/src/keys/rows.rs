@@ -26,8 +26,8 @@ use super::table::{not_both, table};
 use super::template::{Templates, Use};
 use super::top::{OnExit, TopologyName, Version};
 use super::value::{
-    AbsolutePath, DurationText, Environment, ExitCodes, FilePath, HostName, PatternText, SignalText, Size, Strings,
-    UserText,
+    AbsolutePath, DurationText, Environment, ExitCodes, FilePath, HostName, PatternText,
+    SignalText, Size, Strings, UserText,
 };
 use super::variables::Variables;
 use super::{Handling, Key};
@@ -493,10 +493,17 @@ fn one_way(schema: &mut Schema) {
 }
 
 fn choices<K: Key>() -> impl Iterator<Item = K> {
-    K::ALL.iter().copied().filter(|key| key.handling() == Handling::Choice)
+    K::ALL
+        .iter()
+        .copied()
+        .filter(|key| key.handling() == Handling::Choice)
 }
 
 fn pairs_of_choices<K: Key>() -> impl Iterator<Item = [&'static str; 2]> {
     let first = choices::<K>().enumerate();
-    first.flat_map(|(place, first)| choices::<K>().skip(place + 1).map(move |second| [first.name(), second.name()]))
+    first.flat_map(|(place, first)| {
+        choices::<K>()
+            .skip(place + 1)
+            .map(move |second| [first.name(), second.name()])
+    })
 }

@@ -28,7 +28,9 @@ pub(super) enum OutputTo {
 }
 
 fn or_file(schema: &mut Schema) {
-    let Some(words) = schema.remove("oneOf") else { return };
+    let Some(words) = schema.remove("oneOf") else {
+        return;
+    };
     let mut choice = words.as_array().cloned().unwrap_or_default();
     choice.push(json!({ "title": "absolute path", "type": "string", "pattern": or_placeholder("^/"), "description": "This file." }));
     schema.insert("anyOf".to_owned(), choice.into());

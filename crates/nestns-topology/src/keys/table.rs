@@ -15,6 +15,16 @@ pub(super) fn table(schema: &mut Schema) {
 
 /// Refuses a table that has both keys of one of these pairs.
 pub(super) fn not_both(schema: &mut Schema, pairs: impl IntoIterator<Item = [&'static str; 2]>) {
-    let pairs: Vec<_> = pairs.into_iter().map(|pair| json!({ "type": "object", "required": pair })).collect();
-    schema.insert("not".to_owned(), if let [pair] = &pairs[..] { pair.clone() } else { json!({ "anyOf": pairs }) });
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .map(|pair| json!({ "type": "object", "required": pair }))
+        .collect();
+    schema.insert(
+        "not".to_owned(),
+        if let [pair] = &pairs[..] {
+            pair.clone()
+        } else {
+            json!({ "anyOf": pairs })
+        },
+    );
 }

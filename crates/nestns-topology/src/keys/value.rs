@@ -110,9 +110,14 @@ impl JsonSchema for SignalText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<_> = Signal::iterator().map(|signal| signal.as_str().trim_start_matches("SIG")).collect();
+        let names: Vec<_> = Signal::iterator()
+            .map(|signal| signal.as_str().trim_start_matches("SIG"))
+            .collect();
         let number = "\\+?0*([1-9]|[1-5][0-9]|6[0-4])";
-        let pattern = format!("^(SIG)?({}|RTM(IN|AX)([+-]?[0-9]+)?|{number})$", names.join("|"));
+        let pattern = format!(
+            "^(SIG)?({}|RTM(IN|AX)([+-]?[0-9]+)?|{number})$",
+            names.join("|")
+        );
         json_schema!({
             "title": "signal",
             "description": "The name of a signal, with or without `SIG`, or its number. Real-time signals are written `RTMIN+3` or `RTMAX-1`.",

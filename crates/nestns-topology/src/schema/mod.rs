@@ -17,13 +17,19 @@ use super::keys::Top;
 /// The JSON Schema (draft-07) of a topology file.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(join_lines));
-    settings.into_generator().into_root_schema_for::<Top>().into()
+    settings
+        .into_generator()
+        .into_root_schema_for::<Top>()
+        .into()
 }
 
 /// A comment is broken where its source line ends, which means nothing: only empty lines divide paragraphs.
 fn join_lines(schema: &mut Schema) {
     if let Some(Value::String(text)) = schema.get_mut("description") {
-        let paragraphs: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        let paragraphs: Vec<_> = text
+            .split("\n\n")
+            .map(|paragraph| paragraph.replace('\n', " "))
+            .collect();
         *text = paragraphs.join("\n\n");
     }
 }
@@ -37,7 +43,10 @@ mod tests {
     fn the_actors_are_all_actors() {
         let schema = schema();
         let choice = schema["definitions"]["Actor"]["anyOf"].as_array().unwrap();
-        let names: Vec<&str> = choice.iter().filter_map(|word| word["const"].as_str()).collect();
+        let names: Vec<&str> = choice
+            .iter()
+            .filter_map(|word| word["const"].as_str())
+            .collect();
         assert_eq!(names, Actor::NAMES);
     }
 
@@ -48,7 +57,12 @@ mod tests {
                 let text = value["description"].as_str().unwrap_or_default();
                 assert!(text.ends_with('.'), "{place}.{key}: {text:?}");
             }
-            for word in schema["anyOf"].as_array().into_iter().flatten().filter(|word| word.get("const").is_some()) {
+            for word in schema["anyOf"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|word| word.get("const").is_some())
+            {
                 assert!(word["description"].is_string(), "{place}: {word}");
             }
             for (key, value) in schema.as_object().into_iter().flatten() {

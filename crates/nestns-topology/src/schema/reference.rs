@@ -85,16 +85,22 @@ pub fn reference() -> Reference {
     let schema = super::schema();
     let reader = Reader { schema: &schema };
     let definition = |name: &str| &schema["definitions"][name];
-    let tables = TABLES.iter().map(|&(name, kind)| reader.table(definition(name), kind));
+    let tables = TABLES
+        .iter()
+        .map(|&(name, kind)| reader.table(definition(name), kind));
     let is_table = |name: &str| TABLES.iter().any(|&(table, _)| table == name);
-    let terms = entries(&schema["definitions"]).filter(|(name, _)| !is_table(name)).map(|(_, term)| Term {
-        title: text(term, "title"),
-        text: text(term, "description"),
-        words: reader.words(term),
-        examples: examples(term),
-    });
+    let terms = entries(&schema["definitions"])
+        .filter(|(name, _)| !is_table(name))
+        .map(|(_, term)| Term {
+            title: text(term, "title"),
+            text: text(term, "description"),
+            words: reader.words(term),
+            examples: examples(term),
+        });
     Reference {
-        tables: std::iter::once(reader.table(&schema, TableKind::Top)).chain(tables).collect(),
+        tables: std::iter::once(reader.table(&schema, TableKind::Top))
+            .chain(tables)
+            .collect(),
         terms: terms.filter(|term| !term.text.is_empty()).collect(),
     }
 }
@@ -105,11 +111,23 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn table(&self, schema: &'a Value, kind: TableKind) -> Table {
-        let mut keys: Vec<Key> = entries(&schema["properties"]).map(|(name, key)| self.key(name, key)).collect();
+        let mut keys: Vec<Key> = entries(&schema["properties"])
+            .map(|(name, key)| self.key(name, key))
+            .collect();
         // JSON has no order, the vocabulary has one: what belongs together stands together.
         let order = kind.keys();
-        keys.sort_by_key(|key| order.iter().position(|known| *known == key.name).unwrap_or(order.len()));
-        Table { title: text(schema, "title"), text: text(schema, "description"), words: self.words(schema), keys }
+        keys.sort_by_key(|key| {
+            order
+                .iter()
+                .position(|known| *known == key.name)
+                .unwrap_or(order.len())
+        });
+        Table {
+            title: text(schema, "title"),
+            text: text(schema, "description"),
+            words: self.words(schema),
+            keys,
+        }
     }
 
     fn key(&self, name: &str, schema: &'a Value) -> Key {
@@ -127,8 +145,12 @@ impl<'a> Reader<'a> {
 
     /// The target of a reference, alone or in an `allOf`; anything else is itself.
     fn target(&self, schema: &'a Value) -> &'a Value {
-        let reference = schema.get("$ref").or_else(|| schema.get("allOf")?.get(0)?.get("$ref"));
-        let name = reference.and_then(Value::as_str).and_then(|path| path.strip_prefix("#/definitions/"));
+        let reference = schema
+            .get("$ref")
+            .or_else(|| schema.get("allOf")?.get(0)?.get("$ref"));
+        let name = reference
+            .and_then(Value::as_str)
+            .and_then(|path| path.strip_prefix("#/definitions/"));
         name.map_or(schema, |name| &self.schema["definitions"][name])
     }
 
@@ -139,7 +161,10 @@ impl<'a> Reader<'a> {
             && (target.get("properties").is_some() || target.get("title").is_none())
         {
             let members = choice.iter().filter(|member| !is_placeholder(member));
-            return members.map(|member| self.kind(member)).collect::<Vec<_>>().join(" | ");
+            return members
+                .map(|member| self.kind(member))
+                .collect::<Vec<_>>()
+                .join(" | ");
         }
         if let Some(title) = target.get("title").and_then(Value::as_str) {
             return title.to_owned();
@@ -147,7 +172,10 @@ impl<'a> Reader<'a> {
         if let Some(value) = target.get("const") {
             return toml(value);
         }
-        let kind = target["type"].as_str().or_else(|| target["type"][0].as_str()).unwrap_or_default();
+        let kind = target["type"]
+            .as_str()
+            .or_else(|| target["type"][0].as_str())
+            .unwrap_or_default();
         match kind {
             "integer" => match (target["minimum"].as_u64(), target["maximum"].as_u64()) {
                 (Some(lowest), Some(highest)) if highest != u64::from(u32::MAX) => {
@@ -169,9 +197,16 @@ impl<'a> Reader<'a> {
     fn words(&self, schema: &'a Value) -> Vec<Word> {
         let entry = entries(&schema["patternProperties"]).map(|(_, entry)| entry);
         let places = [schema, &schema["items"]].into_iter().chain(entry);
-        let members = places.filter_map(|place| place.get("anyOf")?.as_array()).flatten();
+        let members = places
+            .filter_map(|place| place.get("anyOf")?.as_array())
+            .flatten();
         let described = members.filter(|member| member.get("description").is_some());
-        described.map(|member| Word { word: self.kind(member), text: text(member, "description") }).collect()
+        described
+            .map(|member| Word {
+                word: self.kind(member),
+                text: text(member, "description"),
+            })
+            .collect()
     }
 }
 
@@ -180,7 +215,11 @@ fn is_placeholder(schema: &Value) -> bool {
 }
 
 fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    object.as_object().into_iter().flat_map(Map::iter).map(|(key, value)| (key.as_str(), value))
+    object
+        .as_object()
+        .into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, value)| (key.as_str(), value))
 }
 
 fn text(schema: &Value, key: &str) -> String {
@@ -188,10 +227,17 @@ fn text(schema: &Value, key: &str) -> String {
 }
 
 fn examples(schema: &Value) -> Vec<String> {
-    schema["examples"].as_array().into_iter().flatten().map(toml).collect()
+    schema["examples"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(toml)
+        .collect()
 }
 
 /// A value as a file writes it. The schema has none that TOML has not.
 fn toml(value: &Value) -> String {
-    toml::Value::try_from(value).map(|value| value.to_string()).unwrap_or_default()
+    toml::Value::try_from(value)
+        .map(|value| value.to_string())
+        .unwrap_or_default()
 }

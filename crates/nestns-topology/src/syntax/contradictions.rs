@@ -19,33 +19,59 @@ pub(super) fn check(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagn
 }
 
 fn check_terminal(body: &ProcessBody, out: &mut Diagnostics) {
-    let Some(tty) = body.place(ProcessKey::Tty).filter(|_| body.values.terminal == Terminal::Own) else { return };
+    let Some(tty) = body
+        .place(ProcessKey::Tty)
+        .filter(|_| body.values.terminal == Terminal::Own)
+    else {
+        return;
+    };
     let mut streams = [ProcessKey::Stdin, ProcessKey::Stdout, ProcessKey::Stderr].into_iter();
     if let Some(stream) = streams.find_map(|key| body.place(key)) {
         out.push(
-            Diagnostic::at(Code::Contradiction, stream, "a process with a terminal cannot redirect its streams")
-                .label("this would replace the terminal")
-                .also(tty, "the terminal is connected to descriptors 0, 1 and 2"),
+            Diagnostic::at(
+                Code::Contradiction,
+                stream,
+                "a process with a terminal cannot redirect its streams",
+            )
+            .label("this would replace the terminal")
+            .also(tty, "the terminal is connected to descriptors 0, 1 and 2"),
         );
     }
 }
 
 /// A one-shot is ready when it has done its work.
 fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnostics) {
-    let Some(oneshot) = body.place(ProcessKey::Oneshot).filter(|_| body.values.oneshot) else { return };
+    let Some(oneshot) = body
+        .place(ProcessKey::Oneshot)
+        .filter(|_| body.values.oneshot)
+    else {
+        return;
+    };
     if let Some(ready) = body.place(ProcessKey::Ready) {
         out.push(
-            Diagnostic::at(Code::Contradiction, ready, "`ready` cannot be used with oneshot = true")
-                .label("a one-shot is ready once it has exited successfully")
-                .also(oneshot, "it is a one-shot because of this"),
+            Diagnostic::at(
+                Code::Contradiction,
+                ready,
+                "`ready` cannot be used with oneshot = true",
+            )
+            .label("a one-shot is ready once it has exited successfully")
+            .also(oneshot, "it is a one-shot because of this"),
         );
     }
-    if let Some(when) = restart.when.as_ref().filter(|when| when.value == RestartWhen::Always) {
+    if let Some(when) = restart
+        .when
+        .as_ref()
+        .filter(|when| when.value == RestartWhen::Always)
+    {
         out.push(
-            Diagnostic::at(Code::Contradiction, when.span, "a one-shot cannot have restart = \"always\"")
-                .label("it would start again as soon as it has finished")
-                .also(oneshot, "it is a one-shot because of this")
-                .help("write restart = \"on-failure\", or remove `oneshot`"),
+            Diagnostic::at(
+                Code::Contradiction,
+                when.span,
+                "a one-shot cannot have restart = \"always\"",
+            )
+            .label("it would start again as soon as it has finished")
+            .also(oneshot, "it is a one-shot because of this")
+            .help("write restart = \"on-failure\", or remove `oneshot`"),
         );
     }
 }
@@ -53,16 +79,23 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
 /// Reports a probe that the process itself cannot satisfy.
 fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
     let values = &body.values;
-    let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), &values.ready) else { return };
+    let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), &values.ready) else {
+        return;
+    };
     let elsewhere = |key, output: &Output| body.place(key).filter(|_| *output != Output::Log);
     let diagnostic = match probe {
         Probe::Log(_) => {
             let message = "`ready` reads the log, but nothing is written to it";
-            if let Some(tty) = body.place(ProcessKey::Tty).filter(|_| values.terminal == Terminal::Own) {
-                Diagnostic::at(Code::Contradiction, ready, message).also(tty, "its output is the terminal")
-            } else if let (Some(stdout), Some(stderr)) =
-                (elsewhere(ProcessKey::Stdout, &values.stdout), elsewhere(ProcessKey::Stderr, &values.stderr))
+            if let Some(tty) = body
+                .place(ProcessKey::Tty)
+                .filter(|_| values.terminal == Terminal::Own)
             {
+                Diagnostic::at(Code::Contradiction, ready, message)
+                    .also(tty, "its output is the terminal")
+            } else if let (Some(stdout), Some(stderr)) = (
+                elsewhere(ProcessKey::Stdout, &values.stdout),
+                elsewhere(ProcessKey::Stderr, &values.stderr),
+            ) {
                 Diagnostic::at(Code::Contradiction, ready, message)
                     .also(stdout, "its output goes here")
                     .also(stderr, "its error output goes here")
@@ -72,11 +105,23 @@ fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
             }
         }
         Probe::Descriptor(_) | Probe::Notify(_) => {
-            let ProgramSyntax::Given(Located { value: Program::Actor(_), span }) = &body.program else { return };
-            Diagnostic::at(Code::Contradiction, ready, "an actor does not report that it is ready")
-                .label("it uses neither this descriptor nor this socket")
-                .also(*span, "the actor is here")
-                .help("write ready = { log = \"…\" }, or remove it: an actor is ready when it is running")
+            let ProgramSyntax::Given(Located {
+                value: Program::Actor(_),
+                span,
+            }) = &body.program
+            else {
+                return;
+            };
+            Diagnostic::at(
+                Code::Contradiction,
+                ready,
+                "an actor does not report that it is ready",
+            )
+            .label("it uses neither this descriptor nor this socket")
+            .also(*span, "the actor is here")
+            .help(
+                "write ready = { log = \"…\" }, or remove it: an actor is ready when it is running",
+            )
         }
         Probe::File(_) | Probe::Exec { .. } => return,
     };

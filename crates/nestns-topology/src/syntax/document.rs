@@ -73,7 +73,11 @@ pub(crate) struct Heading {
     pub(crate) on_exit: OnExit,
 }
 
-const ON_EXIT: &[(&str, OnExit)] = &[("fail", OnExit::Fail), ("any", OnExit::Any), ("ignore", OnExit::Ignore)];
+const ON_EXIT: &[(&str, OnExit)] = &[
+    ("fail", OnExit::Fail),
+    ("any", OnExit::Any),
+    ("ignore", OnExit::Ignore),
+];
 
 impl<'a> Document<'a> {
     /// Finds the tables of a file.
@@ -90,7 +94,9 @@ impl<'a> Document<'a> {
             rules: NameRules::Declared,
         };
         for entry in entries(table) {
-            let Some(key) = known::<TopKey>(&entry, "", out) else { continue };
+            let Some(key) = known::<TopKey>(&entry, "", out) else {
+                continue;
+            };
             match key {
                 TopKey::Nestns => version(&entry, out),
                 TopKey::Expanded => {
@@ -104,7 +110,11 @@ impl<'a> Document<'a> {
                 TopKey::Ns => document.namespaces = Some(entry),
                 TopKey::Defaults => document.defaults(&entry, out),
                 TopKey::Expect => document.expectations = expectations(entry, out),
-                TopKey::Name | TopKey::Description | TopKey::OnExit | TopKey::Include | TopKey::Schema => {}
+                TopKey::Name
+                | TopKey::Description
+                | TopKey::OnExit
+                | TopKey::Include
+                | TopKey::Schema => {}
             }
         }
         if document.rules == NameRules::Expanded {
@@ -126,7 +136,9 @@ impl<'a> Document<'a> {
                 None => {}
             }
         }
-        let inside = self.namespace_defaults.and_then(|entry| entry.value.as_table());
+        let inside = self
+            .namespace_defaults
+            .and_then(|entry| entry.value.as_table());
         for name in ["ns", "include"] {
             if let Some(children) = inside.and_then(|table| table.get(name)) {
                 let message = format!("`{name}` does not belong in `[defaults.ns]`");
@@ -146,9 +158,13 @@ impl Heading {
         for entry in entries(table) {
             match TopKey::find(entry.key) {
                 Some(TopKey::Name) => heading.name = name(&entry, out),
-                Some(TopKey::Description) => heading.description = entry.string(out).map(|text| text.value),
+                Some(TopKey::Description) => {
+                    heading.description = entry.string(out).map(|text| text.value)
+                }
                 Some(TopKey::OnExit) => {
-                    heading.on_exit = entry.word(ON_EXIT, out).map_or(OnExit::default(), |word| word.value);
+                    heading.on_exit = entry
+                        .word(ON_EXIT, out)
+                        .map_or(OnExit::default(), |word| word.value);
                 }
                 _ => {}
             }
@@ -158,7 +174,10 @@ impl Heading {
 
     /// Returns whether a key of the top level is one of these.
     pub(crate) fn has(key: &str) -> bool {
-        matches!(TopKey::find(key), Some(TopKey::Name | TopKey::Description | TopKey::OnExit))
+        matches!(
+            TopKey::find(key),
+            Some(TopKey::Name | TopKey::Description | TopKey::OnExit)
+        )
     }
 }
 
@@ -167,10 +186,18 @@ impl Limits {
     pub(crate) fn read(table: &Table, out: &mut Diagnostics) -> Self {
         let mut limits = Self::default();
         for entry in entries(table) {
-            let Some(key) = known::<LimitsKey>(&entry, "", out) else { continue };
+            let Some(key) = known::<LimitsKey>(&entry, "", out) else {
+                continue;
+            };
             let (limit, value) = match key {
-                LimitsKey::Namespaces => (&mut limits.namespaces, entry.integer(1, u32::MAX.into(), out)),
-                LimitsKey::Processes => (&mut limits.processes, entry.integer(1, u32::MAX.into(), out)),
+                LimitsKey::Namespaces => (
+                    &mut limits.namespaces,
+                    entry.integer(1, u32::MAX.into(), out),
+                ),
+                LimitsKey::Processes => (
+                    &mut limits.processes,
+                    entry.integer(1, u32::MAX.into(), out),
+                ),
                 LimitsKey::Depth => (&mut limits.depth, entry.integer(1, KERNEL_DEPTH, out)),
                 LimitsKey::LogBytes => (&mut limits.log_bytes, entry.size(LEAST_LOG_BYTES, out)),
             };
@@ -189,8 +216,12 @@ fn version(entry: &Entry<'_>, out: &mut Diagnostics) {
     };
     if number != 1 {
         out.push(
-            Diagnostic::at(Code::WrongVersion, entry.span, format!("the file is written for nestns = {number}"))
-                .label("this program supports version 1 of the language"),
+            Diagnostic::at(
+                Code::WrongVersion,
+                entry.span,
+                format!("the file is written for nestns = {number}"),
+            )
+            .label("this program supports version 1 of the language"),
         );
     }
 }

@@ -16,7 +16,11 @@ pub(super) fn check_expanded(document: &Table, out: &mut Diagnostics) {
 fn check_namespaces(namespaces: &Value, out: &mut Diagnostics) {
     for table in tables(namespaces) {
         report::<NamespaceKey>(table, out);
-        for process in table.get("proc").into_iter().flat_map(|entry| tables(&entry.value)) {
+        for process in table
+            .get("proc")
+            .into_iter()
+            .flat_map(|entry| tables(&entry.value))
+        {
             report::<ProcessKey>(process, out);
         }
         if let Some(inside) = table.get("ns") {
@@ -26,12 +30,18 @@ fn check_namespaces(namespaces: &Value, out: &mut Diagnostics) {
 }
 
 fn tables(value: &Value) -> impl Iterator<Item = &Table> {
-    value.as_table().into_iter().flat_map(|table| &table.entries).filter_map(|entry| entry.value.as_table())
+    value
+        .as_table()
+        .into_iter()
+        .flat_map(|table| &table.entries)
+        .filter_map(|entry| entry.value.as_table())
 }
 
 fn report<K: Key>(table: &Table, out: &mut Diagnostics) {
     let is_gone = |key: K| matches!(key.handling(), Handling::Source | Handling::Generator);
-    for Entry { key, key_span, .. } in entries(table).filter(|entry| K::find(entry.key).is_some_and(is_gone)) {
+    for Entry { key, key_span, .. } in
+        entries(table).filter(|entry| K::find(entry.key).is_some_and(is_gone))
+    {
         let message = format!("`{key}` cannot be used with expanded = true");
         out.push(
             Diagnostic::at(Code::Contradiction, key_span, message)

@@ -45,16 +45,22 @@ impl ExpectationSyntax {
         let mut syntax = Self::default();
         let find = |key: &str| entries(table).find(|entry| entry.key == key);
         let mut target = |key, named, out: &mut Diagnostics| match find(key) {
-            Some(entry) => syntax.name(&entry, named, out).map_or(Target::Wrong, Target::Is),
+            Some(entry) => syntax
+                .name(&entry, named, out)
+                .map_or(Target::Wrong, Target::Is),
             None => Target::Missing,
         };
         let from = target("from", Named::Observer, out);
         let process = target("proc", Named::Process, out);
         for entry in entries(table) {
-            let Some(key) = known::<ExpectationKey>(&entry, "", out) else { continue };
+            let Some(key) = known::<ExpectationKey>(&entry, "", out) else {
+                continue;
+            };
             match key {
                 ExpectationKey::From | ExpectationKey::Proc => {}
-                ExpectationKey::Sees => syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out),
+                ExpectationKey::Sees => {
+                    syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out)
+                }
                 ExpectationKey::Hides => {
                     syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out);
                 }
@@ -64,9 +70,15 @@ impl ExpectationSyntax {
                 ExpectationKey::Exit => syntax.exit(&entry, &process, out),
                 ExpectationKey::Count => syntax.count(&entry, &from, &process, out),
                 ExpectationKey::Signal => syntax.signal(&entry, out),
-                ExpectationKey::Via => syntax.via = entry.word(Via::WORDS, out).map_or(Via::default(), |via| via.value),
+                ExpectationKey::Via => {
+                    syntax.via = entry
+                        .word(Via::WORDS, out)
+                        .map_or(Via::default(), |via| via.value)
+                }
                 ExpectationKey::Within => {
-                    syntax.within = entry.duration(out).map_or(Duration::ZERO, |within| within.value);
+                    syntax.within = entry
+                        .duration(out)
+                        .map_or(Duration::ZERO, |within| within.value);
                 }
             }
         }
@@ -77,15 +89,29 @@ impl ExpectationSyntax {
     }
 
     fn state(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
-        if let (Some(state), Some(process)) = (key.word(&State::expected(), out), process.about(key, out)) {
-            self.claim(Assertion::State { process, state: state.value }, state.span);
+        if let (Some(state), Some(process)) =
+            (key.word(&State::expected(), out), process.about(key, out))
+        {
+            self.claim(
+                Assertion::State {
+                    process,
+                    state: state.value,
+                },
+                state.span,
+            );
         }
     }
 
     fn exit(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         if let (Some(status), Some(process)) = (key.integer(0, 255, out), process.about(key, out)) {
             let number = u8::try_from(status.value).unwrap_or(u8::MAX);
-            self.claim(Assertion::Exit { process, status: number }, status.span);
+            self.claim(
+                Assertion::Exit {
+                    process,
+                    status: number,
+                },
+                status.span,
+            );
         }
     }
 
@@ -102,13 +128,15 @@ impl ExpectationSyntax {
                 "expectations are about this topology: leave out the name".to_owned()
             }
             Ok(address) if address.number().is_some() => {
-                "which process has a PID is what is to be determined: write the path of a process".to_owned()
+                "which process has a PID is what is to be determined: write the path of a process"
+                    .to_owned()
             }
             Ok(address) if named == Named::Process && address.wanted() == Wanted::Namespace => {
                 "a trailing `/` means a namespace, but a process is expected here".to_owned()
             }
             Ok(address) => {
-                self.names.push((Located::new(address.clone(), text.span), named));
+                self.names
+                    .push((Located::new(address.clone(), text.span), named));
                 return Some(address);
             }
         };
@@ -131,8 +159,12 @@ impl ExpectationSyntax {
         };
         let observer = from.looking(key, out);
         for element in elements.unwrap_or_default() {
-            let Some(of) = self.name(&element, Named::Anything, out) else { continue };
-            let Some(from) = observer.clone() else { continue };
+            let Some(of) = self.name(&element, Named::Anything, out) else {
+                continue;
+            };
+            let Some(from) = observer.clone() else {
+                continue;
+            };
             self.claim(assertion(from, of), element.span);
         }
     }
@@ -143,7 +175,11 @@ impl ExpectationSyntax {
         for entry in key.table(out).unwrap_or_default() {
             let number = entry.integer(lowest, HIGHEST, out);
             let space = match entry.key.parse::<Address>() {
-                Ok(address) if address.is_host() || (address.is_exact() && address.number().is_none()) => address,
+                Ok(address)
+                    if address.is_host() || (address.is_exact() && address.number().is_none()) =>
+                {
+                    address
+                }
                 _ => {
                     let message = format!("`{}` is not the path of a namespace", entry.key);
                     out.push(
@@ -153,13 +189,29 @@ impl ExpectationSyntax {
                     continue;
                 }
             };
-            self.names.push((Located::new(space.clone(), entry.key_span), Named::Namespace));
-            let (Some(number), Some(process)) = (number, target.clone()) else { continue };
-            let (value, space) = (i32::try_from(number.value).unwrap_or(i32::MAX), space.path());
+            self.names.push((
+                Located::new(space.clone(), entry.key_span),
+                Named::Namespace,
+            ));
+            let (Some(number), Some(process)) = (number, target.clone()) else {
+                continue;
+            };
+            let (value, space) = (
+                i32::try_from(number.value).unwrap_or(i32::MAX),
+                space.path(),
+            );
             let assertion = if key.key == "pid" {
-                Assertion::Pid { process, space, number: value }
+                Assertion::Pid {
+                    process,
+                    space,
+                    number: value,
+                }
             } else {
-                Assertion::Ppid { process, space, number: value }
+                Assertion::Ppid {
+                    process,
+                    space,
+                    number: value,
+                }
             };
             self.claim(assertion, entry.key_span);
         }
@@ -167,23 +219,45 @@ impl ExpectationSyntax {
 
     fn chain(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
         let target = process.about(key, out);
-        let Some(elements) = key.elements("an array of PIDs, the outermost first", out) else { return };
-        let read: Vec<_> = elements.iter().filter_map(|element| element.integer(1, HIGHEST, out)).collect();
+        let Some(elements) = key.elements("an array of PIDs, the outermost first", out) else {
+            return;
+        };
+        let read: Vec<_> = elements
+            .iter()
+            .filter_map(|element| element.integer(1, HIGHEST, out))
+            .collect();
         let is_complete = read.len() == elements.len() && !read.is_empty();
         if let Some(process) = target.filter(|_| is_complete) {
-            let numbers = read.iter().map(|number| i32::try_from(number.value).unwrap_or(i32::MAX)).collect();
+            let numbers = read
+                .iter()
+                .map(|number| i32::try_from(number.value).unwrap_or(i32::MAX))
+                .collect();
             self.claim(Assertion::Chain { process, numbers }, key.span);
         }
     }
 
     fn count(&mut self, key: &Entry<'_>, from: &Target, process: &Target, out: &mut Diagnostics) {
-        let Some(count) = key.integer(0, HIGHEST, out) else { return };
+        let Some(count) = key.integer(0, HIGHEST, out) else {
+            return;
+        };
         match (from, process) {
             (Target::Is(from), _) => {
-                self.claim(Assertion::SeesSoMany { from: from.clone(), count: count.value }, count.span);
+                self.claim(
+                    Assertion::SeesSoMany {
+                        from: from.clone(),
+                        count: count.value,
+                    },
+                    count.span,
+                );
             }
             (Target::Missing, Target::Is(process)) => {
-                self.claim(Assertion::SoMany { process: process.clone(), count: count.value }, count.span);
+                self.claim(
+                    Assertion::SoMany {
+                        process: process.clone(),
+                        count: count.value,
+                    },
+                    count.span,
+                );
             }
             (Target::Wrong, _) | (_, Target::Wrong) => {}
             (Target::Missing, Target::Missing) => {
@@ -207,7 +281,9 @@ impl ExpectationSyntax {
             match known(&entry, "", out) {
                 Some(PermissionKey::From) => from = self.name(&entry, Named::Observer, out),
                 Some(PermissionKey::To) => to = self.name(&entry, Named::Anything, out),
-                Some(PermissionKey::Allowed) => allowed = entry.boolean(out).map(|allowed| allowed.value),
+                Some(PermissionKey::Allowed) => {
+                    allowed = entry.boolean(out).map(|allowed| allowed.value)
+                }
                 None => {}
             }
         }
@@ -233,15 +309,23 @@ fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
     let find = |key: &str| entries(table).find(|entry| entry.key == key);
     let has = |key: &str| find(key).is_some();
     let help = match (has("from"), has("proc")) {
-        (true, _) => "state what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1",
+        (true, _) => {
+            "state what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1"
+        }
         (false, true) => "state what is expected of it: pid, ppid, chain, state, exit or count",
         (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
     };
-    let place = find("from").or_else(|| find("proc")).map_or(span, |entry| entry.key_span);
+    let place = find("from")
+        .or_else(|| find("proc"))
+        .map_or(span, |entry| entry.key_span);
     out.push(
-        Diagnostic::at(Code::BadExpectation, place, "an expectation has nothing to compare")
-            .label("this would compare nothing")
-            .help(help),
+        Diagnostic::at(
+            Code::BadExpectation,
+            place,
+            "an expectation has nothing to compare",
+        )
+        .label("this would compare nothing")
+        .help(help),
     );
 }
 
@@ -262,7 +346,13 @@ impl Target {
         self.wanted("from", "the observer", key, out)
     }
 
-    fn wanted(&self, wanted: &str, question: &str, key: &Entry<'_>, out: &mut Diagnostics) -> Option<Address> {
+    fn wanted(
+        &self,
+        wanted: &str,
+        question: &str,
+        key: &Entry<'_>,
+        out: &mut Diagnostics,
+    ) -> Option<Address> {
         match self {
             Self::Is(address) => Some(address.clone()),
             Self::Wrong => None,

@@ -4,8 +4,14 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
 /// Names with a meaning of their own in addresses.
 const RESERVED: [(&str, &str); 2] = [
-    ("init", "`vm/ci/init` is the address of the PID 1 of `vm/ci`"),
-    ("host", "`host` is the address of the namespace outside the topology"),
+    (
+        "init",
+        "`vm/ci/init` is the address of the PID 1 of `vm/ci`",
+    ),
+    (
+        "host",
+        "`host` is the address of the namespace outside the topology",
+    ),
 ];
 
 /// Longer names would make paths that no table and no file name can hold.
@@ -23,25 +29,37 @@ pub(super) fn has_braces(key: &str) -> bool {
 pub(crate) fn check_name(name: &str, span: Span, what: &str, out: &mut Diagnostics) {
     if let Some((name, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         out.push(
-            Diagnostic::at(Code::ReservedName, span, format!("{what} cannot be named `{name}`"))
-                .label("this name is reserved")
-                .note(*reason),
+            Diagnostic::at(
+                Code::ReservedName,
+                span,
+                format!("{what} cannot be named `{name}`"),
+            )
+            .label("this name is reserved")
+            .note(*reason),
         );
         return;
     }
     if is_name(name) {
         if name.len() > LONGEST {
             let message = format!("the name has {} characters", name.len());
-            out.push(Diagnostic::at(Code::BadName, span, message).label(format!("a name has at most {LONGEST}")));
+            out.push(
+                Diagnostic::at(Code::BadName, span, message)
+                    .label(format!("a name has at most {LONGEST}")),
+            );
         }
         return;
     }
-    let message = if name.is_empty() { format!("{what} needs a name") } else { format!("`{name}` is not a name") };
+    let message = if name.is_empty() {
+        format!("{what} needs a name")
+    } else {
+        format!("`{name}` is not a name")
+    };
     let mut diagnostic = Diagnostic::at(Code::BadName, span, message)
         .label("a name consists of a-z, 0-9, `_` and `-`, and begins with a letter or digit");
     if name.contains('.') {
-        diagnostic =
-            diagnostic.note("a dot marks a generated instance, as in `w.17`, and is never part of a declared name");
+        diagnostic = diagnostic.note(
+            "a dot marks a generated instance, as in `w.17`, and is never part of a declared name",
+        );
     }
     if has_braces(name) {
         out.push(diagnostic.note(NOT_IN_KEYS));
@@ -64,7 +82,10 @@ pub(super) fn is_acceptable(name: &str) -> bool {
 fn is_instance_name(name: &str) -> bool {
     let mut parts = name.split('.');
     let is_good = parts.next().is_some_and(is_acceptable);
-    is_good && parts.all(|number| !number.is_empty() && number.len() < 20 && number.bytes().all(|b| b.is_ascii_digit()))
+    is_good
+        && parts.all(|number| {
+            !number.is_empty() && number.len() < 20 && number.bytes().all(|b| b.is_ascii_digit())
+        })
 }
 
 /// Why a generated namespace cannot be called this.
@@ -75,7 +96,10 @@ pub(crate) fn instance_name_problem(name: &str) -> Option<String> {
     Some(if RESERVED.iter().any(|(reserved, _)| *reserved == name) {
         format!("`{name}` is reserved")
     } else if name.len() > LONGEST {
-        format!("`{name}` has {} characters, a name has at most {LONGEST}", name.len())
+        format!(
+            "`{name}` has {} characters, a name has at most {LONGEST}",
+            name.len()
+        )
     } else {
         format!("`{name}` is not a name: a-z, 0-9, `_` and `-`, and numbers after dots")
     })
@@ -114,13 +138,28 @@ impl NameRules {
 }
 
 /// Reports what is wrong with a path; `what` is "a namespace" or "a template".
-pub(crate) fn check_path(path: &str, span: Span, rules: NameRules, what: &str, out: &mut Diagnostics) {
+pub(crate) fn check_path(
+    path: &str,
+    span: Span,
+    rules: NameRules,
+    what: &str,
+    out: &mut Diagnostics,
+) {
     // One diagnostic a path: the second bad segment is usually the same mistake.
-    let Some(segment) = path.split('/').find(|segment| !rules.accepts(segment)) else { return };
+    let Some(segment) = path.split('/').find(|segment| !rules.accepts(segment)) else {
+        return;
+    };
     if segment.is_empty() && path.contains('/') {
-        let path_without: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let mut diagnostic = Diagnostic::at(Code::BadName, span, format!("`{path}` has an empty segment"))
-            .label("a path consists of names separated by single `/`");
+        let path_without: Vec<_> = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect();
+        let mut diagnostic = Diagnostic::at(
+            Code::BadName,
+            span,
+            format!("`{path}` has an empty segment"),
+        )
+        .label("a path consists of names separated by single `/`");
         if !path_without.is_empty() {
             diagnostic = diagnostic.help(format!("write \"{}\"", path_without.join("/")));
         }
@@ -132,13 +171,19 @@ pub(crate) fn check_path(path: &str, span: Span, rules: NameRules, what: &str, o
 
 /// A path as a header: quoted only where TOML wants it.
 pub(crate) fn header(table: &str, path: &str) -> String {
-    if path.contains(['/', '.']) { format!("[{table}.\"{path}\"]") } else { format!("[{table}.{path}]") }
+    if path.contains(['/', '.']) {
+        format!("[{table}.\"{path}\"]")
+    } else {
+        format!("[{table}.{path}]")
+    }
 }
 
 /// Returns whether it is made of the right characters.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }
 
 /// The nearest name, made of what a name may contain; empty if nothing is left.
@@ -147,7 +192,13 @@ fn corrected(name: &str) -> String {
         .chars()
         .take(LONGEST)
         .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     replaced.trim_matches(['-', '_']).to_owned()
 }

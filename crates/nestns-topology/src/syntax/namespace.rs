@@ -52,7 +52,9 @@ impl NamespaceBody {
     pub(crate) fn read(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
         for entry in entries(table) {
-            let Some(key) = known::<NamespaceKey>(&entry, path, out) else { continue };
+            let Some(key) = known::<NamespaceKey>(&entry, path, out) else {
+                continue;
+            };
             match key {
                 NamespaceKey::Proc
                 | NamespaceKey::Ns
@@ -62,9 +64,13 @@ impl NamespaceBody {
                 | NamespaceKey::Depth
                 | NamespaceKey::Fanout
                 | NamespaceKey::As => {}
-                NamespaceKey::Description => body.description = entry.string(out).map(|text| text.value),
+                NamespaceKey::Description => {
+                    body.description = entry.string(out).map(|text| text.value)
+                }
                 NamespaceKey::Labels => body.labels = entry.labels(out),
-                NamespaceKey::Init => body.init = Some(Located::new(init(&entry, path, out), entry.span)),
+                NamespaceKey::Init => {
+                    body.init = Some(Located::new(init(&entry, path, out), entry.span))
+                }
                 NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
                 NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),
                 NamespaceKey::Hostname => body.hostname = host_name(&entry, out),
@@ -115,17 +121,34 @@ fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
         NamespaceKey::Init => write_init(&namespace.init),
         NamespaceKey::Proc => {
             let processes = namespace.processes.iter();
-            non_empty(processes.map(|own| (own.name.clone(), process::write(own, namespace).into())).collect())
+            non_empty(
+                processes
+                    .map(|own| (own.name.clone(), process::write(own, namespace).into()))
+                    .collect(),
+            )
         }
-        NamespaceKey::Unshare => {
-            write_unshare(isolation, namespace.hostname.is_some() || namespace.domainname.is_some())
+        NamespaceKey::Unshare => write_unshare(
+            isolation,
+            namespace.hostname.is_some() || namespace.domainname.is_some(),
+        ),
+        NamespaceKey::MountProc => {
+            (namespace.mount_proc != isolation.mount).then(|| namespace.mount_proc.into())
         }
-        NamespaceKey::MountProc => (namespace.mount_proc != isolation.mount).then(|| namespace.mount_proc.into()),
         NamespaceKey::Hostname => namespace.hostname.clone().map(Into::into),
         NamespaceKey::Domainname => namespace.domainname.clone().map(Into::into),
-        NamespaceKey::Env => words(namespace.env.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        NamespaceKey::Cwd => namespace.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned().into()),
-        NamespaceKey::Tty => program.filter(|program| program.terminal == Terminal::Own).map(|_| true.into()),
+        NamespaceKey::Env => words(
+            namespace
+                .env
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        ),
+        NamespaceKey::Cwd => namespace
+            .cwd
+            .as_ref()
+            .map(|cwd| cwd.to_string_lossy().into_owned().into()),
+        NamespaceKey::Tty => program
+            .filter(|program| program.terminal == Terminal::Own)
+            .map(|_| true.into()),
         NamespaceKey::Stop => stop::write(namespace.stop, namespace.own_grace),
         NamespaceKey::Restart => restart::write_when(namespace.restart),
         NamespaceKey::Max => restart::write_max(namespace.restart),
@@ -139,16 +162,26 @@ fn write_init(init: &Init) -> Option<toml::Value> {
         Init::Pause => Some("pause".into()),
         Init::Program(program) => Some(match &program.program {
             Program::Command(words) => words.clone().into(),
-            Program::Actor(actor) => {
-                toml::Table::from_iter([(InitKey::Actor.name().to_owned(), actor.to_string().into())]).into()
-            }
+            Program::Actor(actor) => toml::Table::from_iter([(
+                InitKey::Actor.name().to_owned(),
+                actor.to_string().into(),
+            )])
+            .into(),
         }),
     }
 }
 
 fn write_unshare(isolation: Isolation, is_named: bool) -> Option<toml::Value> {
-    let default = Isolation { mount: true, uts: is_named, ..Isolation::default() };
-    let own = isolation.kinds().into_iter().filter(|(_, own)| *own).map(|(kind, _)| kind.to_owned());
+    let default = Isolation {
+        mount: true,
+        uts: is_named,
+        ..Isolation::default()
+    };
+    let own = isolation
+        .kinds()
+        .into_iter()
+        .filter(|(_, own)| *own)
+        .map(|(kind, _)| kind.to_owned());
     (isolation != default).then(|| own.collect::<Vec<_>>().into())
 }
 
@@ -166,8 +199,12 @@ fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
         }
         if matches!(program, ProgramSyntax::Absent) {
             out.push(
-                Diagnostic::at(Code::NotOneProgram, entry.key_span, "`init` names no program")
-                    .help("write init = { actor = \"idle\" } or init = [\"program\", \"argument\"]"),
+                Diagnostic::at(
+                    Code::NotOneProgram,
+                    entry.key_span,
+                    "`init` names no program",
+                )
+                .help("write init = { actor = \"idle\" } or init = [\"program\", \"argument\"]"),
             );
             program = ProgramSyntax::Broken;
         }
@@ -178,17 +215,27 @@ fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
         Some("pause") => InitSyntax::Pause,
         Some(text) => {
             let message = format!("`{text}` is not a value of `init`");
-            let diagnostic = Diagnostic::at(Code::UnknownWord, entry.span, message)
-                .label("expected \"builtin\", \"pause\", an array of arguments or { actor = \"…\" }");
+            let diagnostic = Diagnostic::at(Code::UnknownWord, entry.span, message).label(
+                "expected \"builtin\", \"pause\", an array of arguments or { actor = \"…\" }",
+            );
             let help = did_you_mean(text, ["builtin", "pause"]).unwrap_or_else(|| {
-                let words: Vec<_> = text.split_whitespace().map(|word| format!("\"{word}\"")).collect();
-                format!("to make a program PID 1 write init = [{}]", words.join(", "))
+                let words: Vec<_> = text
+                    .split_whitespace()
+                    .map(|word| format!("\"{word}\""))
+                    .collect();
+                format!(
+                    "to make a program PID 1 write init = [{}]",
+                    words.join(", ")
+                )
             });
             out.push(diagnostic.help(help));
             InitSyntax::Broken
         }
         None => {
-            entry.wrong_type("\"builtin\", \"pause\", an array of arguments or a table", out);
+            entry.wrong_type(
+                "\"builtin\", \"pause\", an array of arguments or a table",
+                out,
+            );
             InitSyntax::Broken
         }
     }
@@ -205,19 +252,27 @@ fn unshare(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Isolation
             "net" => isolation.net = true,
             "cgroup" => isolation.cgroup = true,
             later @ ("user" | "time") => {
-                let message =
-                    format!("unshare = [\"{later}\"] is part of the language but not supported by this version");
+                let message = format!(
+                    "unshare = [\"{later}\"] is part of the language but not supported by this version"
+                );
                 out.push(Diagnostic::at(Code::NotSupported, kind.span, message));
             }
             "pid" => out.push(
-                Diagnostic::at(Code::UnknownWord, kind.span, "`pid` is not a value of `unshare`")
-                    .label("every namespace of a topology is a PID namespace"),
+                Diagnostic::at(
+                    Code::UnknownWord,
+                    kind.span,
+                    "`pid` is not a value of `unshare`",
+                )
+                .label("every namespace of a topology is a PID namespace"),
             ),
             other => {
                 let list: Vec<_> = KINDS.iter().map(|kind| format!("\"{kind}\"")).collect();
-                let diagnostic =
-                    Diagnostic::at(Code::UnknownWord, kind.span, format!("`{other}` is not a value of `unshare`"))
-                        .label(format!("expected {}", alternatives(&list)));
+                let diagnostic = Diagnostic::at(
+                    Code::UnknownWord,
+                    kind.span,
+                    format!("`{other}` is not a value of `unshare`"),
+                )
+                .label(format!("expected {}", alternatives(&list)));
                 out.push(match did_you_mean(other, KINDS) {
                     Some(help) => diagnostic.help(help),
                     None => diagnostic,
@@ -235,7 +290,10 @@ fn host_name(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<String> {
         "the name is empty"
     } else if text.value.len() > 64 {
         "the kernel keeps at most 64 bytes"
-    } else if text.value.contains(|c: char| c.is_control() || c.is_whitespace()) {
+    } else if text
+        .value
+        .contains(|c: char| c.is_control() || c.is_whitespace())
+    {
         "a host name has no spaces"
     } else {
         return Some(text.value);

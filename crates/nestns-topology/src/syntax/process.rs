@@ -28,8 +28,19 @@ const CONDITIONS: &[(&str, Condition)] = &[
 
 impl ProcessBody {
     /// A program alone, or a table. `path` is the namespace around it.
-    pub(crate) fn read(name: &str, name_span: Span, value: &Value, path: &str, out: &mut Diagnostics) -> Self {
-        let entry = Entry { key: name, key_span: name_span, value, span: value.span };
+    pub(crate) fn read(
+        name: &str,
+        name_span: Span,
+        value: &Value,
+        path: &str,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let entry = Entry {
+            key: name,
+            key_span: name_span,
+            value,
+            span: value.span,
+        };
         match &value.kind {
             Kind::Table(table) => Self::read_table(table, path, out),
             Kind::String(_) | Kind::Array(_) => Self::of(ProgramSyntax::command(&entry, out)),
@@ -46,7 +57,9 @@ impl ProcessBody {
         let mut programs: Vec<(ProcessKey, Span)> = Vec::new();
         let before = out.len();
         for entry in entries(table) {
-            let Some(key) = known::<ProcessKey>(&entry, path, out) else { continue };
+            let Some(key) = known::<ProcessKey>(&entry, path, out) else {
+                continue;
+            };
             if key.handling() == Handling::Choice {
                 programs.push((key, entry.key_span));
             }
@@ -55,31 +68,55 @@ impl ProcessBody {
                 ProcessKey::Cmd => body.program = ProgramSyntax::command(&entry, out),
                 ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
                 ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
-                ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| values.entry = way),
+                ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| {
+                    values.entry = way
+                }),
                 ProcessKey::Env => body.values.env = entry.environment(out),
-                ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| values.cwd = Some(path)),
-                ProcessKey::User => body.put(key, user(&entry, out), |values, user| values.user = Some(user)),
+                ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| {
+                    values.cwd = Some(path)
+                }),
+                ProcessKey::User => body.put(key, user(&entry, out), |values, user| {
+                    values.user = Some(user)
+                }),
                 ProcessKey::Labels => body.values.labels = entry.labels(out),
                 ProcessKey::Description => {
-                    body.put(key, entry.string(out), |values, text| values.description = Some(text));
+                    body.put(key, entry.string(out), |values, text| {
+                        values.description = Some(text)
+                    });
                 }
                 ProcessKey::Tty => {
-                    body.put(key, entry.boolean(out), |values, own| values.terminal = Terminal::from_tty(own));
+                    body.put(key, entry.boolean(out), |values, own| {
+                        values.terminal = Terminal::from_tty(own)
+                    });
                 }
-                ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| values.stdin = input),
+                ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
+                    values.stdin = input
+                }),
                 ProcessKey::Stdout => {
-                    body.put(key, stream::output(&entry, out), |values, output| values.stdout = output);
+                    body.put(key, stream::output(&entry, out), |values, output| {
+                        values.stdout = output
+                    });
                 }
                 ProcessKey::Stderr => {
-                    body.put(key, stream::output(&entry, out), |values, output| values.stderr = output);
+                    body.put(key, stream::output(&entry, out), |values, output| {
+                        values.stderr = output
+                    });
                 }
                 ProcessKey::After => body.after = after(&entry, out),
                 ProcessKey::Ready => {
-                    body.put(key, ready::read(&entry, path, out), |values, probe| values.ready = Some(probe));
+                    body.put(key, ready::read(&entry, path, out), |values, probe| {
+                        values.ready = Some(probe)
+                    });
                 }
-                ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| values.ok = codes),
-                ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| values.oneshot = flag),
-                ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| values.weight = weight(flag)),
+                ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| {
+                    values.ok = codes
+                }),
+                ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| {
+                    values.oneshot = flag
+                }),
+                ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| {
+                    values.weight = weight(flag)
+                }),
                 ProcessKey::Restart => restart.read_when(&entry, out),
                 ProcessKey::Max => restart.read_max(&entry, out),
                 ProcessKey::Backoff => restart.read_backoff(&entry, out),
@@ -87,7 +124,11 @@ impl ProcessBody {
             }
         }
         if let [(first, first_span), (second, second_span), ..] = programs[..] {
-            let message = format!("a process has both `{}` and `{}`", first.name(), second.name());
+            let message = format!(
+                "a process has both `{}` and `{}`",
+                first.name(),
+                second.name()
+            );
             out.push(
                 Diagnostic::at(Code::NotOneProgram, second_span, message)
                     .label("it can run only one program")
@@ -130,15 +171,22 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
         }
         // Beside a program that is PID 1 nothing but joining is possible, and nothing is said.
         ProcessKey::Enter => {
-            let is_written = process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
+            let is_written =
+                process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
             is_written.then(|| "join".into())
         }
         ProcessKey::Env => {
-            let own = process.env.iter().filter(|&(name, value)| namespace.env.get(name) != Some(value));
+            let own = process
+                .env
+                .iter()
+                .filter(|&(name, value)| namespace.env.get(name) != Some(value));
             words(own.map(|(name, value)| (name.as_str(), value.as_str())))
         }
         ProcessKey::Cwd => {
-            let own = process.cwd.as_ref().filter(|&own| Some(own) != namespace.cwd.as_ref());
+            let own = process
+                .cwd
+                .as_ref()
+                .filter(|&own| Some(own) != namespace.cwd.as_ref());
             own.map(|cwd| cwd.to_string_lossy().into_owned().into())
         }
         ProcessKey::User => process.user.clone().map(Into::into),
@@ -151,7 +199,13 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
         ProcessKey::After => write_after(process, &namespace.processes),
         ProcessKey::Ready => process.ready.as_ref().and_then(ready::write),
         ProcessKey::Ok => {
-            let codes = || process.ok.iter().map(|&code| i64::from(code)).collect::<Vec<_>>();
+            let codes = || {
+                process
+                    .ok
+                    .iter()
+                    .map(|&code| i64::from(code))
+                    .collect::<Vec<_>>()
+            };
             (process.ok != [0]).then(|| codes().into())
         }
         ProcessKey::Oneshot => process.oneshot.then(|| true.into()),
@@ -164,7 +218,11 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
 }
 
 fn weight(is_essential: bool) -> Weight {
-    if is_essential { Weight::Essential } else { Weight::Expendable }
+    if is_essential {
+        Weight::Essential
+    } else {
+        Weight::Expendable
+    }
 }
 
 fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
@@ -176,7 +234,8 @@ fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
                 // -1 means "leave it" to setuid(2), so the largest number is not a user.
                 part.parse::<u32>().is_ok_and(|number| number != u32::MAX)
             } else {
-                part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
+                part.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
                     && !part.starts_with('-')
             }
     };
@@ -185,7 +244,8 @@ fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
     }
     let message = format!("`{text}` is not a user");
     out.push(
-        Diagnostic::at(Code::BadUser, entry.span, message).label("expected `name`, `uid`, `name:group` or `uid:gid`"),
+        Diagnostic::at(Code::BadUser, entry.span, message)
+            .label("expected `name`, `uid`, `name:group` or `uid:gid`"),
     );
     None
 }
@@ -194,9 +254,16 @@ fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Cond
     let entries = entry.table(out).unwrap_or_default();
     let read = |condition: &Entry<'_>| {
         // A condition that cannot be read still names a process, which is checked.
-        let word =
-            Entry { key: "after", ..*condition }.word(CONDITIONS, out).map_or(Condition::Started, |word| word.value);
-        (Located::new(condition.key.to_owned(), condition.key_span), word)
+        let word = Entry {
+            key: "after",
+            ..*condition
+        }
+        .word(CONDITIONS, out)
+        .map_or(Condition::Started, |word| word.value);
+        (
+            Located::new(condition.key.to_owned(), condition.key_span),
+            word,
+        )
     };
     entries.iter().map(read).collect()
 }
@@ -206,19 +273,31 @@ fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8
     let codes = entry.elements("an array of exit codes", out)?;
     if codes.is_empty() {
         out.push(
-            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty").label("the process could never succeed"),
+            Diagnostic::at(Code::OutOfRange, entry.span, "`ok` is empty")
+                .label("the process could never succeed"),
         );
     }
-    let codes = codes.iter().filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
+    let codes = codes
+        .iter()
+        .filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
     let codes: BTreeSet<u8> = codes.collect();
     Some(Located::new(codes.into_iter().collect(), entry.span))
 }
 
 /// The conditions that a process waits for, by the names of the namespace's processes.
 fn write_after(process: &Process, processes: &[Process]) -> Option<toml::Value> {
-    let word = |condition| CONDITIONS.iter().find(|(_, known)| *known == condition).map(|(word, _)| *word);
+    let word = |condition| {
+        CONDITIONS
+            .iter()
+            .find(|(_, known)| *known == condition)
+            .map(|(word, _)| *word)
+    };
     let entries = process.after.iter();
-    let entries =
-        entries.filter_map(|after| Some((processes[after.process].name.clone(), word(after.condition)?.into())));
+    let entries = entries.filter_map(|after| {
+        Some((
+            processes[after.process].name.clone(),
+            word(after.condition)?.into(),
+        ))
+    });
     non_empty(entries.collect())
 }

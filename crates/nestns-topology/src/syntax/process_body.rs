@@ -37,18 +37,32 @@ impl ProcessBody {
 
     /// The place of the value of a key, if it is there and can be read.
     pub(crate) fn place(&self, key: ProcessKey) -> Option<Span> {
-        self.places.iter().find(|(known, _)| *known == key).map(|&(_, span)| span)
+        self.places
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|&(_, span)| span)
     }
 
     /// A program about which nothing else is said.
     pub(super) fn of(program: ProgramSyntax) -> Self {
         // One that is missing or broken has been reported, and others may wait for the process by its place in the list.
         let values = Process::from(ProcessSpec::new(Program::Actor(Actor::Idle)));
-        Self { program, after: Vec::new(), values, grace_span: None, places: Vec::new() }
+        Self {
+            program,
+            after: Vec::new(),
+            values,
+            grace_span: None,
+            places: Vec::new(),
+        }
     }
 
     /// Takes a value that could be read.
-    pub(super) fn put<T>(&mut self, key: ProcessKey, value: Option<Located<T>>, set: impl FnOnce(&mut Process, T)) {
+    pub(super) fn put<T>(
+        &mut self,
+        key: ProcessKey,
+        value: Option<Located<T>>,
+        set: impl FnOnce(&mut Process, T),
+    ) {
         if let Some(Located { value, span }) = value {
             self.places.push((key, span));
             set(&mut self.values, value);

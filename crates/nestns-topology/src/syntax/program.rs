@@ -35,7 +35,9 @@ impl ProgramSyntax {
             return Self::Broken;
         };
         let Some(words) = split(text) else {
-            out.push(broken(entry, "the command has an open quote").label("a quote is never closed"));
+            out.push(
+                broken(entry, "the command has an open quote").label("a quote is never closed"),
+            );
             return Self::Broken;
         };
         if let Some(syntax) = shell_syntax(text) {
@@ -59,24 +61,36 @@ impl ProgramSyntax {
     /// An array of arguments.
     pub(super) fn arguments(entry: &Entry<'_>, out: &mut Diagnostics) -> Self {
         match entry.strings(out) {
-            Some(words) => Self::of_words(words.into_iter().map(|word| word.value).collect(), entry, out),
+            Some(words) => Self::of_words(
+                words.into_iter().map(|word| word.value).collect(),
+                entry,
+                out,
+            ),
             None => Self::Broken,
         }
     }
 
     /// `sh = "script"`.
     pub(super) fn script(entry: &Entry<'_>, out: &mut Diagnostics) -> Self {
-        let Some(text) = entry.string(out) else { return Self::Broken };
+        let Some(text) = entry.string(out) else {
+            return Self::Broken;
+        };
         if text.value.trim().is_empty() {
             out.push(broken(entry, "the script is empty"));
             return Self::Broken;
         }
-        Self::of_words(vec![SHELL.to_owned(), "-c".to_owned(), text.value], entry, out)
+        Self::of_words(
+            vec![SHELL.to_owned(), "-c".to_owned(), text.value],
+            entry,
+            out,
+        )
     }
 
     /// `actor = "tree --children 3"`.
     pub(super) fn actor(entry: &Entry<'_>, out: &mut Diagnostics) -> Self {
-        let Some(text) = entry.string(out) else { return Self::Broken };
+        let Some(text) = entry.string(out) else {
+            return Self::Broken;
+        };
         let Some(words) = split(&text.value) else {
             out.push(broken(entry, "the actor has an open quote"));
             return Self::Broken;
@@ -96,7 +110,9 @@ impl ProgramSyntax {
             Program::Actor(actor) => (ProcessKey::Actor, actor.to_string().into()),
             Program::Command(words) => match words.as_slice() {
                 // What `sh` is short for; one that is nothing but blanks can only have been written as a command.
-                [shell, option, script] if shell == SHELL && option == "-c" && !script.trim().is_empty() => {
+                [shell, option, script]
+                    if shell == SHELL && option == "-c" && !script.trim().is_empty() =>
+                {
                     (ProcessKey::Sh, script.clone().into())
                 }
                 words => (ProcessKey::Cmd, words.to_vec().into()),
@@ -110,7 +126,10 @@ impl ProgramSyntax {
             return Self::Broken;
         }
         if words.iter().any(|word| word.contains('\0')) {
-            out.push(broken(entry, "the command contains a NUL").label("the kernel ends an argument at a NUL"));
+            out.push(
+                broken(entry, "the command contains a NUL")
+                    .label("the kernel ends an argument at a NUL"),
+            );
             return Self::Broken;
         }
         Self::Given(Located::new(Program::Command(words), entry.span))
@@ -130,11 +149,13 @@ fn bad_actor(error: &ActorError, span: Span) -> Diagnostic {
             None => diagnostic.help(format!("the actors are {}", list(Actor::NAMES))),
         },
         ActorError::NoName => diagnostic.help(format!("the actors are {}", list(Actor::NAMES))),
-        ActorError::UnknownOption { option, known, .. } => match did_you_mean(option, known.iter().copied()) {
-            Some(text) => diagnostic.label(text),
-            None if known.is_empty() => diagnostic.help("it has no options"),
-            None => diagnostic.help(format!("its options are {}", list(known))),
-        },
+        ActorError::UnknownOption { option, known, .. } => {
+            match did_you_mean(option, known.iter().copied()) {
+                Some(text) => diagnostic.label(text),
+                None if known.is_empty() => diagnostic.help("it has no options"),
+                None => diagnostic.help(format!("its options are {}", list(known))),
+            }
+        }
         ActorError::NoValue(_) | ActorError::BadValue { .. } => diagnostic,
     }
 }

@@ -29,28 +29,49 @@ pub(crate) fn entries(table: &Table) -> impl Iterator<Item = Entry<'_>> {
 
 /// The place of a key without its quotes, so that a part of a path can be shown. Escapes make the text longer than the key.
 fn unquoted(key: &str, span: Span) -> Span {
-    if span.len() == key.len() + 2 { span.with(span.start() + 1..span.end() - 1) } else { span }
+    if span.len() == key.len() + 2 {
+        span.with(span.start() + 1..span.end() - 1)
+    } else {
+        span
+    }
 }
 
 impl<'a> Entry<'a> {
     /// One entry of a table.
     pub(crate) fn of(entry: &'a toml_text::Entry) -> Self {
         let key_span = unquoted(&entry.key, entry.key_span);
-        Self { key: &entry.key, key_span, value: &entry.value, span: entry.value.span }
+        Self {
+            key: &entry.key,
+            key_span,
+            value: &entry.value,
+            span: entry.value.span,
+        }
     }
 
     /// Another value under the same key, as an element of its array.
     pub(crate) fn with(self, value: &'a Value) -> Self {
-        Self { value, span: value.span, ..self }
+        Self {
+            value,
+            span: value.span,
+            ..self
+        }
     }
 
     /// Reports that the value has not the type that the key wants.
     pub(crate) fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
         // The place of a table that was made by a header is in the header: the key says it better.
-        let span = if self.value.as_table().is_some() { self.key_span } else { self.span };
+        let span = if self.value.as_table().is_some() {
+            self.key_span
+        } else {
+            self.span
+        };
         out.push(
-            Diagnostic::at(Code::WrongType, span, format!("`{}` must be {expected}", self.key))
-                .label(format!("this is {}", self.value.noun())),
+            Diagnostic::at(
+                Code::WrongType,
+                span,
+                format!("`{}` must be {expected}", self.key),
+            )
+            .label(format!("this is {}", self.value.noun())),
         );
     }
 
@@ -71,22 +92,37 @@ impl<'a> Entry<'a> {
     }
 
     /// A whole number of a range.
-    pub(crate) fn integer(&self, lowest: u64, highest: u64, out: &mut Diagnostics) -> Option<Located<u64>> {
+    pub(crate) fn integer(
+        &self,
+        lowest: u64,
+        highest: u64,
+        out: &mut Diagnostics,
+    ) -> Option<Located<u64>> {
         let Some(number) = self.value.as_integer() else {
             let before = out.len();
             self.wrong_type("a number", out);
             // A string that is not the result of anything is as long as its text.
-            if let Some(text) = self.value.as_str().filter(|text| text.len() + 2 == self.span.len())
+            if let Some(text) = self
+                .value
+                .as_str()
+                .filter(|text| text.len() + 2 == self.span.len())
                 && let Ok(number) = text.trim().parse::<i64>()
             {
-                out.amend(before, |diagnostic| diagnostic.help = Some(format!("write {} = {number}", self.key)));
+                out.amend(before, |diagnostic| {
+                    diagnostic.help = Some(format!("write {} = {number}", self.key))
+                });
             }
             return None;
         };
-        let Some(good) = u64::try_from(number).ok().filter(|number| (lowest..=highest).contains(number)) else {
+        let Some(good) = u64::try_from(number)
+            .ok()
+            .filter(|number| (lowest..=highest).contains(number))
+        else {
             let range = match highest {
                 // The largest number that a file can say.
-                highest if highest == i64::MAX.unsigned_abs() => format!("a number of at least {lowest}"),
+                highest if highest == i64::MAX.unsigned_abs() => {
+                    format!("a number of at least {lowest}")
+                }
                 highest => format!("a number from {lowest} to {highest}"),
             };
             let label = match self.value.kind {
@@ -135,15 +171,22 @@ impl<'a> Entry<'a> {
     }
 
     /// One of some words.
-    pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)], out: &mut Diagnostics) -> Option<Located<T>> {
+    pub(crate) fn word<T: Copy>(
+        &self,
+        words: &[(&str, T)],
+        out: &mut Diagnostics,
+    ) -> Option<Located<T>> {
         let text = self.string(out)?;
         if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(Located::new(value, self.span));
         }
-        let list: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let list: Vec<_> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
         let message = format!("`{}` is not a value of `{}`", text.value, self.key);
-        let mut diagnostic =
-            Diagnostic::at(Code::UnknownWord, self.span, message).label(format!("expected {}", alternatives(&list)));
+        let mut diagnostic = Diagnostic::at(Code::UnknownWord, self.span, message)
+            .label(format!("expected {}", alternatives(&list)));
         if let Some(help) = did_you_mean(&text.value, words.iter().map(|(word, _)| *word)) {
             diagnostic = diagnostic.help(help);
         }
@@ -156,9 +199,14 @@ impl<'a> Entry<'a> {
         let entries = self.table(out).unwrap_or_default();
         for entry in entries.iter().filter(|entry| has_braces(entry.key)) {
             let message = format!("`{}` cannot be a key of `{}`", entry.key, self.key);
-            out.push(Diagnostic::at(Code::BadPlaceholder, entry.key_span, message).label(NOT_IN_KEYS));
+            out.push(
+                Diagnostic::at(Code::BadPlaceholder, entry.key_span, message).label(NOT_IN_KEYS),
+            );
         }
-        entries.iter().filter_map(|entry| Some((entry.key, entry.string(out)?.value))).collect()
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key, entry.string(out)?.value)))
+            .collect()
     }
 
     /// A table of variables: strings that execve(2) can pass on.
@@ -167,20 +215,28 @@ impl<'a> Entry<'a> {
         for entry in self.table(out).unwrap_or_default() {
             let problem = match entry.key {
                 "" => Some("a variable needs a name"),
-                key if key.contains('=') => Some("a name ends at the first `=`, so it cannot contain one"),
+                key if key.contains('=') => {
+                    Some("a name ends at the first `=`, so it cannot contain one")
+                }
                 key if key.contains('\0') => Some("the kernel ends the text at a NUL"),
                 key if has_braces(key) => Some(NOT_IN_KEYS),
                 _ => None,
             };
             if let Some(problem) = problem {
-                let message = format!("`{}` cannot be the name of an environment variable", entry.key);
+                let message = format!(
+                    "`{}` cannot be the name of an environment variable",
+                    entry.key
+                );
                 out.push(Diagnostic::at(Code::BadVariable, entry.key_span, message).label(problem));
             }
-            let Some(value) = entry.string(out) else { continue };
+            let Some(value) = entry.string(out) else {
+                continue;
+            };
             if value.value.contains('\0') {
                 let message = format!("the value of `{}` contains a NUL", entry.key);
                 out.push(
-                    Diagnostic::at(Code::BadVariable, value.span, message).label("the kernel ends the text at a NUL"),
+                    Diagnostic::at(Code::BadVariable, value.span, message)
+                        .label("the kernel ends the text at a NUL"),
                 );
             }
             variables.insert(entry.key.to_owned(), value.value);
@@ -224,7 +280,11 @@ impl<'a> Entry<'a> {
                     DurationError::NoUnit => format!("write \"{}s\"", text.value.trim()),
                     _ => "write a number with a unit: \"200ms\", \"1.5s\", \"2m\"".to_owned(),
                 };
-                out.push(Diagnostic::at(Code::BadDuration, self.span, message).label(error.to_string()).help(help));
+                out.push(
+                    Diagnostic::at(Code::BadDuration, self.span, message)
+                        .label(error.to_string())
+                        .help(help),
+                );
                 None
             }
         }

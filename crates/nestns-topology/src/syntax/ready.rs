@@ -28,7 +28,9 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
     let (mut probe, mut every) = (None, None);
     let mut ways: Vec<(ReadyKey, Span)> = Vec::new();
     for entry in entry.table(out).unwrap_or_default() {
-        let Some(key) = known::<ReadyKey>(&entry, path, out) else { continue };
+        let Some(key) = known::<ReadyKey>(&entry, path, out) else {
+            continue;
+        };
         if key.handling() == Handling::Choice {
             ways.push((key, entry.key_span));
         }
@@ -43,16 +45,26 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
     }
     match ways[..] {
         [] => {
-            let ways = ReadyKey::ALL.iter().filter(|key| key.handling() == Handling::Choice);
+            let ways = ReadyKey::ALL
+                .iter()
+                .filter(|key| key.handling() == Handling::Choice);
             let list: Vec<_> = ways.map(|way| format!("`{}`", way.name())).collect();
             out.push(
-                Diagnostic::at(Code::NotOneProbe, entry.key_span, "`ready` has no condition")
-                    .label(format!("one of {} is needed", alternatives(&list))),
+                Diagnostic::at(
+                    Code::NotOneProbe,
+                    entry.key_span,
+                    "`ready` has no condition",
+                )
+                .label(format!("one of {} is needed", alternatives(&list))),
             );
             return None;
         }
         [(first, first_span), (second, second_span), ..] => {
-            let message = format!("`ready` has both `{}` and `{}`", first.name(), second.name());
+            let message = format!(
+                "`ready` has both `{}` and `{}`",
+                first.name(),
+                second.name()
+            );
             out.push(
                 Diagnostic::at(Code::NotOneProbe, second_span, message)
                     .label("only one condition can make a process ready")
@@ -69,8 +81,12 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
             }
         }
         (Some((span, _)), way) => out.push(
-            Diagnostic::at(Code::Contradiction, span, format!("`every` does not go together with `{}`", way.name()))
-                .label("only a command is repeated"),
+            Diagnostic::at(
+                Code::Contradiction,
+                span,
+                format!("`every` does not go together with `{}`", way.name()),
+            )
+            .label("only a command is repeated"),
         ),
         (None, _) => {}
     }
@@ -83,13 +99,24 @@ pub(super) fn write(probe: &Probe) -> Option<toml::Value> {
         (ReadyKey::Log, Probe::Log(pattern)) => Some(pattern.clone().into()),
         (ReadyKey::File, Probe::File(path)) => Some(path.to_string_lossy().into_owned().into()),
         (ReadyKey::Exec, Probe::Exec { argv, .. }) => Some(argv.clone().into()),
-        (ReadyKey::Every, Probe::Exec { every, .. }) if *every != Probe::EVERY => Some(format_duration(*every).into()),
+        (ReadyKey::Every, Probe::Exec { every, .. }) if *every != Probe::EVERY => {
+            Some(format_duration(*every).into())
+        }
         (ReadyKey::Fd, Probe::Descriptor(number)) => Some(i64::from(*number).into()),
         (ReadyKey::Notify, Probe::Notify(Notifier::Itself)) => Some(true.into()),
         (ReadyKey::Notify, Probe::Notify(Notifier::All)) => Some("all".into()),
         (
-            ReadyKey::Log | ReadyKey::File | ReadyKey::Exec | ReadyKey::Every | ReadyKey::Fd | ReadyKey::Notify,
-            Probe::Log(_) | Probe::File(_) | Probe::Exec { .. } | Probe::Descriptor(_) | Probe::Notify(_),
+            ReadyKey::Log
+            | ReadyKey::File
+            | ReadyKey::Exec
+            | ReadyKey::Every
+            | ReadyKey::Fd
+            | ReadyKey::Notify,
+            Probe::Log(_)
+            | Probe::File(_)
+            | Probe::Exec { .. }
+            | Probe::Descriptor(_)
+            | Probe::Notify(_),
         ) => None,
     })
 }
@@ -98,9 +125,13 @@ fn pattern(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
     let text = key.string(out)?;
     if text.value.is_empty() {
         out.push(
-            Diagnostic::at(Code::BadPattern, text.span, "the regular expression is empty")
-                .label("it would match every line")
-                .help("write \".\" to match any line"),
+            Diagnostic::at(
+                Code::BadPattern,
+                text.span,
+                "the regular expression is empty",
+            )
+            .label("it would match every line")
+            .help("write \".\" to match any line"),
         );
         return None;
     }
@@ -118,9 +149,13 @@ fn pattern(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
 
 fn command(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Probe> {
     match ProgramSyntax::command(key, out) {
-        ProgramSyntax::Given(Located { value: Program::Command(argv), .. }) => {
-            Some(Probe::Exec { argv, every: Probe::EVERY })
-        }
+        ProgramSyntax::Given(Located {
+            value: Program::Command(argv),
+            ..
+        }) => Some(Probe::Exec {
+            argv,
+            every: Probe::EVERY,
+        }),
         _ => None,
     }
 }
@@ -143,14 +178,17 @@ fn notifier(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Notifier> {
         key.wrong_type("true, false or \"all\"", out);
         return None;
     }
-    key.boolean(out).filter(|flag| flag.value).map(|_| Notifier::Itself)
+    key.boolean(out)
+        .filter(|flag| flag.value)
+        .map(|_| Notifier::Itself)
 }
 
 fn pause(key: &Entry<'_>, out: &mut Diagnostics) -> Option<Duration> {
     let pause = key.duration(out)?;
     if pause.value < SHORTEST_PAUSE {
         out.push(
-            Diagnostic::at(Code::OutOfRange, pause.span, "`every` is too short").label("the shortest interval is 10ms"),
+            Diagnostic::at(Code::OutOfRange, pause.span, "`every` is too short")
+                .label("the shortest interval is 10ms"),
         );
         return None;
     }

@@ -20,8 +20,11 @@ pub(crate) struct RestartSyntax {
     is_given: bool,
 }
 
-const WHEN: &[(&str, RestartWhen)] =
-    &[("never", RestartWhen::Never), ("on-failure", RestartWhen::OnFailure), ("always", RestartWhen::Always)];
+const WHEN: &[(&str, RestartWhen)] = &[
+    ("never", RestartWhen::Never),
+    ("on-failure", RestartWhen::OnFailure),
+    ("always", RestartWhen::Always),
+];
 
 impl RestartSyntax {
     /// Takes `restart`.
@@ -54,19 +57,30 @@ impl RestartSyntax {
     pub(super) fn check(&self, out: &mut Diagnostics) {
         if let (false, Some((key, span))) = (self.is_given, self.refinement) {
             out.push(
-                Diagnostic::at(Code::Contradiction, span, format!("`{key}` has no effect without `restart`"))
-                    .label("without `restart` nothing is restarted")
-                    .help("also write restart = \"on-failure\" or restart = \"always\""),
+                Diagnostic::at(
+                    Code::Contradiction,
+                    span,
+                    format!("`{key}` has no effect without `restart`"),
+                )
+                .label("without `restart` nothing is restarted")
+                .help("also write restart = \"on-failure\" or restart = \"always\""),
             );
         }
     }
 
     /// The resulting policy.
     pub(crate) fn policy(&self) -> RestartPolicy {
-        let when = self.when.as_ref().map_or(RestartWhen::Never, |when| when.value);
+        let when = self
+            .when
+            .as_ref()
+            .map_or(RestartWhen::Never, |when| when.value);
         match when {
             RestartWhen::Never => RestartPolicy::NEVER,
-            _ => RestartPolicy { when, max: self.max, backoff: self.backoff.unwrap_or(RestartPolicy::BACKOFF) },
+            _ => RestartPolicy {
+                when,
+                max: self.max,
+                backoff: self.backoff.unwrap_or(RestartPolicy::BACKOFF),
+            },
         }
     }
 }
@@ -79,7 +93,10 @@ pub(super) fn write_when(policy: RestartPolicy) -> Option<toml::Value> {
 
 /// `max`, where there is one.
 pub(super) fn write_max(policy: RestartPolicy) -> Option<toml::Value> {
-    policy.max.filter(|_| policy.when != RestartWhen::Never).map(|max| i64::from(max).into())
+    policy
+        .max
+        .filter(|_| policy.when != RestartWhen::Never)
+        .map(|max| i64::from(max).into())
 }
 
 /// `backoff`, where it is another one than most have.

@@ -38,14 +38,21 @@ pub(super) fn shell_syntax(text: &str) -> Option<&'static str> {
 fn starts_with_syntax(rest: &str) -> Option<&'static str> {
     const SYNTAX: [&str; 9] = ["&&", "||", ">>", "$(", "|", ">", "<", "*", "`"];
     // Within a word they are ordinary: http://host/?a=1&b=2;c
-    if let Some(found) = ["&", ";"].into_iter().find(|&end| rest.strip_prefix(end).is_some_and(ends_word)) {
+    if let Some(found) = ["&", ";"]
+        .into_iter()
+        .find(|&end| rest.strip_prefix(end).is_some_and(ends_word))
+    {
         return Some(found);
     }
     if let Some(found) = SYNTAX.into_iter().find(|syntax| rest.starts_with(syntax)) {
         return Some(found);
     }
     let variable = rest.strip_prefix('$')?;
-    variable.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '$' | '?' | '@')).then_some("$")
+    variable
+        .starts_with(|c: char| {
+            c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '$' | '?' | '@')
+        })
+        .then_some("$")
 }
 
 fn ends_word(rest: &str) -> bool {

@@ -21,8 +21,8 @@ pub(crate) struct StopSyntax {
 
 /// Names worth suggesting.
 const SIGNALS: [&str; 18] = [
-    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT", "STOP", "TSTP",
-    "WINCH", "PWR", "RTMIN", "RTMAX",
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD", "CONT",
+    "STOP", "TSTP", "WINCH", "PWR", "RTMIN", "RTMAX",
 ];
 
 impl StopSyntax {
@@ -40,8 +40,17 @@ impl StopSyntax {
 
     /// Both together; the grace of a process or namespace that has none of its own is derived later.
     pub(crate) fn stop(&self) -> Stop {
-        let signal = self.signal.as_ref().map_or(Signal::TERM, |signal| signal.value);
-        Stop { signal, grace: self.grace.as_ref().map_or(Duration::ZERO, |grace| grace.value) }
+        let signal = self
+            .signal
+            .as_ref()
+            .map_or(Signal::TERM, |signal| signal.value);
+        Stop {
+            signal,
+            grace: self
+                .grace
+                .as_ref()
+                .map_or(Duration::ZERO, |grace| grace.value),
+        }
     }
 }
 
@@ -61,13 +70,22 @@ fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {
     if let Some(signal) = Signal::parse(&text.value) {
         return Some(Located::new(signal, text.span));
     }
-    let mut diagnostic = Diagnostic::at(Code::BadSignal, text.span, format!("there is no signal `{}`", text.value));
+    let mut diagnostic = Diagnostic::at(
+        Code::BadSignal,
+        text.span,
+        format!("there is no signal `{}`", text.value),
+    );
     let upper = text.value.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    if let Some(known) = SIGNALS.into_iter().find(|known| *known == name).or_else(|| nearest(name, SIGNALS)) {
+    if let Some(known) = SIGNALS
+        .into_iter()
+        .find(|known| *known == name)
+        .or_else(|| nearest(name, SIGNALS))
+    {
         diagnostic = diagnostic.label(format!("did you mean `{known}`?"));
     } else {
-        diagnostic = diagnostic.help("write a name such as \"TERM\" or \"RTMIN+3\", or a number from 1 to 64");
+        diagnostic = diagnostic
+            .help("write a name such as \"TERM\" or \"RTMIN+3\", or a number from 1 to 64");
     }
     out.push(diagnostic);
     None

@@ -35,7 +35,11 @@ fn file(entry: &Entry<'_>, words: &[&str], out: &mut Diagnostics) -> Option<Path
         return entry.absolute_path(out).map(|path| path.value);
     }
     let message = format!("`{text}` is not a value of `{}`", entry.key);
-    let words = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    let words = words
+        .iter()
+        .map(|word| format!("\"{word}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
     out.push(
         Diagnostic::at(Code::UnknownWord, entry.span, message)
             .label(format!("expected {words} or the absolute path of a file")),

@@ -8,7 +8,10 @@ const LONGEST: usize = 64;
 pub(crate) const SUGGESTIONS: usize = 20;
 
 /// The most similar candidate, if no more than a third of the letters differ, and not all of them.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = word.chars().count();
     if length == 0 || length > LONGEST {
         return None;
@@ -24,7 +27,10 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// "did you mean `x`?", if something is similar.
-pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
@@ -34,7 +40,10 @@ mod tests {
 
     #[test]
     fn a_third_of_the_letters_may_differ() {
-        assert_eq!(nearest("hostnme", ["hostname", "domainname"]), Some("hostname"));
+        assert_eq!(
+            nearest("hostnme", ["hostname", "domainname"]),
+            Some("hostname")
+        );
         assert_eq!(nearest("cdw", ["cmd", "cwd"]), Some("cwd"));
         assert_eq!(nearest("banana", ["hostname"]), None);
         assert_eq!(nearest("", ["a"]), None);

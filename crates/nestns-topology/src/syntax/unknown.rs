@@ -18,7 +18,12 @@ pub(super) fn known<K: Key>(entry: &Entry<'_>, path: &str, out: &mut Diagnostics
 }
 
 fn report_unknown(table: TableKind, path: &str, entry: &Entry<'_>, out: &mut Diagnostics) {
-    let Entry { key, key_span: span, value, .. } = *entry;
+    let Entry {
+        key,
+        key_span: span,
+        value,
+        ..
+    } = *entry;
     if key.starts_with("x-") {
         return;
     }
@@ -27,23 +32,41 @@ fn report_unknown(table: TableKind, path: &str, entry: &Entry<'_>, out: &mut Dia
     } else if key == "parent" {
         parent(path, entry)
     } else if let Some(owner) = table.elsewhere(key) {
-        Diagnostic::at(Code::MisplacedKey, span, format!("`{key}` does not belong in {}", table.noun())).label(format!(
+        Diagnostic::at(
+            Code::MisplacedKey,
+            span,
+            format!("`{key}` does not belong in {}", table.noun()),
+        )
+        .label(format!(
             "`{key}` belongs in {}, but is used {}",
             owner.noun(),
             table.place()
         ))
     } else if let Some((owner, answer)) = foreign(key) {
-        Diagnostic::at(Code::ForeignKey, span, format!("`{key}` is a key of {owner}, not of nestns")).help(answer)
+        Diagnostic::at(
+            Code::ForeignKey,
+            span,
+            format!("`{key}` is a key of {owner}, not of nestns"),
+        )
+        .help(answer)
     } else {
-        let diagnostic = Diagnostic::at(Code::UnknownKey, span, format!("unknown key `{key}` {}", table.place()));
+        let diagnostic = Diagnostic::at(
+            Code::UnknownKey,
+            span,
+            format!("unknown key `{key}` {}", table.place()),
+        );
         if has_braces(key) {
             diagnostic.note(NOT_IN_KEYS)
         } else if let Some(known) = nearest(key, table.keys().iter().copied()) {
             diagnostic.label(format!("did you mean `{known}`?"))
         } else if let (TableKind::Top, true) = (table, value.as_table().is_some()) {
             diagnostic.help(format!("a namespace is written [ns.{key}]"))
-        } else if let (TableKind::Namespace, true, false) = (table, value.as_table().is_some(), path.is_empty()) {
-            diagnostic.help(format!("a namespace inside this one is written [ns.\"{path}/{key}\"]"))
+        } else if let (TableKind::Namespace, true, false) =
+            (table, value.as_table().is_some(), path.is_empty())
+        {
+            diagnostic.help(format!(
+                "a namespace inside this one is written [ns.\"{path}/{key}\"]"
+            ))
         } else if table.keys().len() <= 4 {
             diagnostic.help(format!("the keys are {}", table.keys().join(", ")))
         } else {
@@ -58,8 +81,12 @@ fn not_supported(key: &str, entry: &Entry<'_>) -> Diagnostic {
 }
 
 fn parent(path: &str, entry: &Entry<'_>) -> Diagnostic {
-    let diagnostic = Diagnostic::at(Code::ParentKey, entry.key_span, "`parent` is not a key: write the path")
-        .label("the parent is the part before the last `/` of the header");
+    let diagnostic = Diagnostic::at(
+        Code::ParentKey,
+        entry.key_span,
+        "`parent` is not a key: write the path",
+    )
+    .label("the parent is the part before the last `/` of the header");
     match entry.value.as_str() {
         Some(parent) if !path.is_empty() => {
             let name = path.rsplit('/').next().unwrap_or(path);

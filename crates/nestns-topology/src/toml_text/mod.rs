@@ -52,7 +52,11 @@ pub(super) fn read(source: &Source, file: FileId, out: &mut Diagnostics) -> Opti
         let line = source.position(span.start()).line;
         // After a mistake the parser stumbles over the rest of the line.
         if last_line.replace(line) != Some(line) {
-            out.push(if out.len() < EXPLAINED { explain(source, span, diagnostic) } else { diagnostic });
+            out.push(if out.len() < EXPLAINED {
+                explain(source, span, diagnostic)
+            } else {
+                diagnostic
+            });
         }
     }
     None
@@ -71,7 +75,9 @@ impl Iterator for Pieces<'_> {
             piece.push(token);
             match token.kind() {
                 TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
-                TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => depth = depth.saturating_sub(1),
+                TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                    depth = depth.saturating_sub(1)
+                }
                 TokenKind::Newline if depth == 0 && piece.len() >= PIECE => break,
                 _ => {}
             }
@@ -88,10 +94,14 @@ fn conflict(conflict: Conflict) -> (Span, Diagnostic) {
 }
 
 fn problem(error: &ParseError, file: FileId) -> (Span, Diagnostic) {
-    let span = error.unexpected().map_or(0..0, |span| span.start()..span.end());
+    let span = error
+        .unexpected()
+        .map_or(0..0, |span| span.start()..span.end());
     let span = Span::new(file, span);
     let diagnostic = Diagnostic::at(Code::Syntax, span, error.description());
-    let Some(expected) = error.expected() else { return (span, diagnostic) };
+    let Some(expected) = error.expected() else {
+        return (span, diagnostic);
+    };
     let expected: Vec<_> = expected
         .iter()
         .map(|expected| match expected {
@@ -102,7 +112,11 @@ fn problem(error: &ParseError, file: FileId) -> (Span, Diagnostic) {
             _ => "something else".to_owned(),
         })
         .collect();
-    let expected = if expected.is_empty() { "nothing".to_owned() } else { expected.join(", ") };
+    let expected = if expected.is_empty() {
+        "nothing".to_owned()
+    } else {
+        expected.join(", ")
+    };
     (span, diagnostic.label(format!("expected {expected}")))
 }
 
@@ -110,7 +124,12 @@ fn problem(error: &ParseError, file: FileId) -> (Span, Diagnostic) {
 fn explain(source: &Source, span: Span, diagnostic: Diagnostic) -> Diagnostic {
     let line = source.line_at(span.start()).trim();
     if line.starts_with("[ns.") && line.contains('/') && !line.contains(['"', '\'']) {
-        let path = line.trim_start_matches("[ns.").split(']').next().unwrap_or_default().trim();
+        let path = line
+            .trim_start_matches("[ns.")
+            .split(']')
+            .next()
+            .unwrap_or_default()
+            .trim();
         return diagnostic.help(format!("a path with a slash is quoted: [ns.\"{path}\"]"));
     }
     diagnostic

@@ -75,7 +75,11 @@ impl<'s> Structure<'s> {
             root: Table::default(),
             tables: Tables::default(),
             texts: HashSet::new(),
-            section: Some(Section { number: 0, id: ROOT, steps: Vec::new() }),
+            section: Some(Section {
+                number: 0,
+                id: ROOT,
+                steps: Vec::new(),
+            }),
             sections: 0,
             path: Vec::new(),
             in_header: false,
@@ -107,8 +111,16 @@ impl<'s> Structure<'s> {
 
     /// The number of keys that lead to what is being read.
     fn depth(&self) -> usize {
-        let arrays = self.frames.iter().filter(|frame| matches!(frame, Frame::Array { .. })).count();
-        let header = if self.in_header { 0 } else { self.header_length };
+        let arrays = self
+            .frames
+            .iter()
+            .filter(|frame| matches!(frame, Frame::Array { .. }))
+            .count();
+        let header = if self.in_header {
+            0
+        } else {
+            self.header_length
+        };
         header + self.path.len() + arrays
     }
 
@@ -123,9 +135,14 @@ impl<'s> Structure<'s> {
         self.header_length = self.path.len();
         let Some(last) = self.path.pop() else { return };
         let mut steps = Vec::with_capacity(self.path.len() + 1);
-        let mut at = At { table: &mut self.root, id: ROOT };
+        let mut at = At {
+            table: &mut self.root,
+            id: ROOT,
+        };
         for key in self.path.drain(..) {
-            let Some((step, inner)) = self.tables.descend(at, &key, Maker::Passing) else { return };
+            let Some((step, inner)) = self.tables.descend(at, &key, Maker::Passing) else {
+                return;
+            };
             steps.push(step);
             at = inner;
         }
@@ -142,23 +159,37 @@ impl<'s> Structure<'s> {
                 values.push(value);
                 return;
             }
-            Some(Frame::Inline { start, table, section, path }) => {
-                (At { table, id: *start }, *path, Maker::Dotted(*section))
-            }
+            Some(Frame::Inline {
+                start,
+                table,
+                section,
+                path,
+            }) => (At { table, id: *start }, *path, Maker::Dotted(*section)),
             None => {
                 let Some(section) = &self.section else {
                     self.path.clear();
                     return;
                 };
-                let Some(table) = walk(&mut self.root, &section.steps) else { return };
-                (At { table, id: section.id }, 0, Maker::Dotted(section.number))
+                let Some(table) = walk(&mut self.root, &section.steps) else {
+                    return;
+                };
+                (
+                    At {
+                        table,
+                        id: section.id,
+                    },
+                    0,
+                    Maker::Dotted(section.number),
+                )
             }
         };
         // A pair may have lost its key to a mistake; those in front of it are another's.
         let mut keys = self.path.drain(path.min(self.path.len())..);
         let Some(last) = keys.next_back() else { return };
         for key in keys {
-            let Some((_, inner)) = self.tables.descend(at, &key, maker) else { return };
+            let Some((_, inner)) = self.tables.descend(at, &key, maker) else {
+                return;
+            };
             at = inner;
         }
         self.tables.put(at, last, value);
@@ -167,7 +198,9 @@ impl<'s> Structure<'s> {
 
 /// The table at the end of a way; where the way leads into an array of tables, it goes on in the last of them.
 fn walk<'t>(root: &'t mut Table, steps: &[usize]) -> Option<&'t mut Table> {
-    steps.iter().try_fold(root, |table, &step| table.entries.get_mut(step)?.value.last_table())
+    steps.iter().try_fold(root, |table, &step| {
+        table.entries.get_mut(step)?.value.last_table()
+    })
 }
 
 impl EventReceiver for Structure<'_> {
@@ -194,50 +227,87 @@ impl EventReceiver for Structure<'_> {
     fn inline_table_open(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) -> bool {
         let section = self.next_section();
         let (start, path) = (span.start(), self.path.len());
-        self.frames.push(Frame::Inline { start, table: Table::default(), section, path });
+        self.frames.push(Frame::Inline {
+            start,
+            table: Table::default(),
+            section,
+            path,
+        });
         true
     }
 
     fn inline_table_close(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) {
-        if let Some(Frame::Inline { start, table, path, .. }) = self.frames.pop() {
+        if let Some(Frame::Inline {
+            start, table, path, ..
+        }) = self.frames.pop()
+        {
             self.path.truncate(path);
             self.tables.close(start);
-            self.complete(Value { kind: Kind::Table(table), span: Span::new(self.file, start..span.end()) });
+            self.complete(Value {
+                kind: Kind::Table(table),
+                span: Span::new(self.file, start..span.end()),
+            });
         }
     }
 
     fn array_open(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) -> bool {
-        self.frames.push(Frame::Array { start: span.start(), values: Vec::new() });
+        self.frames.push(Frame::Array {
+            start: span.start(),
+            values: Vec::new(),
+        });
         true
     }
 
     fn array_close(&mut self, span: toml_parser::Span, _: &mut dyn ErrorSink) {
         if let Some(Frame::Array { start, mut values }) = self.frames.pop() {
             values.shrink_to_fit();
-            self.complete(Value { kind: Kind::array(values), span: Span::new(self.file, start..span.end()) });
+            self.complete(Value {
+                kind: Kind::array(values),
+                span: Span::new(self.file, start..span.end()),
+            });
         }
     }
 
-    fn simple_key(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
-        let Some(raw) = self.source.get(span) else { return };
+    fn simple_key(
+        &mut self,
+        span: toml_parser::Span,
+        encoding: Option<Encoding>,
+        errors: &mut dyn ErrorSink,
+    ) {
+        let Some(raw) = self.source.get(span) else {
+            return;
+        };
         let mut text = Cow::Borrowed("");
         toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_key(&mut text, errors);
-        let key = Key { text: self.shared(&text), span: self.span(span) };
+        let key = Key {
+            text: self.shared(&text),
+            span: self.span(span),
+        };
         if self.depth() == DEEPEST {
-            errors.report_error(ParseError::new("tables are nested too deeply").with_unexpected(span));
+            errors.report_error(
+                ParseError::new("tables are nested too deeply").with_unexpected(span),
+            );
             return;
         }
         self.path.push(key);
     }
 
-    fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
-        let Some(raw) = self.source.get(span) else { return };
+    fn scalar(
+        &mut self,
+        span: toml_parser::Span,
+        encoding: Option<Encoding>,
+        errors: &mut dyn ErrorSink,
+    ) {
+        let Some(raw) = self.source.get(span) else {
+            return;
+        };
         if raw.is_empty() {
             errors.report_error(ParseError::new("the value is missing").with_unexpected(span));
             return;
         }
         let mut text = Cow::Borrowed("");
-        let kind = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_scalar(&mut text, errors);
+        let kind = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span)
+            .decode_scalar(&mut text, errors);
         let kind = match kind {
             ScalarKind::String => Kind::String(self.shared(&text)),
             ScalarKind::Boolean(flag) => Kind::Boolean(flag),
@@ -248,12 +318,14 @@ impl EventReceiver for Structure<'_> {
                 }
                 Kind::Datetime
             }
-            ScalarKind::Integer(radix) => {
-                Kind::Integer(i64::from_str_radix(&text, radix.value()).unwrap_or_else(|_| {
-                    errors.report_error(ParseError::new("the number does not fit in 64 bits").with_unexpected(span));
+            ScalarKind::Integer(radix) => Kind::Integer(
+                i64::from_str_radix(&text, radix.value()).unwrap_or_else(|_| {
+                    errors.report_error(
+                        ParseError::new("the number does not fit in 64 bits").with_unexpected(span),
+                    );
                     0
-                }))
-            }
+                }),
+            ),
         };
         let span = self.span(span);
         self.complete(Value { kind, span });

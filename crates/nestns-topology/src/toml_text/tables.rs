@@ -12,7 +12,8 @@ use crate::diagnostic::Span;
 /// The table that is the whole text, which no key made.
 pub(super) const ROOT: usize = usize::MAX;
 /// The library lets this through in places.
-pub(super) const DOTTED_LIST: &str = "an array of tables is extended by headers, not by dotted keys";
+pub(super) const DOTTED_LIST: &str =
+    "an array of tables is extended by headers, not by dotted keys";
 /// From this size on a table is searched by a map instead of by looking at every key.
 const LARGE: usize = 16;
 
@@ -61,10 +62,22 @@ pub(super) struct Tables {
 impl Tables {
     /// Goes down one key of a path, and makes a table where there is none: which entry that is, and the table. `None` if
     /// something else is there.
-    pub(super) fn descend<'t>(&mut self, mut at: At<'t>, key: &Key, maker: Maker) -> Option<(usize, At<'t>)> {
+    pub(super) fn descend<'t>(
+        &mut self,
+        mut at: At<'t>,
+        key: &Key,
+        maker: Maker,
+    ) -> Option<(usize, At<'t>)> {
         let place = self.find(&at, &key.text).unwrap_or_else(|| {
             self.makers.insert(key.span.start(), maker);
-            self.add(&mut at, key.clone(), Value { kind: Kind::Table(Table::default()), span: key.span })
+            self.add(
+                &mut at,
+                key.clone(),
+                Value {
+                    kind: Kind::Table(Table::default()),
+                    span: key.span,
+                },
+            )
         });
         let entry = &mut at.table.entries[place];
         let first = entry.key_span;
@@ -84,22 +97,46 @@ impl Tables {
             (Some(id), Some(table)) if is_open => Some((place, At { table, id })),
             (Some(_), _) if is_list => self.conflict(DOTTED_LIST, key.span, first),
             (Some(_), _) => self.conflict("duplicate key", key.span, first),
-            (None, _) => self.conflict("cannot extend a value that is not a table", key.span, first),
+            (None, _) => {
+                self.conflict("cannot extend a value that is not a table", key.span, first)
+            }
         }
     }
 
     /// Makes, or finds, the table of a header by the last key of its path: which entry that is, and which table. `None` if
     /// that key is taken.
-    pub(super) fn head(&mut self, mut at: At<'_>, key: Key, is_array: bool) -> Option<(usize, usize)> {
+    pub(super) fn head(
+        &mut self,
+        mut at: At<'_>,
+        key: Key,
+        is_array: bool,
+    ) -> Option<(usize, usize)> {
         let id = key.span.start();
-        let table = Value { kind: Kind::Table(Table::default()), span: key.span };
+        let table = Value {
+            kind: Kind::Table(Table::default()),
+            span: key.span,
+        };
         let Some(place) = self.find(&at, &key.text) else {
             self.makers.insert(id, Maker::Header);
-            let value = if is_array { Value { kind: Kind::array(vec![table]), span: key.span } } else { table };
+            let value = if is_array {
+                Value {
+                    kind: Kind::array(vec![table]),
+                    span: key.span,
+                }
+            } else {
+                table
+            };
             return Some((self.add(&mut at, key, value), id));
         };
-        let Entry { value, key_span: first, .. } = &mut at.table.entries[place];
-        let there = self.open_table(value).and_then(|id| self.makers.get(&id)).copied();
+        let Entry {
+            value,
+            key_span: first,
+            ..
+        } = &mut at.table.entries[place];
+        let there = self
+            .open_table(value)
+            .and_then(|id| self.makers.get(&id))
+            .copied();
         match (&mut value.kind, there) {
             (Kind::Array(tables), Some(_)) if is_array => {
                 Rc::make_mut(tables).push(table);
@@ -138,9 +175,10 @@ impl Tables {
     fn open_table(&self, value: &Value) -> Option<usize> {
         match &value.kind {
             Kind::Table(_) => Some(value.span.start()),
-            Kind::Array(values) => {
-                values.last().map(|last| last.span.start()).filter(|id| self.makers.contains_key(id))
-            }
+            Kind::Array(values) => values
+                .last()
+                .map(|last| last.span.start())
+                .filter(|id| self.makers.contains_key(id)),
             _ => None,
         }
     }
@@ -161,7 +199,11 @@ impl Tables {
         if place < 4 {
             entries.reserve_exact(1);
         }
-        entries.push(Entry { key: key.text, key_span: key.span, value });
+        entries.push(Entry {
+            key: key.text,
+            key_span: key.span,
+            value,
+        });
         if place >= LARGE {
             let places = self.places.entry(at.id).or_default();
             // The first keys of a table that becomes large are entered when it does.
@@ -172,7 +214,11 @@ impl Tables {
     }
 
     fn conflict<T>(&mut self, message: &'static str, span: Span, first: Span) -> Option<T> {
-        self.conflicts.push(Conflict { message, span, first });
+        self.conflicts.push(Conflict {
+            message,
+            span,
+            first,
+        });
         None
     }
 }

@@ -52,8 +52,15 @@ impl Chart {
         for level in 1..=diagram.depth {
             let _ = classes(&mut text, level);
         }
-        let _ = writeln!(text, "  classDef rest fill:none,stroke:{MUTED},stroke-dasharray:3");
-        Self { text, edges: diagram.edges.len(), left_out: picture.left_out.clone() }
+        let _ = writeln!(
+            text,
+            "  classDef rest fill:none,stroke:{MUTED},stroke-dasharray:3"
+        );
+        Self {
+            text,
+            edges: diagram.edges.len(),
+            left_out: picture.left_out.clone(),
+        }
     }
 
     /// Returns whether Mermaid draws it as it is configured by default.
@@ -64,14 +71,22 @@ impl Chart {
 
 fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std::fmt::Result {
     // JSON's strings are YAML's as well.
-    let title = serde_json::Value::String(format!("{}: {}", escape(&picture.heading.name), picture.summary()));
+    let title = serde_json::Value::String(format!(
+        "{}: {}",
+        escape(&picture.heading.name),
+        picture.summary()
+    ));
     writeln!(text, "---\ntitle: {title}\n---")?;
     writeln!(text, "flowchart {}", word(direction))?;
     if let Some(description) = &picture.heading.description {
         writeln!(text, "  %% {}", entities(&escape(description)))?;
     }
     for (place, sentence) in picture.left_out.iter().enumerate() {
-        writeln!(text, "  note{place}[\"left out: {}\"]:::rest", entities(sentence))?;
+        writeln!(
+            text,
+            "  note{place}[\"left out: {}\"]:::rest",
+            entities(sentence)
+        )?;
     }
     Ok(())
 }
@@ -79,18 +94,45 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
 fn write_event(text: &mut String, event: &Event<'_>) -> std::fmt::Result {
     match *event {
         Event::Open { id, shape, level } => {
-            writeln!(text, "{}subgraph n{id}[\"{}\"]", indent(level), entities(&shape.title()))
+            writeln!(
+                text,
+                "{}subgraph n{id}[\"{}\"]",
+                indent(level),
+                entities(&shape.title())
+            )
         }
         Event::Init { id, shape, level } => {
-            writeln!(text, "{}  n{id}([\"♛ init<br/>{}\"]):::i{level}", indent(level), entities(&shape.chain()))
+            writeln!(
+                text,
+                "{}  n{id}([\"♛ init<br/>{}\"]):::i{level}",
+                indent(level),
+                entities(&shape.chain())
+            )
         }
         Event::Process { id, shape, level } => {
-            let (class, joined) = if shape.is_joined() { ('j', "<br/>joined") } else { ('p', "") };
+            let (class, joined) = if shape.is_joined() {
+                ('j', "<br/>joined")
+            } else {
+                ('p', "")
+            };
             let (title, chain) = (entities(&shape.title()), entities(&shape.chain()));
-            writeln!(text, "{}  n{id}(\"{title}<br/>{chain}{joined}\"):::{class}{level}", indent(level))
+            writeln!(
+                text,
+                "{}  n{id}(\"{title}<br/>{chain}{joined}\"):::{class}{level}",
+                indent(level)
+            )
         }
-        Event::Rest { id, text: rest, level } => {
-            writeln!(text, "{}  n{id}[\"{}\"]:::rest", indent(level), entities(rest))
+        Event::Rest {
+            id,
+            text: rest,
+            level,
+        } => {
+            writeln!(
+                text,
+                "{}  n{id}[\"{}\"]:::rest",
+                indent(level),
+                entities(rest)
+            )
         }
         Event::Close { level } => writeln!(text, "{}end", indent(level)),
     }
@@ -105,7 +147,12 @@ const fn word(direction: Direction) -> &'static str {
 
 /// A longer arrow spans more ranks.
 fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
-    let &Edge { from, to, bond, ranks } = edge;
+    let &Edge {
+        from,
+        to,
+        bond,
+        ranks,
+    } = edge;
     let ranks = ranks as usize;
     let arrow = match bond {
         Bond::Forks => format!("{}>", "-".repeat(ranks + 1)),
@@ -117,11 +164,27 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
 /// Styles of namespaces, PID 1s, processes and joined processes of a level.
 fn classes(text: &mut String, level: usize) -> std::fmt::Result {
     let hue = Hue::of(level);
-    let (tint, strong, line) = (hue.over(15, Hue::WHITE), hue.over(45, Hue::WHITE), hue.over(85, Hue::BLACK));
-    writeln!(text, "  classDef l{level} fill:{tint},stroke:{line},color:{INK}")?;
-    writeln!(text, "  classDef i{level} fill:{strong},stroke:{line},stroke-width:2px,color:{INK}")?;
-    writeln!(text, "  classDef p{level} fill:#fff,stroke:{line},color:{INK}")?;
-    writeln!(text, "  classDef j{level} fill:#fff,stroke:{line},stroke-dasharray:4,color:{INK}")
+    let (tint, strong, line) = (
+        hue.over(15, Hue::WHITE),
+        hue.over(45, Hue::WHITE),
+        hue.over(85, Hue::BLACK),
+    );
+    writeln!(
+        text,
+        "  classDef l{level} fill:{tint},stroke:{line},color:{INK}"
+    )?;
+    writeln!(
+        text,
+        "  classDef i{level} fill:{strong},stroke:{line},stroke-width:2px,color:{INK}"
+    )?;
+    writeln!(
+        text,
+        "  classDef p{level} fill:#fff,stroke:{line},color:{INK}"
+    )?;
+    writeln!(
+        text,
+        "  classDef j{level} fill:#fff,stroke:{line},stroke-dasharray:4,color:{INK}"
+    )
 }
 
 fn indent(level: usize) -> String {

@@ -11,7 +11,9 @@ pub(super) fn entities(text: &str) -> String {
         match character {
             '"' => escaped.push_str("#quot;"),
             ' ' | '.' | ',' | '/' | '_' | '-' | '(' | ')' => escaped.push(character),
-            _ if character.is_ascii_alphanumeric() || !character.is_ascii() => escaped.push(character),
+            _ if character.is_ascii_alphanumeric() || !character.is_ascii() => {
+                escaped.push(character)
+            }
             _ => {
                 escaped.push('#');
                 escaped.push_str(&u32::from(character).to_string());
@@ -30,6 +32,9 @@ mod tests {
     fn nothing_keeps_a_meaning() {
         assert_eq!(entities("w.0 … w.9 (10 alike)"), "w.0 … w.9 (10 alike)");
         assert_eq!(entities("a\"b#c\\n"), "a#quot;b#35;c#92;n");
-        assert_eq!(entities("%%{<b>`*`</b>}"), "#37;#37;#123;#60;b#62;#96;#42;#96;#60;/b#62;#125;");
+        assert_eq!(
+            entities("%%{<b>`*`</b>}"),
+            "#37;#37;#123;#60;b#62;#96;#42;#96;#60;/b#62;#125;"
+        );
     }
 }

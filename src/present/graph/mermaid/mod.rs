@@ -18,8 +18,17 @@ pub(crate) const MOST_CHARACTERS: usize = 50_000;
 
 /// The chart with the most detail that Mermaid takes.
 pub(crate) fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
-    let depth = Picture::new(heading, nodes, Detail { depth: 0, ..Detail::FULL }).depth();
-    let mut charts = Detail::ladder(depth).map(|detail| Chart::of(&Picture::new(heading, nodes, detail), direction));
+    let depth = Picture::new(
+        heading,
+        nodes,
+        Detail {
+            depth: 0,
+            ..Detail::FULL
+        },
+    )
+    .depth();
+    let mut charts = Detail::ladder(depth)
+        .map(|detail| Chart::of(&Picture::new(heading, nodes, detail), direction));
     let first = charts.next().unwrap_or_default();
     if first.fits() {
         return first;

@@ -71,26 +71,63 @@ pub(super) struct Block {
 impl Pill {
     fn init(shape: &Shape<'_>) -> Self {
         let program = shape.program(LONGEST_PROGRAM);
-        Self::new(Role::Init, "init".to_owned(), shape.chain(), program, shape.init_lines())
+        Self::new(
+            Role::Init,
+            "init".to_owned(),
+            shape.chain(),
+            program,
+            shape.init_lines(),
+        )
     }
 
     fn process(shape: &Shape<'_>) -> Self {
-        let role = if shape.is_joined() { Role::Joined } else { Role::Process };
+        let role = if shape.is_joined() {
+            Role::Joined
+        } else {
+            Role::Process
+        };
         let program = shape.program(LONGEST_PROGRAM);
-        Self::new(role, shape.title(), shape.chain(), program, shape.process_lines())
+        Self::new(
+            role,
+            shape.title(),
+            shape.chain(),
+            program,
+            shape.process_lines(),
+        )
     }
 
     fn rest(text: &str) -> Self {
-        Self::new(Role::Rest, text.to_owned(), String::new(), String::new(), vec![format!("not drawn: {text}")])
+        Self::new(
+            Role::Rest,
+            text.to_owned(),
+            String::new(),
+            String::new(),
+            vec![format!("not drawn: {text}")],
+        )
     }
 
     fn new(role: Role, name: String, chain: String, program: String, tooltip: Vec<String>) -> Self {
         let crown = if role == Role::Init { CROWN } else { 0 };
         let gap = if chain.is_empty() { 0 } else { GAP };
         let text = (fixed(&name, TEXT) + gap + fixed(&chain, TEXT)).max(fixed(&program, SMALL));
-        let height = if role == Role::Rest { SLIM_HEIGHT } else { PILL_HEIGHT };
-        let size = Size { width: 2 * INSET + crown + text, height };
-        Self { role, name, chain, program, tooltip, place: Place::default(), size }
+        let height = if role == Role::Rest {
+            SLIM_HEIGHT
+        } else {
+            PILL_HEIGHT
+        };
+        let size = Size {
+            width: 2 * INSET + crown + text,
+            height,
+        };
+        Self {
+            role,
+            name,
+            chain,
+            program,
+            tooltip,
+            place: Place::default(),
+            size,
+        }
     }
 }
 
@@ -100,30 +137,55 @@ impl Block {
         let mut pills = vec![Pill::init(shape)];
         pills.extend(shape.processes.iter().map(Pill::process));
         pills.extend(shape.rest.iter().map(|text| Pill::rest(text)));
-        let mut blocks: Vec<_> = shape.namespaces.iter().map(|inner| Self::of(inner, level + 1)).collect();
+        let mut blocks: Vec<_> = shape
+            .namespaces
+            .iter()
+            .map(|inner| Self::of(inner, level + 1))
+            .collect();
         let title = shape.title();
         let line = fixed(&title, TEXT) + 2 * GAP + fixed(&aside(level), SMALL);
         let inside = arrange(&mut pills, &mut blocks, line);
-        for place in pills.iter_mut().map(|pill| &mut pill.place).chain(blocks.iter_mut().map(|block| &mut block.place))
+        for place in pills
+            .iter_mut()
+            .map(|pill| &mut pill.place)
+            .chain(blocks.iter_mut().map(|block| &mut block.place))
         {
             place.x += PADDING;
             place.y += TITLE;
         }
-        let size = Size { width: inside.width.max(line) + 2 * PADDING, height: TITLE + inside.height + PADDING };
+        let size = Size {
+            width: inside.width.max(line) + 2 * PADDING,
+            height: TITLE + inside.height + PADDING,
+        };
         let tooltip = shape.namespace_lines(level);
-        Self { title, tooltip, level, is_stack: shape.alike > 1, pills, blocks, place: Place::default(), size }
+        Self {
+            title,
+            tooltip,
+            level,
+            is_stack: shape.alike > 1,
+            pills,
+            blocks,
+            place: Place::default(),
+            size,
+        }
     }
 
     /// Size with the sheets behind it.
     fn extent(&self) -> Size {
         let sheets = if self.is_stack { 2 * SHEET } else { 0 };
-        Size { width: self.size.width + sheets, height: self.size.height + sheets }
+        Size {
+            width: self.size.width + sheets,
+            height: self.size.height + sheets,
+        }
     }
 
     /// Takes this much room, sheets included, and passes it on to the content.
     fn fill(&mut self, extent: Size) {
         let sheets = self.extent().width - self.size.width;
-        self.size = Size { width: extent.width - sheets, height: extent.height - sheets };
+        self.size = Size {
+            width: extent.width - sheets,
+            height: extent.height - sheets,
+        };
         justify_pills(&mut self.pills, self.size.width - 2 * PADDING);
         justify_blocks(&mut self.blocks, self.size.width - 2 * PADDING);
     }
@@ -149,8 +211,10 @@ fn arrange(pills: &mut [Pill], blocks: &mut [Block], least: u32) -> Size {
     for pill in &mut *pills {
         pill.size.width = widest;
     }
-    let groups =
-        [pills.iter().map(|pill| pill.size).collect::<Vec<_>>(), blocks.iter().map(Block::extent).collect::<Vec<_>>()];
+    let groups = [
+        pills.iter().map(|pill| pill.size).collect::<Vec<_>>(),
+        blocks.iter().map(Block::extent).collect::<Vec<_>>(),
+    ];
     let page = Page::of(&groups, GAP, least);
     let (above, below) = page.places.split_at(pills.len());
     for (pill, &place) in pills.iter_mut().zip(above) {
@@ -166,7 +230,8 @@ fn arrange(pills: &mut [Pill], blocks: &mut [Block], least: u32) -> Size {
 fn justify_pills(pills: &mut [Pill], room: u32) {
     let Some(first) = pills.first() else { return };
     let (top, natural) = (first.place.y, first.size.width);
-    let columns = u32::try_from(pills.iter().take_while(|pill| pill.place.y == top).count()).unwrap_or(u32::MAX);
+    let columns = u32::try_from(pills.iter().take_while(|pill| pill.place.y == top).count())
+        .unwrap_or(u32::MAX);
     let width = (room + GAP) / columns - GAP;
     if width > 2 * natural {
         return;
@@ -179,20 +244,35 @@ fn justify_pills(pills: &mut [Pill], room: u32) {
 
 /// Makes the boxes of a row equally high, and rows as wide as the surrounding box, except a last one that is too short.
 fn justify_blocks(blocks: &mut [Block], room: u32) {
-    let rows = || blocks.chunk_by(|one, next| one.place.y == next.place.y).count();
+    let rows = || {
+        blocks
+            .chunk_by(|one, next| one.place.y == next.place.y)
+            .count()
+    };
     let is_single = rows() == 1;
     for row in blocks.chunk_by_mut(|one, next| one.place.y == next.place.y) {
-        let height = row.iter().map(|block| block.extent().height).max().unwrap_or(0);
+        let height = row
+            .iter()
+            .map(|block| block.extent().height)
+            .max()
+            .unwrap_or(0);
         let count = u32::try_from(row.len()).unwrap_or(u32::MAX);
         let used = row.iter().map(|block| block.extent().width).sum::<u32>() + (count - 1) * GAP;
         let slack = room.saturating_sub(used);
         let is_stretched = is_single || count == 1 || slack < room / 3;
         let mut shift = 0;
         for (place, block) in (0..count).zip(row) {
-            let share = if is_stretched { slack / count + u32::from(place < slack % count) } else { 0 };
+            let share = if is_stretched {
+                slack / count + u32::from(place < slack % count)
+            } else {
+                0
+            };
             block.place.x += shift;
             shift += share;
-            block.fill(Size { width: block.extent().width + share, height });
+            block.fill(Size {
+                width: block.extent().width + share,
+                height,
+            });
         }
     }
 }

@@ -7,14 +7,18 @@
 /// The width in pixels of text in the fixed-width face of this size.
 pub(super) fn fixed(text: &str, size: u32) -> u32 {
     // In hundredths of the size.
-    let width: u32 = text.chars().map(|character| if is_plain(character) { 62 } else { 140 }).sum();
+    let width: u32 = text
+        .chars()
+        .map(|character| if is_plain(character) { 62 } else { 140 })
+        .sum();
     (width * size).div_ceil(100)
 }
 
 /// Width in pixels of text in the proportional face, of which less is known.
 pub(super) fn proportional(text: &str, size: u32) -> u32 {
     let width = |character: char| match character {
-        'i' | 'j' | 'l' | 't' | 'f' | 'I' | ' ' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '(' | ')' | '·' => 42,
+        'i' | 'j' | 'l' | 't' | 'f' | 'I' | ' ' | '.' | ',' | ':' | ';' | '\'' | '|' | '!'
+        | '(' | ')' | '·' => 42,
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' | '—' => 105,
         _ if character.is_uppercase() => 80,
         _ if is_plain(character) => 66,
@@ -31,8 +35,15 @@ const fn is_plain(character: char) -> bool {
 pub(super) fn wrap(text: &str, size: u32, width: u32, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace().flat_map(|word| pieces(word, size, width)) {
-        let longer = if line.is_empty() { word.clone() } else { format!("{line} {word}") };
+    for word in text
+        .split_whitespace()
+        .flat_map(|word| pieces(word, size, width))
+    {
+        let longer = if line.is_empty() {
+            word.clone()
+        } else {
+            format!("{line} {word}")
+        };
         if proportional(&longer, size) <= width {
             line = longer;
         } else {
@@ -88,7 +99,10 @@ mod tests {
         assert_eq!(lines, ["three words", "here"]);
         let lines = wrap(&"x".repeat(1000), 10, 100, 2);
         assert_eq!(lines.len(), 2);
-        assert!(lines[1].ends_with('…') && lines.iter().all(|line| proportional(line, 10) <= 110), "{lines:?}");
+        assert!(
+            lines[1].ends_with('…') && lines.iter().all(|line| proportional(line, 10) <= 110),
+            "{lines:?}"
+        );
         assert!(wrap("  ", 10, 100, 2).is_empty());
     }
 }

@@ -36,7 +36,9 @@ pub(crate) fn render(picture: &Picture<'_>) -> String {
     let (pills, blocks, size) = lay_out(&picture.roots, &picture.rest);
     let name = escape(&picture.heading.name);
     let summary = picture.summary();
-    let least = proportional(&name, HEAD).max(proportional(&summary, TEXT)).max(NARROWEST);
+    let least = proportional(&name, HEAD)
+        .max(proportional(&summary, TEXT))
+        .max(NARROWEST);
     let width = size.width.max(least);
     let prose = width.min(WIDEST);
     let mut canvas = Canvas::default();
@@ -60,14 +62,20 @@ pub(crate) fn render(picture: &Picture<'_>) -> String {
     y += size.height + GAP / 2;
     canvas.add(&crown(MARGIN, y + 8));
     let legend = std::iter::once((22, legend(picture)));
-    let left_out = picture.left_out.iter().map(|sentence| (0, format!("Left out: {sentence}.")));
+    let left_out = picture
+        .left_out
+        .iter()
+        .map(|sentence| (0, format!("Left out: {sentence}.")));
     for (indent, text) in legend.chain(left_out) {
         for line in wrap(&text, SMALL, prose - indent, 4) {
             y += LINE;
             canvas.add(&label("prose small muted", MARGIN + indent, y, &line));
         }
     }
-    let page = Size { width: width + 2 * MARGIN, height: y + MARGIN };
+    let page = Size {
+        width: width + 2 * MARGIN,
+        height: y + MARGIN,
+    };
     document(picture, page, canvas)
 }
 
@@ -101,7 +109,8 @@ fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
 
 /// Legend, as far as it is needed.
 fn legend(picture: &Picture<'_>) -> String {
-    let mut legend = "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
+    let mut legend =
+        "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
     if has_joined(&picture.roots) {
         legend.push_str(" A dashed process joined from outside: its parent is 0 inside.");
     }
@@ -109,10 +118,16 @@ fn legend(picture: &Picture<'_>) -> String {
 }
 
 fn has_joined(shapes: &[Shape<'_>]) -> bool {
-    shapes.iter().any(|shape| shape.processes.iter().any(Shape::is_joined) || has_joined(&shape.namespaces))
+    shapes
+        .iter()
+        .any(|shape| shape.processes.iter().any(Shape::is_joined) || has_joined(&shape.namespaces))
 }
 
 /// Number of levels that are shown.
 fn depth(shapes: &[Shape<'_>]) -> usize {
-    shapes.iter().map(|shape| 1 + depth(&shape.namespaces)).max().unwrap_or(0)
+    shapes
+        .iter()
+        .map(|shape| 1 + depth(&shape.namespaces))
+        .max()
+        .unwrap_or(0)
 }

@@ -20,12 +20,18 @@ pub(super) struct Canvas {
 impl Canvas {
     /// Paints a namespace and everything in it; `around` is the place of the surrounding block.
     pub(super) fn block(&mut self, block: &Block, around: Place) {
-        let place = Place { x: around.x + block.place.x, y: around.y + block.place.y };
+        let place = Place {
+            x: around.x + block.place.x,
+            y: around.y + block.place.y,
+        };
         let class = format!("box l{}", block.level);
         let mut group = Group::new().add(Title::new(block.tooltip.join("\n")));
         if block.is_stack {
             for behind in [2 * SHEET, SHEET] {
-                let sheet = Place { x: place.x + behind, y: place.y + behind };
+                let sheet = Place {
+                    x: place.x + behind,
+                    y: place.y + behind,
+                };
                 group = group.add(rectangle(&class, sheet, block.size, CORNER));
             }
         }
@@ -33,7 +39,12 @@ impl Canvas {
         group = group
             .add(rectangle(&class, place, block.size, CORNER))
             .add(label("name", place.x + PADDING, baseline, &block.title))
-            .add(label("small muted right", place.x + block.size.width - PADDING, baseline, &aside(block.level)));
+            .add(label(
+                "small muted right",
+                place.x + block.size.width - PADDING,
+                baseline,
+                &aside(block.level),
+            ));
         self.add(&group);
         for pill in &block.pills {
             self.pill(pill, block.level, place);
@@ -45,7 +56,10 @@ impl Canvas {
 
     /// Paints a process.
     pub(super) fn pill(&mut self, pill: &Pill, level: usize, around: Place) {
-        let place = Place { x: around.x + pill.place.x, y: around.y + pill.place.y };
+        let place = Place {
+            x: around.x + pill.place.x,
+            y: around.y + pill.place.y,
+        };
         let class = match pill.role {
             Role::Init => format!("init l{level}"),
             Role::Process => format!("pill l{level}"),
@@ -74,7 +88,12 @@ impl Canvas {
                 group
                     .add(label("name", left + crown, place.y + 19, &pill.name))
                     .add(label("right", right, place.y + 19, &pill.chain))
-                    .add(label("small muted", left + crown, place.y + 34, &pill.program))
+                    .add(label(
+                        "small muted",
+                        left + crown,
+                        place.y + 34,
+                        &pill.program,
+                    ))
             }
         };
         self.add(&group);
@@ -96,8 +115,14 @@ impl Canvas {
 
 /// A rounded rectangle.
 pub(super) fn rectangle(class: &str, place: Place, size: Size, corner: u32) -> Rectangle {
-    let rectangle = Rectangle::new().set("class", class).set("x", place.x).set("y", place.y);
-    rectangle.set("width", size.width).set("height", size.height).set("rx", corner)
+    let rectangle = Rectangle::new()
+        .set("class", class)
+        .set("x", place.x)
+        .set("y", place.y);
+    rectangle
+        .set("width", size.width)
+        .set("height", size.height)
+        .set("rx", corner)
 }
 
 /// Text on its baseline. White space in it is preserved.
@@ -113,5 +138,8 @@ pub(super) fn label(class: &str, x: u32, y: u32, text: &str) -> Element {
 /// The mark of PID 1, sixteen wide and thirteen high; a path, because few fonts have one.
 pub(super) fn crown(x: u32, y: u32) -> Path {
     const OUTLINE: &str = "M0 1 3.5 5 8 0 12.5 5 16 1 14.5 9.5H1.5zM1.5 11h13v2h-13z";
-    Path::new().set("class", "crown").set("d", OUTLINE).set("transform", format!("translate({x} {y})"))
+    Path::new()
+        .set("class", "crown")
+        .set("d", OUTLINE)
+        .set("transform", format!("translate({x} {y})"))
 }

@@ -63,7 +63,14 @@ pub(super) fn sheet(depth: usize) -> String {
 }
 
 fn colours(css: &mut String, scheme: &Scheme, depth: usize) {
-    let Scheme { page, pill, ink, muted, shares: [of_box, of_init, of_line], line } = scheme;
+    let Scheme {
+        page,
+        pill,
+        ink,
+        muted,
+        shares: [of_box, of_init, of_line],
+        line,
+    } = scheme;
     // Writing into a string cannot fail.
     let _ = writeln!(css, ".nestns .page{{fill:{page}}}");
     let _ = writeln!(css, ".nestns text{{fill:{ink}}}");
@@ -72,7 +79,11 @@ fn colours(css: &mut String, scheme: &Scheme, depth: usize) {
     let _ = writeln!(css, ".nestns .crown{{fill:{ink}}}");
     for level in 1..=depth {
         let hue = Hue::of(level);
-        let (tint, strong, line) = (hue.over(*of_box, *page), hue.over(*of_init, *page), hue.over(*of_line, *line));
+        let (tint, strong, line) = (
+            hue.over(*of_box, *page),
+            hue.over(*of_init, *page),
+            hue.over(*of_line, *line),
+        );
         let _ = writeln!(css, ".nestns .box.l{level}{{fill:{tint};stroke:{line}}}");
         let _ = writeln!(css, ".nestns .pill.l{level}{{fill:{pill};stroke:{line}}}");
         let _ = writeln!(css, ".nestns .init.l{level}{{fill:{strong};stroke:{line}}}");

@@ -13,7 +13,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{
-    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, accept4, bind, getsockopt, listen, recv, socket, sockopt,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, accept4, bind, getsockopt, listen, recv,
+    socket, sockopt,
 };
 use nix::unistd::geteuid;
 
@@ -92,11 +93,24 @@ impl Server {
     /// # Errors
     ///
     /// Those of socket(2), bind(2), listen(2) and rename(2).
-    pub(in crate::controller) fn open(directory: &Directory, events: &EventLoop) -> Result<Self, CallError> {
+    pub(in crate::controller) fn open(
+        directory: &Directory,
+        events: &EventLoop,
+    ) -> Result<Self, CallError> {
         let listener = listen_in(directory)?;
-        events.add(&listener, Token::Control, EpollFlags::EPOLLIN).by(Call::EpollCtl)?;
+        events
+            .add(&listener, Token::Control, EpollFlags::EPOLLIN)
+            .by(Call::EpollCtl)?;
         let (clients, heard, buffer) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Ok(Self { listener, is_shut: false, clients, next: 0, clock: 0, heard, buffer })
+        Ok(Self {
+            listener,
+            is_shut: false,
+            clients,
+            next: 0,
+            clock: 0,
+            heard,
+            buffer,
+        })
     }
 
     /// Opens the socket again, in another directory. Connected clients stay connected.
@@ -104,7 +118,11 @@ impl Server {
     /// # Errors
     ///
     /// Those of [`Server::open`]; the first socket stays then.
-    pub(in crate::controller) fn move_to(&mut self, directory: &Directory, events: &EventLoop) -> nix::Result<()> {
+    pub(in crate::controller) fn move_to(
+        &mut self,
+        directory: &Directory,
+        events: &EventLoop,
+    ) -> nix::Result<()> {
         let listener = listen_in(directory)?;
         events.add(&listener, Token::Control, EpollFlags::EPOLLIN)?;
         events.remove(&self.listener, Token::Control);
@@ -129,19 +147,26 @@ impl Server {
                 Err(Errno::EMFILE | Errno::ENFILE) => {
                     // Until a client leaves; the socket stays readable, and would be asked again
                     // and again.
-                    self.is_shut = events.change(&self.listener, Token::Control, EpollFlags::empty()).is_ok();
+                    self.is_shut = events
+                        .change(&self.listener, Token::Control, EpollFlags::empty())
+                        .is_ok();
                     return;
                 }
                 // No client, or one that left before it was accepted.
                 Err(_) => return,
             };
-            let Some((caller, standing)) = welcome(&socket) else { continue };
+            let Some((caller, standing)) = welcome(&socket) else {
+                continue;
+            };
             if self.clients.len() >= CLIENTS && !self.dismiss_idlest(events) {
                 continue;
             }
             let id = ClientId(self.next);
             self.next = self.next.wrapping_add(1);
-            if events.add(&socket, Token::Client(id.0), EpollFlags::EPOLLIN).is_err() {
+            if events
+                .add(&socket, Token::Client(id.0), EpollFlags::EPOLLIN)
+                .is_err()
+            {
                 continue;
             }
             self.clock += 1;
@@ -162,7 +187,12 @@ impl Server {
     }
 
     /// Hears a client that is ready, or goes on sending to it.
-    pub(in crate::controller) fn serve(&mut self, number: u32, flags: EpollFlags, events: &EventLoop) {
+    pub(in crate::controller) fn serve(
+        &mut self,
+        number: u32,
+        flags: EpollFlags,
+        events: &EventLoop,
+    ) {
         let id = ClientId(number);
         if flags.contains(EpollFlags::EPOLLOUT) {
             self.flush(id, events);
@@ -203,11 +233,27 @@ impl Server {
         self.look(client, events);
     }
 
-    fn push(&mut self, client: ClientId, id: u64, reply: Reply, descriptors: Vec<OwnedFd>, events: &EventLoop) {
-        let Some(known) = self.clients.get_mut(&client) else { return };
-        let envelope = Envelope { nestns: VERSION, id, ask: None, say: Some(reply) };
+    fn push(
+        &mut self,
+        client: ClientId,
+        id: u64,
+        reply: Reply,
+        descriptors: Vec<OwnedFd>,
+        events: &EventLoop,
+    ) {
+        let Some(known) = self.clients.get_mut(&client) else {
+            return;
+        };
+        let envelope = Envelope {
+            nestns: VERSION,
+            id,
+            ask: None,
+            say: Some(reply),
+        };
         // A reply has no maps but with text as keys, so that it can always be written.
-        let Ok(mut line) = serde_json::to_vec(&envelope) else { return };
+        let Ok(mut line) = serde_json::to_vec(&envelope) else {
+            return;
+        };
         line.push(b'\n');
         known.outbox.push_back((line, descriptors));
         self.flush(client, events);
@@ -224,7 +270,9 @@ impl Server {
     /// True if a client has not hung up: its request may have waited for long, while the controller
     /// was stopped.
     pub(in crate::controller) fn is_there(&self, client: ClientId) -> bool {
-        let Some(known) = self.clients.get(&client) else { return false };
+        let Some(known) = self.clients.get(&client) else {
+            return false;
+        };
         let mut byte = [0];
         recv(known.socket.as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK) != Ok(0)
     }
@@ -235,11 +283,18 @@ impl Server {
     }
 
     fn hear(&mut self, id: ClientId, events: &EventLoop) {
-        let half_read: usize = self.clients.values().map(|client| client.unread.kept()).sum();
+        let half_read: usize = self
+            .clients
+            .values()
+            .map(|client| client.unread.kept())
+            .sum();
         self.clock += 1;
-        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
         self.buffer.resize(TURN, 0);
-        let received = match Channel::from(&client.socket).receive(&mut self.buffer, Wait::Allowed) {
+        let received = match Channel::from(&client.socket).receive(&mut self.buffer, Wait::Allowed)
+        {
             Ok(received) if received.bytes > 0 => received,
             Err(Errno::EAGAIN) => return,
             _ => {
@@ -278,7 +333,14 @@ impl Server {
                         client.queued = true;
                         let descriptors = std::mem::take(&mut client.descriptors);
                         let (by, standing) = (client.caller, client.standing.clone());
-                        let asked = Asked { client: id, by, standing, id: number, request, descriptors };
+                        let asked = Asked {
+                            client: id,
+                            by,
+                            standing,
+                            id: number,
+                            request,
+                            descriptors,
+                        };
                         self.heard.push(Heard::Asked(asked));
                     }
                     Err((number, problem)) => {
@@ -299,7 +361,9 @@ impl Server {
 
     /// Waits for what a client may do next: send more, or take what is owed to it.
     fn attend(&self, id: ClientId, events: &EventLoop) {
-        let Some(client) = self.clients.get(&id) else { return };
+        let Some(client) = self.clients.get(&id) else {
+            return;
+        };
         let mut flags = EpollFlags::empty();
         flags.set(EpollFlags::EPOLLIN, client.is_attended_to());
         flags.set(EpollFlags::EPOLLOUT, !client.outbox.is_empty());
@@ -307,7 +371,9 @@ impl Server {
     }
 
     fn flush(&mut self, id: ClientId, events: &EventLoop) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
         while let Some((line, descriptors)) = client.outbox.front_mut() {
             let along: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
             match Channel::from(&client.socket).send(&line[client.sent..], &along, Wait::Allowed) {
@@ -333,7 +399,9 @@ impl Server {
     /// Hangs up on the client that has nothing under way and has been silent longest.
     fn dismiss_idlest(&mut self, events: &EventLoop) -> bool {
         let idle = self.clients.iter().filter(|(_, client)| client.open == 0);
-        let Some((&id, _)) = idle.min_by_key(|(_, client)| client.heard) else { return false };
+        let Some((&id, _)) = idle.min_by_key(|(_, client)| client.heard) else {
+            return false;
+        };
         self.remove(id, events);
         true
     }
@@ -356,7 +424,11 @@ fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
     let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).by(Call::Socket)?;
     let listener = descriptor::above(listener, FIRST_FREE).by(Call::Fcntl)?;
     let part = format!("{CONTROL}.part");
-    bind(listener.as_raw_fd(), &wire::address(directory, &part).by(Call::Open)?).by(Call::Bind)?;
+    bind(
+        listener.as_raw_fd(),
+        &wire::address(directory, &part).by(Call::Open)?,
+    )
+    .by(Call::Bind)?;
     listen(&listener, Backlog::new(511)?).by(Call::Listen)?;
     directory.rename(&part, CONTROL).by(Call::Rename)?;
     Ok(listener)
@@ -366,5 +438,13 @@ fn listen_in(directory: &Directory) -> Result<OwnedFd, CallError> {
 fn welcome(socket: &OwnedFd) -> Option<(Caller, Standing)> {
     let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
     let is_welcome = peer.uid() == geteuid().as_raw() || peer.uid() == 0;
-    is_welcome.then(|| (Caller { pid: peer.pid(), uid: peer.uid() }, Standing::of(socket, &peer)))
+    is_welcome.then(|| {
+        (
+            Caller {
+                pid: peer.pid(),
+                uid: peer.uid(),
+            },
+            Standing::of(socket, &peer),
+        )
+    })
 }

@@ -45,7 +45,9 @@ impl Standing {
             Err(Errno::ENOPROTOOPT) if peer.pid() > 0 => Pidfd::open(pid),
             pidfd => pidfd,
         };
-        let Ok(pidfd) = pidfd else { return Self::Inside(Vec::new()) };
+        let Ok(pidfd) = pidfd else {
+            return Self::Inside(Vec::new());
+        };
         let is_member = is_in_own_pid_namespace(&pidfd) || sees_the_controller(&pidfd);
         let member = Member::of(pid, pidfd);
         let is_beside = is_member
@@ -55,15 +57,22 @@ impl Standing {
                 // inside it would have another number.
                 Err(_) => peer.uid() == 0 && !geteuid().is_root(),
             };
-        if is_beside && !member.has_ended() { Self::Beside } else { Self::Inside(around(&member)) }
+        if is_beside && !member.has_ended() {
+            Self::Beside
+        } else {
+            Self::Inside(around(&member))
+        }
     }
 }
 
 /// True if a process has one number in the controller's /proc: `NSpid` of a pidfd's `fdinfo`, which
 /// asks for no rights.
 fn is_in_own_pid_namespace(pidfd: &Pidfd) -> bool {
-    let text = fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).unwrap_or_default();
-    Fields::of(&text).chain("NSpid").is_some_and(|numbers| matches!(*numbers, [number] if number > 0))
+    let text =
+        fs::read(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).unwrap_or_default();
+    Fields::of(&text)
+        .chain("NSpid")
+        .is_some_and(|numbers| matches!(*numbers, [number] if number > 0))
 }
 
 /// True if the controller has a number in the PID namespace of a process (R12), which is so in

@@ -48,7 +48,11 @@ impl Group {
     /// # Errors
     ///
     /// `EEXIST` when there is one of that name, `EACCES` or `EROFS` where none can be made.
-    pub(in crate::controller) fn make(above: &Path, name: &str, state: &Directory) -> io::Result<Self> {
+    pub(in crate::controller) fn make(
+        above: &Path,
+        name: &str,
+        state: &Directory,
+    ) -> io::Result<Self> {
         let directory = above.join(format!("{PREFIX}{name}"));
         // One that is there already is not nestns's, and is not to be noted.
         if std::fs::symlink_metadata(&directory).is_ok() {
@@ -58,16 +62,24 @@ impl Group {
         fault::point("cgroup-noted");
         DirBuilder::new().mode(0o755).create(&directory)?;
         fault::point("cgroup-made");
-        let noted = std::fs::symlink_metadata(&directory).map(|found| found.ino()).and_then(|inode| {
-            note(state, Some(inode), &directory)?;
-            Ok(Self { directory: directory.clone(), inode: Some(inode) })
-        });
+        let noted = std::fs::symlink_metadata(&directory)
+            .map(|found| found.ino())
+            .and_then(|inode| {
+                note(state, Some(inode), &directory)?;
+                Ok(Self {
+                    directory: directory.clone(),
+                    inode: Some(inode),
+                })
+            });
         noted.inspect_err(|_| drop(std::fs::remove_dir(&directory)))
     }
 
     /// A group of which nothing is known but its place.
     pub(super) fn left(directory: PathBuf) -> Self {
-        Self { directory, inode: None }
+        Self {
+            directory,
+            inode: None,
+        }
     }
 
     /// Notes it again, in another state directory.
@@ -91,11 +103,10 @@ impl Group {
     /// `ENOENT` on a kernel without `cgroup.freeze`.
     pub(in crate::controller) fn freeze(&self, freeze: bool) -> io::Result<()> {
         // Not created where it is missing: the file system is the kernel's.
-        OpenOptions::new().write(true).open(self.directory.join("cgroup.freeze"))?.write_all(if freeze {
-            b"1"
-        } else {
-            b"0"
-        })
+        OpenOptions::new()
+            .write(true)
+            .open(self.directory.join("cgroup.freeze"))?
+            .write_all(if freeze { b"1" } else { b"0" })
     }
 
     /// True if everything in the group is frozen.
@@ -150,15 +161,22 @@ impl Group {
 /// `ESRCH` when it has ended, `EACCES` where the caller may not write to a group that is above
 /// both.
 pub(in crate::controller) fn admit(group: &Path, pid: Pid) -> io::Result<()> {
-    OpenOptions::new().write(true).open(group.join("cgroup.procs"))?.write_all(pid.to_string().as_bytes())
+    OpenOptions::new()
+        .write(true)
+        .open(group.join("cgroup.procs"))?
+        .write_all(pid.to_string().as_bytes())
 }
 
 fn note(state: &Directory, inode: Option<u64>, directory: &Path) -> io::Result<()> {
-    let mut line = inode.map_or_else(|| UNKNOWN.to_owned(), |inode| inode.to_string()).into_bytes();
+    let mut line = inode
+        .map_or_else(|| UNKNOWN.to_owned(), |inode| inode.to_string())
+        .into_bytes();
     line.push(b' ');
     line.extend_from_slice(directory.as_os_str().as_bytes());
     line.push(b'\n');
-    state.file(GROUPS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT)?.write_all(&line)
+    state
+        .file(GROUPS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT)?
+        .write_all(&line)
 }
 
 /// Removes every group that is noted in a state directory and is still there.
@@ -167,16 +185,33 @@ fn note(state: &Directory, inode: Option<u64>, directory: &Path) -> io::Result<(
 ///
 /// The first of all failures; what has live processes in it that are not of the tree is one.
 pub(in crate::controller) fn dissolve_recorded(state: &Directory) -> Result<(), StateError> {
-    let failed = |action, call, path: PathBuf| move |source| StateError::System { action, call, path, source };
+    let failed = |action, call, path: PathBuf| {
+        move |source| StateError::System {
+            action,
+            call,
+            path,
+            source,
+        }
+    };
     let mut text = Vec::new();
-    let opened = state.read(GROUPS).map_err(failed("read", Call::Open, state.path().join(GROUPS)))?;
+    let opened =
+        state
+            .read(GROUPS)
+            .map_err(failed("read", Call::Open, state.path().join(GROUPS)))?;
     // Without the list nothing was ever paused.
-    let Some(mut file) = opened else { return Ok(()) };
-    file.read_to_end(&mut text).map_err(failed("read", Call::Read, state.path().join(GROUPS)))?;
+    let Some(mut file) = opened else {
+        return Ok(());
+    };
+    file.read_to_end(&mut text)
+        .map_err(failed("read", Call::Read, state.path().join(GROUPS)))?;
     let mut result = Ok(());
     // The inode of a group stands in the later of its two lines.
     for (inode, directory) in recorded(&text).rev() {
-        let dissolved = Group { directory: directory.clone(), inode }.dissolve();
+        let dissolved = Group {
+            directory: directory.clone(),
+            inode,
+        }
+        .dissolve();
         result = result.and(dissolved.map_err(failed("remove the cgroup", Call::Rmdir, directory)));
     }
     result
@@ -192,7 +227,8 @@ pub fn recorded(list: &[u8]) -> impl DoubleEndedIterator<Item = (Option<u64>, Pa
             number => Some(number.parse().ok()?),
         };
         let directory = PathBuf::from(OsStr::from_bytes(&line[space + 1..]));
-        (directory.is_absolute() && directory.file_name().is_some_and(is_ours)).then_some((inode, directory))
+        (directory.is_absolute() && directory.file_name().is_some_and(is_ours))
+            .then_some((inode, directory))
     })
 }
 
@@ -216,7 +252,14 @@ mod tests {
         let list = b"? /cg/nestns-a\n17 /cg/nestns-a\nx /cg/nestns-b\n/cg/nestns-c\n? /cg/other\n? nestns-d\n-1 /nestns-e\n? /n\xff/nestns-f";
         let found: Vec<_> = recorded(list).collect();
         let strange = PathBuf::from(OsStr::from_bytes(b"/n\xff/nestns-f"));
-        assert_eq!(found, [(None, "/cg/nestns-a".into()), (Some(17), "/cg/nestns-a".into()), (None, strange)]);
+        assert_eq!(
+            found,
+            [
+                (None, "/cg/nestns-a".into()),
+                (Some(17), "/cg/nestns-a".into()),
+                (None, strange)
+            ]
+        );
     }
 
     proptest! {

@@ -39,14 +39,20 @@ const ATTEMPTS: u32 = 100;
 /// Obstacle to a pause.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::controller) enum Hindrance {
-    #[error("no cgroup v2 is mounted, and only cgroup v2 can freeze processes so that they can still be killed")]
+    #[error(
+        "no cgroup v2 is mounted, and only cgroup v2 can freeze processes so that they can still be killed"
+    )]
     NoTree,
     #[error("this process is in a cgroup v2 outside of what is mounted")]
     Elsewhere,
     #[error("cannot create a cgroup in {}: {}", above.display(), of_io(source))]
     Make { above: PathBuf, source: io::Error },
     #[error("cannot move process {pid} into {}: {}", group.display(), of_io(source))]
-    Move { pid: Pid, group: PathBuf, source: io::Error },
+    Move {
+        pid: Pid,
+        group: PathBuf,
+        source: io::Error,
+    },
     #[error("cannot find its processes: {}", of_io(.0))]
     Look(io::Error),
     #[error("it creates processes faster than they can be frozen")]
@@ -57,7 +63,10 @@ impl Hindrance {
     /// True if it is this machine that does not allow it.
     pub(in crate::controller) fn is_machine(&self) -> bool {
         let refused = |source: &io::Error| {
-            matches!(number_of(source), Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ENOENT | Errno::EAGAIN)
+            matches!(
+                number_of(source),
+                Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ENOENT | Errno::EAGAIN
+            )
         };
         match self {
             Self::NoTree | Self::Elsewhere => true,
@@ -101,10 +110,22 @@ impl Freezer {
         state: &Directory,
     ) -> Result<(), Hindrance> {
         let tree = Tree::find().ok_or(Hindrance::NoTree)?;
-        let home = tree.group_of(getpid()).map_err(Hindrance::Look)?.ok_or(Hindrance::Elsewhere)?;
+        let home = tree
+            .group_of(getpid())
+            .map_err(Hindrance::Look)?
+            .ok_or(Hindrance::Elsewhere)?;
         let group = self.make_group(&home, name, state)?;
-        let mut paused = Paused { group, tree, subtree, origins: HashMap::new(), home };
-        let frozen = paused.group.freeze(true).map_err(|source| Hindrance::Make { above: paused.home.clone(), source });
+        let mut paused = Paused {
+            group,
+            tree,
+            subtree,
+            origins: HashMap::new(),
+            home,
+        };
+        let frozen = paused.group.freeze(true).map_err(|source| Hindrance::Make {
+            above: paused.home.clone(),
+            source,
+        });
         match frozen.and_then(|()| paused.gather()) {
             Ok(_) => {
                 self.paused.insert(index, paused);
@@ -117,7 +138,12 @@ impl Freezer {
         }
     }
 
-    fn make_group(&mut self, home: &Path, name: &str, state: &Directory) -> Result<Group, Hindrance> {
+    fn make_group(
+        &mut self,
+        home: &Path,
+        name: &str,
+        state: &Directory,
+    ) -> Result<Group, Hindrance> {
         let mut attempts = 0;
         loop {
             // Two topologies of a name, of two users, are told apart by their controllers.
@@ -126,8 +152,17 @@ impl Freezer {
             self.next = self.next.wrapping_add(1);
             match Group::make(home, &full, state) {
                 Ok(group) => return Ok(group),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS => attempts += 1,
-                Err(source) => return Err(Hindrance::Make { above: home.to_owned(), source }),
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS =>
+                {
+                    attempts += 1
+                }
+                Err(source) => {
+                    return Err(Hindrance::Make {
+                        above: home.to_owned(),
+                        source,
+                    });
+                }
             }
         }
     }
@@ -138,8 +173,13 @@ impl Freezer {
     /// # Errors
     ///
     /// [`Hindrance`] when a process cannot be fetched.
-    pub(in crate::controller) fn is_frozen(&mut self, index: NamespaceIndex) -> Result<bool, Hindrance> {
-        let Some(paused) = self.paused.get_mut(&index) else { return Ok(false) };
+    pub(in crate::controller) fn is_frozen(
+        &mut self,
+        index: NamespaceIndex,
+    ) -> Result<bool, Hindrance> {
+        let Some(paused) = self.paused.get_mut(&index) else {
+            return Ok(false);
+        };
         if !paused.group.is_frozen().map_err(Hindrance::Look)? {
             return Ok(false);
         }
@@ -150,7 +190,10 @@ impl Freezer {
     /// interrupted.
     pub(in crate::controller) fn laggard(&self, index: NamespaceIndex) -> Option<Pid> {
         let members = self.paused.get(&index)?.group.members().ok()?;
-        members.iter().find(|&&pid| stat::state(pid) == Some('D')).copied()
+        members
+            .iter()
+            .find(|&&pid| stat::state(pid) == Some('D'))
+            .copied()
     }
 
     /// Notes all groups again, in another state directory.
@@ -159,7 +202,9 @@ impl Freezer {
     ///
     /// Those of open(2) and write(2).
     pub(in crate::controller) fn note_again(&self, state: &Directory) -> io::Result<()> {
-        self.paused.values().try_for_each(|paused| paused.group.note(state))
+        self.paused
+            .values()
+            .try_for_each(|paused| paused.group.note(state))
     }
 
     /// Lets a namespace go on, and returns every process to the group that it came from.
@@ -176,7 +221,12 @@ impl Paused {
         let end = Moment::now().plus(GATHERING);
         let mut moved = 0;
         loop {
-            let inside: HashSet<Pid> = self.group.members().map_err(Hindrance::Look)?.into_iter().collect();
+            let inside: HashSet<Pid> = self
+                .group
+                .members()
+                .map_err(Hindrance::Look)?
+                .into_iter()
+                .collect();
             let mut outside = 0;
             for pid in self.subtree.members().map_err(Hindrance::Look)? {
                 if !inside.contains(&pid) && self.fetch(pid)? {
@@ -195,7 +245,9 @@ impl Paused {
 
     /// Moves a process in; says whether it was there to be moved.
     fn fetch(&mut self, pid: Pid) -> Result<bool, Hindrance> {
-        let Ok(pidfd) = Pidfd::open(pid) else { return Ok(false) };
+        let Ok(pidfd) = Pidfd::open(pid) else {
+            return Ok(false);
+        };
         if pidfd.has_ended() || !self.subtree.holds(pid) {
             return Ok(false);
         }
@@ -208,7 +260,11 @@ impl Paused {
             Ok(()) => {}
             Err(error) if number_of(&error) == Errno::ESRCH => return Ok(false),
             Err(source) => {
-                return Err(Hindrance::Move { pid, group: self.group.directory().to_owned(), source });
+                return Err(Hindrance::Move {
+                    pid,
+                    group: self.group.directory().to_owned(),
+                    source,
+                });
             }
         }
         // It may have ended in between, and its number belong to another process that was moved

@@ -52,7 +52,10 @@ pub(super) fn name(topology: &str, place: &Path, controller: Pid, number: u32) -
 pub fn orphans() -> Vec<Orphan> {
     let mut orphans = Vec::new();
     if let Some(tree) = Tree::find() {
-        let marks: Vec<String> = nestns_client::state_directory::candidates().iter().map(|place| mark(place)).collect();
+        let marks: Vec<String> = nestns_client::state_directory::candidates()
+            .iter()
+            .map(|place| mark(place))
+            .collect();
         look(&tree.mount, &marks, 0, &mut orphans);
     }
     orphans
@@ -63,7 +66,9 @@ fn look(directory: &Path, marks: &[String], depth: u32, orphans: &mut Vec<Orphan
     let names = File::open(directory).map(directory::names);
     for name in names.ok().and_then(Result::ok).unwrap_or_default() {
         let path = directory.join(&name);
-        let Ok(found) = std::fs::symlink_metadata(&path) else { continue };
+        let Ok(found) = std::fs::symlink_metadata(&path) else {
+            continue;
+        };
         if !found.is_dir() {
             continue;
         }
@@ -72,8 +77,14 @@ fn look(directory: &Path, marks: &[String], depth: u32, orphans: &mut Vec<Orphan
             && marks.iter().any(|mark| mark == place)
             && !is_controller(controller)
         {
-            let members = cgroup::members(&path).map(|members| members.len()).unwrap_or_default();
-            orphans.push(Orphan { name: name.to_owned(), directory: path.clone(), members });
+            let members = cgroup::members(&path)
+                .map(|members| members.len())
+                .unwrap_or_default();
+            orphans.push(Orphan {
+                name: name.to_owned(),
+                directory: path.clone(),
+                members,
+            });
         }
         if depth < DEEPEST {
             look(&path, marks, depth + 1, orphans);
@@ -93,14 +104,18 @@ fn parse(name: &str) -> Option<(&str, &str, i32)> {
 /// A short word for a path: FNV-1a, which is enough to tell the few places of one user apart.
 fn mark(place: &Path) -> String {
     let bytes = place.as_os_str().as_encoded_bytes();
-    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, &byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     format!("{hash:08x}")
 }
 
 fn is_controller(pid: i32) -> bool {
     // One that has ended and was not reaped has its name still.
     let is_alive = Pidfd::open(Pid::from_raw(pid)).is_ok_and(|process| !process.has_ended());
-    is_alive && std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("nestns"))
+    is_alive
+        && std::fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| name.starts_with("nestns"))
 }
 
 #[cfg(test)]
@@ -117,9 +132,14 @@ mod tests {
         let made = format!("nestns-{}", name("a-b", place, Pid::from_raw(120), 3));
         assert_eq!(parse(&made), Some(("a-b", &*mark(place), 120)));
         assert_ne!(mark(place), mark(Path::new("/run/user/0/nestns")));
-        for other in
-            ["nestns-dind", "nestns-dind-1.0", "nestns-dind-0-x.1", "nestns.slice", "user-0-1.0", "nestns-d-0-1.x"]
-        {
+        for other in [
+            "nestns-dind",
+            "nestns-dind-1.0",
+            "nestns-dind-0-x.1",
+            "nestns.slice",
+            "user-0-1.0",
+            "nestns-d-0-1.x",
+        ] {
             assert_eq!(parse(other), None, "{other}");
         }
     }

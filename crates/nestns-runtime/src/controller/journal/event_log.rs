@@ -135,8 +135,14 @@ impl EventLog {
 
     /// Goes on in another state directory, or where the file is missing. Says whether it had to.
     pub(super) fn move_to(&mut self, directory: &Directory) -> bool {
-        let found = directory.look(EVENTS).map(|found| (found.st_dev, found.st_ino)).ok();
-        let own = self.file.as_ref().and_then(|file| file.metadata().ok().map(|file| (file.dev(), file.ino())));
+        let found = directory
+            .look(EVENTS)
+            .map(|found| (found.st_dev, found.st_ino))
+            .ok();
+        let own = self
+            .file
+            .as_ref()
+            .and_then(|file| file.metadata().ok().map(|file| (file.dev(), file.ino())));
         let is_unknown = found.is_none() && !directory.lacks(EVENTS);
         if is_unknown || (found.is_some() && found == own) {
             return false;
@@ -155,7 +161,11 @@ impl EventLog {
     /// The write error, in a sentence.
     pub(super) fn problem(&self) -> Option<String> {
         let why = self.why.filter(|_| self.lost > 0)?;
-        Some(format!("{} events were lost: {}", self.lost, Why::Unwritten(why)))
+        Some(format!(
+            "{} events were lost: {}",
+            self.lost,
+            Why::Unwritten(why)
+        ))
     }
 
     pub(super) fn take_trouble(&mut self) -> Option<Errno> {
@@ -171,7 +181,10 @@ impl EventLog {
 
     fn begin(&mut self) {
         self.size = 0;
-        self.file = match self.directory.file(EVENTS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT) {
+        self.file = match self
+            .directory
+            .file(EVENTS, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT)
+        {
             Ok(file) => Some(file),
             Err(errno) => {
                 self.fail(&errno.into());

@@ -10,7 +10,12 @@ use super::event_log::EventLog;
 
 fn record(log: &mut EventLog, count: u64, length: usize) {
     for _ in 0..count {
-        log.record(SystemTime::now().into(), &Event::Ready { path: &"x".repeat(length) });
+        log.record(
+            SystemTime::now().into(),
+            &Event::Ready {
+                path: &"x".repeat(length),
+            },
+        );
     }
     log.flush();
 }
@@ -18,7 +23,11 @@ fn record(log: &mut EventLog, count: u64, length: usize) {
 fn numbers(reader: &mut EventReader) -> (Vec<u64>, u64) {
     let (mut all, mut lost) = (Vec::new(), 0);
     while let Some(line) = reader.read().unwrap() {
-        assert!(line.text.starts_with("{\"ts\":\"2") && line.text.ends_with('}'), "{}", line.text);
+        assert!(
+            line.text.starts_with("{\"ts\":\"2") && line.text.ends_with('}'),
+            "{}",
+            line.text
+        );
         all.push(line.seq);
         lost += line.lost;
     }
@@ -58,7 +67,12 @@ fn rotation_loses_nothing_for_who_reads_and_is_told_to_who_does_not() {
         all.extend(numbers);
     }
     assert_eq!(all, (0..3001).collect::<Vec<_>>());
-    let rotated = directory.path().join("events.jsonl.1").metadata().unwrap().len();
+    let rotated = directory
+        .path()
+        .join("events.jsonl.1")
+        .metadata()
+        .unwrap()
+        .len();
     assert!(rotated > 7 << 20 && rotated <= 8 << 20, "{rotated}");
     // The slow one still has the first file open, and misses what came between it and the last two.
     let (numbers, lost) = numbers(&mut slow);

@@ -54,7 +54,10 @@ impl Log {
     /// be written.
     fn gaps(&self) -> impl Iterator<Item = Gap> + use<> {
         let before = self.gone + self.output_rotated;
-        let rotated = (self.size == 0 && before > 0).then_some(Gap { bytes: before, why: Why::Rotated });
+        let rotated = (self.size == 0 && before > 0).then_some(Gap {
+            bytes: before,
+            why: Why::Rotated,
+        });
         let lost = self.unmarked();
         rotated.into_iter().chain(lost)
     }
@@ -62,7 +65,10 @@ impl Log {
     /// Output that could not be written, and is not told in the file.
     fn unmarked(&self) -> Option<Gap> {
         let why = self.why.filter(|_| self.lost > 0)?;
-        Some(Gap { bytes: self.lost, why: Why::Unwritten(why) })
+        Some(Gap {
+            bytes: self.lost,
+            why: Why::Unwritten(why),
+        })
     }
 
     fn lose(&mut self, bytes: u64, why: Errno) {
@@ -121,7 +127,13 @@ impl LogStore {
     }
 
     /// Keeps what a process has written: whole lines, or what ends with a partial one.
-    pub(in crate::controller) fn append(&mut self, name: LogName, stream: Stream, output: &[u8], stamp: Stamp) {
+    pub(in crate::controller) fn append(
+        &mut self,
+        name: LogName,
+        stream: Stream,
+        output: &[u8],
+        stamp: Stamp,
+    ) {
         if output.is_empty() {
             return;
         }
@@ -131,13 +143,15 @@ impl LogStore {
         });
         let stamp = stamp.to_string();
         let mut buffer = std::mem::take(&mut self.buffer);
-        log.gaps().for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
+        log.gaps()
+            .for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
         for piece in record::lines(output).flat_map(record::pieces) {
             let pending = log.size + buffer.len() as u64;
             if pending > 0 && pending + (piece.text.len() + OVERHEAD) as u64 > self.half {
                 self.write(name, &mut log, &mut buffer);
                 self.rotate(name, &mut log);
-                log.gaps().for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
+                log.gaps()
+                    .for_each(|gap| record::write_gap(&stamp, gap, &mut buffer));
             }
             record::write(&stamp, stream, piece, &mut buffer);
         }
@@ -165,7 +179,8 @@ impl LogStore {
                 let (written, result) = write_all(&file, buffer);
                 log.size += written;
                 self.total += written;
-                let (kept, lost) = buffer.split_at(usize::try_from(written).unwrap_or(buffer.len()));
+                let (kept, lost) =
+                    buffer.split_at(usize::try_from(written).unwrap_or(buffer.len()));
                 log.output += record::output_of(kept);
                 if written > 0 {
                     // The gap stands in front.
@@ -192,8 +207,15 @@ impl LogStore {
         if let Some(place) = self.open.iter().rposition(|(other, _)| *other == name) {
             return Ok(self.open.remove(place).1);
         }
-        let Some(directory) = &self.directory else { return Err(Errno::ENOENT.into()) };
-        let open = || directory.file(name.to_string(), OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT);
+        let Some(directory) = &self.directory else {
+            return Err(Errno::ENOENT.into());
+        };
+        let open = || {
+            directory.file(
+                name.to_string(),
+                OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT,
+            )
+        };
         match open() {
             Err(Errno::EMFILE) => {
                 self.open.clear();
@@ -217,7 +239,9 @@ impl LogStore {
     /// Gives the file another name, in place of the one before it.
     fn rotate(&mut self, name: LogName, log: &mut Log) {
         self.close(name);
-        let Some(directory) = &self.directory else { return };
+        let Some(directory) = &self.directory else {
+            return;
+        };
         match directory.rename(&name.to_string(), &format!("{name}{ROTATED}")) {
             Ok(()) => {
                 self.total -= log.rotated;
@@ -247,9 +271,15 @@ impl LogStore {
                 continue;
             }
             // Many that are small: the largest of them goes as a whole.
-            let largest = self.logs.iter().max_by_key(|(_, log)| log.size).map(|(&name, log)| (name, log.size));
+            let largest = self
+                .logs
+                .iter()
+                .max_by_key(|(_, log)| log.size)
+                .map(|(&name, log)| (name, log.size));
             let Some((name, 1..)) = largest else { return };
-            let Some(mut log) = self.logs.remove(&name) else { return };
+            let Some(mut log) = self.logs.remove(&name) else {
+                return;
+            };
             self.rotate(name, &mut log);
             self.logs.insert(name, log);
         }
@@ -298,14 +328,24 @@ impl LogStore {
         let losing: Vec<&Log> = self.logs.values().filter(|log| log.lost_ever > 0).collect();
         let bytes: u64 = losing.iter().map(|log| log.lost_ever).sum();
         let why = losing.iter().find_map(|log| log.why)?;
-        let of = if losing.len() == 1 { "1 process".to_owned() } else { format!("{} processes", losing.len()) };
-        Some(format!("{bytes} bytes of output of {of} were lost: {}", Why::Unwritten(why)))
+        let of = if losing.len() == 1 {
+            "1 process".to_owned()
+        } else {
+            format!("{} processes", losing.len())
+        };
+        Some(format!(
+            "{bytes} bytes of output of {of} were lost: {}",
+            Why::Unwritten(why)
+        ))
     }
 
     /// Output that could not be written and is not told in a file, because that could not be
     /// written either.
     pub(in crate::controller) fn unmarked(&self) -> Vec<(LogName, Gap)> {
-        self.logs.iter().filter_map(|(&name, log)| Some((name, log.unmarked()?))).collect()
+        self.logs
+            .iter()
+            .filter_map(|(&name, log)| Some((name, log.unmarked()?)))
+            .collect()
     }
 
     /// Number of bytes of the output of a process that are not kept because they could not be
@@ -335,7 +375,10 @@ impl LogStore {
 
     /// A file that stays takes the room of others, which is told when they do not fit any more.
     fn remove(&self, file: &str) {
-        let _ = self.directory.as_ref().map(|directory| directory.remove(file));
+        let _ = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.remove(file));
     }
 
     fn fail(&mut self, error: &io::Error) {
@@ -353,8 +396,14 @@ fn write_all(file: &File, records: &[u8]) -> (u64, io::Result<()>) {
             Ok(count) if count > 0 => written += count,
             Err(Errno::EINTR) => {}
             result => {
-                let whole = records[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-                return (whole as u64, Err(result.err().unwrap_or(Errno::ENOSPC).into()));
+                let whole = records[..written]
+                    .iter()
+                    .rposition(|&byte| byte == b'\n')
+                    .map_or(0, |end| end + 1);
+                return (
+                    whole as u64,
+                    Err(result.err().unwrap_or(Errno::ENOSPC).into()),
+                );
             }
         }
     }
@@ -377,7 +426,9 @@ mod tests {
 
     fn size(directory: &Path) -> u64 {
         let files = std::fs::read_dir(directory.join("logs")).unwrap();
-        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+        files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
     }
 
     #[test]
@@ -388,11 +439,20 @@ mod tests {
         for round in 0..3000 {
             let slot = round % 50;
             let text = format!("{round} {}\n", "x".repeat(700));
-            store.append(name(slot), Stream::Stdout, text.as_bytes(), SystemTime::now().into());
+            store.append(
+                name(slot),
+                Stream::Stdout,
+                text.as_bytes(),
+                SystemTime::now().into(),
+            );
             assert!(store.open.len() <= super::OPEN);
         }
         assert_eq!(size(directory.path()), store.total);
-        assert!(store.total <= limit && store.total > limit / 2, "{}", store.total);
+        assert!(
+            store.total <= limit && store.total > limit / 2,
+            "{}",
+            store.total
+        );
         let last = std::fs::read_to_string(directory.path().join("logs/0.49.log")).unwrap();
         assert!(last.lines().last().unwrap().contains("F 2999 x"));
         assert_eq!(store.take_trouble(), None);
@@ -404,10 +464,19 @@ mod tests {
         let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         let output = "y\n".repeat(10_000);
         for _ in 0..20 {
-            store.append(name(1), Stream::Stderr, output.as_bytes(), SystemTime::now().into());
+            store.append(
+                name(1),
+                Stream::Stderr,
+                output.as_bytes(),
+                SystemTime::now().into(),
+            );
         }
         assert_eq!(size(directory.path()), store.total);
-        assert!(store.total <= 1 << 20 && store.total > 1 << 19, "{}", store.total);
+        assert!(
+            store.total <= 1 << 20 && store.total > 1 << 19,
+            "{}",
+            store.total
+        );
         let part = std::fs::read(directory.path().join("logs/0.1.log.1")).unwrap();
         assert!(part.ends_with(b"Z stderr F y\n"));
     }
@@ -417,10 +486,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         for number in 0..1000 {
-            let name = LogName::Exec { namespace: 0, number };
+            let name = LogName::Exec {
+                namespace: 0,
+                number,
+            };
             store.append(name, Stream::Stdout, b"hello", SystemTime::now().into());
         }
-        assert_eq!(std::fs::read_dir(directory.path().join("logs")).unwrap().count(), super::EXEC_LOGS);
+        assert_eq!(
+            std::fs::read_dir(directory.path().join("logs"))
+                .unwrap()
+                .count(),
+            super::EXEC_LOGS
+        );
         assert_eq!(size(directory.path()), store.total);
     }
 
@@ -430,7 +507,12 @@ mod tests {
         std::fs::write(directory.path().join("logs"), "").unwrap();
         let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         assert!(store.take_trouble().is_some());
-        store.append(name(1), Stream::Stdout, b"hello\n", SystemTime::now().into());
+        store.append(
+            name(1),
+            Stream::Stdout,
+            b"hello\n",
+            SystemTime::now().into(),
+        );
         assert_eq!(store.take_trouble(), None);
         assert_eq!(store.total, 0);
     }

@@ -9,7 +9,10 @@ use nestns_client::state_directory::Directory;
 
 use super::log_store::LogStore;
 
-const NAME: LogName = LogName::Process { namespace: 0, slot: 1 };
+const NAME: LogName = LogName::Process {
+    namespace: 0,
+    slot: 1,
+};
 
 fn append(store: &mut LogStore, text: &[u8]) {
     store.append(NAME, Stream::Stdout, text, SystemTime::now().into());
@@ -24,7 +27,11 @@ fn drain(reader: &mut LogReader) -> (Vec<u8>, u32) {
         if batch.records.is_empty() {
             return (text, torn);
         }
-        for record in batch.records.into_iter().filter(|record| record.gap.is_none()) {
+        for record in batch
+            .records
+            .into_iter()
+            .filter(|record| record.gap.is_none())
+        {
             text.extend(record.text);
             if record.wholeness == Wholeness::Full {
                 text.push(b'\n');
@@ -43,7 +50,9 @@ fn a_reader_follows_through_rotation_byte_by_byte() {
     for round in 0..200_u32 {
         // Up to 40,000 bytes of every value, with and without a line feed.
         let length = round * 7919 % 40_000 + 1;
-        let text: Vec<u8> = (0..length).map(|at| (at * 31 + round).to_le_bytes()[0]).collect();
+        let text: Vec<u8> = (0..length)
+            .map(|at| (at * 31 + round).to_le_bytes()[0])
+            .collect();
         append(&mut store, &text);
         written.extend(text);
         let (more, torn) = drain(&mut reader);
@@ -54,7 +63,11 @@ fn a_reader_follows_through_rotation_byte_by_byte() {
     assert!(written == read);
     let (kept, torn) = drain(&mut LogReader::from_start(directory.path(), NAME));
     assert_eq!(torn, 0);
-    assert!(written.ends_with(&kept) && kept.len() > 32 << 10, "{}", kept.len());
+    assert!(
+        written.ends_with(&kept) && kept.len() > 32 << 10,
+        "{}",
+        kept.len()
+    );
 }
 
 #[test]
@@ -89,7 +102,11 @@ fn what_is_pinned_is_read_after_its_removal() {
     }
     drop(directory);
     let (text, torn) = drain(&mut whole);
-    assert!(text.ends_with(b"bend") && text.len() > 30_000 && torn == 0, "{}", text.len());
+    assert!(
+        text.ends_with(b"bend") && text.len() > 30_000 && torn == 0,
+        "{}",
+        text.len()
+    );
     assert_eq!(drain(&mut none), (b"end".to_vec(), 0));
     assert_eq!(drain(&mut end), (vec![], 0));
 }

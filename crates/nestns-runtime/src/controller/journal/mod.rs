@@ -30,7 +30,10 @@ use nestns_sys::moment::Moment;
 pub(super) fn log_name(subject: ProcessKey) -> Option<LogName> {
     let ProcessKey { namespace, slot } = subject;
     match slot {
-        Slot::Init | Slot::Process(_) => Some(LogName::Process { namespace, slot: slot.number()? }),
+        Slot::Init | Slot::Process(_) => Some(LogName::Process {
+            namespace,
+            slot: slot.number()?,
+        }),
         Slot::Exec(number) => Some(LogName::Exec { namespace, number }),
         Slot::Probe(_) | Slot::RunCommand => None,
     }
@@ -122,8 +125,20 @@ mod tests {
 
     #[test]
     fn what_is_not_declared_has_a_log_only_if_exec_has_started_it() {
-        assert_eq!(log_name(ProcessKey::init(3)), Some(LogName::Process { namespace: 3, slot: 0 }));
-        assert_eq!(log_name(ProcessKey::session(2, 5)), Some(LogName::Exec { namespace: 2, number: 5 }));
+        assert_eq!(
+            log_name(ProcessKey::init(3)),
+            Some(LogName::Process {
+                namespace: 3,
+                slot: 0
+            })
+        );
+        assert_eq!(
+            log_name(ProcessKey::session(2, 5)),
+            Some(LogName::Exec {
+                namespace: 2,
+                number: 5
+            })
+        );
         assert_eq!(log_name(ProcessKey::run_command(Some(1))), None);
     }
 }

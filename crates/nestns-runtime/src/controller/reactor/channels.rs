@@ -53,22 +53,24 @@ impl Scope {
         match self {
             Self::Inherited => false,
             Self::Process(own) => match report {
-                Report::AtGate { subject } | Report::Starting { subject, .. } | Report::Refused { subject, .. } => {
-                    *subject == own
-                }
+                Report::AtGate { subject }
+                | Report::Starting { subject, .. }
+                | Report::Refused { subject, .. } => *subject == own,
                 Report::Failed(failure) => failure.subject == own,
                 _ => false,
             },
             Self::Namespace(index) => {
                 let inside = index..index + plan.subtree(index);
                 let is_inside = |subject: ProcessKey| {
-                    inside.contains(&subject.namespace) && plan.namespace(subject.namespace).has_slot(subject.slot)
+                    inside.contains(&subject.namespace)
+                        && plan.namespace(subject.namespace).has_slot(subject.slot)
                 };
-                let is_below = |subject: ProcessKey| is_inside(subject) && subject != ProcessKey::init(index);
+                let is_below =
+                    |subject: ProcessKey| is_inside(subject) && subject != ProcessKey::init(index);
                 match report {
-                    Report::AtGate { subject } | Report::Starting { subject, .. } | Report::Refused { subject, .. } => {
-                        is_inside(*subject)
-                    }
+                    Report::AtGate { subject }
+                    | Report::Starting { subject, .. }
+                    | Report::Refused { subject, .. } => is_inside(*subject),
                     Report::Failed(failure) => is_inside(failure.subject),
                     Report::Created { namespace } => inside.contains(namespace),
                     // How its own PID 1 ends is for the one outside to say.
@@ -144,11 +146,17 @@ impl Channels {
             return self.places.get(&subject).copied().into_iter().collect();
         }
         let end = ProcessKey::init(subject.namespace + plan.subtree(subject.namespace));
-        self.places.range(subject..end).rev().map(|(_, &place)| place).collect()
+        self.places
+            .range(subject..end)
+            .rev()
+            .map(|(_, &place)| place)
+            .collect()
     }
 
     fn close(&mut self, place: u32, events: &EventLoop) {
-        let Some(channel) = self.all.get_mut(place as usize).and_then(Option::take) else { return };
+        let Some(channel) = self.all.get_mut(place as usize).and_then(Option::take) else {
+            return;
+        };
         events.remove(&channel.end, Token::Channel(place));
         if let Some(key) = channel.scope.key()
             && self.places.get(&key) == Some(&place)
@@ -170,9 +178,15 @@ impl Channels {
     /// one to what is forked from here on. The PID 1s of namespaces that are empty by the plan
     /// report nothing more.
     fn give_up_inherited(&mut self, events: &EventLoop) {
-        let Ok((end, sender)) = report::channel() else { return };
-        let Ok(end) = descriptor::above(end, FIRST_FREE) else { return };
-        if events.add(&end, Token::Reports, EpollFlags::EPOLLIN).is_err()
+        let Ok((end, sender)) = report::channel() else {
+            return;
+        };
+        let Ok(end) = descriptor::above(end, FIRST_FREE) else {
+            return;
+        };
+        if events
+            .add(&end, Token::Reports, EpollFlags::EPOLLIN)
+            .is_err()
             || descriptor::place_at(&sender, REPORTS).is_err()
         {
             return;
@@ -193,8 +207,17 @@ impl Reactor<'_> {
     /// A process reports through a channel of its own from now on. One that it had before is
     /// closed.
     pub(super) fn open_channel(&mut self, subject: ProcessKey, end: OwnedFd) {
-        let is_init = subject.is_init() && self.tree.plan.namespace(subject.namespace).forks_its_members();
-        let scope = if is_init { Scope::Namespace(subject.namespace) } else { Scope::Process(subject) };
+        let is_init = subject.is_init()
+            && self
+                .tree
+                .plan
+                .namespace(subject.namespace)
+                .forks_its_members();
+        let scope = if is_init {
+            Scope::Namespace(subject.namespace)
+        } else {
+            Scope::Process(subject)
+        };
         if let Some(&place) = self.channels.places.get(&subject) {
             self.listen(place, REST);
             self.channels.close(place, &self.events);
@@ -203,24 +226,37 @@ impl Reactor<'_> {
             self.channels.all.push(None);
             u32::try_from(self.channels.all.len() - 1).unwrap_or(u32::MAX)
         });
-        if let Err(errno) = self.events.add(&end, Token::Channel(place), EpollFlags::EPOLLIN) {
+        if let Err(errno) = self
+            .events
+            .add(&end, Token::Channel(place), EpollFlags::EPOLLIN)
+        {
             self.channels.free.push(place);
             let path = self.tree.path(subject);
             if self.tree.roster.is_released() {
-                self.console.event_sink.note(&Note::OutputLost { path: &path });
+                self.console
+                    .event_sink
+                    .note(&Note::OutputLost { path: &path });
             } else {
                 self.tree.fail(Failure::new(subject, Stage::Channel, errno));
             }
             return;
         }
         self.channels.places.insert(subject, place);
-        self.channels.all[place as usize] = Some(Channel { end, scope, has_launched: false });
+        self.channels.all[place as usize] = Some(Channel {
+            end,
+            scope,
+            has_launched: false,
+        });
     }
 
     /// Takes in what has come through the inherited channel: all of it, as long as no program runs
     /// that could send more.
     pub(in crate::controller) fn drain_inherited(&mut self) {
-        let most = if self.tree.roster.is_released() { TURN } else { usize::MAX };
+        let most = if self.tree.roster.is_released() {
+            TURN
+        } else {
+            usize::MAX
+        };
         for _ in 0..most {
             if !self.has_room() {
                 return;
@@ -258,8 +294,13 @@ impl Reactor<'_> {
             Scope::Inherited => self.channels.places.values().rev().copied().collect(),
             Scope::Namespace(index) => {
                 let own = self.channels.places.get(&ProcessKey::init(index)).copied();
-                let about = self.channels.about(&self.tree.plan, ProcessKey::init(index));
-                about.into_iter().filter(|&place| Some(place) != own).collect()
+                let about = self
+                    .channels
+                    .about(&self.tree.plan, ProcessKey::init(index));
+                about
+                    .into_iter()
+                    .filter(|&place| Some(place) != own)
+                    .collect()
             }
             Scope::Process(_) => return,
         };
@@ -275,7 +316,9 @@ impl Reactor<'_> {
                 return;
             }
             // What was said may have closed it.
-            let Some(Some(channel)) = self.channels.all.get(place as usize) else { return };
+            let Some(Some(channel)) = self.channels.all.get(place as usize) else {
+                return;
+            };
             let scope = channel.scope;
             match report::receive(channel.end.as_fd()) {
                 Look::Received(received) => self.on_received(scope, received),
@@ -318,7 +361,10 @@ impl Reactor<'_> {
             && !subject.is_init()
             && self.tree.exists(report)
         {
-            for place in self.channels.about(&self.tree.plan, ProcessKey::init(subject.namespace)) {
+            for place in self
+                .channels
+                .about(&self.tree.plan, ProcessKey::init(subject.namespace))
+            {
                 self.listen(place, TURN);
             }
         }
@@ -336,18 +382,29 @@ impl Reactor<'_> {
         };
         if blamed.is_none() && scope == Scope::Inherited {
             // The process has ended, and may have been what is created: no process is to blame.
-            self.channels.count_abuse(self.tree.roster.is_released(), &self.events);
+            self.channels
+                .count_abuse(self.tree.roster.is_released(), &self.events);
             return;
         }
         let count = self.channels.refused.entry(blamed).or_default();
         *count = count.saturating_add(1);
         if *count == 1 {
-            let path = blamed.map_or_else(|| WHOLE.to_owned(), |index| self.tree.plan.namespace(index).path.clone());
-            self.console.event_sink.note(&Note::ReportRefused { path: &path, sender: sender.as_raw() });
-            self.console.journal.record(&Event::Refused { path: &path, pid: sender.as_raw() });
+            let path = blamed.map_or_else(
+                || WHOLE.to_owned(),
+                |index| self.tree.plan.namespace(index).path.clone(),
+            );
+            self.console.event_sink.note(&Note::ReportRefused {
+                path: &path,
+                sender: sender.as_raw(),
+            });
+            self.console.journal.record(&Event::Refused {
+                path: &path,
+                pid: sender.as_raw(),
+            });
         }
         if scope == Scope::Inherited {
-            self.channels.count_abuse(self.tree.roster.is_released(), &self.events);
+            self.channels
+                .count_abuse(self.tree.roster.is_released(), &self.events);
         }
     }
 }

@@ -33,7 +33,11 @@ pub(in crate::controller) struct Clients<'a> {
 
 impl<'a> Clients<'a> {
     pub(super) fn new(server: Server, origin: &'a Origin) -> Self {
-        Self { server, origin, since: SystemTime::now() }
+        Self {
+            server,
+            origin,
+            since: SystemTime::now(),
+        }
     }
 }
 
@@ -42,7 +46,9 @@ impl Reactor<'_> {
     /// directory a moment to come to their end: a client that hangs up has done so.
     pub(in crate::controller) fn take_leave(&mut self, timeline: Option<&Timeline>) {
         for asker in std::mem::take(&mut self.tree.stop_waiters) {
-            let reply = timeline.map_or(Reply::Done, |timeline| Reply::Stopped(Box::new(timeline.clone())));
+            let reply = timeline.map_or(Reply::Done, |timeline| {
+                Reply::Stopped(Box::new(timeline.clone()))
+            });
             self.reply(asker, reply);
         }
         self.clients.server.announce_end(&self.events);
@@ -62,14 +68,21 @@ impl Reactor<'_> {
     }
 
     /// Answers a request with descriptors.
-    pub(in crate::controller) fn reply_with(&mut self, asker: Asker, reply: Reply, descriptors: Vec<OwnedFd>) {
+    pub(in crate::controller) fn reply_with(
+        &mut self,
+        asker: Asker,
+        reply: Reply,
+        descriptors: Vec<OwnedFd>,
+    ) {
         // A client that has an answer finds in the events what it is about, and in the truth what
         // it tells to be so.
         self.console.journal.flush();
         if reply.tells_of_the_tree() {
             self.truth.flush(&self.tree);
         }
-        self.clients.server.say(asker.client, asker.id, reply, descriptors, &self.events);
+        self.clients
+            .server
+            .say(asker.client, asker.id, reply, descriptors, &self.events);
     }
 
     /// Takes in what clients have said; an answer may be what a client has waited for to say more.
@@ -85,7 +98,9 @@ impl Reactor<'_> {
                 match heard {
                     Heard::Asked(asked) => self.on_asked(asked),
                     Heard::Closed(client) => {
-                        self.tree.stop_waiters.retain(|asker| asker.client != client);
+                        self.tree
+                            .stop_waiters
+                            .retain(|asker| asker.client != client);
                         self.tree.pending.push_back(Heard::Closed(client));
                     }
                 }
@@ -94,7 +109,11 @@ impl Reactor<'_> {
     }
 
     fn on_asked(&mut self, heard: Asked) {
-        let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
+        let asker = Asker {
+            client: heard.client,
+            id: heard.id,
+            by: heard.by,
+        };
         if self.tree.life == Life::Gone {
             // The client has come when everything was over.
             self.reply(asker, Reply::RequestError(RequestError::TopologyEnded));
@@ -102,7 +121,9 @@ impl Reactor<'_> {
             return;
         }
         if let Standing::Inside(namespaces) = &heard.standing {
-            let reply = self.answer_inside(&heard.request, namespaces).unwrap_or_else(Reply::RequestError);
+            let reply = self
+                .answer_inside(&heard.request, namespaces)
+                .unwrap_or_else(Reply::RequestError);
             self.reply(asker, reply);
             self.clients.server.take_up(asker.client, &self.events);
             return;
@@ -120,13 +141,15 @@ impl Reactor<'_> {
                 let description = Portrait::of(self).describe(path, kind);
                 self.reply(
                     asker,
-                    description.map_or_else(Reply::RequestError, |one| Reply::Description(Box::new(one))),
+                    description
+                        .map_or_else(Reply::RequestError, |one| Reply::Description(Box::new(one))),
                 );
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.tree.stop_waiters.push(asker);
                 if let (Force::AskWithin(milliseconds), None) = (force, &self.tree.stop) {
-                    self.tree.stop_end = Some(Moment::now().plus(Duration::from_millis(milliseconds)));
+                    self.tree.stop_end =
+                        Some(Moment::now().plus(Duration::from_millis(milliseconds)));
                 }
                 self.tree.request_stop(Cause::Asked);
                 if force == Force::Kill {

@@ -39,7 +39,11 @@ impl Console<'_> {
     /// Writes the event of a signal of a stop.
     pub(super) fn record_signal(&mut self, path: &str, signal: i32) {
         let signal = Signal::from_number(signal).to_string();
-        self.journal.record(&Event::Signal { path, signal: &signal, by: None });
+        self.journal.record(&Event::Signal {
+            path,
+            signal: &signal,
+            by: None,
+        });
     }
 
     /// Shows lines that a process has written.
@@ -50,7 +54,12 @@ impl Console<'_> {
         let is_raw = self.relay.as_ref().is_some_and(Relay::is_raw);
         let mut shown = Vec::with_capacity(2 * output.len());
         for record::Piece { text, .. } in record::lines(output) {
-            shown.extend(self.event_sink.line(&Line { subject, path, stream, text }));
+            shown.extend(self.event_sink.line(&Line {
+                subject,
+                path,
+                stream,
+                text,
+            }));
             if is_raw && shown.last() == Some(&b'\n') {
                 shown.pop();
                 shown.extend_from_slice(b"\r\n");

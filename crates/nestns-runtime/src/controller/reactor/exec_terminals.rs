@@ -21,7 +21,12 @@ impl ExecTerminals {
     /// # Errors
     ///
     /// `ENOTTY` for what is none.
-    pub(super) fn keep(&mut self, subject: ProcessKey, master: OwnedFd, events: &EventLoop) -> nix::Result<()> {
+    pub(super) fn keep(
+        &mut self,
+        subject: ProcessKey,
+        master: OwnedFd,
+        events: &EventLoop,
+    ) -> nix::Result<()> {
         let number = subject.exec_number().ok_or(Errno::EINVAL)?;
         if !isatty(&master)? {
             return Err(Errno::ENOTTY);

@@ -31,8 +31,18 @@ pub(in crate::controller) struct Guarding<'a> {
 }
 
 impl<'a> Guarding<'a> {
-    pub(super) fn new(guardian: Guardian, saved: Option<&'a SavedTerminal>, remains: &'a Remains) -> Self {
-        Self { guardian, roots: Vec::new(), is_lost: false, saved, remains }
+    pub(super) fn new(
+        guardian: Guardian,
+        saved: Option<&'a SavedTerminal>,
+        remains: &'a Remains,
+    ) -> Self {
+        Self {
+            guardian,
+            roots: Vec::new(),
+            is_lost: false,
+            saved,
+            remains,
+        }
     }
 
     /// Starts another guardian when the first has been killed, and tells it all it has to know.
@@ -50,7 +60,10 @@ impl<'a> Guarding<'a> {
                 // This one has been killed as well.
                 Err(cause)
                     if attempts < GUARDIANS
-                        && matches!(cause.errno, Errno::EPIPE | Errno::EAGAIN | Errno::ECONNRESET) =>
+                        && matches!(
+                            cause.errno,
+                            Errno::EPIPE | Errno::EAGAIN | Errno::ECONNRESET
+                        ) =>
                 {
                     attempts += 1;
                     loss = Loss::of(cause);
@@ -68,13 +81,20 @@ impl<'a> Guarding<'a> {
     /// takes its lock only when it has no holder any more.
     fn start(&mut self) -> Result<(), CallError> {
         let directory = self.remains.directory();
-        self.guardian = Guardian::start(&Ward { terminal: self.saved, directory: &directory, name: Name::Taken })?;
+        self.guardian = Guardian::start(&Ward {
+            terminal: self.saved,
+            directory: &directory,
+            name: Name::Taken,
+        })?;
         fault::point("guardian-started");
         for &root in &self.roots {
             match Pidfd::open(root).by(Call::PidfdOpen) {
                 Ok(pidfd) => self.guardian.guard(&pidfd)?,
                 // The process has ended, and is not reaped yet: there is nothing to guard.
-                Err(CallError { errno: Errno::ESRCH, .. }) => {}
+                Err(CallError {
+                    errno: Errno::ESRCH,
+                    ..
+                }) => {}
                 Err(cause) => return Err(cause),
             }
             fault::point("guardian-told");
@@ -91,7 +111,9 @@ impl WaitHook for Reactor<'_> {
             self.events
                 .add(channel, Token::SyncChannel(place), flags)
                 .by(Call::EpollCtl)
-                .map_err(|cause| BuildError::Failed(Failure::new(ProcessKey::init(0), Stage::Channel, cause)))?;
+                .map_err(|cause| {
+                    BuildError::Failed(Failure::new(ProcessKey::init(0), Stage::Channel, cause))
+                })?;
         }
         let result = loop {
             if self.tree.is_interrupted() {
@@ -109,13 +131,16 @@ impl WaitHook for Reactor<'_> {
     }
 
     fn guard(&mut self, root: Pid, subject: ProcessKey) -> Result<(), BuildError> {
-        let failed = |cause: CallError| BuildError::Failed(Failure::new(subject, Stage::Guard, cause));
+        let failed =
+            |cause: CallError| BuildError::Failed(Failure::new(subject, Stage::Guard, cause));
         let pidfd = Pidfd::open(root).by(Call::PidfdOpen).map_err(failed)?;
         self.guarding.roots.push(root);
         fault::point("root-made");
         if let Err(cause) = self.guarding.guardian.guard(&pidfd) {
             // The next one is told of all of them.
-            self.guarding.replace(self.console.event_sink, Loss::of(cause)).map_err(failed)?;
+            self.guarding
+                .replace(self.console.event_sink, Loss::of(cause))
+                .map_err(failed)?;
         }
         fault::point("root-guarded");
         Ok(())

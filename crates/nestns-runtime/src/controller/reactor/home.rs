@@ -59,7 +59,10 @@ impl Home {
     fn watch(&mut self, directory: &Directory, events: &EventLoop) {
         self.forget(events);
         self.watch = Watch::for_loss(directory.path()).ok();
-        let added = self.watch.as_ref().map(|watch| events.add(watch, Token::Home, EpollFlags::EPOLLIN));
+        let added = self
+            .watch
+            .as_ref()
+            .map(|watch| events.add(watch, Token::Home, EpollFlags::EPOLLIN));
         if !matches!(added, Some(Ok(()))) {
             self.watch = None;
         }
@@ -110,7 +113,9 @@ impl Reactor<'_> {
             Err(error) => {
                 self.home.due = Some(Moment::now().plus(AGAIN));
                 if !std::mem::replace(&mut self.home.has_told, true) {
-                    self.console.event_sink.note(&Note::HomeLost { error: &error });
+                    self.console
+                        .event_sink
+                        .note(&Note::HomeLost { error: &error });
                 }
             }
         }
@@ -126,7 +131,9 @@ impl Reactor<'_> {
         if is_news {
             // The guardian, which removes what is left in the end, has to hold the new one.
             if let Err(cause) = self.guarding.guardian.entrust(self.remains) {
-                let _ = self.guarding.replace(self.console.event_sink, Loss::of(cause));
+                let _ = self
+                    .guarding
+                    .replace(self.console.event_sink, Loss::of(cause));
             }
             self.home.has_moved = true;
         }
@@ -138,7 +145,10 @@ impl Reactor<'_> {
                 path: directory.path().join(CONTROL),
                 source: errno.into(),
             };
-            self.clients.server.move_to(&directory, &self.events).map_err(failed)?;
+            self.clients
+                .server
+                .move_to(&directory, &self.events)
+                .map_err(failed)?;
         }
         is_news |= self.console.journal.move_to(&directory);
         if is_missing(TRUTH) {
@@ -160,11 +170,21 @@ impl Reactor<'_> {
             self.home.due = Some(Moment::now().plus(MOMENT));
             let place = directory.path().to_owned();
             self.troubles.home = Some(if restored == Restored::Elsewhere {
-                format!("its state directory {} was removed; it is now in {}", before.display(), place.display())
+                format!(
+                    "its state directory {} was removed; it is now in {}",
+                    before.display(),
+                    place.display()
+                )
             } else {
-                format!("its state directory {} or something in it was removed, and was restored", place.display())
+                format!(
+                    "its state directory {} or something in it was removed, and was restored",
+                    place.display()
+                )
             });
-            self.console.event_sink.note(&Note::HomeRestored { before: &before, now: &place });
+            self.console.event_sink.note(&Note::HomeRestored {
+                before: &before,
+                now: &place,
+            });
         }
         Ok(())
     }

@@ -53,7 +53,12 @@ pub(in crate::controller) struct Host<'a> {
 
 impl<'a> Host<'a> {
     pub(in crate::controller) fn new(reactor: Reactor<'a>, children: Children, gate: Gate) -> Self {
-        Self { reactor, children, gate, standpoint: OnceCell::new() }
+        Self {
+            reactor,
+            children,
+            gate,
+            standpoint: OnceCell::new(),
+        }
     }
 
     /// A descriptor of a process: of a child, whose number is its own until it is reaped, or of one
@@ -112,7 +117,10 @@ impl Edge for Host<'_> {
     }
 
     fn take_up(&mut self, client: ClientId) {
-        self.reactor.clients.server.take_up(client, &self.reactor.events);
+        self.reactor
+            .clients
+            .server
+            .take_up(client, &self.reactor.events);
     }
 
     fn announce(&mut self, report_channel: ReportChannel, news: &StartupReport) {
@@ -154,7 +162,12 @@ impl Edge for Host<'_> {
     }
 
     fn children(&self) -> Vec<ProcessKey> {
-        self.children.list().iter().filter(|child| !child.gone).map(|child| child.subject).collect()
+        self.children
+            .list()
+            .iter()
+            .filter(|child| !child.gone)
+            .map(|child| child.subject)
+            .collect()
     }
 
     fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError> {
@@ -164,19 +177,28 @@ impl Edge for Host<'_> {
     fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure> {
         self.reactor.tree.raising = Some(Target(subject));
         let result = if subject.is_init() {
-            self.children.create_again(subject.namespace, &mut self.reactor).map(|()| None)
+            self.children
+                .create_again(subject.namespace, &mut self.reactor)
+                .map(|()| None)
         } else {
-            self.children.join_again(subject, &mut self.reactor).map(Some)
+            self.children
+                .join_again(subject, &mut self.reactor)
+                .map(Some)
         };
         self.reactor.tree.raising = None;
         match result {
             Ok(None) => Ok(None),
             Ok(Some(pid)) => {
                 let failed = |cause| Failure::new(subject, Stage::Channel, cause);
-                Pidfd::open(pid).by(Call::PidfdOpen).map(Some).map_err(failed)
+                Pidfd::open(pid)
+                    .by(Call::PidfdOpen)
+                    .map(Some)
+                    .map_err(failed)
             }
             Err(BuildError::Failed(failure)) => Err(failure),
-            Err(BuildError::Interrupted) => Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR)),
+            Err(BuildError::Interrupted) => {
+                Err(Failure::of_no_call(subject, Stage::Leaving, Errno::EINTR))
+            }
         }
     }
 
@@ -200,15 +222,31 @@ impl Edge for Host<'_> {
         let tree = &self.reactor.tree;
         let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
         let path = tree.path(subject);
-        file_watch::send(&tree.plan, &Watched { path: &path, pid, start_time, file })
+        file_watch::send(
+            &tree.plan,
+            &Watched {
+                path: &path,
+                pid,
+                start_time,
+                file,
+            },
+        )
     }
 
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach {
         self.reactor.lines.reach(&self.reactor.tree, namespace)
     }
 
-    fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>) {
-        let incident = self.reactor.lines.command(namespace, command, luggage, &self.reactor.events);
+    fn command(
+        &mut self,
+        namespace: NamespaceIndex,
+        command: Command,
+        luggage: Option<BorrowedFd<'_>>,
+    ) {
+        let incident =
+            self.reactor
+                .lines
+                .command(namespace, command, luggage, &self.reactor.events);
         self.reactor.tree.incidents.extend(incident);
     }
 
@@ -246,13 +284,18 @@ impl Edge for Host<'_> {
 
     fn forget(&mut self, subject: ProcessKey, said: Said) {
         match said {
-            Said::Outcome => self.reactor.streams.forget_outcome(subject, &self.reactor.events),
+            Said::Outcome => self
+                .reactor
+                .streams
+                .forget_outcome(subject, &self.reactor.events),
             Said::Readiness => drop(self.reactor.listeners.forget(subject, &self.reactor.events)),
         }
     }
 
     fn last_lines(&self, subject: ProcessKey) -> Vec<String> {
-        let Some(name) = crate::controller::journal::log_name(subject) else { return Vec::new() };
+        let Some(name) = crate::controller::journal::log_name(subject) else {
+            return Vec::new();
+        };
         // What cannot be read back has been told when it could not be written.
         last_lines(&self.reactor.remains.directory(), name, SHOWN).unwrap_or_default()
     }
@@ -273,14 +316,22 @@ struct ProcFs;
 
 impl Kernel for ProcFs {
     fn session(&self, leader: Pid) -> Vec<Pidfd> {
-        session::members(leader).unwrap_or_default().into_iter().map(|member| member.pidfd).collect()
+        session::members(leader)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|member| member.pidfd)
+            .collect()
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {
         // The descriptor first, then the start time: what the number means cannot change in between
         // any more.
         let pidfd = Pidfd::open(pid)?;
-        if process::start_time(pid).is_ok_and(|start| start == start_time) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+        if process::start_time(pid).is_ok_and(|start| start == start_time) {
+            Ok(pidfd)
+        } else {
+            Err(Errno::ESRCH)
+        }
     }
 
     fn fate(&self, pid: Pid, role: Role, signal: i32) -> Option<Fate> {

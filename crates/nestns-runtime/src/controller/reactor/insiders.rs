@@ -8,34 +8,67 @@ use nestns_client::protocol::message::{Reply, Request, RequestError, Snapshot, S
 impl Reactor<'_> {
     /// Answers a client that is inside. Its PID namespace and those around it are given, the
     /// innermost first.
-    pub(super) fn answer_inside(&mut self, request: &Request, namespaces: &[u64]) -> Result<Reply, RequestError> {
-        let home = namespaces.iter().find_map(|&inode| self.tree.namespace_of(inode)).ok_or(RequestError::Elsewhere)?;
+    pub(super) fn answer_inside(
+        &mut self,
+        request: &Request,
+        namespaces: &[u64],
+    ) -> Result<Reply, RequestError> {
+        let home = namespaces
+            .iter()
+            .find_map(|&inode| self.tree.namespace_of(inode))
+            .ok_or(RequestError::Elsewhere)?;
         let path = self.tree.plan.namespace(home).path.clone();
         match request {
-            Request::Status => Ok(Reply::Status(Box::new(narrowed(Portrait::of(self).status())))),
-            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(portrait::snapshot(self), &path)))),
+            Request::Status => Ok(Reply::Status(Box::new(narrowed(
+                Portrait::of(self).status(),
+            )))),
+            Request::Snapshot => Ok(Reply::Snapshot(Box::new(limited(
+                portrait::snapshot(self),
+                &path,
+            )))),
             Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
-                Portrait::of(self).describe(asked, *kind).map(|description| Reply::Description(Box::new(description)))
+                Portrait::of(self)
+                    .describe(asked, *kind)
+                    .map(|description| Reply::Description(Box::new(description)))
             }
-            request => Err(RequestError::Inside { namespace: path, asked: request.word().to_owned() }),
+            request => Err(RequestError::Inside {
+                namespace: path,
+                asked: request.word().to_owned(),
+            }),
         }
     }
 }
 
 /// True if something is a namespace or in it.
 fn is_inside(path: &str, namespace: &str) -> bool {
-    path.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(namespace)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Without what says where the topology comes from.
 fn narrowed(status: Status) -> Status {
-    Status { file: None, hash: None, ..status }
+    Status {
+        file: None,
+        hash: None,
+        ..status
+    }
 }
 
 fn limited(snapshot: Snapshot, namespace: &str) -> Snapshot {
-    let Snapshot { mut namespaces, mut processes, mut unmarked, .. } = snapshot;
+    let Snapshot {
+        mut namespaces,
+        mut processes,
+        mut unmarked,
+        ..
+    } = snapshot;
     namespaces.retain(|one| is_inside(&one.path, namespace));
     processes.retain(|one| is_inside(&one.ns, namespace));
     unmarked.retain(|(path, ..)| is_inside(path, namespace));
-    Snapshot { status: narrowed(snapshot.status), namespaces, processes, unmarked, ..snapshot }
+    Snapshot {
+        status: narrowed(snapshot.status),
+        namespaces,
+        processes,
+        unmarked,
+        ..snapshot
+    }
 }

@@ -130,7 +130,11 @@ impl<'a> Reactor<'a> {
             signals_for,
         } = parts;
         let events = Rc::new(events);
-        events.add(descriptor_layout::fd(SIGNALS), Token::Signals, EpollFlags::EPOLLIN)?;
+        events.add(
+            descriptor_layout::fd(SIGNALS),
+            Token::Signals,
+            EpollFlags::EPOLLIN,
+        )?;
         events.add(&reports, Token::Reports, EpollFlags::EPOLLIN)?;
         if let Some(tied_to) = &tied_to {
             events.add(tied_to, Token::TiedTo, EpollFlags::EPOLLIN)?;
@@ -155,7 +159,10 @@ impl<'a> Reactor<'a> {
             channels: channels::Channels::new(reports, room_for_outcomes(&plan)),
             child_ended: false,
             limit,
-            ignored: asked.into_iter().filter(|&signal| caller::is_ignored(signal)).collect(),
+            ignored: asked
+                .into_iter()
+                .filter(|&signal| caller::is_ignored(signal))
+                .collect(),
             clients: Clients::new(server, origin),
             lines: ControlChannels::default(),
             truth: TruthWriter::new(remains, origin),
@@ -171,18 +178,36 @@ impl<'a> Reactor<'a> {
     /// Waits until something happens, for at most `timeout`, and takes note of it.
     pub(super) fn pump(&mut self, timeout: Option<Duration>) {
         let until_limit = self.limit.map(|limit| limit.since(Moment::now()));
-        let always_ready = self.console.relay.as_ref().is_some_and(Relay::is_always_ready);
-        let idle = if always_ready || self.hear_clients() { Some(Duration::ZERO) } else { timeout };
+        let always_ready = self
+            .console
+            .relay
+            .as_ref()
+            .is_some_and(Relay::is_always_ready);
+        let idle = if always_ready || self.hear_clients() {
+            Some(Duration::ZERO)
+        } else {
+            timeout
+        };
         let until_reminder = self.console.relay.as_ref().and_then(Relay::until_reminder);
-        let timeout = [idle, until_limit, until_reminder].into_iter().flatten().min();
+        let timeout = [idle, until_limit, until_reminder]
+            .into_iter()
+            .flatten()
+            .min();
         let until_written = [
             self.console.write_events(self.tree.life),
             truth::look_for_undeclared(&self.truth, &mut self.tree),
             self.truth.write_if_due(&self.tree, self.console.event_sink),
             self.look_after_home(),
         ];
-        let timeout = timeout.into_iter().chain(until_written.into_iter().flatten()).min();
-        self.events.hear(if self.console.output.is_full() { Hearing::Muted } else { Hearing::Open });
+        let timeout = timeout
+            .into_iter()
+            .chain(until_written.into_iter().flatten())
+            .min();
+        self.events.hear(if self.console.output.is_full() {
+            Hearing::Muted
+        } else {
+            Hearing::Open
+        });
         for ready in self.events.wait(timeout) {
             self.on_ready(ready);
         }
@@ -225,7 +250,10 @@ impl<'a> Reactor<'a> {
             Token::Channel(place) => self.listen(place, channels::TURN),
             Token::SyncChannel(place) => self.sync_channel_ready = Some(place as usize),
             Token::StandardOutput => {
-                if ready.flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP) {
+                if ready
+                    .flags
+                    .intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP)
+                {
                     self.console.output.close();
                 } else {
                     self.console.output.flush(&self.events);
@@ -247,7 +275,10 @@ impl<'a> Reactor<'a> {
                     self.tree.request_stop(Cause::Untied);
                 }
             }
-            Token::Line(namespace) => self.tree.incidents.extend(self.lines.on_wire(namespace, &self.events)),
+            Token::Line(namespace) => self
+                .tree
+                .incidents
+                .extend(self.lines.on_wire(namespace, &self.events)),
             Token::Voice(place) => self.on_voice(place),
             Token::ExecTerminal(number) => self.console.on_session_terminal(number),
             Token::Programs => {}
@@ -255,7 +286,9 @@ impl<'a> Reactor<'a> {
     }
 
     fn on_signal(&mut self, delivered: Delivered) {
-        let Delivered { signal, by_kernel, .. } = delivered;
+        let Delivered {
+            signal, by_kernel, ..
+        } = delivered;
         match signal {
             libc::SIGCHLD => self.child_ended = true,
             // nohup(1) means every HUP. A shell that ignores INT for a job in the background means
@@ -281,8 +314,16 @@ impl<'a> Reactor<'a> {
     /// Keeps a signal for the command of `run`, if it is meant for that.
     fn keeps_for_command(&mut self, delivered: Delivered) -> bool {
         let is_own = self.console.relay.is_some();
-        let terminal = if is_own { CommandTerminal::Own } else { CommandTerminal::Callers };
-        let request = if self.tree.stop.is_some() { Request::Second } else { Request::First };
+        let terminal = if is_own {
+            CommandTerminal::Own
+        } else {
+            CommandTerminal::Callers
+        };
+        let request = if self.tree.stop.is_some() {
+            Request::Second
+        } else {
+            Request::First
+        };
         self.tree.passing.keep(delivered, terminal, request)
     }
 }

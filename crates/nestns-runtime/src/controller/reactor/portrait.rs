@@ -64,21 +64,39 @@ impl<'a> Portrait<'a> {
 
     /// Declaration of one thing.
     pub(super) fn describe(&self, path: &str, kind: Kind) -> Result<Description, RequestError> {
-        let files: Vec<String> = self.origin.files.iter().map(|file| self.absolute(file)).collect();
+        let files: Vec<String> = self
+            .origin
+            .files
+            .iter()
+            .map(|file| self.absolute(file))
+            .collect();
         let directory = self.remains.directory();
-        let sources = Sources { roster: &self.tree.roster, files: &files, directory: &directory };
+        let sources = Sources {
+            roster: &self.tree.roster,
+            files: &files,
+            directory: &directory,
+        };
         let found = match kind {
-            Kind::Namespace => self.tree.plan.find(path).map(|index| sources.namespace(index)),
+            Kind::Namespace => self
+                .tree
+                .plan
+                .find(path)
+                .map(|index| sources.namespace(index)),
             Kind::Process => {
                 let subject = self.tree.plan.find_process(path);
                 let described = subject.and_then(|subject| {
                     let lost_output = Some(self.journal.lost(subject)).filter(|&bytes| bytes > 0);
-                    Some(Description { lost_output, ..sources.process(subject)? })
+                    Some(Description {
+                        lost_output,
+                        ..sources.process(subject)?
+                    })
                 });
                 described.or_else(|| self.tree.exec_records.describe(path))
             }
         };
-        found.ok_or_else(|| RequestError::Gone { path: path.to_owned() })
+        found.ok_or_else(|| RequestError::Gone {
+            path: path.to_owned(),
+        })
     }
 
     fn absolute(&self, file: &str) -> String {
@@ -88,7 +106,10 @@ impl<'a> Portrait<'a> {
     /// The topology in a few numbers.
     pub(super) fn status(&self) -> Status {
         let counts = self.tree.plan.counts();
-        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = self
+            .since
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         Status {
             name: self.origin.name.clone(),
             state: self.word().to_owned(),
@@ -105,9 +126,17 @@ impl<'a> Portrait<'a> {
     }
 
     fn unmarked(&self) -> Vec<(String, u64, i32)> {
-        let errno = |why| if let Why::Unwritten(errno) = why { errno as i32 } else { 0 };
+        let errno = |why| {
+            if let Why::Unwritten(errno) = why {
+                errno as i32
+            } else {
+                0
+            }
+        };
         let unmarked = self.journal.unmarked().into_iter();
-        unmarked.map(|(name, Gap { bytes, why })| (name.to_string(), bytes, errno(why))).collect()
+        unmarked
+            .map(|(name, Gap { bytes, why })| (name.to_string(), bytes, errno(why)))
+            .collect()
     }
 
     /// A sentence each, the gravest first.
@@ -129,20 +158,29 @@ impl<'a> Portrait<'a> {
         }
         if !self.troubles.unheard.is_empty() {
             let list = self.troubles.unheard.join(", ");
-            problems.push(format!("output of {list} is lost: too many open descriptors (ulimit -n)"));
+            problems.push(format!(
+                "output of {list} is lost: too many open descriptors (ulimit -n)"
+            ));
         }
         problems
     }
 
     /// Snapshot of the tree, `events` being the number of the next event.
     fn snapshot(&self, events: u64) -> Snapshot {
-        let Tree { roster, exec_records, .. } = self.tree;
+        let Tree {
+            roster,
+            exec_records,
+            ..
+        } = self.tree;
         Snapshot {
             status: self.status(),
             boot_id: boot::id(),
             host_pidns: namespaces::own().unwrap_or_default(),
             namespaces: namespace_documents(roster),
-            processes: process_documents(roster).into_iter().chain(exec_records.documents(roster)).collect(),
+            processes: process_documents(roster)
+                .into_iter()
+                .chain(exec_records.documents(roster))
+                .collect(),
             unmarked: self.unmarked(),
             events,
         }

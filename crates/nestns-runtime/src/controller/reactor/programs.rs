@@ -27,11 +27,15 @@ impl Reactor<'_> {
     /// A process does not become its program.
     pub(super) fn on_refusal(&mut self, subject: ProcessKey, refusal: ExecError) {
         if subject.exec_number().is_some() {
-            self.tree.incidents.push_back(Incident::SessionRefused(subject, refusal));
+            self.tree
+                .incidents
+                .push_back(Incident::SessionRefused(subject, refusal));
             return;
         }
         if subject.probed().is_some() {
-            self.tree.incidents.push_back(Incident::ProbeRefused(subject, refusal));
+            self.tree
+                .incidents
+                .push_back(Incident::ProbeRefused(subject, refusal));
             return;
         }
         if let Some(record) = self.tree.roster.get_mut(subject) {
@@ -45,30 +49,48 @@ impl Reactor<'_> {
                 .plan
                 .namespace(subject.namespace)
                 .process(subject.slot)
-                .map_or_else(nestns_topology::Position::default, |process| process.position)
+                .map_or_else(nestns_topology::Position::default, |process| {
+                    process.position
+                })
         };
-        self.console.event_sink.note(&Note::Refused { path: &path, position, refusal: &refusal });
+        self.console.event_sink.note(&Note::Refused {
+            path: &path,
+            position,
+            refusal: &refusal,
+        });
         self.tree.incidents.push_back(Incident::Refused(subject));
     }
 
     /// Something has ended. Whatever it has done before comes first, in whichever order the
     /// descriptors are read: that it has become its program, and where a PID 1 takes others along,
     /// that those have.
-    pub(in crate::controller) fn note_ended(&mut self, subject: ProcessKey, ending: Ending, at: Moment) {
+    pub(in crate::controller) fn note_ended(
+        &mut self,
+        subject: ProcessKey,
+        ending: Ending,
+        at: Moment,
+    ) {
         if subject.is_init() {
-            let inside = subject.namespace..subject.namespace + self.tree.plan.subtree(subject.namespace);
+            let inside =
+                subject.namespace..subject.namespace + self.tree.plan.subtree(subject.namespace);
             for member in self.streams.awaited_in(inside) {
                 self.hear_outcome(member);
             }
         }
         self.hear_outcome(subject);
-        self.tree.incidents.push_back(Incident::Ended(subject, ending, at));
+        self.tree
+            .incidents
+            .push_back(Incident::Ended(subject, ending, at));
     }
 
     /// Reads how a process's exec went: its message, where it failed, and the end of the pipe.
     fn hear_outcome(&mut self, subject: ProcessKey) {
         for _ in 0..2 {
-            let Some(place) = self.streams.outcome_of(subject).filter(|&place| self.streams.is_readable(place)) else {
+            let Some(place) = self
+                .streams
+                .outcome_of(subject)
+                .filter(|&place| self.streams.is_readable(place))
+            else {
                 return;
             };
             self.on_stream(place);
@@ -80,7 +102,12 @@ impl Reactor<'_> {
             Arrival::Nothing => {}
             Arrival::Started(subject) => self.tree.incidents.push_back(Incident::Started(subject)),
             Arrival::Refused(subject, refusal) => self.on_refusal(subject, refusal),
-            Arrival::Output { subject, path, kind, output } => {
+            Arrival::Output {
+                subject,
+                path,
+                kind,
+                output,
+            } => {
                 self.console.journal.log(subject, kind, &output);
                 self.tree.look_at_lines(subject, &output);
                 self.console.show(subject, &path, kind, &output);

@@ -16,7 +16,10 @@ impl Reactor<'_> {
                 && !std::mem::replace(&mut record.has_been_spoken_for, true)
             {
                 let path = self.tree.path(subject);
-                self.console.event_sink.note(&Note::NotifyRefused { path: &path, sender: sender.pid.as_raw() });
+                self.console.event_sink.note(&Note::NotifyRefused {
+                    path: &path,
+                    sender: sender.pid.as_raw(),
+                });
             }
         }
     }

@@ -29,7 +29,11 @@ const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
 
 impl Reactor<'_> {
     pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
-        let Received { sender, reports, descriptors } = received;
+        let Received {
+            sender,
+            reports,
+            descriptors,
+        } = received;
         let mut descriptors = descriptors.into_iter();
         for report in reports {
             self.prepare_for(scope, &report);
@@ -42,13 +46,22 @@ impl Reactor<'_> {
                     Some(end) => self.open_channel(subject, end),
                     None if self.tree.roster.is_released() => self.refuse_report(scope, sender),
                     // The kernel drops what exceeds the limit on descriptors.
-                    None => self.tree.fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
+                    None => self
+                        .tree
+                        .fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
                 },
-                Report::Created { namespace } => self.arrived(ProcessKey::init(namespace), sender, scope),
+                Report::Created { namespace } => {
+                    self.arrived(ProcessKey::init(namespace), sender, scope)
+                }
                 Report::AtGate { subject } => self.arrived(subject, sender, scope),
-                Report::Starting { subject, stdout, stderr, ready } => {
-                    let is_believable =
-                        self.begins_to_start(subject) && descriptors.as_slice().iter().take(1).all(is_pipe);
+                Report::Starting {
+                    subject,
+                    stdout,
+                    stderr,
+                    ready,
+                } => {
+                    let is_believable = self.begins_to_start(subject)
+                        && descriptors.as_slice().iter().take(1).all(is_pipe);
                     if is_believable {
                         self.starting(subject, [stdout, stderr, ready], &mut descriptors);
                     } else {
@@ -61,28 +74,52 @@ impl Reactor<'_> {
                 }
                 Report::Refused { .. } => self.refuse_report(scope, sender),
                 Report::Line { namespace } => {
-                    let init = self.tree.roster.get(ProcessKey::init(namespace)).and_then(Record::pid);
+                    let init = self
+                        .tree
+                        .roster
+                        .get(ProcessKey::init(namespace))
+                        .and_then(Record::pid);
                     if let Some(end) = descriptors.next().filter(|_| init == Some(sender)) {
                         self.lines.on_line(namespace, end, &self.events);
                     }
                 }
-                Report::Orphan { namespace, number, ending } => {
+                Report::Orphan {
+                    namespace,
+                    number,
+                    ending,
+                } => {
                     let orphan = Orphan::One { number, ending };
-                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
+                    self.tree
+                        .incidents
+                        .push_back(Incident::Orphan { namespace, orphan });
                 }
                 Report::Orphans { namespace, count } => {
                     let orphan = Orphan::More(count);
-                    self.tree.incidents.push_back(Incident::Orphan { namespace, orphan });
+                    self.tree
+                        .incidents
+                        .push_back(Incident::Orphan { namespace, orphan });
                 }
-                Report::Asked { subject, signal, at } => self.on_asked_to_end(subject, signal, at),
+                Report::Asked {
+                    subject,
+                    signal,
+                    at,
+                } => self.on_asked_to_end(subject, signal, at),
                 Report::Killed { subject, at } => self.on_killed(subject, at),
-                Report::Ended { subject, ending, at } => {
+                Report::Ended {
+                    subject,
+                    ending,
+                    at,
+                } => {
                     // What it has said itself, and of a PID 1 what everything inside has, was said
                     // before.
                     self.drain_ended(subject);
                     self.note_ended(subject, ending, at);
                 }
-                Report::Stopping { namespace, sender, at } => self.on_stopping(namespace, sender, at),
+                Report::Stopping {
+                    namespace,
+                    sender,
+                    at,
+                } => self.on_stopping(namespace, sender, at),
             }
         }
     }
@@ -108,19 +145,30 @@ impl Reactor<'_> {
             if !record.state.is_over() {
                 record.state = State::Killing;
             }
-            self.console.record_signal(&self.tree.path(subject), libc::SIGKILL);
+            self.console
+                .record_signal(&self.tree.path(subject), libc::SIGKILL);
         }
     }
 
     fn on_stopping(&mut self, namespace: NamespaceIndex, sender: i32, at: Moment) {
         let record = self.tree.roster.namespace_mut(namespace);
-        let is_news = record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
+        let is_news =
+            record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
         if sender != 0 && is_news {
             let path = self.tree.roster.path(ProcessKey::init(namespace));
-            self.console.event_sink.note(&Note::StopInside { path: &path, sender });
+            self.console.event_sink.note(&Note::StopInside {
+                path: &path,
+                sender,
+            });
             let inside = self.tree.plan.namespace(namespace).path.clone();
             let (stage, by_pid) = (Halt::Ask, Some(sender));
-            self.console.journal.record(&Event::Stopping { path: &inside, stage, cause: None, by: None, by_pid });
+            self.console.journal.record(&Event::Stopping {
+                path: &inside,
+                stage,
+                cause: None,
+                by: None,
+                by_pid,
+            });
         }
     }
 
@@ -135,18 +183,28 @@ impl Reactor<'_> {
             return is_first;
         }
         // Whatever it is asked meanwhile, it may be on its way.
-        self.tree.roster.get_mut(subject).is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
+        self.tree
+            .roster
+            .get_mut(subject)
+            .is_some_and(|record| !std::mem::replace(&mut record.has_launched, true))
     }
 
     /// A process is about to become its program; `expected` says which of standard output, standard
     /// error and a descriptor to be ready on come behind the one that tells how exec went.
-    fn starting(&mut self, subject: ProcessKey, expected: [bool; 3], descriptors: &mut std::vec::IntoIter<OwnedFd>) {
+    fn starting(
+        &mut self,
+        subject: ProcessKey,
+        expected: [bool; 3],
+        descriptors: &mut std::vec::IntoIter<OwnedFd>,
+    ) {
         self.tree.exec_records.read();
         let path = self.tree.path(subject);
         let [stdout, stderr, ready] = expected;
         if descriptors.len() != 1 + expected.into_iter().map(usize::from).sum::<usize>() {
             // The kernel drops what exceeds the limit on descriptors.
-            self.console.event_sink.note(&Note::OutputLost { path: &path });
+            self.console
+                .event_sink
+                .note(&Note::OutputLost { path: &path });
             self.troubles.unheard.push(path.clone());
         }
         if let Some(fd) = descriptors.next() {
@@ -155,12 +213,15 @@ impl Reactor<'_> {
         for (captured, kind) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)] {
             // Anything but a pipe could not be read without waiting for another process.
             if captured && let Some(fd) = descriptors.next().filter(is_pipe) {
-                self.streams.add_output(subject, path.clone(), kind, fd, &self.events);
+                self.streams
+                    .add_output(subject, path.clone(), kind, fd, &self.events);
             }
         }
         if ready && let Some(fd) = descriptors.next() {
             let namespace = self.tree.plan.namespace(subject.namespace);
-            let probe = namespace.process(subject.slot).and_then(|process| process.ready.as_ref());
+            let probe = namespace
+                .process(subject.slot)
+                .and_then(|process| process.ready.as_ref());
             self.listeners.add_for(subject, probe, fd, &self.events);
         }
     }
@@ -173,12 +234,19 @@ impl Reactor<'_> {
             return;
         }
         if subject.exec_number().is_some() {
-            if self.tree.exec_records.get(subject).is_some_and(|exec| exec.pid.is_none()) {
+            if self
+                .tree
+                .exec_records
+                .get(subject)
+                .is_some_and(|exec| exec.pid.is_none())
+            {
                 self.tree.exec_records.set_back(failure);
                 return;
             }
             // Nothing of the tree has failed.
-            self.tree.incidents.push_back(Incident::SessionFailed(failure));
+            self.tree
+                .incidents
+                .push_back(Incident::SessionFailed(failure));
             return;
         }
         if !self.tree.roster.is_released() || subject.is_run_command() {
@@ -189,19 +257,38 @@ impl Reactor<'_> {
         }
         let state = self.tree.roster.get(subject).map(|record| record.state);
         match state {
-            Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => self.tree.set_back(failure),
+            Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => {
+                self.tree.set_back(failure)
+            }
             None | Some(State::Creating) => self.tree.set_back(failure),
             // When others run already: its end follows, and is judged as any other.
             Some(State::Created) => {
-                let Failure { stage, call, errno, detail, .. } = failure;
-                self.on_refusal(subject, ExecError { stage, call, errno, detail: detail.unwrap_or_default() });
+                let Failure {
+                    stage,
+                    call,
+                    errno,
+                    detail,
+                    ..
+                } = failure;
+                self.on_refusal(
+                    subject,
+                    ExecError {
+                        stage,
+                        call,
+                        errno,
+                        detail: detail.unwrap_or_default(),
+                    },
+                );
             }
             // A copy of nestns that panics as PID 1 says so; how that ends, its parent says.
             Some(State::Running | State::Ready | State::Stopping)
                 if subject.is_init() && failure.stage == Stage::Panic =>
             {
                 let path = self.tree.path(subject);
-                self.console.event_sink.note(&Note::LateFailure { path: &path, failure: &failure });
+                self.console.event_sink.note(&Note::LateFailure {
+                    path: &path,
+                    failure: &failure,
+                });
                 self.refuse_report(scope, sender);
             }
             Some(State::Running | State::Ready) => self.refuse_report(scope, sender),
@@ -221,7 +308,10 @@ impl Reactor<'_> {
         let mut taken = verification::take_down(&mut self.tree.roster, subject, pid);
         for _ in 0..HIDDEN {
             // It is about to fork into a namespace where programs run, and hides for that moment.
-            if !taken.as_ref().is_err_and(|cause| matches!(cause.errno, Errno::EACCES | Errno::EPERM)) {
+            if !taken
+                .as_ref()
+                .is_err_and(|cause| matches!(cause.errno, Errno::EACCES | Errno::EPERM))
+            {
                 break;
             }
             std::thread::sleep(MOMENT);
@@ -239,10 +329,16 @@ impl Reactor<'_> {
             }
         }
         let (path, pids) = (self.tree.roster.path(subject), self.tree.pids(subject));
-        self.console.journal.record(&Event::Created { path: &path, pids: &pids });
+        self.console.journal.record(&Event::Created {
+            path: &path,
+            pids: &pids,
+        });
         if self.tree.life == Life::Creating {
             self.progress += 1;
-            self.console.event_sink.progress(self.progress, self.progress + self.tree.roster.outstanding());
+            self.console.event_sink.progress(
+                self.progress,
+                self.progress + self.tree.roster.outstanding(),
+            );
         }
     }
 }

@@ -44,7 +44,10 @@ impl Tree {
             | Report::Stopping { namespace, .. } => ProcessKey::init(*namespace),
         };
         if subject.is_run_command() {
-            return self.run_command.as_ref().is_some_and(|run_command| run_command.subject == subject);
+            return self
+                .run_command
+                .as_ref()
+                .is_some_and(|run_command| run_command.subject == subject);
         }
         if subject.exec_number().is_some() {
             return self.exec_records.get(subject).is_some();
@@ -56,7 +59,12 @@ impl Tree {
     /// True if the sender of a report through the inherited channel is the PID 1 that it is about,
     /// or one around it; or the controller's own child.
     fn is_believed(&self, sender: Pid, report: &Report) -> bool {
-        let is_init_of = |index| self.roster.get(ProcessKey::init(index)).and_then(Record::pid) == Some(sender);
+        let is_init_of = |index| {
+            self.roster
+                .get(ProcessKey::init(index))
+                .and_then(Record::pid)
+                == Some(sender)
+        };
         match report {
             Report::Channel { subject } if subject.is_from_outside() => {
                 let known = self.exec_records.get(*subject).and_then(|exec| exec.pid);
@@ -75,9 +83,12 @@ impl Tree {
             | Report::Orphan { namespace, .. }
             | Report::Orphans { namespace, .. }
             | Report::Stopping { namespace, .. } => is_init_of(*namespace),
-            Report::Asked { subject, .. } | Report::Killed { subject, .. } | Report::Ended { subject, .. } => {
+            Report::Asked { subject, .. }
+            | Report::Killed { subject, .. }
+            | Report::Ended { subject, .. } => {
                 let innermost = Some(subject.namespace).filter(|_| !subject.is_init());
-                let mut around = innermost.or_else(|| self.plan.namespace(subject.namespace).parent);
+                let mut around =
+                    innermost.or_else(|| self.plan.namespace(subject.namespace).parent);
                 while let Some(index) = around {
                     if is_init_of(index) {
                         return true;
@@ -89,7 +100,9 @@ impl Tree {
             // A helper that has failed is reaped before its report is read: it is believed about
             // what is being created.
             Report::Failed(failure) => {
-                let is_awaited = self.raising.is_some_and(|part| part.contains(&self.plan, failure.subject));
+                let is_awaited = self
+                    .raising
+                    .is_some_and(|part| part.contains(&self.plan, failure.subject));
                 is_awaited || (failure.subject.is_init() && is_init_of(failure.subject.namespace))
             }
             Report::AtGate { .. } | Report::Starting { .. } | Report::Refused { .. } => false,
@@ -102,9 +115,15 @@ impl Tree {
         let namespace = self.plan.namespace(subject.namespace);
         let children = match self.plan.parent_of(subject) {
             None => Some(nix::unistd::getpid()),
-            Some(children) => self.roster.get(ProcessKey::init(children)).and_then(Record::pid),
+            Some(children) => self
+                .roster
+                .get(ProcessKey::init(children))
+                .and_then(Record::pid),
         };
-        let is_awaited = self.roster.get(subject).is_some_and(|record| record.state == State::Creating);
+        let is_awaited = self
+            .roster
+            .get(subject)
+            .is_some_and(|record| record.state == State::Creating);
         let is_placed = Process::read(sender).is_ok_and(|facts| {
             facts.numbers.len() == namespace.level() + 1
                 && (facts.numbers.last() == Some(&1)) == subject.is_init()
@@ -116,8 +135,14 @@ impl Tree {
     /// True if a process is in a namespace of the plan, as far as it can be asked. Where that one
     /// has not been seen yet, it is in no other that is known.
     fn is_in(&self, pid: Pid, index: NamespaceIndex) -> bool {
-        let Some(inode) = pid_namespace_of(pid) else { return true };
-        match self.roster.namespace(index).and_then(|record| record.facts.as_ref()) {
+        let Some(inode) = pid_namespace_of(pid) else {
+            return true;
+        };
+        match self
+            .roster
+            .namespace(index)
+            .and_then(|record| record.facts.as_ref())
+        {
             Some(known) => known.inode == inode,
             None => self.namespace_of(inode).is_none(),
         }
@@ -138,5 +163,8 @@ impl Tree {
 
 /// The inode of the PID namespace of a process; `None` while it hides, or when it has ended.
 fn pid_namespace_of(pid: Pid) -> Option<u64> {
-    Member::open(pid).and_then(|member| member.pid_namespace()).ok().map(|namespace| namespace.inode)
+    Member::open(pid)
+        .and_then(|member| member.pid_namespace())
+        .ok()
+        .map(|namespace| namespace.inode)
 }

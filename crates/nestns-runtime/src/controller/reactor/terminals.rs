@@ -34,7 +34,9 @@ impl Console<'_> {
 
     /// Says whether it is still open. Nothing at the moment is a piece as well.
     fn read_session_terminal(&mut self, number: u32) -> bool {
-        let Some((subject, master)) = self.terminals.0.get(&number) else { return false };
+        let Some((subject, master)) = self.terminals.0.get(&number) else {
+            return false;
+        };
         let mut buffer = [0_u8; TURN];
         match read(master, &mut buffer) {
             Ok(count) if count > 0 => {
@@ -63,8 +65,11 @@ impl Terminals for Console<'_> {
             }
             TerminalChange::End => {
                 // What it has written last is still to be shown.
-                while let Some(bytes) =
-                    self.relay.as_mut().and_then(Relay::take_output).filter(|bytes| !bytes.is_empty())
+                while let Some(bytes) = self
+                    .relay
+                    .as_mut()
+                    .and_then(Relay::take_output)
+                    .filter(|bytes| !bytes.is_empty())
                 {
                     self.output.push(&bytes, &self.events);
                     self.log_terminal(&bytes);
@@ -85,7 +90,9 @@ impl Terminals for Console<'_> {
     }
 
     fn lend(&self, exec: Option<ProcessKey>) -> Option<OwnedFd> {
-        let Some(subject) = exec else { return self.relay.as_ref().and_then(Relay::lend) };
+        let Some(subject) = exec else {
+            return self.relay.as_ref().and_then(Relay::lend);
+        };
         let (_, master) = self.terminals.0.get(&subject.exec_number()?)?;
         master.try_clone().ok()
     }
@@ -95,7 +102,9 @@ impl Terminals for Console<'_> {
     }
 
     fn end(&mut self, subject: ProcessKey) {
-        let Some(number) = subject.exec_number() else { return };
+        let Some(number) = subject.exec_number() else {
+            return;
+        };
         for _ in 0..LAST {
             if !self.read_session_terminal(number) {
                 break;

@@ -24,7 +24,12 @@ pub(in crate::controller) struct TruthWriter<'a> {
 
 impl<'a> TruthWriter<'a> {
     pub(super) fn new(remains: &'a Remains, origin: &'a Origin) -> Self {
-        Self { file: TruthFile::default(), draft: Draft::default(), remains, origin }
+        Self {
+            file: TruthFile::default(),
+            draft: Draft::default(),
+            remains,
+            origin,
+        }
     }
 
     /// Begins to write it, without which no gate is opened.
@@ -71,8 +76,15 @@ impl<'a> TruthWriter<'a> {
     }
 
     /// Writes it if that is due, and says how long it is until then.
-    pub(super) fn write_if_due(&mut self, tree: &Tree, event_sink: &mut dyn EventSink) -> Option<Duration> {
-        let due = self.file.due(tree.revision()).map(|due| due.since(Moment::now()));
+    pub(super) fn write_if_due(
+        &mut self,
+        tree: &Tree,
+        event_sink: &mut dyn EventSink,
+    ) -> Option<Duration> {
+        let due = self
+            .file
+            .due(tree.revision())
+            .map(|due| due.since(Moment::now()));
         if due == Some(Duration::ZERO) {
             let _ = self.write(tree);
         }
@@ -84,10 +96,18 @@ impl<'a> TruthWriter<'a> {
 
     pub(super) fn write(&mut self, tree: &Tree) -> Result<(), StateError> {
         let (began, revision) = (Moment::now(), tree.revision());
-        let document = self.draft.document(&tree.roster, (&tree.exec_records, tree.undeclared.found()), self.origin);
+        let document = self.draft.document(
+            &tree.roster,
+            (&tree.exec_records, tree.undeclared.found()),
+            self.origin,
+        );
         let document = document.map_err(StateError::unreadable_proc);
         let result = document.and_then(|document| self.remains.write(TRUTH, document));
-        self.file.note(revision, began, result.as_ref().map(drop).map_err(StateError::errno));
+        self.file.note(
+            revision,
+            began,
+            result.as_ref().map(drop).map_err(StateError::errno),
+        );
         result
     }
 }
@@ -97,15 +117,22 @@ pub(super) fn look_for_undeclared(truth: &TruthWriter<'_>, tree: &mut Tree) -> O
     if !truth.is_kept() {
         return None;
     }
-    let rest = tree.undeclared.due(tree.roster.revision() + tree.exec_records.revision()).since(Moment::now());
+    let rest = tree
+        .undeclared
+        .due(tree.roster.revision() + tree.exec_records.revision())
+        .since(Moment::now());
     if rest > Duration::ZERO {
         return Some(rest);
     }
     let began = Moment::now();
     let mut known = crate::controller::undeclared::tree(&tree.roster);
-    tree.exec_records.pids().for_each(|pid| known.know(pid.as_raw()));
+    tree.exec_records
+        .pids()
+        .for_each(|pid| known.know(pid.as_raw()));
     // What cannot be found is not in the file; `nestns ps`, which looks itself, says why.
-    let found = undeclared::numbers().and_then(|numbers| known.undeclared(&numbers)).ok();
+    let found = undeclared::numbers()
+        .and_then(|numbers| known.undeclared(&numbers))
+        .ok();
     tree.undeclared.note(began, found);
     None
 }

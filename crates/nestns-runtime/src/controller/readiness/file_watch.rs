@@ -51,16 +51,26 @@ pub(in crate::controller) fn send(plan: &Plan, watched: &Watched<'_>) -> nix::Re
             let _ = descriptor::close_from(3);
             title::set_name("nestns-ready");
             if let Some(area) = plan.common().title {
-                let _ = area.write(&format!("nestns: {} (waits for {})", watched.path, watched.file.display()));
+                let _ = area.write(&format!(
+                    "nestns: {} (waits for {})",
+                    watched.path,
+                    watched.file.display()
+                ));
             }
             // The controller may have ended before the signal was armed.
-            exit_now(if getppid() == controller { watch(watched) } else { 1 })
+            exit_now(if getppid() == controller {
+                watch(watched)
+            } else {
+                1
+            })
         }
     }
 }
 
 fn watch(watched: &Watched<'_>) -> i32 {
-    let Ok(pidfd) = Pidfd::open(watched.pid) else { return 1 };
+    let Ok(pidfd) = Pidfd::open(watched.pid) else {
+        return 1;
+    };
     if !process::start_time(watched.pid).is_ok_and(|start| start == watched.start_time) {
         return 1;
     }
@@ -81,10 +91,15 @@ fn watch(watched: &Watched<'_>) -> i32 {
 /// `RESOLVE_IN_ROOT`.
 fn is_there(pid: Pid, file: &Path) -> bool {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let root: nix::Result<OwnedFd> =
-        open(format!("/proc/{pid}/root").as_str(), flags | OFlag::O_DIRECTORY, Mode::empty());
+    let root: nix::Result<OwnedFd> = open(
+        format!("/proc/{pid}/root").as_str(),
+        flags | OFlag::O_DIRECTORY,
+        Mode::empty(),
+    );
     let Ok(root) = root else { return false };
-    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let how = OpenHow::new()
+        .flags(flags)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     openat2(root, file, how).is_ok()
 }
 
@@ -98,7 +113,8 @@ mod tests {
         let file = directory.path().join("there");
         std::fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink(&file, directory.path().join("link")).unwrap();
-        std::os::unix::fs::symlink("/proc/1/root/etc/passwd", directory.path().join("magic")).unwrap();
+        std::os::unix::fs::symlink("/proc/1/root/etc/passwd", directory.path().join("magic"))
+            .unwrap();
         assert!(is_there(getpid(), &file));
         assert!(is_there(getpid(), &directory.path().join("link")));
         assert!(!is_there(getpid(), &directory.path().join("missing")));

@@ -66,7 +66,11 @@ impl Sender {
             let is_the_same = start_time.is_some() && process::start_time(pid).ok() == start_time;
             is_the_same.then_some(namespace.inode)
         });
-        Self { pid, start_time, namespace }
+        Self {
+            pid,
+            start_time,
+            namespace,
+        }
     }
 }
 
@@ -107,7 +111,9 @@ impl ReadinessListeners {
 
     /// Takes in what has been said on one that can be read, and closes a pipe at its end.
     pub(in crate::controller) fn listen(&mut self, place: u32, events: &EventLoop) -> Vec<Heard> {
-        let Some(Some(listener)) = self.all.get(place as usize) else { return Vec::new() };
+        let Some(Some(listener)) = self.all.get(place as usize) else {
+            return Vec::new();
+        };
         let (heard, is_over) = match listener.kind {
             Kind::Pipe => listener.read(),
             Kind::Socket => (listener.receive(), false),
@@ -119,10 +125,17 @@ impl ReadinessListeners {
     }
 
     /// Closes those of a process that has ended. What it has said last is heard first.
-    pub(in crate::controller) fn forget(&mut self, subject: ProcessKey, events: &EventLoop) -> Vec<Heard> {
+    pub(in crate::controller) fn forget(
+        &mut self,
+        subject: ProcessKey,
+        events: &EventLoop,
+    ) -> Vec<Heard> {
         let mut heard = Vec::new();
         for place in 0..u32::try_from(self.all.len()).unwrap_or(u32::MAX) {
-            if self.all[place as usize].as_ref().is_some_and(|listener| listener.subject == subject) {
+            if self.all[place as usize]
+                .as_ref()
+                .is_some_and(|listener| listener.subject == subject)
+            {
                 heard.extend(self.listen(place, events));
                 self.close(place, events);
             }
@@ -145,7 +158,13 @@ impl Listener {
         let mut buffer = [0_u8; LONGEST];
         match descriptor::read_now(&self.fd, &mut buffer) {
             Ok(0) => (Vec::new(), true),
-            Ok(count) if ends_line(&buffer[..count]) => (vec![Heard { subject: self.subject, sender: None }], false),
+            Ok(count) if ends_line(&buffer[..count]) => (
+                vec![Heard {
+                    subject: self.subject,
+                    sender: None,
+                }],
+                false,
+            ),
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => (Vec::new(), false),
             Err(_) => (Vec::new(), true),
         }
@@ -157,7 +176,9 @@ impl Listener {
         for _ in 0..TURN {
             let mut buffer = [0_u8; LONGEST];
             // Closes any descriptors that were sent along.
-            let Ok(message) = channel.receive_without_descriptors(&mut buffer, Wait::Never) else { break };
+            let Ok(message) = channel.receive_without_descriptors(&mut buffer, Wait::Never) else {
+                break;
+            };
             // What is cut off may be more of its last line: a message that is too long says
             // nothing.
             if message.is_cut {
@@ -169,7 +190,10 @@ impl Listener {
             if let Some(pid) = message.sender
                 && says_ready(&buffer[..message.bytes])
             {
-                heard.push(Heard { subject: self.subject, sender: Some(Sender::look(pid)) });
+                heard.push(Heard {
+                    subject: self.subject,
+                    sender: Some(Sender::look(pid)),
+                });
             }
         }
         heard

@@ -41,7 +41,12 @@ impl Manager {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         if let Ok(socket) = socket(AddressFamily::Unix, SockType::Datagram, flags, None) {
             // A manager that is gone, or does not read, hears nothing.
-            let _ = sendto(socket.as_raw_fd(), message.as_bytes(), address, MsgFlags::MSG_NOSIGNAL);
+            let _ = sendto(
+                socket.as_raw_fd(),
+                message.as_bytes(),
+                address,
+                MsgFlags::MSG_NOSIGNAL,
+            );
         }
     }
 }

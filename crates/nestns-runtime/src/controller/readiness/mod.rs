@@ -70,8 +70,13 @@ impl Readiness {
                 has_own_init: !matches!(namespace.init, InitPlan::Program(_)),
             };
             for slot in namespace.slots() {
-                let Some(process) = namespace.process(slot) else { continue };
-                let subject = ProcessKey { namespace: index, slot };
+                let Some(process) = namespace.process(slot) else {
+                    continue;
+                };
+                let subject = ProcessKey {
+                    namespace: index,
+                    slot,
+                };
                 lack.count += 1;
                 readiness.pending.insert(subject);
                 let way = match &process.ready {
@@ -79,7 +84,10 @@ impl Readiness {
                     None => None,
                     Some(Probe::Log(text)) => pattern(&mut patterns, text).map(Way::Line),
                     Some(Probe::File(path)) => Some(Way::File(path.clone())),
-                    Some(Probe::Exec { argv, every }) => Some(Way::Command { argv: argv.clone(), every: *every }),
+                    Some(Probe::Exec { argv, every }) => Some(Way::Command {
+                        argv: argv.clone(),
+                        every: *every,
+                    }),
                     Some(Probe::Descriptor(_) | Probe::Notify(_)) => Some(Way::Voice),
                 };
                 if let Some(way) = way {
@@ -107,7 +115,8 @@ impl Readiness {
     /// namespace.
     pub(super) fn is_declared(&self, subject: ProcessKey) -> bool {
         let namespace = self.lacks.get(subject.namespace as usize);
-        !subject.is_from_outside() && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
+        !subject.is_from_outside()
+            && (!subject.is_init() || namespace.is_some_and(|namespace| !namespace.has_own_init))
     }
 
     /// The line that a process is waited for, until it has come.
@@ -138,7 +147,9 @@ impl Readiness {
         let mut whole = Vec::new();
         let mut around = Some(index);
         while let Some(index) = around {
-            let Some(lack) = self.lacks.get_mut(index as usize) else { break };
+            let Some(lack) = self.lacks.get_mut(index as usize) else {
+                break;
+            };
             lack.count = lack.count.saturating_sub(1);
             if lack.count > 0 {
                 break;
@@ -151,17 +162,25 @@ impl Readiness {
 
     /// The namespaces in which there is nothing to wait for, not even a namespace.
     pub(super) fn empty(&self) -> Vec<NamespaceIndex> {
-        (0..).zip(&self.lacks).filter(|(_, lack)| lack.count == 0).map(|(index, _)| index).collect()
+        (0..)
+            .zip(&self.lacks)
+            .filter(|(_, lack)| lack.count == 0)
+            .map(|(index, _)| index)
+            .collect()
     }
 
     /// True if nestns is the PID 1 of a namespace.
     pub(super) fn has_own_init(&self, index: NamespaceIndex) -> bool {
-        self.lacks.get(index as usize).is_some_and(|lack| lack.has_own_init)
+        self.lacks
+            .get(index as usize)
+            .is_some_and(|lack| lack.has_own_init)
     }
 
     /// True if something in a namespace is not ready.
     pub(super) fn lacks_something(&self, index: NamespaceIndex) -> bool {
-        self.lacks.get(index as usize).is_some_and(|lack| lack.count > 0)
+        self.lacks
+            .get(index as usize)
+            .is_some_and(|lack| lack.count > 0)
     }
 
     /// The namespace around one.
@@ -171,7 +190,11 @@ impl Readiness {
 
     /// True if nothing lacks anything.
     pub(super) fn is_complete(&self) -> bool {
-        !self.lacks.is_empty() && self.lacks.iter().all(|lack| lack.parent.is_some() || lack.count == 0)
+        !self.lacks.is_empty()
+            && self
+                .lacks
+                .iter()
+                .all(|lack| lack.parent.is_some() || lack.count == 0)
     }
 
     /// Begins anew with a process, because it is about to be started again.

@@ -4,7 +4,9 @@
 /// True if a message has the line that counts; `STATUS`, `STOPPING`, `MAINPID` and the others are
 /// nothing to a probe.
 pub fn says_ready(message: &[u8]) -> bool {
-    message.split(|&byte| byte == b'\n').any(|line| line == b"READY=1")
+    message
+        .split(|&byte| byte == b'\n')
+        .any(|line| line == b"READY=1")
 }
 
 /// True if a piece of what is written into a pipe ends a line, which is all that counts there.
@@ -38,7 +40,10 @@ mod tests {
             Just(b"READY=1".to_vec()),
             Just(b"READY=1 ".to_vec()),
             Just(b"READY=0".to_vec()),
-            proptest::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..12),
+            proptest::collection::vec(
+                any::<u8>().prop_filter("one line", |byte| *byte != b'\n'),
+                0..12
+            ),
         ]
     }
 

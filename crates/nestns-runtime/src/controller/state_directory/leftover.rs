@@ -168,24 +168,47 @@ impl Survey {
     /// Looks at everything and changes nothing. The caller holds the lock.
     pub(super) fn of(directory: &Directory) -> Result<Self, StateError> {
         let is_empty = entries::own(directory)?.len() <= 1;
-        let mut survey = Self { roots: Vec::new(), fate: Fate::Unfinished, is_empty };
+        let mut survey = Self {
+            roots: Vec::new(),
+            fate: Fate::Unfinished,
+            is_empty,
+        };
         // Without a truth no gate was opened: its roots, all still nestns itself, have ended with
         // their parent.
-        let Some(record) = read(directory)? else { return Ok(survey) };
+        let Some(record) = read(directory)? else {
+            return Ok(survey);
+        };
         if record.boot_id != boot::id() {
             survey.fate = Fate::OtherBoot;
             return Ok(survey);
         }
         survey.fate = Fate::Stood;
-        let unreadable = |problem: String| StateError::Unreadable { path: directory.path().join(TRUTH), problem };
+        let unreadable = |problem: String| StateError::Unreadable {
+            path: directory.path().join(TRUTH),
+            problem,
+        };
         if namespaces::own().map_err(StateError::unreadable_proc)? != record.host.pidns {
-            return Err(unreadable("it was written in another PID namespace".to_owned()));
+            return Err(unreadable(
+                "it was written in another PID namespace".to_owned(),
+            ));
         }
-        for namespace in record.namespaces.iter().filter(|namespace| namespace.parent.is_none()) {
-            let init = record.processes.iter().find(|process| process.ns == namespace.path && process.enter == "init");
+        for namespace in record
+            .namespaces
+            .iter()
+            .filter(|namespace| namespace.parent.is_none())
+        {
+            let init = record
+                .processes
+                .iter()
+                .find(|process| process.ns == namespace.path && process.enter == "init");
             match init.map(|init| find(namespace, init)).transpose() {
                 Ok(found) => survey.roots.extend(found.flatten()),
-                Err(problem) => return Err(unreadable(format!("of its root `{}`: {problem}", namespace.path))),
+                Err(problem) => {
+                    return Err(unreadable(format!(
+                        "of its root `{}`: {problem}",
+                        namespace.path
+                    )));
+                }
             }
         }
         Ok(survey)
@@ -213,13 +236,22 @@ impl Survey {
         let end = Moment::now().plus(COLLAPSE);
         for root in &self.roots {
             if !root.pidfd.await_end(end.since(Moment::now())) {
-                return Err(stuck(&root.path, format!("it was killed {} s ago but has not ended", COLLAPSE.as_secs())));
+                return Err(stuck(
+                    &root.path,
+                    format!(
+                        "it was killed {} s ago but has not ended",
+                        COLLAPSE.as_secs()
+                    ),
+                ));
             }
         }
         group::dissolve_recorded(&remains.handle())?;
         remains.clear()?;
         let killed = self.roots.into_iter().map(|root| root.path).collect();
-        Ok(Cleared { killed, fate: self.fate })
+        Ok(Cleared {
+            killed,
+            fate: self.fate,
+        })
     }
 }
 
@@ -239,13 +271,23 @@ struct Host {
 
 fn read(directory: &Directory) -> Result<Option<Record>, StateError> {
     let path = || directory.path().join(TRUTH);
-    let failed = |source| StateError::System { action: "read", call: Call::Unnamed, path: path(), source };
-    let Some(mut file) = directory.read(TRUTH).map_err(failed)? else { return Ok(None) };
+    let failed = |source| StateError::System {
+        action: "read",
+        call: Call::Unnamed,
+        path: path(),
+        source,
+    };
+    let Some(mut file) = directory.read(TRUTH).map_err(failed)? else {
+        return Ok(None);
+    };
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(failed)?;
     serde_json::from_slice(&text)
         .map(Some)
-        .map_err(|error| StateError::Unreadable { path: path(), problem: error.to_string() })
+        .map_err(|error| StateError::Unreadable {
+            path: path(),
+            problem: error.to_string(),
+        })
 }
 
 /// The root's PID 1, if it is still the one of the file.
@@ -254,7 +296,9 @@ fn read(directory: &Directory) -> Result<Option<Record>, StateError> {
 ///
 /// The reason why it cannot be told: then it counts as alive.
 fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<Root>, String> {
-    let (Some(&Some(pid)), Some(start_time)) = (init.pids.first(), init.start_time) else { return Ok(None) };
+    let (Some(&Some(pid)), Some(start_time)) = (init.pids.first(), init.start_time) else {
+        return Ok(None);
+    };
     let pid = Pid::from_raw(pid);
     let pidfd = match Pidfd::open(pid) {
         Ok(pidfd) => pidfd,
@@ -279,12 +323,16 @@ fn find(namespace: &NamespaceDocument, init: &ProcessDocument) -> Result<Option<
     if pidfd.await_end(wait_hook) {
         return Ok(None);
     }
-    let found = found.map_err(|error| format!("cannot examine process {pid}: {}", of_io(&error)))?;
+    let found =
+        found.map_err(|error| format!("cannot examine process {pid}: {}", of_io(&error)))?;
     let is_same = match (found.id, namespace.pidns_id) {
         (Some(found), Some(recorded)) => found == recorded,
         _ => Some(found.inode) == namespace.pidns,
     };
-    Ok(is_same.then(|| Root { path: namespace.path.clone(), pidfd }))
+    Ok(is_same.then(|| Root {
+        path: namespace.path.clone(),
+        pidfd,
+    }))
 }
 
 #[cfg(test)]
@@ -307,9 +355,14 @@ mod tests {
         fs::create_dir(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(directory.join(LOCK), "").unwrap();
-        let truth =
-            TRUTH_OF_NOBODY.replace("@boot", &boot::id()).replace("@pidns", &namespaces::own().unwrap().to_string());
-        let config = ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() };
+        let truth = TRUTH_OF_NOBODY
+            .replace("@boot", &boot::id())
+            .replace("@pidns", &namespaces::own().unwrap().to_string());
+        let config = ProptestConfig {
+            cases: 3000,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
         proptest!(config, |(from: Index, to: Index, word in proptest::collection::vec(any::<u8>(), 0..6))| {
             let (one, other) = (from.index(truth.len() + 1), to.index(truth.len() + 1));
             let text = [&truth.as_bytes()[..one], &word, &truth.as_bytes()[other..]].concat();

@@ -56,7 +56,10 @@ impl StateDirectory {
         for _ in 0..ATTEMPTS {
             match Self::try_claim(directory)? {
                 Attempt::Held => {
-                    return Err(StateError::NameInUse { name: name.to_owned(), directory: directory.to_owned() });
+                    return Err(StateError::NameInUse {
+                        name: name.to_owned(),
+                        directory: directory.to_owned(),
+                    });
                 }
                 Attempt::Vanished => {}
                 Attempt::Taken(remains) => {
@@ -69,13 +72,22 @@ impl StateDirectory {
                         });
                     }
                     let survey = Survey::of(&remains.handle())?;
-                    let left_over = if survey.is_empty() { None } else { Some(survey.clear(&remains)?) };
+                    let left_over = if survey.is_empty() {
+                        None
+                    } else {
+                        Some(survey.clear(&remains)?)
+                    };
                     return Ok(Self { remains, left_over });
                 }
             }
         }
         let source = io::Error::from(Errno::EAGAIN);
-        Err(StateError::System { action: "keep a lock in", call: Call::Unnamed, path: directory.to_owned(), source })
+        Err(StateError::System {
+            action: "keep a lock in",
+            call: Call::Unnamed,
+            path: directory.to_owned(),
+            source,
+        })
     }
 
     fn try_claim(directory: &Path) -> Result<Attempt, StateError> {
@@ -121,7 +133,9 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let place = base.path().join("x");
         let state = StateDirectory::claim("x", &place).unwrap();
-        let strange = place.join(OsStr::from_bytes(b"\xff")).join(OsStr::from_bytes(b"\xfe"));
+        let strange = place
+            .join(OsStr::from_bytes(b"\xff"))
+            .join(OsStr::from_bytes(b"\xfe"));
         fs::create_dir_all(&strange).unwrap();
         fs::write(strange.join("file"), "").unwrap();
         drop(state);
@@ -137,7 +151,9 @@ mod tests {
         fs::write(place.join("logs.part/0.1.log"), "").unwrap();
         assert!(matches!(seize(&place), Ok(Seized::Held)));
         fs::remove_file(place.join("lock")).unwrap();
-        let Ok(Seized::LeftOver(left_over)) = seize(&place) else { panic!("nobody holds it") };
+        let Ok(Seized::LeftOver(left_over)) = seize(&place) else {
+            panic!("nobody holds it")
+        };
         left_over.remove().unwrap();
         assert!(!place.exists());
     }

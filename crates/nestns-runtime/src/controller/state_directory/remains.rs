@@ -75,14 +75,19 @@ pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
     let path = directory.path().join(LOCK);
     let error = |errno: Errno| match directory.look(LOCK) {
         Ok(found) if errno == Errno::ELOOP || kind(&found) != SFlag::S_IFREG => {
-            StateError::Strange { path: path.clone(), found: nestns_client::state_directory::trust::describe(&found) }
+            StateError::Strange {
+                path: path.clone(),
+                found: nestns_client::state_directory::trust::describe(&found),
+            }
         }
         _ => failed("open", Call::Open, &path)(errno),
     };
     match directory.file(LOCK, OFlag::O_WRONLY) {
         Err(Errno::ENOENT) => {
             entries::own(directory)?;
-            directory.file(LOCK, OFlag::O_WRONLY | OFlag::O_CREAT).map_err(error)
+            directory
+                .file(LOCK, OFlag::O_WRONLY | OFlag::O_CREAT)
+                .map_err(error)
         }
         result => result.map_err(error),
     }
@@ -90,7 +95,11 @@ pub(super) fn lock_file(directory: &Directory) -> Result<File, StateError> {
 
 impl Remains {
     /// Takes the lock of a directory, if it is free.
-    pub(super) fn take(base: Directory, directory: Directory, lock: File) -> Result<Attempt, StateError> {
+    pub(super) fn take(
+        base: Directory,
+        directory: Directory,
+        lock: File,
+    ) -> Result<Attempt, StateError> {
         let tried = loop {
             match lock.try_lock() {
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
@@ -109,7 +118,11 @@ impl Remains {
                 });
             }
         }
-        let held = Held { base, directory, lock };
+        let held = Held {
+            base,
+            directory,
+            lock,
+        };
         // The lock may be that of a directory which was removed after the file was opened.
         if !held.is_locked()? || !held.is_current()? {
             return Ok(Attempt::Vanished);
@@ -130,7 +143,11 @@ impl Remains {
     }
 
     fn of(held: Held) -> Self {
-        Self { held: RefCell::new(held), presence: RefCell::new(None), removed: Cell::new(false) }
+        Self {
+            held: RefCell::new(held),
+            presence: RefCell::new(None),
+            removed: Cell::new(false),
+        }
     }
 
     /// Takes the name in the kernel's list as well. A controller that has it and whose directory
@@ -165,15 +182,24 @@ impl Remains {
             return Ok(Restored::NotNeeded);
         }
         let before = self.directory();
-        let (above, name) = (before.parent().unwrap_or(&before), before.file_name().unwrap_or_default());
-        let others = places::candidates().into_iter().filter(|place| place != above);
+        let (above, name) = (
+            before.parent().unwrap_or(&before),
+            before.file_name().unwrap_or_default(),
+        );
+        let others = places::candidates()
+            .into_iter()
+            .filter(|place| place != above);
         let mut why = None;
         for place in std::iter::once(above.to_owned()).chain(others) {
             places::remake(&place);
             match StateDirectory::try_claim(&place.join(name)) {
                 Ok(Attempt::Taken(other)) => {
                     self.held.swap(&other.held);
-                    return Ok(if self.directory() == before { Restored::InPlace } else { Restored::Elsewhere });
+                    return Ok(if self.directory() == before {
+                        Restored::InPlace
+                    } else {
+                        Restored::Elsewhere
+                    });
                 }
                 // It is taken; another place is tried.
                 Ok(Attempt::Held | Attempt::Vanished) => {}
@@ -183,7 +209,10 @@ impl Remains {
             }
         }
         let name = name.to_string_lossy().into_owned();
-        Err(why.unwrap_or(StateError::NameInUse { name, directory: before }))
+        Err(why.unwrap_or(StateError::NameInUse {
+            name,
+            directory: before,
+        }))
     }
 
     /// Descriptors that the remover has to hold: the directory above, the directory, and the lock,
@@ -248,7 +277,11 @@ impl Remains {
         let held = self.held.borrow();
         let mut result = group::dissolve_recorded(&held.directory);
         // The list of those that could not be removed stays.
-        let kept: &[&str] = if result.is_ok() { &[LOCK] } else { &[LOCK, GROUPS] };
+        let kept: &[&str] = if result.is_ok() {
+            &[LOCK]
+        } else {
+            &[LOCK, GROUPS]
+        };
         match held.is_current() {
             Ok(true) => {}
             Ok(false) => return result,
@@ -263,7 +296,10 @@ impl Remains {
             result = Err(error);
             Vec::new()
         });
-        for name in names.iter().filter(|name| !kept.iter().any(|kept| kept == name)) {
+        for name in names
+            .iter()
+            .filter(|name| !kept.iter().any(|kept| kept == name))
+        {
             result = result.and(remove_all(&held.directory, name, 0));
         }
         result.and_then(|()| held.remove_lock())
@@ -283,7 +319,10 @@ impl Remains {
     /// for before.
     pub(super) fn clear(&self) -> Result<(), StateError> {
         let held = self.held.borrow();
-        for name in entries::own(&held.directory)?.iter().filter(|name| *name != LOCK) {
+        for name in entries::own(&held.directory)?
+            .iter()
+            .filter(|name| *name != LOCK)
+        {
             remove_all(&held.directory, name, 0)?;
         }
         Ok(())
@@ -295,16 +334,30 @@ impl Held {
     fn is_locked(&self) -> Result<bool, StateError> {
         let path = || self.directory.path().join(LOCK);
         let held = self.lock.metadata().map(|file| (file.dev(), file.ino()));
-        let held =
-            held.map_err(|source| StateError::System { action: "examine", call: Call::Fstat, path: path(), source })?;
-        Ok(found(self.directory.look(LOCK)).map_err(failed("examine", Call::Fstat, &path()))? == Some(held))
+        let held = held.map_err(|source| StateError::System {
+            action: "examine",
+            call: Call::Fstat,
+            path: path(),
+            source,
+        })?;
+        Ok(
+            found(self.directory.look(LOCK)).map_err(failed("examine", Call::Fstat, &path()))?
+                == Some(held),
+        )
     }
 
     /// True if the directory is where its name says, below the one that is there now.
     fn is_current(&self) -> Result<bool, StateError> {
-        let own = self.directory.identity().map_err(failed("examine", Call::Fstat, self.directory.path()))?;
-        let found =
-            found(self.base.look(self.name())).map_err(failed("examine", Call::Fstat, self.directory.path()))?;
+        let own = self.directory.identity().map_err(failed(
+            "examine",
+            Call::Fstat,
+            self.directory.path(),
+        ))?;
+        let found = found(self.base.look(self.name())).map_err(failed(
+            "examine",
+            Call::Fstat,
+            self.directory.path(),
+        ))?;
         if found != Some(own) {
             return Ok(false);
         }
@@ -329,7 +382,9 @@ impl Held {
         // The process that has removed the lock before may not have come to the directory.
         match self.base.remove_directory(self.name()) {
             // A topology that takes the name has made its lock in it.
-            Err(StateError::System { source, .. }) if number_of(&source) == Errno::ENOTEMPTY => Ok(()),
+            Err(StateError::System { source, .. }) if number_of(&source) == Errno::ENOTEMPTY => {
+                Ok(())
+            }
             result => result,
         }
     }

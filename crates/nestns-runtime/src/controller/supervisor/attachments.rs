@@ -27,50 +27,88 @@ impl Attachments {
         match self.try_attach(edge, path) {
             Ok((subject, terminal)) => {
                 self.0.push((asker, subject));
-                let log =
-                    crate::controller::journal::log_name(subject).map(|name| name.to_string()).unwrap_or_default();
-                edge.reply_with(asker, Reply::Attached { log }, terminal.into_iter().collect());
+                let log = crate::controller::journal::log_name(subject)
+                    .map(|name| name.to_string())
+                    .unwrap_or_default();
+                edge.reply_with(
+                    asker,
+                    Reply::Attached { log },
+                    terminal.into_iter().collect(),
+                );
             }
             Err(problem) => edge.refuse(asker, problem),
         }
     }
 
-    fn try_attach(&self, edge: &mut dyn Edge, path: &str) -> Result<(ProcessKey, Option<OwnedFd>), RequestError> {
+    fn try_attach(
+        &self,
+        edge: &mut dyn Edge,
+        path: &str,
+    ) -> Result<(ProcessKey, Option<OwnedFd>), RequestError> {
         if self.0.len() >= MOST {
             return Err(RequestError::TooManyAttached { most: MOST });
         }
         if let Some(subject) = edge.tree().exec_records.find(path) {
             let terminal = edge.terminals().lend(Some(subject));
-            if terminal.is_none() && !edge.tree().exec_records.get(subject).is_some_and(|record| record.is_logged) {
-                return Err(RequestError::Foreground { path: path.to_owned() });
+            if terminal.is_none()
+                && !edge
+                    .tree()
+                    .exec_records
+                    .get(subject)
+                    .is_some_and(|record| record.is_logged)
+            {
+                return Err(RequestError::Foreground {
+                    path: path.to_owned(),
+                });
             }
             return Ok((subject, terminal));
         }
         let subject =
-            edge.tree().plan.find_process(path).ok_or_else(|| RequestError::NoProcess { path: path.to_owned() })?;
+            edge.tree()
+                .plan
+                .find_process(path)
+                .ok_or_else(|| RequestError::NoProcess {
+                    path: path.to_owned(),
+                })?;
         let namespace = edge.tree().plan.namespace(subject.namespace);
         let Some(process) = namespace.process(subject.slot) else {
-            return Err(RequestError::BuiltinInit { path: path.to_owned() });
+            return Err(RequestError::BuiltinInit {
+                path: path.to_owned(),
+            });
         };
-        if edge.tree().roster.get(subject).is_some_and(|record| record.state.is_over()) {
-            return Err(RequestError::Ended { path: path.to_owned() });
+        if edge
+            .tree()
+            .roster
+            .get(subject)
+            .is_some_and(|record| record.state.is_over())
+        {
+            return Err(RequestError::Ended {
+                path: path.to_owned(),
+            });
         }
         if process.terminal == Terminal::Own {
             let terminal = edge.terminals().lend(None);
             return match terminal {
                 Some(terminal) => Ok((subject, Some(terminal))),
-                None => Err(RequestError::TerminalOfUp { path: path.to_owned() }),
+                None => Err(RequestError::TerminalOfUp {
+                    path: path.to_owned(),
+                }),
             };
         }
         if process.stdout != Output::Log && process.stderr != Output::Log {
-            return Err(RequestError::NotKept { path: path.to_owned(), place: where_to(&process.stdout) });
+            return Err(RequestError::NotKept {
+                path: path.to_owned(),
+                place: where_to(&process.stdout),
+            });
         }
         Ok((subject, None))
     }
 
     /// Tells the clients that follow a process how it has ended.
     pub(super) fn end(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) {
-        let (over, others) = std::mem::take(&mut self.0).into_iter().partition(|(_, whom)| *whom == subject);
+        let (over, others) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|(_, whom)| *whom == subject);
         self.0 = others;
         let over: Vec<(Asker, ProcessKey)> = over;
         for (asker, _) in over {

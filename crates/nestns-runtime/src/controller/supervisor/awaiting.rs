@@ -45,7 +45,13 @@ impl Awaiting {
     }
 
     /// Takes a client in. A namespace has a `/` behind its path; no path at all means everything.
-    pub(super) fn begin(&mut self, edge: &mut dyn Edge, asker: Asker, paths: &[String], until: Awaited) {
+    pub(super) fn begin(
+        &mut self,
+        edge: &mut dyn Edge,
+        asker: Asker,
+        paths: &[String],
+        until: Awaited,
+    ) {
         let subjects = match awaited_subjects(edge.tree(), paths, until) {
             Ok(subjects) => subjects,
             Err(problem) => return edge.refuse(asker, problem),
@@ -55,24 +61,33 @@ impl Awaiting {
             return edge.refuse(asker, RequestError::TooManyAwaited);
         }
         let left = subjects.clone();
-        self.0.push(Waiter { asker, until, subjects, left });
+        self.0.push(Waiter {
+            asker,
+            until,
+            subjects,
+            left,
+        });
     }
 
     /// Tells the clients that have waited long enough.
     pub(super) fn answer(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
         self.0.retain_mut(|waiter| {
             let mut never = None;
-            waiter.left.retain(|&subject| match is_so_far(edge.tree(), restarts, subject, waiter.until) {
-                Some(true) => false,
-                None => true,
-                Some(false) => {
-                    never.get_or_insert(subject);
-                    true
+            waiter.left.retain(|&subject| {
+                match is_so_far(edge.tree(), restarts, subject, waiter.until) {
+                    Some(true) => false,
+                    None => true,
+                    Some(false) => {
+                        never.get_or_insert(subject);
+                        true
+                    }
                 }
             });
             let answer = match never {
                 Some(subject) => Reply::RequestError(in_vain(edge.tree(), subject, waiter.until)),
-                None if waiter.left.is_empty() => Reply::Awaited(exits(edge.tree(), &waiter.subjects)),
+                None if waiter.left.is_empty() => {
+                    Reply::Awaited(exits(edge.tree(), &waiter.subjects))
+                }
                 None => return true,
             };
             edge.reply(waiter.asker, answer);
@@ -81,10 +96,16 @@ impl Awaiting {
     }
 }
 
-fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec<ProcessKey>, RequestError> {
+fn awaited_subjects(
+    tree: &Tree,
+    paths: &[String],
+    until: Awaited,
+) -> Result<Vec<ProcessKey>, RequestError> {
     let whole = |namespace: u32| {
         let inside = namespace..namespace + tree.plan.subtree(namespace);
-        tree.roster.subjects().filter(move |subject| inside.contains(&subject.namespace))
+        tree.roster
+            .subjects()
+            .filter(move |subject| inside.contains(&subject.namespace))
     };
     let namespace = |namespace: u32| -> Vec<ProcessKey> {
         match until {
@@ -94,14 +115,20 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
         }
     };
     if paths.is_empty() {
-        let roots = tree.plan.indices().filter(|&index| tree.plan.namespace(index).parent.is_none());
+        let roots = tree
+            .plan
+            .indices()
+            .filter(|&index| tree.plan.namespace(index).parent.is_none());
         return Ok(match until {
             Awaited::Exited => roots.map(ProcessKey::init).collect(),
             Awaited::Started | Awaited::Ready => tree.roster.subjects().collect(),
         });
     }
-    let known: std::collections::HashMap<String, ProcessKey> =
-        tree.roster.subjects().map(|subject| (tree.roster.path(subject), subject)).collect();
+    let known: std::collections::HashMap<String, ProcessKey> = tree
+        .roster
+        .subjects()
+        .map(|subject| (tree.roster.path(subject), subject))
+        .collect();
     let mut subjects = Vec::new();
     for path in paths {
         let missing = || RequestError::Unnamed { path: path.clone() };
@@ -109,7 +136,11 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
             let init = known.get(&format!("{space}/init")).ok_or_else(missing)?;
             subjects.extend(namespace(init.namespace));
         } else {
-            let exec = || tree.exec_records.find(path).or_else(|| tree.exec_records.find_ended(path));
+            let exec = || {
+                tree.exec_records
+                    .find(path)
+                    .or_else(|| tree.exec_records.find_ended(path))
+            };
             subjects.push(known.get(path).copied().or_else(exec).ok_or_else(missing)?);
         }
     }
@@ -119,23 +150,37 @@ fn awaited_subjects(tree: &Tree, paths: &[String], until: Awaited) -> Result<Vec
 }
 
 /// True if something has come so far; `None`: not yet.
-fn is_so_far(tree: &Tree, restarts: &Restarts, subject: ProcessKey, until: Awaited) -> Option<bool> {
+fn is_so_far(
+    tree: &Tree,
+    restarts: &Restarts,
+    subject: ProcessKey,
+    until: Awaited,
+) -> Option<bool> {
     if subject.exec_number().is_some() {
         let lives = tree.exec_records.get(subject).is_some();
         return (until != Awaited::Exited || !lives).then_some(true);
     }
     let record = tree.roster.get(subject)?;
-    let is_over = (record.ending.is_some() || record.state.is_over()) && !restarts.brings_back(&tree.plan, subject);
+    let is_over = (record.ending.is_some() || record.state.is_over())
+        && !restarts.brings_back(&tree.plan, subject);
     let condition = match until {
         Awaited::Exited => return is_over.then_some(true),
         Awaited::Started => Condition::Started,
         Awaited::Ready => Condition::Ready,
     };
-    let is_ours = tree.plan.namespace(subject.namespace).process(subject.slot).is_none();
+    let is_ours = tree
+        .plan
+        .namespace(subject.namespace)
+        .process(subject.slot)
+        .is_none();
     if is_ours {
         // A PID 1 of ours works as soon as the gates are open.
         let works = !matches!(tree.life, Life::Creating | Life::Created);
-        return if is_over { Some(false) } else { works.then_some(true) };
+        return if is_over {
+            Some(false)
+        } else {
+            works.then_some(true)
+        };
     }
     match is_fulfilled(tree, restarts, subject, condition) {
         // Its PID 1 has taken it along.
@@ -152,7 +197,11 @@ fn in_vain(tree: &Tree, subject: ProcessKey, until: Awaited) -> RequestError {
         Awaited::Ready => "ready",
         Awaited::Exited => "over",
     };
-    RequestError::Never { path, exit: ending.map(|(ending, _)| ending.into()), awaited: awaited.to_owned() }
+    RequestError::Never {
+        path,
+        exit: ending.map(|(ending, _)| ending.into()),
+        awaited: awaited.to_owned(),
+    }
 }
 
 fn exits(tree: &Tree, subjects: &[ProcessKey]) -> Vec<(String, Option<ExitDocument>)> {
@@ -164,8 +213,14 @@ fn exits(tree: &Tree, subjects: &[ProcessKey]) -> Vec<(String, Option<ExitDocume
         match record.ending {
             Some((ending, _)) => Some(ending.into()),
             // With its namespace, which the kernel does by KILL.
-            None => record.state.is_over().then_some(ExitDocument::Signal(libc::SIGKILL)),
+            None => record
+                .state
+                .is_over()
+                .then_some(ExitDocument::Signal(libc::SIGKILL)),
         }
     };
-    subjects.iter().map(|&subject| (tree.path(subject), exit(subject))).collect()
+    subjects
+        .iter()
+        .map(|&subject| (tree.path(subject), exit(subject)))
+        .collect()
 }

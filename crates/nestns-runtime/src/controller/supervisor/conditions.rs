@@ -39,7 +39,10 @@ pub(super) fn release(dependencies: &mut Dependencies, edge: &mut dyn Edge, rest
             Met::NotYet => dependencies.hold(subject),
             Met::Never(dependency) => {
                 let path = edge.tree().path(subject);
-                edge.note(&Note::Unreachable { path: &path, dependency: &dependency });
+                edge.note(&Note::Unreachable {
+                    path: &path,
+                    dependency: &dependency,
+                });
                 edge.record_signal(subject, libc::SIGKILL);
                 let _ = edge.signal(subject, libc::SIGKILL);
             }
@@ -49,11 +52,18 @@ pub(super) fn release(dependencies: &mut Dependencies, edge: &mut dyn Edge, rest
 
 fn conditions(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> Met {
     let namespace = tree.plan.namespace(subject.namespace);
-    let Some(process) = namespace.process(subject.slot) else { return Met::Yes };
+    let Some(process) = namespace.process(subject.slot) else {
+        return Met::Yes;
+    };
     let mut met = Met::Yes;
     for after in &process.after {
-        let other = ProcessKey { slot: Slot::declared(after.process), ..subject };
-        let Some(dependency) = namespace.process(other.slot) else { continue };
+        let other = ProcessKey {
+            slot: Slot::declared(after.process),
+            ..subject
+        };
+        let Some(dependency) = namespace.process(other.slot) else {
+            continue;
+        };
         match is_fulfilled(tree, restarts, other, after.condition) {
             Some(true) => {}
             Some(false) => return Met::Never(dependency.name.clone()),
@@ -72,11 +82,15 @@ pub(super) fn is_fulfilled(
 ) -> Option<bool> {
     let namespace = tree.plan.namespace(subject.namespace);
     // What the plan does not have keeps nothing waiting.
-    let (Some(record), Some(process)) = (tree.roster.get(subject), namespace.process(subject.slot)) else {
+    let (Some(record), Some(process)) = (tree.roster.get(subject), namespace.process(subject.slot))
+    else {
         return Some(true);
     };
     // An end after which it may be started again is none yet.
-    let ended = record.ending.map(|(ending, _)| ending).filter(|_| !restarts.may_bring_back(&tree.plan, subject));
+    let ended = record
+        .ending
+        .map(|(ending, _)| ending)
+        .filter(|_| !restarts.may_bring_back(&tree.plan, subject));
     match condition {
         Condition::Created => Some(true),
         Condition::Started | Condition::Ready => {
@@ -92,6 +106,8 @@ pub(super) fn is_fulfilled(
             }
         }
         Condition::Exited => ended.map(|_| true),
-        Condition::Ok => ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none()),
+        Condition::Ok => {
+            ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none())
+        }
     }
 }

@@ -14,9 +14,13 @@ impl Dependencies {
     pub(super) fn of(tree: &Tree) -> Self {
         let conditional = |subject: &ProcessKey| {
             let namespace = tree.plan.namespace(subject.namespace);
-            namespace.process(subject.slot).is_some_and(|process| !process.is_unconditional())
+            namespace
+                .process(subject.slot)
+                .is_some_and(|process| !process.is_unconditional())
         };
-        Self { waiting: tree.roster.subjects().filter(conditional).collect() }
+        Self {
+            waiting: tree.roster.subjects().filter(conditional).collect(),
+        }
     }
 
     /// Has a process wait that has been created again.

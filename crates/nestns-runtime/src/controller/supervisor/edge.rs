@@ -137,7 +137,12 @@ pub(in crate::controller) trait Edge {
     /// been.
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach;
     /// Gives it a command; the answer is an incident.
-    fn command(&mut self, namespace: NamespaceIndex, command: Command, luggage: Option<BorrowedFd<'_>>);
+    fn command(
+        &mut self,
+        namespace: NamespaceIndex,
+        command: Command,
+        luggage: Option<BorrowedFd<'_>>,
+    );
     /// Closes the channel to it.
     fn close(&mut self, namespace: NamespaceIndex);
     /// The namespaces to whose PID 1s there are channels.
@@ -219,7 +224,11 @@ impl dyn Edge + '_ {
     pub(in crate::controller) fn record_signal(&mut self, subject: ProcessKey, signal: i32) {
         let path = self.tree().path(subject);
         let signal = Signal::from_number(signal).to_string();
-        self.record(&Event::Signal { path: &path, signal: &signal, by: None });
+        self.record(&Event::Signal {
+            path: &path,
+            signal: &signal,
+            by: None,
+        });
     }
 
     /// Writes that a program runs, or could not be executed.
@@ -231,29 +240,56 @@ impl dyn Edge + '_ {
             None if subject.is_run_command() => return,
             None => {
                 let namespace = tree.plan.namespace(subject.namespace);
-                (namespace.process(subject.slot).map(|process| process.program.words()).unwrap_or_default(), None)
+                (
+                    namespace
+                        .process(subject.slot)
+                        .map(|process| process.program.words())
+                        .unwrap_or_default(),
+                    None,
+                )
             }
         };
-        self.record(&Event::Exec { path: &path, pids: &pids, argv: &argv, by, error });
+        self.record(&Event::Exec {
+            path: &path,
+            pids: &pids,
+            argv: &argv,
+            by,
+            error,
+        });
     }
 
     /// Writes that a process has become its program.
     pub(in crate::controller) fn record_start(&mut self, subject: ProcessKey) {
         self.record_exec(subject, None);
         let (path, pids) = (self.tree().path(subject), self.tree().pids(subject));
-        self.record(&Event::Started { path: &path, pids: &pids });
+        self.record(&Event::Started {
+            path: &path,
+            pids: &pids,
+        });
     }
 
     /// Writes that a declared process could not become its program.
     pub(in crate::controller) fn record_refusal(&mut self, subject: ProcessKey) {
-        let Some(refusal) = self.tree().roster.get(subject).and_then(|record| record.refusal.clone()) else { return };
+        let Some(refusal) = self
+            .tree()
+            .roster
+            .get(subject)
+            .and_then(|record| record.refusal.clone())
+        else {
+            return;
+        };
         let error = exec_error_sentence(&refusal);
         self.record_exec(subject, Some(&error));
     }
 
     /// Writes that a process has ended, by itself or `with` a PID 1. That of a PID 1 is the end of
     /// its namespace.
-    pub(in crate::controller) fn record_exit(&mut self, subject: ProcessKey, ending: Ending, with: Option<&str>) {
+    pub(in crate::controller) fn record_exit(
+        &mut self,
+        subject: ProcessKey,
+        ending: Ending,
+        with: Option<&str>,
+    ) {
         let state = match self.tree_mut().roster.get_mut(subject) {
             Some(record) if record.is_noted => return,
             Some(record) => {
@@ -268,7 +304,13 @@ impl dyn Edge + '_ {
         };
         let (path, pids) = (self.tree().path(subject), self.tree().pids(subject));
         let state = state.word();
-        self.record(&Event::Exit { path: &path, pids: &pids, exit: ending.into(), state, with });
+        self.record(&Event::Exit {
+            path: &path,
+            pids: &pids,
+            exit: ending.into(),
+            state,
+            with,
+        });
         if subject.is_init() {
             let namespace = self.tree().plan.namespace(subject.namespace).path.clone();
             self.record(&Event::Gone { path: &namespace });
@@ -276,7 +318,11 @@ impl dyn Edge + '_ {
     }
 
     /// Writes that the kernel has taken these along with a PID 1.
-    pub(in crate::controller) fn record_collapse(&mut self, init: ProcessKey, taken: &[ProcessKey]) {
+    pub(in crate::controller) fn record_collapse(
+        &mut self,
+        init: ProcessKey,
+        taken: &[ProcessKey],
+    ) {
         let with = self.tree().path(init);
         for &subject in taken.iter().filter(|&&subject| subject != init) {
             self.record_exit(subject, Ending::Signalled(libc::SIGKILL), Some(&with));

@@ -38,7 +38,9 @@ use crate::engine::gate;
 use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, ProcessKey, ProcessPlan};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Caller, Event};
-use nestns_client::protocol::message::{ExecRequest, Force, Reply, Request, RequestError, Snapshot};
+use nestns_client::protocol::message::{
+    ExecRequest, Force, Reply, Request, RequestError, Snapshot,
+};
 use nestns_observe::process::Process;
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
@@ -108,11 +110,19 @@ pub(super) struct Frost {
 }
 
 fn first_word(debug: &str) -> String {
-    debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+    debug
+        .split([' ', '{', '('])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn name(signal: i32) -> String {
-    if signal == gate::RELEASE as i32 { "RELEASE".to_owned() } else { Signal::from_number(signal).to_string() }
+    if signal == gate::RELEASE as i32 {
+        "RELEASE".to_owned()
+    } else {
+        Signal::from_number(signal).to_string()
+    }
 }
 
 impl Fake {
@@ -147,13 +157,25 @@ impl Edge for Fake {
 
     fn record(&mut self, event: &Event<'_>) {
         let value = serde_json::to_value(event).unwrap();
-        let text = |key: &str| value[key].as_str().map(|word| format!(" {word}")).unwrap_or_default();
+        let text = |key: &str| {
+            value[key]
+                .as_str()
+                .map(|word| format!(" {word}"))
+                .unwrap_or_default()
+        };
         let word = value["event"].as_str().unwrap();
-        self.script.note(format!("event: {word}{}{}{}{}", text("path"), text("signal"), text("stage"), text("state")));
+        self.script.note(format!(
+            "event: {word}{}{}{}{}",
+            text("path"),
+            text("signal"),
+            text("stage"),
+            text("state")
+        ));
     }
 
     fn note(&mut self, note: &Note<'_>) {
-        self.script.note(format!("note: {}", first_word(&format!("{note:?}"))));
+        self.script
+            .note(format!("note: {}", first_word(&format!("{note:?}"))));
     }
 
     fn waiting(&mut self, waiting: &[Waiting]) {
@@ -162,13 +184,19 @@ impl Edge for Fake {
     }
 
     fn is_connected(&self, asker: Asker) -> bool {
-        !self.disconnected.iter().any(|&client| ClientId::numbered(client) == asker.client)
+        !self
+            .disconnected
+            .iter()
+            .any(|&client| ClientId::numbered(client) == asker.client)
     }
 
     fn reply_with(&mut self, asker: Asker, reply: Reply, _descriptors: Vec<OwnedFd>) {
         let text = match reply {
             Reply::RequestError(problem) => problem.to_string(),
-            Reply::Ended(_) | Reply::Began { .. } | Reply::Restarted(_) | Reply::Signalled { .. } => {
+            Reply::Ended(_)
+            | Reply::Began { .. }
+            | Reply::Restarted(_)
+            | Reply::Signalled { .. } => {
                 format!("{reply:?}")
             }
             Reply::Awaited(exits) => format!("awaited {exits:?}"),
@@ -193,12 +221,17 @@ impl Edge for Fake {
 
     fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()> {
         let is_there = self.children.contains_key(&subject) || self.tree.lives(subject);
-        self.script.note(format!("signal {} {}", self.tree.path(subject), name(signal)));
+        self.script.note(format!(
+            "signal {} {}",
+            self.tree.path(subject),
+            name(signal)
+        ));
         if is_there { Ok(()) } else { Err(Errno::ESRCH) }
     }
 
     fn ask(&mut self, subject: ProcessKey, signal: Signal, _left: Option<Duration>) {
-        self.script.note(format!("ask {} {signal}", self.tree.path(subject)));
+        self.script
+            .note(format!("ask {} {signal}", self.tree.path(subject)));
     }
 
     fn send(&mut self, _pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
@@ -227,7 +260,8 @@ impl Edge for Fake {
     }
 
     fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure> {
-        self.script.note(format!("create {}", self.tree.path(subject)));
+        self.script
+            .note(format!("create {}", self.tree.path(subject)));
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -244,7 +278,11 @@ impl Edge for Fake {
     }
 
     fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid> {
-        self.script.note(format!("watch {} {}", self.tree.path(subject), file.display()));
+        self.script.note(format!(
+            "watch {} {}",
+            self.tree.path(subject),
+            file.display()
+        ));
         self.next_pid += 1;
         Ok(Pid::from_raw(self.next_pid))
     }
@@ -263,12 +301,18 @@ impl Edge for Fake {
         command: control_channel::Command,
         _luggage: Option<BorrowedFd<'_>>,
     ) {
-        self.script.note(format!("command {} {command:?}", self.tree.plan.namespace(namespace).path));
+        self.script.note(format!(
+            "command {} {command:?}",
+            self.tree.plan.namespace(namespace).path
+        ));
     }
 
     fn close(&mut self, namespace: NamespaceIndex) {
         self.lines.remove(&namespace);
-        self.script.note(format!("hang up {}", self.tree.plan.namespace(namespace).path));
+        self.script.note(format!(
+            "hang up {}",
+            self.tree.plan.namespace(namespace).path
+        ));
     }
 
     fn lines(&self) -> Vec<NamespaceIndex> {
@@ -310,7 +354,11 @@ impl Kernel for FakeKernel {
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {
-        if start_time == start_of(pid) { Pidfd::open(getpid()) } else { Err(Errno::ESRCH) }
+        if start_time == start_of(pid) {
+            Pidfd::open(getpid())
+        } else {
+            Err(Errno::ESRCH)
+        }
     }
 
     fn fate(&self, pid: Pid, _role: Role, signal: i32) -> Option<Fate> {
@@ -340,7 +388,8 @@ impl Terminals for FakeTerminals {
     }
 
     fn change(&mut self, change: TerminalChange) {
-        self.script.note(format!("terminal: {}", first_word(&format!("{change:?}"))));
+        self.script
+            .note(format!("terminal: {}", first_word(&format!("{change:?}"))));
     }
 
     fn lend(&self, _exec: Option<ProcessKey>) -> Option<OwnedFd> {
@@ -363,7 +412,8 @@ impl Freeze for FakeFreezer {
                 check: Some("mount one".to_owned()),
             });
         }
-        self.script.note(format!("freeze {}", tree.plan.namespace(index).path));
+        self.script
+            .note(format!("freeze {}", tree.plan.namespace(index).path));
         Ok(())
     }
 
@@ -389,8 +439,13 @@ pub(super) fn start_of(pid: Pid) -> u64 {
 
 /// A plan of a topology.
 pub(in crate::controller) fn plan(toml: &str) -> Plan {
-    let parsed = nestns_topology::parse(nestns_topology::Request::new(Text::new("tree.toml", toml), "tree"));
-    let topology = parsed.topology.unwrap_or_else(|| panic!("{toml} is no topology"));
+    let parsed = nestns_topology::parse(nestns_topology::Request::new(
+        Text::new("tree.toml", toml),
+        "tree",
+    ));
+    let topology = parsed
+        .topology
+        .unwrap_or_else(|| panic!("{toml} is no topology"));
     let common = Common {
         environment: BTreeMap::new(),
         dispositions: Dispositions::default(),
@@ -441,7 +496,10 @@ impl Bench {
         }
         tree.life = Life::Created;
         let script = Script::default();
-        let frost = Rc::new(RefCell::new(Frost { is_frozen: true, refuses: false }));
+        let frost = Rc::new(RefCell::new(Frost {
+            is_frozen: true,
+            refuses: false,
+        }));
         let edge = Fake {
             tree,
             now: Moment::default().plus(Duration::from_secs(1000)),
@@ -453,7 +511,10 @@ impl Bench {
                 ending: HashSet::new(),
                 mismatches: RefCell::default(),
             },
-            terminals: FakeTerminals { script: script.clone(), has_any: false },
+            terminals: FakeTerminals {
+                script: script.clone(),
+                has_any: false,
+            },
             script: script.clone(),
             next_pid: 500,
             disconnected: HashSet::new(),
@@ -477,9 +538,16 @@ impl Bench {
             fixture: setup.fixture,
             stays: setup.stays,
         };
-        let freezer = Box::new(FakeFreezer { script: script.clone(), state: Rc::clone(&frost) });
+        let freezer = Box::new(FakeFreezer {
+            script: script.clone(),
+            state: Rc::clone(&frost),
+        });
         let supervisor = Supervisor::new(edge, freezer, rules, setup.command, opening);
-        Self { supervisor, frost, script }
+        Self {
+            supervisor,
+            frost,
+            script,
+        }
     }
 
     /// A tree whose gates are open, and in which every process runs that waits for no other.
@@ -489,10 +557,17 @@ impl Bench {
         let tree = &bench.supervisor.edge.tree;
         let is_unconditional = |subject: &ProcessKey| {
             let namespace = tree.plan.namespace(subject.namespace);
-            namespace.process(subject.slot).is_some_and(ProcessPlan::is_unconditional)
+            namespace
+                .process(subject.slot)
+                .is_some_and(ProcessPlan::is_unconditional)
         };
         let subjects: Vec<ProcessKey> = tree.roster.subjects().filter(is_unconditional).collect();
-        bench.supervisor.edge.tree.incidents.extend(subjects.into_iter().map(Incident::Started));
+        bench
+            .supervisor
+            .edge
+            .tree
+            .incidents
+            .extend(subjects.into_iter().map(Incident::Started));
         bench.turn();
         bench.take();
         bench
@@ -510,16 +585,29 @@ impl Bench {
     /// A declared process or PID 1 by its path.
     pub(super) fn find(&self, path: &str) -> ProcessKey {
         let tree = &self.supervisor.edge.tree;
-        tree.plan.find_process(path).unwrap_or_else(|| panic!("there is no `{path}`"))
+        tree.plan
+            .find_process(path)
+            .unwrap_or_else(|| panic!("there is no `{path}`"))
     }
 
     /// A process of `exec` by its path.
     pub(super) fn find_exec(&self, path: &str) -> ProcessKey {
-        self.supervisor.edge.tree.exec_records.find(path).unwrap_or_else(|| panic!("there is no `{path}`"))
+        self.supervisor
+            .edge
+            .tree
+            .exec_records
+            .find(path)
+            .unwrap_or_else(|| panic!("there is no `{path}`"))
     }
 
     pub(super) fn state(&self, path: &str) -> State {
-        self.supervisor.edge.tree.roster.get(self.find(path)).unwrap().state
+        self.supervisor
+            .edge
+            .tree
+            .roster
+            .get(self.find(path))
+            .unwrap()
+            .state
     }
 
     pub(super) fn life(&self) -> Life {
@@ -539,7 +627,10 @@ impl Bench {
 
     /// Takes those orders that begin so.
     pub(super) fn take_only(&mut self, begins: &str) -> Vec<String> {
-        self.take().into_iter().filter(|line| line.starts_with(begins)).collect()
+        self.take()
+            .into_iter()
+            .filter(|line| line.starts_with(begins))
+            .collect()
     }
 
     /// Lets time pass, and everything go on.
@@ -575,7 +666,9 @@ impl Bench {
     pub(super) fn report_end(&mut self, subject: ProcessKey, ending: Ending) {
         let edge = &mut self.supervisor.edge;
         let was_child = edge.children.remove(&subject).is_some();
-        edge.tree.incidents.push_back(Incident::Ended(subject, ending, edge.now));
+        edge.tree
+            .incidents
+            .push_back(Incident::Ended(subject, ending, edge.now));
         if was_child {
             self.supervisor.on_reaped(subject);
         }
@@ -607,7 +700,9 @@ impl Bench {
 
     pub(super) fn hangs_up(&mut self, client: u32) {
         self.supervisor.edge.disconnected.insert(client);
-        self.tree().pending.push_back(Heard::Closed(ClientId::numbered(client)));
+        self.tree()
+            .pending
+            .push_back(Heard::Closed(ClientId::numbered(client)));
         self.turn();
     }
 
@@ -615,29 +710,53 @@ impl Bench {
     pub(super) fn stop(&mut self, id: u32, force: Force) {
         let by = Caller { pid: 7, uid: 0 };
         let tree = self.tree();
-        tree.stop_waiters.push(Asker { client: ClientId::numbered(id), id: u64::from(id), by });
+        tree.stop_waiters.push(Asker {
+            client: ClientId::numbered(id),
+            id: u64::from(id),
+            by,
+        });
         tree.request_stop(crate::controller::event_sink::Cause::Asked);
         tree.stop_again |= force == Force::Kill;
         self.turn();
     }
 
     pub(super) fn down(&mut self, id: u32, path: &str, force: Force) {
-        self.asks(id, Request::Stop { paths: vec![path.to_owned()], force });
+        self.asks(
+            id,
+            Request::Stop {
+                paths: vec![path.to_owned()],
+                force,
+            },
+        );
     }
 
     pub(super) fn restart(&mut self, id: u32, path: &str) {
-        self.asks(id, Request::Restart { paths: vec![path.to_owned()] });
+        self.asks(
+            id,
+            Request::Restart {
+                paths: vec![path.to_owned()],
+            },
+        );
     }
 
     pub(super) fn pause(&mut self, id: u32, path: &str) {
-        self.asks(id, Request::Pause { path: path.to_owned() });
+        self.asks(
+            id,
+            Request::Pause {
+                path: path.to_owned(),
+            },
+        );
     }
 
     /// A client starts a program in a namespace.
     pub(super) fn exec(&mut self, id: u32, namespace: &str) {
         let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
         let execution = execution(namespace);
-        self.asks_with(id, Request::Execute(Box::new(execution)), vec![null(), null(), null()]);
+        self.asks_with(
+            id,
+            Request::Execute(Box::new(execution)),
+            vec![null(), null(), null()],
+        );
     }
 
     /// The end of the topology.
@@ -667,7 +786,11 @@ pub(super) fn execution(namespace: &str) -> ExecRequest {
 fn give_facts(tree: &mut Tree, subject: ProcessKey, pid: i32) {
     let record = tree.roster.get_mut(subject).unwrap();
     let start_time = start_of(Pid::from_raw(pid));
-    record.facts = Some(Process { numbers: vec![pid, 1], parent: 0, start_time });
+    record.facts = Some(Process {
+        numbers: vec![pid, 1],
+        parent: 0,
+        start_time,
+    });
 }
 
 /// A death by KILL.

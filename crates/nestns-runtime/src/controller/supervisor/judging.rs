@@ -76,7 +76,10 @@ impl Judge {
 
     /// Moment at which a death is next taken for what it seems to be.
     pub(super) fn next(&self) -> Option<Moment> {
-        self.unexplained.iter().map(|unexplained| unexplained.until).min()
+        self.unexplained
+            .iter()
+            .map(|unexplained| unexplained.until)
+            .min()
     }
 
     /// Takes the status of the whole from an end.
@@ -86,7 +89,13 @@ impl Judge {
 
     /// Takes in the end of a PID 1: what was inside went with it, and what its kernel has taken
     /// along is handed out.
-    pub(super) fn collapse(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: ProcessKey, at: Moment) {
+    pub(super) fn collapse(
+        &mut self,
+        edge: &mut dyn Edge,
+        restarts: &Restarts,
+        init: ProcessKey,
+        at: Moment,
+    ) {
         let tree = edge.tree_mut();
         let inside = init.namespace..init.namespace + tree.plan.subtree(init.namespace);
         let mut taken = tree.roster.collapse(init.namespace, at);
@@ -105,13 +114,27 @@ impl Judge {
     /// Takes the status of the whole from a process that may have died with its PID 1.
     fn adopt_collapsed(&mut self, edge: &mut dyn Edge, restarts: &Restarts, init: ProcessKey) {
         let tree = edge.tree_mut();
-        let comes_again = tree.plan.namespace(init.namespace).restart_of(init.slot).when != RestartWhen::Never;
+        let comes_again = tree
+            .plan
+            .namespace(init.namespace)
+            .restart_of(init.slot)
+            .when
+            != RestartWhen::Never;
         let is_decisive = !comes_again && !restarts.is_changing(&tree.plan, init);
-        let Some(path) = self.status_from.clone().filter(|_| is_decisive) else { return };
+        let Some(path) = self.status_from.clone().filter(|_| is_decisive) else {
+            return;
+        };
         let inside = init.namespace..init.namespace + tree.plan.subtree(init.namespace);
         let gone = tree.roster.subjects().find(|&subject| {
-            let is_gone = || tree.roster.get(subject).is_some_and(|record| record.state == State::Gone);
-            inside.contains(&subject.namespace) && subject != init && is_gone() && tree.roster.path(subject) == path
+            let is_gone = || {
+                tree.roster
+                    .get(subject)
+                    .is_some_and(|record| record.state == State::Gone)
+            };
+            inside.contains(&subject.namespace)
+                && subject != init
+                && is_gone()
+                && tree.roster.path(subject) == path
         });
         if gone.is_some() {
             self.verdict.adopt(Ending::Signalled(libc::SIGKILL));
@@ -130,8 +153,16 @@ impl Judge {
     ) {
         if may_be_collapse(edge.tree(), subject, ending) {
             edge.tree_mut().mark(subject, State::Gone);
-            let wait_hook = if is_doomed(edge, subject) { CERTAIN_EXPLANATION } else { EXPLANATION };
-            self.unexplained.push(Unexplained { subject, ending, until: at.plus(wait_hook) });
+            let wait_hook = if is_doomed(edge, subject) {
+                CERTAIN_EXPLANATION
+            } else {
+                EXPLANATION
+            };
+            self.unexplained.push(Unexplained {
+                subject,
+                ending,
+                until: at.plus(wait_hook),
+            });
         } else {
             self.judge(edge, restarts, subject, ending);
         }
@@ -140,14 +171,26 @@ impl Judge {
     /// Judges the deaths that nothing has explained in time.
     pub(super) fn judge_unexplained(&mut self, edge: &mut dyn Edge, restarts: &mut Restarts) {
         let now = edge.now();
-        let due: Vec<Unexplained> = self.unexplained.extract_if(.., |unexplained| unexplained.until <= now).collect();
-        for Unexplained { subject, ending, .. } in due {
+        let due: Vec<Unexplained> = self
+            .unexplained
+            .extract_if(.., |unexplained| unexplained.until <= now)
+            .collect();
+        for Unexplained {
+            subject, ending, ..
+        } in due
+        {
             self.judge(edge, restarts, subject, ending);
         }
     }
 
     /// Decides what an end means.
-    fn judge(&mut self, edge: &mut dyn Edge, restarts: &mut Restarts, subject: ProcessKey, ending: Ending) {
+    fn judge(
+        &mut self,
+        edge: &mut dyn Edge,
+        restarts: &mut Restarts,
+        subject: ProcessKey,
+        ending: Ending,
+    ) {
         let tree = edge.tree_mut();
         let plan = tree.plan;
         let namespace = plan.namespace(subject.namespace);
@@ -157,7 +200,9 @@ impl Judge {
         let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
         let process = namespace.process(subject.slot);
         // A PID 1 of ours ends with 0, or was killed from outside.
-        let success = process.map_or(ending == Ending::Exited(0), |process| verdict::is_success(process, ending));
+        let success = process.map_or(ending == Ending::Exited(0), |process| {
+            verdict::is_success(process, ending)
+        });
         let state = match ending {
             _ if process.is_none() => {
                 if success {
@@ -176,7 +221,9 @@ impl Judge {
         tree.mark(subject, state);
         edge.record_exit(subject, ending, None);
         // In a target that is taken down or brought back, no end means anything else.
-        if restarts.is_changing(&plan, subject) || (!asked && restarts.comes_back(edge, subject, success, ending)) {
+        if restarts.is_changing(&plan, subject)
+            || (!asked && restarts.comes_back(edge, subject, success, ending))
+        {
             return;
         }
         let Some(process) = process else {
@@ -193,7 +240,8 @@ impl Judge {
         }
         // What ends because it was asked to has not failed.
         if sent_away {
-            if edge.tree().life == Life::Running && self.verdict.sent_away(process) == Course::Stop {
+            if edge.tree().life == Life::Running && self.verdict.sent_away(process) == Course::Stop
+            {
                 edge.tree_mut().request_stop(Cause::Ended { path });
             }
         } else if !asked {
@@ -211,7 +259,10 @@ impl Judge {
     ) {
         let subject = failed.part.0;
         let path = failed.part.path(&edge.tree().plan);
-        edge.note(&Note::NotRestarted { path: &path, trouble: &failed.reason });
+        edge.note(&Note::NotRestarted {
+            path: &path,
+            trouble: &failed.reason,
+        });
         let ending = Ending::Exited(1);
         if restarts.comes_back(edge, subject, false, ending) {
             return;
@@ -230,14 +281,20 @@ impl Judge {
         let path = namespace.path_of(subject.slot);
         let Some(process) = namespace.process(subject.slot) else {
             if ending != Ending::Exited(0) {
-                edge.note(&Note::InitLost { path: &path, ending });
+                edge.note(&Note::InitLost {
+                    path: &path,
+                    ending,
+                });
                 self.verdict.adopt(ending);
                 edge.tree_mut().request_stop(Cause::Ended { path });
             }
             return;
         };
         let success = verdict::is_success(process, ending);
-        let refused = tree.roster.get(subject).is_some_and(|record| record.refusal.is_some());
+        let refused = tree
+            .roster
+            .get(subject)
+            .is_some_and(|record| record.refusal.is_some());
         if self.status_from.as_deref() == Some(path.as_str()) {
             self.verdict.adopt(ending);
             edge.tree_mut().request_stop(Cause::Ended { path });
@@ -259,7 +316,10 @@ impl Judge {
         if tree.readiness.is_ready(subject) {
             return true;
         }
-        let is_unexplained = self.unexplained.iter().any(|unexplained| unexplained.subject == subject);
+        let is_unexplained = self
+            .unexplained
+            .iter()
+            .any(|unexplained| unexplained.subject == subject);
         let record = tree.roster.get(subject);
         !is_unexplained
             && !restarts.brings_back(&tree.plan, subject)
@@ -284,26 +344,49 @@ impl Judge {
         }
         let tree = edge.tree();
         let missing = tree.roster.subjects().find(|&subject| {
-            let over = tree.roster.get(subject).is_some_and(|record| record.state.is_over());
+            let over = tree
+                .roster
+                .get(subject)
+                .is_some_and(|record| record.state.is_over());
             over && is_essential(tree, subject)
                 && !is_excused(tree, restarts, subject)
                 && !tree.readiness.is_ready(subject)
         });
         let Some(subject) = missing else { return true };
         let namespace = tree.plan.namespace(subject.namespace);
-        let Some(process) = namespace.process(subject.slot) else { return true };
-        let ending = tree.roster.get(subject).and_then(|record| record.ending).map(|(ending, _)| ending);
+        let Some(process) = namespace.process(subject.slot) else {
+            return true;
+        };
+        let ending = tree
+            .roster
+            .get(subject)
+            .and_then(|record| record.ending)
+            .map(|(ending, _)| ending);
         let path = namespace.path_of(subject.slot);
         let lines = last_lines(edge, subject);
         let shown = unseen(edge, &lines);
-        edge.note(&Note::Unready { path: &path, position: process.position, lines: shown });
-        self.failed.push(FailedProcess { path: path.clone(), exit: ending.map(Into::into), lines });
+        edge.note(&Note::Unready {
+            path: &path,
+            position: process.position,
+            lines: shown,
+        });
+        self.failed.push(FailedProcess {
+            path: path.clone(),
+            exit: ending.map(Into::into),
+            lines,
+        });
         edge.tree_mut().request_stop(Cause::Ended { path });
         false
     }
 
     /// Notes what has failed for good: before the tree is ready that is the end of a fixture.
-    fn note_failure(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending, lines: Vec<String>) {
+    fn note_failure(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        ending: Ending,
+        lines: Vec<String>,
+    ) {
         let tree = edge.tree_mut();
         let path = tree.path(subject);
         let has_arrived = has_arrived(tree);
@@ -312,32 +395,53 @@ impl Judge {
             // for the rules to say.
             let counts = !has_arrived || fixture.on_exit != OnExit::Ignore;
             if counts && is_essential(tree, subject) {
-                self.failed.push(FailedProcess { path: path.clone(), exit: Some(ending.into()), lines });
+                self.failed.push(FailedProcess {
+                    path: path.clone(),
+                    exit: Some(ending.into()),
+                    lines,
+                });
                 let was_ready = tree.readiness.is_ready(subject);
-                let is_broken = !was_ready || (self.has_command && fixture.on_exit != OnExit::Ignore);
+                let is_broken =
+                    !was_ready || (self.has_command && fixture.on_exit != OnExit::Ignore);
                 if !has_arrived && is_broken {
                     tree.request_stop(Cause::Ended { path });
                 }
             }
         } else if !has_arrived {
-            self.failed.push(FailedProcess { path, exit: Some(ending.into()), lines });
+            self.failed.push(FailedProcess {
+                path,
+                exit: Some(ending.into()),
+                lines,
+            });
         }
     }
 
     /// Tells of the failure of a process, with the last lines of its output that have not been
     /// shown.
-    fn tell_failure(&mut self, edge: &mut dyn Edge, subject: ProcessKey, process: &ProcessPlan, ending: Ending) {
+    fn tell_failure(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        process: &ProcessPlan,
+        ending: Ending,
+    ) {
         let lines = last_lines(edge, subject);
         let path = edge.tree().path(subject);
         let shown = unseen(edge, &lines);
-        edge.note(&Note::Failed { path: &path, position: process.position, ending, lines: shown });
+        edge.note(&Note::Failed {
+            path: &path,
+            position: process.position,
+            ending,
+            lines: shown,
+        });
         self.note_failure(edge, subject, ending, lines);
     }
 
     /// True if the tree has not become ready, or has failed while its command ended well.
     fn has_failed_as_fixture(&self, tree: &Tree) -> bool {
         let is_unready = self.fixture.is_some() && !has_arrived(tree);
-        is_unready || (tree.run_command.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
+        is_unready
+            || (tree.run_command.is_some() && !self.failed.is_empty() && self.verdict.status() == 0)
     }
 
     fn fixture_status(&self) -> u8 {
@@ -347,7 +451,9 @@ impl Judge {
     /// The status of the whole, when everything has ended.
     pub(super) fn status(&self, tree: &Tree) -> u8 {
         match &tree.stop {
-            None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture(tree) => self.fixture_status(),
+            None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture(tree) => {
+                self.fixture_status()
+            }
             None | Some(Cause::Ended { .. }) => self.verdict.status(),
             Some(cause @ Cause::Timeout) => cause.status(),
             Some(_) if tree.run_command.is_some() => self.verdict.status(),
@@ -364,21 +470,32 @@ impl Judge {
             && let Some(failed) = self.failed.first()
         {
             let status = self.fixture_status();
-            edge.note(&Note::FailedMeanwhile { path: &failed.path, status });
+            edge.note(&Note::FailedMeanwhile {
+                path: &failed.path,
+                status,
+            });
         }
     }
 
     /// Report to the client that still waits for the tree: that it has not become ready, and why.
     pub(super) fn take_reasons(&mut self, tree: &Tree) -> NotReady {
         let pending = tree.roster.subjects().filter(|&subject| {
-            tree.plan.namespace(subject.namespace).process(subject.slot).is_some()
+            tree.plan
+                .namespace(subject.namespace)
+                .process(subject.slot)
+                .is_some()
                 && !tree.readiness.is_ready(subject)
                 && tree.roster.get(subject).is_some_and(|record| {
-                    !record.state.is_over() || record.stop_record.asked.is_some() || record.stop_record.killed.is_some()
+                    !record.state.is_over()
+                        || record.stop_record.asked.is_some()
+                        || record.stop_record.killed.is_some()
                 })
         });
         let waited_for = pending.map(|subject| tree.roster.path(subject)).collect();
-        NotReady { failed: std::mem::take(&mut self.failed), waited_for }
+        NotReady {
+            failed: std::mem::take(&mut self.failed),
+            waited_for,
+        }
     }
 }
 
@@ -389,30 +506,42 @@ fn has_arrived(tree: &Tree) -> bool {
 
 fn is_essential(tree: &Tree, subject: ProcessKey) -> bool {
     let namespace = tree.plan.namespace(subject.namespace);
-    namespace.process(subject.slot).is_some_and(|process| process.weight == Weight::Essential)
+    namespace
+        .process(subject.slot)
+        .is_some_and(|process| process.weight == Weight::Essential)
 }
 
 /// True if a process was taken down, or ended by `nestns kill`, and is not missed.
 fn is_excused(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
     restarts.is_changing(&tree.plan, subject)
         || tree.roster.get(subject).is_some_and(|record| {
-            record.stop_record.asked.is_some() || record.ending.is_some_and(|(ending, _)| record.was_sent_away(ending))
+            record.stop_record.asked.is_some()
+                || record
+                    .ending
+                    .is_some_and(|(ending, _)| record.was_sent_away(ending))
         })
 }
 
 /// True if a death by KILL may be that of the namespace around: its PID 1 is reaped only after all
 /// that was inside.
 fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
-    let killed = tree.roster.get(subject).is_some_and(|record| record.stop_record.killed.is_some());
+    let killed = tree
+        .roster
+        .get(subject)
+        .is_some_and(|record| record.stop_record.killed.is_some());
     if killed || ending != Ending::Signalled(libc::SIGKILL) {
         return false;
     }
     let namespace = tree.plan.namespace(subject.namespace);
     let around = if subject.is_init() {
         // Its parent outlives a namespace around it only where that one's PID 1 is a program.
-        namespace.parent.filter(|&parent| !tree.plan.namespace(parent).forks_its_members())
+        namespace
+            .parent
+            .filter(|&parent| !tree.plan.namespace(parent).forks_its_members())
     } else {
-        let joined = namespace.process(subject.slot).is_some_and(|process| process.entry == Entry::Join);
+        let joined = namespace
+            .process(subject.slot)
+            .is_some_and(|process| process.entry == Entry::Join);
         joined.then_some(subject.namespace)
     };
     let init = around.and_then(|index| tree.roster.get(ProcessKey::init(index)));
@@ -424,7 +553,11 @@ fn may_be_collapse(tree: &Tree, subject: ProcessKey, ending: Ending) -> bool {
 fn is_doomed(edge: &dyn Edge, subject: ProcessKey) -> bool {
     let tree = edge.tree();
     let parent = |index: NamespaceIndex| tree.plan.namespace(index).parent;
-    let first = if subject.is_init() { parent(subject.namespace) } else { Some(subject.namespace) };
+    let first = if subject.is_init() {
+        parent(subject.namespace)
+    } else {
+        Some(subject.namespace)
+    };
     let init = |index| tree.roster.get(ProcessKey::init(index));
     std::iter::successors(first, |&index| parent(index))
         .filter_map(init)

@@ -171,7 +171,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         while let Some(incident) = self.edge.tree_mut().incidents.pop_front() {
             self.on_incident(incident);
         }
-        self.judge.judge_unexplained(&mut self.edge, &mut self.restarts);
+        self.judge
+            .judge_unexplained(&mut self.edge, &mut self.restarts);
     }
 
     fn on_incident(&mut self, incident: Incident) {
@@ -193,7 +194,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 self.end_terminal_of(subject);
             }
             Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
-            Incident::Answered(namespace, answer, pidfd) => self.restarts.on_answered(namespace, answer, pidfd),
+            Incident::Answered(namespace, answer, pidfd) => {
+                self.restarts.on_answered(namespace, answer, pidfd)
+            }
             Incident::Closed(namespace) => self.restarts.on_hung_up(namespace),
             Incident::Orphan { namespace, orphan } => {
                 // Nothing is decided about a process without a name.
@@ -202,12 +205,20 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                     Orphan::One { number, ending } => (Some(number), None, Some(ending.into())),
                     Orphan::More(count) => (None, Some(count), None),
                 };
-                edge.record(&Noted::Reparent { path: &path, pid, count, exit });
+                edge.record(&Noted::Reparent {
+                    path: &path,
+                    pid,
+                    count,
+                    exit,
+                });
             }
             Incident::SessionRefused(subject, refusal) => {
-                self.exec.on_refused(edge, &mut self.attachments, subject, &refusal);
+                self.exec
+                    .on_refused(edge, &mut self.attachments, subject, &refusal);
             }
-            Incident::SessionFailed(failure) => self.exec.on_failed(edge, &mut self.attachments, &failure),
+            Incident::SessionFailed(failure) => {
+                self.exec.on_failed(edge, &mut self.attachments, &failure)
+            }
         }
     }
 
@@ -238,7 +249,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         self.end_terminal_of(subject);
         let edge: &mut dyn Edge = &mut self.edge;
         if subject.exec_number().is_some() {
-            self.exec.on_ended(edge, &mut self.attachments, subject, ending);
+            self.exec
+                .on_ended(edge, &mut self.attachments, subject, ending);
             return;
         }
         if let Some(probed) = subject.probed() {
@@ -258,18 +270,22 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             edge.tree_mut().request_stop(Cause::Ended { path });
             return;
         }
-        let Some(record) = edge.tree_mut().roster.get_mut(subject) else { return };
+        let Some(record) = edge.tree_mut().roster.get_mut(subject) else {
+            return;
+        };
         record.ending.get_or_insert((ending, at));
         let was_over = std::mem::replace(&mut record.state, State::Exited).is_over();
         if subject.is_init() {
-            self.restarts.forget_inside(&edge.tree().plan, subject.namespace);
+            self.restarts
+                .forget_inside(&edge.tree().plan, subject.namespace);
             self.judge.collapse(edge, &self.restarts, subject, at);
         }
         if was_over && !subject.is_init() {
             // Its PID 1 was first, and has taken it along.
             edge.tree_mut().mark(subject, State::Gone);
         } else {
-            self.judge.judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
+            self.judge
+                .judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
         }
         self.probes.end(edge, subject);
         conditions::release(&mut self.dependencies, edge, &self.restarts);
@@ -300,12 +316,16 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         if !self.command.is_to_start() || tree.life != Life::Running || tree.stop.is_some() {
             return;
         }
-        if !self.judge.all_settled(tree, &self.restarts) || !self.judge.arrives(&mut self.edge, &self.restarts) {
+        if !self.judge.all_settled(tree, &self.restarts)
+            || !self.judge.arrives(&mut self.edge, &self.restarts)
+        {
             return;
         }
         if self.command.start(&mut self.edge).is_err() {
             self.judge.adopt(Ending::Exited(125));
-            self.edge.tree_mut().request_stop(Cause::Ended { path: "the command".to_owned() });
+            self.edge.tree_mut().request_stop(Cause::Ended {
+                path: "the command".to_owned(),
+            });
         }
     }
 
@@ -317,7 +337,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let command = self.command.running(&self.edge);
         let passing = &mut self.edge.tree_mut().passing;
         passing.is_running = command.is_some();
-        let Some((subject, pid)) = command else { return };
+        let Some((subject, pid)) = command else {
+            return;
+        };
         for passed in std::mem::take(&mut passing.waiting) {
             self.command.pass_on(&mut self.edge, subject, pid, passed);
         }
@@ -342,7 +364,11 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 
     fn serve(&mut self, heard: Asked) {
-        let asker = Asker { client: heard.client, id: heard.id, by: heard.by };
+        let asker = Asker {
+            client: heard.client,
+            id: heard.id,
+            by: heard.by,
+        };
         let answer = match heard.request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.edge.snapshot())),
             Request::Release if self.edge.tree().stop.is_none() && self.open_gates() => Reply::Done,
@@ -351,27 +377,50 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 signalling::signal_targets(&mut self.edge, &targets, signal, asker.by)
             }
             Request::Execute(execution) => {
-                self.exec.begin(&mut self.edge, asker, *execution, heard.descriptors);
+                self.exec
+                    .begin(&mut self.edge, asker, *execution, heard.descriptors);
                 return;
             }
-            Request::Forward { session, signal } => self.exec.forward(&mut self.edge, asker, session, signal),
-            Request::Leave { session } => self.exec.leave(&mut self.edge, heard.client, session, heard.descriptors),
-            Request::Await { paths, until } => return self.awaiting.begin(&mut self.edge, asker, &paths, until),
+            Request::Forward { session, signal } => {
+                self.exec.forward(&mut self.edge, asker, session, signal)
+            }
+            Request::Leave { session } => {
+                self.exec
+                    .leave(&mut self.edge, heard.client, session, heard.descriptors)
+            }
+            Request::Await { paths, until } => {
+                return self.awaiting.begin(&mut self.edge, asker, &paths, until);
+            }
             // The reactor answers these itself.
             Request::Status | Request::RefreshTruth | Request::Describe { .. } => return,
             Request::Stop { paths, force } => {
-                let demand = Demand { paths: &paths, aim: Aim::Down, force };
-                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, demand);
+                let demand = Demand {
+                    paths: &paths,
+                    aim: Aim::Down,
+                    force,
+                };
+                return self
+                    .restarts
+                    .ask(&mut self.edge, &mut self.pausing, asker, demand);
             }
             Request::Restart { paths } => {
-                let demand = Demand { paths: &paths, aim: Aim::Again, force: Force::Ask };
-                return self.restarts.ask(&mut self.edge, &mut self.pausing, asker, demand);
+                let demand = Demand {
+                    paths: &paths,
+                    aim: Aim::Again,
+                    force: Force::Ask,
+                };
+                return self
+                    .restarts
+                    .ask(&mut self.edge, &mut self.pausing, asker, demand);
             }
-            Request::Attach { path } => return self.attachments.attach(&mut self.edge, asker, &path),
+            Request::Attach { path } => {
+                return self.attachments.attach(&mut self.edge, asker, &path);
+            }
             Request::Pause { path } => return self.pausing.pause(&mut self.edge, asker, &path),
-            Request::Resume { path } => {
-                self.pausing.resume(&mut self.edge, &path, asker.by).unwrap_or_else(Reply::RequestError)
-            }
+            Request::Resume { path } => self
+                .pausing
+                .resume(&mut self.edge, &path, asker.by)
+                .unwrap_or_else(Reply::RequestError),
         };
         let edge: &mut dyn Edge = &mut self.edge;
         edge.reply(asker, answer);
@@ -380,7 +429,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     fn stop_if_told(&mut self) {
         if let Some(failure) = self.edge.tree_mut().failure.take() {
             let path = self.edge.tree().path(failure.subject);
-            self.edge.note(&Note::LateFailure { path: &path, failure: &failure });
+            self.edge.note(&Note::LateFailure {
+                path: &path,
+                failure: &failure,
+            });
             self.judge.adopt(Ending::Exited(125));
             self.edge.tree_mut().request_stop(Cause::Ended { path });
         }
@@ -393,7 +445,13 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             if reaction == Reaction::Kill {
                 self.edge.note(&Note::Killing);
                 let (path, stage) = (WHOLE, Halt::Kill);
-                self.edge.record(&Noted::Stopping { path, stage, cause: None, by: None, by_pid: None });
+                self.edge.record(&Noted::Stopping {
+                    path,
+                    stage,
+                    cause: None,
+                    by: None,
+                    by_pid: None,
+                });
                 self.kill_everything();
             }
         }
@@ -401,7 +459,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 
     fn stop_at_first_request(&mut self) {
         let tree = self.edge.tree_mut();
-        let Some(cause) = tree.stop.clone() else { return };
+        let Some(cause) = tree.stop.clone() else {
+            return;
+        };
         let (life, reaction) = tree.life.on(Event::Stop);
         if !matches!(reaction, Reaction::RollBack | Reaction::Ask) {
             return;
@@ -431,7 +491,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     /// Writes that a stop begins, and which client was the first to ask.
     fn record_stop(&mut self, cause: &Cause) {
         let stop_waiters = &self.edge.tree().stop_waiters;
-        let by = stop_waiters.first().filter(|_| *cause == Cause::Asked).map(|asker| asker.by);
+        let by = stop_waiters
+            .first()
+            .filter(|_| *cause == Cause::Asked)
+            .map(|asker| asker.by);
         let cause = match cause {
             Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
             Cause::Timeout => "the timeout has expired".to_owned(),
@@ -440,16 +503,29 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             Cause::OutputClosed => "the output is no longer read".to_owned(),
             Cause::Ended { path } => format!("{path} has ended"),
         };
-        self.edge.record(&Noted::Stopping { path: WHOLE, stage: Halt::Ask, cause: Some(&cause), by, by_pid: None });
+        self.edge.record(&Noted::Stopping {
+            path: WHOLE,
+            stage: Halt::Ask,
+            cause: Some(&cause),
+            by,
+            by_pid: None,
+        });
     }
 
     fn begin_to_stop(&mut self) {
         let subjects: Vec<ProcessKey> = self.edge.tree().roster.subjects().collect();
         stop::note_receptions(&mut self.edge, &subjects);
         let plan = self.edge.tree().plan;
-        let own = self.edge.children().into_iter().filter(|subject| !subject.is_from_outside());
-        let asked: Vec<ProcessKey> =
-            own.filter(|subject| subject.is_init() || !plan.namespace(subject.namespace).forks_its_members()).collect();
+        let own = self
+            .edge
+            .children()
+            .into_iter()
+            .filter(|subject| !subject.is_from_outside());
+        let asked: Vec<ProcessKey> = own
+            .filter(|subject| {
+                subject.is_init() || !plan.namespace(subject.namespace).forks_its_members()
+            })
+            .collect();
         self.stop = Some(Stop::begin(&self.edge, &asked, self.edge.tree().stop_end));
     }
 
@@ -489,14 +565,23 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let edge: &mut dyn Edge = &mut self.edge;
         self.restarts.begin_due(edge, &mut self.pausing);
         loop {
-            let (exec, probes, dependencies) = (&self.exec, &mut self.probes, &mut self.dependencies);
-            let finished = self.restarts.advance(edge, &mut Peers { exec, probes, dependencies });
+            let (exec, probes, dependencies) =
+                (&self.exec, &mut self.probes, &mut self.dependencies);
+            let finished = self.restarts.advance(
+                edge,
+                &mut Peers {
+                    exec,
+                    probes,
+                    dependencies,
+                },
+            );
             // What has waited for another one begins when that is over.
             if finished.is_empty() {
                 break;
             }
             for failed in finished.iter().flat_map(|finished| &finished.failed) {
-                self.judge.judge_failed_restart(edge, &mut self.restarts, failed);
+                self.judge
+                    .judge_failed_restart(edge, &mut self.restarts, failed);
             }
             // A client that is answered finds what waits for its conditions let go.
             conditions::release(&mut self.dependencies, edge, &self.restarts);
@@ -520,7 +605,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     /// True if there is nothing more to wait for.
     pub(super) fn is_over(&mut self) -> bool {
         let tree = self.edge.tree();
-        let is_quiet = tree.incidents.is_empty() && self.judge.is_clear() && self.restarts.are_over();
+        let is_quiet =
+            tree.incidents.is_empty() && self.judge.is_clear() && self.restarts.are_over();
         if self.edge.alive() == 0 && is_quiet {
             let is_asked = tree.stop.is_some() || tree.failure.is_some();
             return is_asked || !self.stays;
@@ -529,7 +615,12 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let is_stuck = self.stop.as_mut().is_some_and(|stop| stop.is_stuck(now));
         if is_stuck {
             let tree = self.edge.tree();
-            let paths: Vec<String> = self.edge.children().into_iter().map(|subject| tree.path(subject)).collect();
+            let paths: Vec<String> = self
+                .edge
+                .children()
+                .into_iter()
+                .map(|subject| tree.path(subject))
+                .collect();
             self.edge.note(&Note::Stuck { paths: &paths });
         }
         is_stuck
@@ -540,7 +631,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let tree = self.edge.tree();
         // What waited for a creation has taken in more than that, and what is over may decide about
         // the whole.
-        let is_told_to_stop = tree.life == Life::Running && (tree.stop.is_some() || tree.failure.is_some());
+        let is_told_to_stop =
+            tree.life == Life::Running && (tree.stop.is_some() || tree.failure.is_some());
         if !tree.incidents.is_empty() || is_told_to_stop || !tree.pending.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -550,10 +642,16 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             self.exec.next(),
             self.restarts.next(),
             self.pausing.next(),
-            self.probes.next().filter(|_| tree.life == Life::Running && tree.stop.is_none()),
+            self.probes
+                .next()
+                .filter(|_| tree.life == Life::Running && tree.stop.is_none()),
             self.judge.next(),
         ];
-        moments.into_iter().flatten().min().map(|next| next.since(self.edge.now()))
+        moments
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|next| next.since(self.edge.now()))
     }
 
     /// Ends all that asks about readiness; says whether helpers are still to be reaped.
@@ -572,11 +670,14 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         }
         let tree = self.edge.tree();
         let status = self.judge.status(tree);
-        let timeline = self
-            .stop
-            .as_ref()
-            .map(|stop| crate::controller::timeline::timeline(&tree.roster, &tree.name, stop.began(), end));
-        Conclusion { status, release: self.opening.release, timeline }
+        let timeline = self.stop.as_ref().map(|stop| {
+            crate::controller::timeline::timeline(&tree.roster, &tree.name, stop.began(), end)
+        });
+        Conclusion {
+            status,
+            release: self.opening.release,
+            timeline,
+        }
     }
 
     /// Answers those that still wait for processes.
@@ -600,7 +701,9 @@ fn owns_terminal(edge: &mut dyn Edge, subject: ProcessKey) -> bool {
         return edge.terminals().has_any();
     }
     let namespace = edge.tree().plan.namespace(subject.namespace);
-    namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own)
+    namespace
+        .process(subject.slot)
+        .is_some_and(|process| process.terminal == Terminal::Own)
 }
 
 #[cfg(test)]

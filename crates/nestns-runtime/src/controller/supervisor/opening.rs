@@ -55,16 +55,23 @@ impl Opening {
     /// Tells the client that has started the topology, as soon as there is what it waits for.
     pub(super) fn announce(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
         let tree = edge.tree();
-        let Some(report_channel) = &self.report_channel else { return };
+        let Some(report_channel) = &self.report_channel else {
+            return;
+        };
         let is_held = self.gates == Gates::Held && tree.life == Life::Created;
-        let is_due = report_channel.wait_until() == WaitUntil::UntilReleased || tree.arrival == Arrival::Told;
+        let is_due = report_channel.wait_until() == WaitUntil::UntilReleased
+            || tree.arrival == Arrival::Told;
         if !(is_held || (tree.life == Life::Running && is_due)) {
             return;
         }
         let failed = tree
             .roster
             .subjects()
-            .filter(|&subject| tree.roster.get(subject).is_some_and(|record| record.state == State::Failed))
+            .filter(|&subject| {
+                tree.roster
+                    .get(subject)
+                    .is_some_and(|record| record.state == State::Failed)
+            })
             // What is started again has not failed for good.
             .filter(|&subject| !restarts.brings_back(&tree.plan, subject));
         let counts = tree.plan.counts();

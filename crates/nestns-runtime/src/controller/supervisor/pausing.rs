@@ -57,14 +57,20 @@ pub(super) struct Pausing<'a> {
 impl<'a> Pausing<'a> {
     /// Creates the state in which nothing is paused.
     pub(super) fn new(freezer: Box<dyn Freeze + 'a>) -> Self {
-        Self { freezer, pending: Vec::new() }
+        Self {
+            freezer,
+            pending: Vec::new(),
+        }
     }
 }
 
 impl Pausing<'_> {
     /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
-        self.pending.iter().map(|pending| pending.again.min(pending.until)).min()
+        self.pending
+            .iter()
+            .map(|pending| pending.again.min(pending.until))
+            .min()
     }
 
     /// Notes everything again in a state directory that has been made again.
@@ -79,7 +85,12 @@ impl Pausing<'_> {
         }
     }
 
-    fn try_pause(&mut self, edge: &mut dyn Edge, asker: Asker, path: &str) -> Result<(), RequestError> {
+    fn try_pause(
+        &mut self,
+        edge: &mut dyn Edge,
+        asker: Asker,
+        path: &str,
+    ) -> Result<(), RequestError> {
         let tree = edge.tree();
         let index = rules::find_open_namespace(tree, path)?;
         match tree.life {
@@ -96,23 +107,41 @@ impl Pausing<'_> {
         let now = edge.now();
         // Nothing starts in it from here on.
         edge.tree_mut().roster.pause(index);
-        self.pending.push(Pending { index, asker, until: now.plus(TIMEOUT), again: now });
+        self.pending.push(Pending {
+            index,
+            asker,
+            until: now.plus(TIMEOUT),
+            again: now,
+        });
         Ok(())
     }
 
     /// Lets a namespace go on.
-    pub(super) fn resume(&mut self, edge: &mut dyn Edge, path: &str, by: Caller) -> Result<Reply, RequestError> {
+    pub(super) fn resume(
+        &mut self,
+        edge: &mut dyn Edge,
+        path: &str,
+        by: Caller,
+    ) -> Result<Reply, RequestError> {
         let tree = edge.tree();
-        let index = tree.plan.find(path).ok_or_else(|| RequestError::NoNamespace { path: path.to_owned() })?;
+        let index = tree
+            .plan
+            .find(path)
+            .ok_or_else(|| RequestError::NoNamespace {
+                path: path.to_owned(),
+            })?;
         match tree.roster.paused_by(index) {
             Some(outer) if outer == index => {
                 self.thaw(edge, index, Some(by));
                 Ok(Reply::Done)
             }
-            Some(outer) => {
-                Err(RequestError::PausedWith { path: path.to_owned(), by: tree.plan.namespace(outer).path.clone() })
-            }
-            None => Err(RequestError::NotPaused { path: path.to_owned() }),
+            Some(outer) => Err(RequestError::PausedWith {
+                path: path.to_owned(),
+                by: tree.plan.namespace(outer).path.clone(),
+            }),
+            None => Err(RequestError::NotPaused {
+                path: path.to_owned(),
+            }),
         }
     }
 
@@ -147,7 +176,10 @@ impl Pausing<'_> {
         if !self.pending.iter().any(|pending| pending.index == index) {
             edge.record(&Event::Resume { path: &path, by });
         }
-        for pending in self.pending.extract_if(.., |pending| pending.index == index) {
+        for pending in self
+            .pending
+            .extract_if(.., |pending| pending.index == index)
+        {
             edge.refuse(pending.asker, RequestError::Resumed { path: path.clone() });
         }
     }
@@ -159,7 +191,13 @@ impl Pausing<'_> {
             let init = edge.tree().roster.get(ProcessKey::init(*index));
             init.is_some_and(|init| init.state.is_over())
         };
-        let over: Vec<NamespaceIndex> = edge.tree().roster.paused().into_iter().filter(is_over).collect();
+        let over: Vec<NamespaceIndex> = edge
+            .tree()
+            .roster
+            .paused()
+            .into_iter()
+            .filter(is_over)
+            .collect();
         for index in over {
             self.thaw(edge, index, None);
         }
@@ -168,7 +206,10 @@ impl Pausing<'_> {
             let path = edge.tree().plan.namespace(pending.index).path.clone();
             match self.freezer.is_frozen(edge.tree(), pending.index) {
                 Ok(true) => {
-                    edge.record(&Event::Pause { path: &path, by: Some(pending.asker.by) });
+                    edge.record(&Event::Pause {
+                        path: &path,
+                        by: Some(pending.asker.by),
+                    });
                     edge.reply(pending.asker, Reply::Done);
                 }
                 Ok(false) if now < pending.until => {
@@ -179,7 +220,14 @@ impl Pausing<'_> {
                     let laggard = self.freezer.laggard(pending.index);
                     self.give_up(edge, pending.index);
                     let laggard = laggard.map(Pid::as_raw);
-                    edge.refuse(pending.asker, RequestError::NotAtRest { path, seconds: TIMEOUT.as_secs(), laggard });
+                    edge.refuse(
+                        pending.asker,
+                        RequestError::NotAtRest {
+                            path,
+                            seconds: TIMEOUT.as_secs(),
+                            laggard,
+                        },
+                    );
                 }
                 Err(problem) => {
                     self.give_up(edge, pending.index);

@@ -24,7 +24,9 @@ use crate::engine::report::Ending;
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
-use nestns_topology::{Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight};
+use nestns_topology::{
+    Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight,
+};
 
 /// Time that a command may take to answer, before it is killed and asked again.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,7 +115,11 @@ impl Probes {
 
     /// Takes in that the probe of a process has come true.
     pub(super) fn on_hint(&mut self, edge: &mut dyn Edge, subject: ProcessKey) -> Readying {
-        let is_alive = edge.tree().roster.get(subject).is_some_and(|record| record.ending.is_none());
+        let is_alive = edge
+            .tree()
+            .roster
+            .get(subject)
+            .is_some_and(|record| record.ending.is_none());
         if !is_alive {
             return Readying::Nothing;
         }
@@ -151,7 +157,9 @@ impl Probes {
         let tree = edge.tree_mut();
         tree.readiness.take_early(subject);
         let is_done = tree.roster.get(subject).is_some_and(|record| {
-            record.state == State::Exited && record.refusal.is_none() && record.stop_record.asked.is_none()
+            record.state == State::Exited
+                && record.refusal.is_none()
+                && record.stop_record.asked.is_none()
         });
         if is_done && matches!(tree.readiness.way(subject), Some(Way::End)) {
             self.become_ready(edge, subject);
@@ -161,7 +169,9 @@ impl Probes {
     /// Begins anew with a process that is about to be started again, and with the namespaces around
     /// it. An init of nestns is no more than its namespace: what is inside makes the difference.
     pub(super) fn renew(&mut self, tree: &mut Tree, subject: ProcessKey) {
-        let Tree { readiness, roster, .. } = tree;
+        let Tree {
+            readiness, roster, ..
+        } = tree;
         if !readiness.is_declared(subject) {
             return;
         }
@@ -189,7 +199,10 @@ impl Probes {
             Ok(helper) => self.helpers.push((helper, Client::Process(subject))),
             Err(errno) => {
                 let path = edge.tree().path(subject);
-                let cause = CallError { call: Call::Fork, errno };
+                let cause = CallError {
+                    call: Call::Fork,
+                    errno,
+                };
                 edge.note(&Note::ProbeLost { path: &path, cause });
             }
         }
@@ -197,20 +210,34 @@ impl Probes {
 
     /// Takes in that a child of the controller without a role has ended; `None` where it was no
     /// helper.
-    pub(super) fn on_helper_ended(&mut self, edge: &mut dyn Edge, pid: Pid, ending: Ending) -> Option<Readying> {
+    pub(super) fn on_helper_ended(
+        &mut self,
+        edge: &mut dyn Edge,
+        pid: Pid,
+        ending: Ending,
+    ) -> Option<Readying> {
         let place = self.helpers.iter().position(|(helper, _)| *helper == pid)?;
-        let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else { return Some(Readying::Nothing) };
+        let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else {
+            return Some(Readying::Nothing);
+        };
         if ending == Ending::Exited(0) {
             return Some(self.on_hint(edge, subject));
         }
         let tree = edge.tree();
-        if tree.life == Life::Running && ending != Ending::Exited(1) && tree.started.contains(&subject) {
+        if tree.life == Life::Running
+            && ending != Ending::Exited(1)
+            && tree.started.contains(&subject)
+        {
             // It was killed.
             let file = match tree.readiness.way(subject) {
                 Some(Way::File(file)) if !tree.readiness.is_ready(subject) => file.clone(),
                 _ => return Some(Readying::Nothing),
             };
-            if tree.roster.get(subject).is_some_and(|record| record.ending.is_none()) {
+            if tree
+                .roster
+                .get(subject)
+                .is_some_and(|record| record.ending.is_none())
+            {
                 self.watch(edge, subject, file);
             }
         }
@@ -227,8 +254,10 @@ impl Probes {
             Inquiry::Pending(at) | Inquiry::Running(_, at) => *at <= now,
         };
         let all = self.inquiries.iter();
-        let due: Vec<_> =
-            all.filter(|(_, inquiry)| due(inquiry)).map(|(&subject, &inquiry)| (subject, inquiry)).collect();
+        let due: Vec<_> = all
+            .filter(|(_, inquiry)| due(inquiry))
+            .map(|(&subject, &inquiry)| (subject, inquiry))
+            .collect();
         for (subject, inquiry) in due {
             let next = match inquiry {
                 Inquiry::Running(leader, _) => {
@@ -248,7 +277,12 @@ impl Probes {
     }
 
     /// Takes in that the command of a process has ended.
-    pub(super) fn on_answer(&mut self, edge: &mut dyn Edge, subject: ProcessKey, ending: Ending) -> Readying {
+    pub(super) fn on_answer(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        ending: Ending,
+    ) -> Readying {
         if !self.inquiries.contains_key(&subject) {
             return Readying::Nothing;
         }
@@ -262,24 +296,42 @@ impl Probes {
 
     /// Says once that a command could not be executed. It may appear later, so that it is asked
     /// again.
-    pub(super) fn on_refused(&mut self, edge: &mut dyn Edge, subject: ProcessKey, refusal: &ExecError) {
+    pub(super) fn on_refused(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        refusal: &ExecError,
+    ) {
         if self.inquiries.contains_key(&subject) && self.refused.insert(subject) {
             let namespace = edge.tree().plan.namespace(subject.namespace);
-            let position = namespace.process(subject.slot).map(|process| process.position).unwrap_or_default();
+            let position = namespace
+                .process(subject.slot)
+                .map(|process| process.position)
+                .unwrap_or_default();
             let path = namespace.path_of(subject.slot);
-            edge.note(&Note::ProbeRefused { path: &path, position, refusal });
+            edge.note(&Note::ProbeRefused {
+                path: &path,
+                position,
+                refusal,
+            });
         }
     }
 
     /// Ends what asks about a process.
     fn call_off(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         // It stays known until it is reaped.
-        for (helper, client) in self.helpers.iter_mut().filter(|(_, client)| *client == Client::Process(subject)) {
+        for (helper, client) in self
+            .helpers
+            .iter_mut()
+            .filter(|(_, client)| *client == Client::Process(subject))
+        {
             edge.kernel().end_helper(*helper);
             *client = Client::Nobody;
         }
         if let Some(Inquiry::Running(leader, _)) = self.inquiries.remove(&subject)
-            && subject.probe_of().is_some_and(|probe| edge.child(probe).is_some())
+            && subject
+                .probe_of()
+                .is_some_and(|probe| edge.child(probe).is_some())
         {
             edge.signal_session(leader, libc::SIGKILL);
         }
@@ -292,7 +344,10 @@ impl Probes {
             *client = Client::Nobody;
         }
         for (subject, _) in std::mem::take(&mut self.inquiries) {
-            if let Some(probe) = subject.probe_of().filter(|&probe| edge.child(probe).is_some()) {
+            if let Some(probe) = subject
+                .probe_of()
+                .filter(|&probe| edge.child(probe).is_some())
+            {
                 let _ = edge.signal(probe, libc::SIGKILL);
             }
         }
@@ -316,7 +371,12 @@ fn fill(edge: &mut dyn Edge, index: NamespaceIndex) {
 
 /// Makes a namespace ready, because all that is in it is.
 fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
-    let Tree { readiness, roster, plan, .. } = edge.tree_mut();
+    let Tree {
+        readiness,
+        roster,
+        plan,
+        ..
+    } = edge.tree_mut();
     let has_own_init = readiness.has_own_init(index);
     if let Some(namespace) = roster.namespace_mut(index) {
         namespace.is_ready = true;
@@ -335,15 +395,30 @@ fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
 /// Runs the command of a process beside it. Where that cannot be, as when the process is about to
 /// end, it is tried again.
 fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
-    let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else { return None };
+    let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else {
+        return None;
+    };
     let argv = argv.clone();
     let (pid, start_time) = edge.tree().identity(subject)?;
     let beside = edge.kernel().open(pid, start_time).ok()?;
     let namespaces = edge.to_enter(pid, None).ok()?;
     let namespace = edge.tree().plan.namespace(subject.namespace);
-    let process = command(namespace.process(subject.slot)?, namespace.path_of(subject.slot), argv);
-    let entrance = Entrance::Beside { process: beside, namespaces };
-    edge.start(OutsideProcess { subject: subject.probe_of()?, process, entrance, streams: None }).ok()
+    let process = command(
+        namespace.process(subject.slot)?,
+        namespace.path_of(subject.slot),
+        argv,
+    );
+    let entrance = Entrance::Beside {
+        process: beside,
+        namespaces,
+    };
+    edge.start(OutsideProcess {
+        subject: subject.probe_of()?,
+        process,
+        entrance,
+        streams: None,
+    })
+    .ok()
 }
 
 /// The plan of the command beside the process: in its place and with its means, with its output
@@ -365,5 +440,8 @@ fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPla
         restart: RestartPolicy::NEVER,
         ..process.spec.clone()
     };
-    ProcessPlan { spec, identity: process.identity.clone() }
+    ProcessPlan {
+        spec,
+        identity: process.identity.clone(),
+    }
 }

@@ -18,11 +18,20 @@ pub(super) fn refuse_unless_running(tree: &Tree) -> Result<(), RequestError> {
 
 /// The namespace of a path, if anything can still start in it.
 pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIndex, RequestError> {
-    let index = tree.plan.find(path).ok_or_else(|| RequestError::NoNamespace { path: path.to_owned() })?;
+    let index = tree
+        .plan
+        .find(path)
+        .ok_or_else(|| RequestError::NoNamespace {
+            path: path.to_owned(),
+        })?;
     let mut around = Some(index);
     while let Some(at) = around {
         let namespace = tree.plan.namespace(at);
-        let state = tree.roster.get(ProcessKey::init(at)).map(|record| record.state).unwrap_or_default();
+        let state = tree
+            .roster
+            .get(ProcessKey::init(at))
+            .map(|record| record.state)
+            .unwrap_or_default();
         let name = &namespace.path;
         if state.is_over() {
             return Err(RequestError::InitExited { path: name.clone() });
@@ -37,8 +46,13 @@ pub(super) fn find_open_namespace(tree: &Tree, path: &str) -> Result<NamespaceIn
 
 /// Refuses what cannot happen in a paused namespace.
 pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), RequestError> {
-    let Some(by) = tree.roster.paused_by(index) else { return Ok(()) };
-    let (path, by) = (tree.plan.namespace(index).path.clone(), tree.plan.namespace(by).path.clone());
+    let Some(by) = tree.roster.paused_by(index) else {
+        return Ok(());
+    };
+    let (path, by) = (
+        tree.plan.namespace(index).path.clone(),
+        tree.plan.namespace(by).path.clone(),
+    );
     Err(RequestError::Paused { path, by })
 }
 
@@ -46,10 +60,18 @@ pub(super) fn refuse_paused(tree: &Tree, index: NamespaceIndex) -> Result<(), Re
 pub(super) fn obstacle(tree: &Tree, part: Target) -> Option<RequestError> {
     let path = part.path(&tree.plan);
     let namespace = tree.plan.namespace(part.0.namespace);
-    let around = if part.0.is_init() { namespace.parent } else { Some(part.0.namespace) };
+    let around = if part.0.is_init() {
+        namespace.parent
+    } else {
+        Some(part.0.namespace)
+    };
     let around = around?;
     let name = tree.plan.namespace(around).path.clone();
-    let state = tree.roster.get(ProcessKey::init(around)).map(|record| record.state).unwrap_or_default();
+    let state = tree
+        .roster
+        .get(ProcessKey::init(around))
+        .map(|record| record.state)
+        .unwrap_or_default();
     match state {
         State::Stopping | State::Killing => Some(RequestError::NamespaceStopping { path: name }),
         state if state.is_over() => Some(RequestError::NothingAround { around: name, path }),

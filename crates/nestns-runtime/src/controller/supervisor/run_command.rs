@@ -60,7 +60,13 @@ pub(super) enum Leaving {
 impl RunCommand {
     /// A command that is still to be run, or none.
     pub(super) fn new(command: Option<Command>, status_from: Option<String>) -> Self {
-        Self { command, status_from, deadline: None, company: Vec::new(), interruptions: 0 }
+        Self {
+            command,
+            status_from,
+            deadline: None,
+            company: Vec::new(),
+            interruptions: 0,
+        }
     }
 
     /// True if there is one that was not started yet.
@@ -76,25 +82,49 @@ impl RunCommand {
     /// Starts it, when everything is ready. A failure is the end of the tree, with the status that
     /// the caller adopts.
     pub(super) fn start(&mut self, edge: &mut dyn Edge) -> Result<(), ()> {
-        let Some(Command { process, namespace }) = self.command.take() else { return Ok(()) };
+        let Some(Command { process, namespace }) = self.command.take() else {
+            return Ok(());
+        };
         // It may compare at once what it sees.
         edge.write_truth(Truth::Compared);
         let index = namespace.and_then(|path| edge.tree().plan.find(&path));
         let subject = ProcessKey::run_command(index);
         let path = process.name.clone();
-        edge.tree_mut().run_command = Some(RunRecord { subject, path, ending: None });
+        edge.tree_mut().run_command = Some(RunRecord {
+            subject,
+            path,
+            ending: None,
+        });
         edge.tree_mut().raising = Some(Target(subject));
-        let init = index.and_then(|index| edge.tree().roster.get(ProcessKey::init(index))).and_then(Record::pid);
+        let init = index
+            .and_then(|index| edge.tree().roster.get(ProcessKey::init(index)))
+            .and_then(Record::pid);
         let entrance = match init.map(Pidfd::open).transpose() {
             Ok(None) => Ok(Entrance::Host),
-            Ok(Some(process)) => Ok(Entrance::Beside { process, namespaces: edge.namespaces_of(subject.namespace) }),
+            Ok(Some(process)) => Ok(Entrance::Beside {
+                process,
+                namespaces: edge.namespaces_of(subject.namespace),
+            }),
             Err(errno) => {
-                let cause = CallError { call: Call::PidfdOpen, errno };
-                Err(BuildError::Failed(Failure::new(subject, Stage::EnterPid, cause)))
+                let cause = CallError {
+                    call: Call::PidfdOpen,
+                    errno,
+                };
+                Err(BuildError::Failed(Failure::new(
+                    subject,
+                    Stage::EnterPid,
+                    cause,
+                )))
             }
         };
-        let started =
-            entrance.and_then(|entrance| edge.start(OutsideProcess { subject, process, entrance, streams: None }));
+        let started = entrance.and_then(|entrance| {
+            edge.start(OutsideProcess {
+                subject,
+                process,
+                entrance,
+                streams: None,
+            })
+        });
         if started.is_err() {
             // A helper that has failed has said why before; its parent has only noticed.
             edge.drain(Source::Inherited);
@@ -130,7 +160,9 @@ impl RunCommand {
 
     /// Kills it when its time is over, and what it has left behind when it has ended.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge) -> Leaving {
-        let Some(deadline) = self.deadline else { return Leaving::No };
+        let Some(deadline) = self.deadline else {
+            return Leaving::No;
+        };
         if !is_alive(edge) {
             self.kill(edge);
             return Leaving::Over;
@@ -154,7 +186,11 @@ impl RunCommand {
     /// Finds what is in the session of the command, as long as that has not been reaped: its number
     /// is its own until then.
     fn find_company(&mut self, edge: &dyn Edge) {
-        let subject = edge.tree().run_command.as_ref().map(|run_command| run_command.subject);
+        let subject = edge
+            .tree()
+            .run_command
+            .as_ref()
+            .map(|run_command| run_command.subject);
         if let Some(leader) = subject.and_then(|subject| edge.child(subject)) {
             self.company.extend(edge.kernel().session(leader));
         }
@@ -168,7 +204,9 @@ impl RunCommand {
             run_command.subject
         } else {
             let path = self.status_from.as_deref()?;
-            tree.roster.subjects().find(|&subject| tree.roster.path(subject) == path)?
+            tree.roster
+                .subjects()
+                .find(|&subject| tree.roster.path(subject) == path)?
         };
         if !tree.started.contains(&subject) {
             return None;
@@ -176,12 +214,21 @@ impl RunCommand {
         if subject.is_run_command() {
             return edge.child(subject).map(|pid| (subject, pid));
         }
-        let record = tree.roster.get(subject).filter(|record| !record.state.is_over())?;
+        let record = tree
+            .roster
+            .get(subject)
+            .filter(|record| !record.state.is_over())?;
         Some((subject, record.pid()?))
     }
 
     /// Passes a signal on.
-    pub(super) fn pass_on(&mut self, edge: &mut dyn Edge, subject: ProcessKey, pid: Pid, passed: Passed) {
+    pub(super) fn pass_on(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        pid: Pid,
+        passed: Passed,
+    ) {
         let Passed { signal, by_kernel } = passed;
         match signal {
             libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => {
@@ -218,7 +265,10 @@ impl RunCommand {
 
 /// True if the command runs.
 pub(super) fn is_alive(edge: &dyn Edge) -> bool {
-    edge.tree().run_command.as_ref().is_some_and(|run_command| run_command.ending.is_none())
+    edge.tree()
+        .run_command
+        .as_ref()
+        .is_some_and(|run_command| run_command.ending.is_none())
 }
 
 fn send(edge: &mut dyn Edge, subject: ProcessKey, signal: i32) {

@@ -38,13 +38,21 @@ impl Stop {
     pub(super) fn begin(edge: &dyn Edge, asked: &[ProcessKey], end: Option<Moment>) -> Self {
         let now = edge.now();
         let steps = StopPlan::begin(&edge.tree().plan, asked, now, end);
-        Self { began: now, steps, tell_again: now, give_up: None }
+        Self {
+            began: now,
+            steps,
+            tell_again: now,
+            give_up: None,
+        }
     }
 
     /// The same without a countdown at its begin.
     #[must_use]
     pub(super) fn with_late_countdown(self) -> Self {
-        Self { tell_again: self.began.plus(COUNTDOWN), ..self }
+        Self {
+            tell_again: self.began.plus(COUNTDOWN),
+            ..self
+        }
     }
 
     /// Moment at which it began.
@@ -76,7 +84,10 @@ impl Stop {
 
     /// The processes that have not ended.
     pub(super) fn rest(&self) -> Vec<ProcessKey> {
-        self.steps.waiting_for().map(|(subject, _)| subject).collect()
+        self.steps
+            .waiting_for()
+            .map(|(subject, _)| subject)
+            .collect()
     }
 
     /// True if the kernel does not let go of what has been killed.
@@ -99,7 +110,10 @@ impl Stop {
 
     /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
-        [self.steps.next(), Some(self.tell_again), self.give_up].into_iter().flatten().min()
+        [self.steps.next(), Some(self.tell_again), self.give_up]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -109,7 +123,12 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
     match action {
         Action::Ask { signal, until, .. } => {
             note_receptions(edge, &[subject]);
-            let is_init = subject.is_init() && edge.tree().plan.namespace(subject.namespace).forks_its_members();
+            let is_init = subject.is_init()
+                && edge
+                    .tree()
+                    .plan
+                    .namespace(subject.namespace)
+                    .forks_its_members();
             let left = until.map(|until| until.since(now)).filter(|_| is_init);
             edge.ask(subject, signal, left);
             edge.record_signal(subject, signal.number());
@@ -125,7 +144,12 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
         }
     }
     let roster = &mut edge.tree_mut().roster;
-    let Some(record) = roster.get_mut(subject).filter(|record| !record.state.is_over()) else { return };
+    let Some(record) = roster
+        .get_mut(subject)
+        .filter(|record| !record.state.is_over())
+    else {
+        return;
+    };
     match action {
         Action::Ask { signal, .. } => {
             record.stop_record.asked = Some((signal.number(), now));
@@ -143,11 +167,24 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
 pub(super) fn note_receptions(edge: &mut dyn Edge, subjects: &[ProcessKey]) {
     for &subject in subjects {
         let tree = edge.tree();
-        let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
-        let handled = match (tree.plan.namespace(subject.namespace).process(subject.slot), record.pid()) {
+        let Some(record) = tree
+            .roster
+            .get(subject)
+            .filter(|record| !record.state.is_over())
+        else {
+            continue;
+        };
+        let handled = match (
+            tree.plan.namespace(subject.namespace).process(subject.slot),
+            record.pid(),
+        ) {
             (None, _) => Some(true),
             (Some(process), Some(pid)) => {
-                let role = if subject.is_init() { Role::First } else { Role::Member };
+                let role = if subject.is_init() {
+                    Role::First
+                } else {
+                    Role::Member
+                };
                 match edge.kernel().fate(pid, role, process.stop.signal.number()) {
                     Some(Fate::Taken) => Some(true),
                     Some(Fate::Dropped) => Some(false),
@@ -167,16 +204,34 @@ pub(super) fn waiting_among(tree: &Tree, subjects: &[ProcessKey], now: Moment) -
     let mut waiting = Vec::new();
     for &subject in subjects {
         let namespace = tree.plan.namespace(subject.namespace);
-        let Some(record) = tree.roster.get(subject).filter(|record| !record.state.is_over()) else { continue };
-        let Some(process) = namespace.process(subject.slot) else { continue };
-        let time = record.stop_record.asked.map(|(_, at)| (now.since(at), process.stop.grace));
-        waiting.push(Waiting { path: namespace.path_of(subject.slot), time });
+        let Some(record) = tree
+            .roster
+            .get(subject)
+            .filter(|record| !record.state.is_over())
+        else {
+            continue;
+        };
+        let Some(process) = namespace.process(subject.slot) else {
+            continue;
+        };
+        let time = record
+            .stop_record
+            .asked
+            .map(|(_, at)| (now.since(at), process.stop.grace));
+        waiting.push(Waiting {
+            path: namespace.path_of(subject.slot),
+            time,
+        });
     }
     waiting
 }
 
 /// The same, as a client is told.
 pub(super) fn countdown(waiting: &[Waiting]) -> Vec<(String, Option<(f64, f64)>)> {
-    let seconds = |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
-    waiting.iter().map(|one| (one.path.clone(), one.time.map(seconds))).collect()
+    let seconds =
+        |(passed, grace): (Duration, Duration)| (passed.as_secs_f64(), grace.as_secs_f64());
+    waiting
+        .iter()
+        .map(|one| (one.path.clone(), one.time.map(seconds)))
+        .collect()
 }

@@ -56,10 +56,12 @@ fn play(actor: &Actor) -> nix::Result<i32> {
         Actor::Log { rate, duration } => output::log(&waiter, rate, duration)?,
         Actor::Threads { count } => threads::start(&waiter, count)?,
         Actor::Exit { code, after } => {
-            return Ok(match wait::reap_until_asked(&waiter, Instant::now().checked_add(after))? {
-                Woken::Deadline => i32::from(code),
-                _ => 0,
-            });
+            return Ok(
+                match wait::reap_until_asked(&waiter, Instant::now().checked_add(after))? {
+                    Woken::Deadline => i32::from(code),
+                    _ => 0,
+                },
+            );
         }
         Actor::IgnoreTerm => {}
     }
@@ -75,7 +77,12 @@ fn idle(waiter: &Waiter) -> nix::Result<()> {
 /// ones.
 fn ignore_term() -> nix::Result<i32> {
     let waiter = Waiter::new()?;
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         disposition::ignore(signal)?;
     }
     loop {

@@ -63,7 +63,9 @@ mod tests {
 
     fn beats(mut pace: Pace, most: usize) -> usize {
         for beat in 0..most {
-            let Beat::At(_) = pace.beat() else { return beat };
+            let Beat::At(_) = pace.beat() else {
+                return beat;
+            };
             pace.advance();
         }
         most
@@ -82,7 +84,10 @@ mod tests {
     #[test]
     fn no_rate_waits_for_the_end() {
         assert_eq!(Pace::new(0, None).beat(), Beat::End(None));
-        assert!(matches!(Pace::new(0, Some(Duration::from_secs(1))).beat(), Beat::End(Some(_))));
+        assert!(matches!(
+            Pace::new(0, Some(Duration::from_secs(1))).beat(),
+            Beat::End(Some(_))
+        ));
     }
     #[test]
     fn the_work_between_two_beats_does_not_slow_it() {

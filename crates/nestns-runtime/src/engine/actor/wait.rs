@@ -46,7 +46,13 @@ impl Waiter {
         // The standard library ignores PIPE, and a PID 1 would not be killed by it: the same answer
         // (EPIPE) everywhere.
         disposition::ignore(Signal::SIGPIPE)?;
-        for signal in [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM] {
+        for signal in [
+            Signal::SIGHUP,
+            Signal::SIGQUIT,
+            Signal::SIGUSR1,
+            Signal::SIGUSR2,
+            Signal::SIGALRM,
+        ] {
             disposition::default(signal)?;
         }
         let mut awaited = SigSet::empty();
@@ -55,7 +61,9 @@ impl Waiter {
             awaited.add(signal);
         }
         awaited.thread_set_mask()?;
-        Ok(Self { open: SigSet::empty() })
+        Ok(Self {
+            open: SigSet::empty(),
+        })
     }
 
     /// Waits until asked, a child's end, or the deadline; without one, for as long as it takes.
@@ -64,11 +72,19 @@ impl Waiter {
     }
 
     /// Waits like [`Waiter::wait`], and until the descriptor takes output.
-    pub(super) fn wait_writable(&self, output: BorrowedFd<'_>, deadline: Option<Instant>) -> nix::Result<Woken> {
+    pub(super) fn wait_writable(
+        &self,
+        output: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+    ) -> nix::Result<Woken> {
         self.poll(&mut [PollFd::new(output, PollFlags::POLLOUT)], deadline)
     }
 
-    fn poll(&self, descriptors: &mut [PollFd<'_>], deadline: Option<Instant>) -> nix::Result<Woken> {
+    fn poll(
+        &self,
+        descriptors: &mut [PollFd<'_>],
+        deadline: Option<Instant>,
+    ) -> nix::Result<Woken> {
         loop {
             if disposition::take(Signal::SIGTERM) || disposition::take(Signal::SIGINT) {
                 return Ok(Woken::Asked);
@@ -76,7 +92,8 @@ impl Waiter {
             if disposition::take(Signal::SIGCHLD) {
                 return Ok(Woken::Child);
             }
-            let left = deadline.map(|moment| TimeSpec::from(moment.saturating_duration_since(Instant::now())));
+            let left = deadline
+                .map(|moment| TimeSpec::from(moment.saturating_duration_since(Instant::now())));
             match ppoll(descriptors, left, Some(self.open)) {
                 // With a timeout of zero ppoll lets pending signals in as well and reports them as
                 // EINTR.

@@ -31,15 +31,30 @@ impl Children {
     /// # Errors
     ///
     /// Those of [`Children::create`].
-    pub fn start(&mut self, outside: OutsideProcess, wait_hook: &mut dyn WaitHook) -> Result<Pid, BuildError> {
-        let OutsideProcess { subject, process, entrance, streams } = outside;
+    pub fn start(
+        &mut self,
+        outside: OutsideProcess,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<Pid, BuildError> {
+        let OutsideProcess {
+            subject,
+            process,
+            entrance,
+            streams,
+        } = outside;
         self.spent = None;
         let path = process.name.clone();
         let image = match &process.program {
             Program::Command(words) => Some(Image::of(&self.plan, words, &process, None)),
             Program::Actor(_) => None,
         };
-        let mut joined = JoinedProcess { subject, path, process, image, streams };
+        let mut joined = JoinedProcess {
+            subject,
+            path,
+            process,
+            image,
+            streams,
+        };
         let forked = match entrance {
             Entrance::Host => {
                 let children = nix::unistd::getpid();
@@ -55,7 +70,10 @@ impl Children {
                     }
                 }
             }
-            Entrance::Beside { process, namespaces } => self.enter(&joined, &process, namespaces, wait_hook),
+            Entrance::Beside {
+                process,
+                namespaces,
+            } => self.enter(&joined, &process, namespaces, wait_hook),
         };
         joined.streams = None;
         self.spent = Some(joined);
@@ -75,7 +93,12 @@ impl Children {
     ) -> Result<Pid, BuildError> {
         let failed = |cause: CallError| Failure::new(joined.subject, Stage::EnterPid, cause);
         let target = Pidfd::open(init).by(Call::PidfdOpen).map_err(failed)?;
-        self.enter(joined, &target, self.namespaces_of(joined.subject.namespace), wait_hook)
+        self.enter(
+            joined,
+            &target,
+            self.namespaces_of(joined.subject.namespace),
+            wait_hook,
+        )
     }
 
     /// The namespaces, besides PID, of a namespace of the plan that are not the parent's own.
@@ -110,10 +133,16 @@ impl Children {
         let subject = joined.subject;
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         let gateway = self.user_namespace().map(OwnedFd::as_fd);
-        let passage = Passage { gateway, target: target.as_fd(), others: namespaces };
+        let passage = Passage {
+            gateway,
+            target: target.as_fd(),
+            others: namespaces,
+        };
         let pid = match &self.crossing {
             Crossing::Direct(myself) => {
-                passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
+                passage
+                    .enter_pid()
+                    .map_err(|stopped| stopped_at(subject, stopped))?;
                 // The child is visible to all processes there, and has every descriptor of this
                 // process until it has closed them.
                 self.hide();
@@ -128,16 +157,19 @@ impl Children {
                 child
             }
             Crossing::Helped(_) => {
-                let (mine, theirs) =
-                    sync_channel::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                let (mine, theirs) = sync_channel::pair()
+                    .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
                 let helper = match fork().map_err(failed(Stage::Fork))? {
                     ForkResult::Child => {
                         let work = || -> Result<(), Failure> {
-                            passage.enter_pid().map_err(|stopped| stopped_at(subject, stopped))?;
+                            passage
+                                .enter_pid()
+                                .map_err(|stopped| stopped_at(subject, stopped))?;
                             self.hide();
                             if fork().map_err(failed(Stage::Fork))?.is_child() {
-                                sync_channel::send(&theirs, SyncMessage::Ready, None)
-                                    .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                                sync_channel::send(&theirs, SyncMessage::Ready, None).map_err(
+                                    |cause| Failure::new(subject, Stage::Channel, cause),
+                                )?;
                                 self.become_joined(joined, &passage);
                             }
                             Ok(())
@@ -222,7 +254,13 @@ impl JoinedProcess {
         let process = namespace.process(subject.slot).cloned();
         // A slot that the file does not have can only come from a bug.
         let process = process.ok_or_else(|| Failure::new(subject, Stage::Panic, Errno::EINVAL))?;
-        Ok(Self { subject, path: namespace.path_of(subject.slot), process, image: None, streams: None })
+        Ok(Self {
+            subject,
+            path: namespace.path_of(subject.slot),
+            process,
+            image: None,
+            streams: None,
+        })
     }
 
     /// Drops, in the child, everything that is not its own and becomes the process. One from

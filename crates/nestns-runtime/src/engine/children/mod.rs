@@ -88,8 +88,22 @@ pub struct Children {
 
 impl Children {
     /// Parent in the namespace `home`, or outside all of them.
-    pub fn new(plan: Plan, home: Option<NamespaceIndex>, crossing: Crossing, run: RunPidOne) -> Self {
-        Self { plan, home, crossing, run, list: Vec::new(), alive: 0, pending: Vec::new(), spent: None }
+    pub fn new(
+        plan: Plan,
+        home: Option<NamespaceIndex>,
+        crossing: Crossing,
+        run: RunPidOne,
+    ) -> Self {
+        Self {
+            plan,
+            home,
+            crossing,
+            run,
+            list: Vec::new(),
+            alive: 0,
+            pending: Vec::new(),
+            spent: None,
+        }
     }
 
     /// All children, in the order of creation.
@@ -104,10 +118,16 @@ impl Children {
 
     /// The child with this identity, if it lives.
     pub fn find(&self, subject: ProcessKey) -> Option<Child> {
-        let place = match self.list.binary_search_by_key(&subject, |child| child.subject) {
+        let place = match self
+            .list
+            .binary_search_by_key(&subject, |child| child.subject)
+        {
             Ok(place) if !self.list[place].gone => place,
             // Parallel creation is not in order.
-            _ => self.list.iter().position(|child| child.subject == subject && !child.gone)?,
+            _ => self
+                .list
+                .iter()
+                .position(|child| child.subject == subject && !child.gone)?,
         };
         Some(self.list[place])
     }
@@ -117,7 +137,11 @@ impl Children {
     /// # Errors
     ///
     /// [`BuildError`]; the caller has to kill everything created so far.
-    pub fn create(&mut self, index: NamespaceIndex, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+    pub fn create(
+        &mut self,
+        index: NamespaceIndex,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<(), BuildError> {
         self.create_inside(index, None, wait_hook)
     }
 
@@ -135,7 +159,11 @@ impl Children {
     /// # Errors
     ///
     /// The stage and errno of what failed.
-    pub fn fork_process(&mut self, subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), Failure> {
+    pub fn fork_process(
+        &mut self,
+        subject: ProcessKey,
+        namespace: &NamespacePlan,
+    ) -> Result<(), Failure> {
         match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
             // The record is decoded in the child: the parent's heap stays small.
             ForkResult::Child => match JoinedProcess::of(subject, namespace) {
@@ -152,7 +180,10 @@ impl Children {
         match reap::reap_one() {
             reap::Reaped::Child { pid, status } => {
                 let ending = Ending::from_status(status);
-                self.remove(pid).map_or(Reaped::Orphan(pid, ending), |child| Reaped::Child(child, ending))
+                self.remove(pid)
+                    .map_or(Reaped::Orphan(pid, ending), |child| {
+                        Reaped::Child(child, ending)
+                    })
             }
             reap::Reaped::NoneEnded => Reaped::Nothing,
             reap::Reaped::NoChild => Reaped::Childless,
@@ -160,10 +191,17 @@ impl Children {
     }
 
     fn add(&mut self, pid: Pid, subject: ProcessKey) {
-        let child = Child { pid, subject, gone: false };
+        let child = Child {
+            pid,
+            subject,
+            gone: false,
+        };
         self.alive += 1;
         if self.plan.release() == Release::Apart
-            && let Some(former) = self.list.iter_mut().find(|child| child.subject == subject && child.gone)
+            && let Some(former) = self
+                .list
+                .iter_mut()
+                .find(|child| child.subject == subject && child.gone)
         {
             // Restarts are unlimited: the new process takes the place of the former.
             *former = child;
@@ -177,7 +215,10 @@ impl Children {
     fn remove(&mut self, pid: Pid) -> Option<ProcessKey> {
         let place = match self.list.binary_search_by_key(&pid, |child| child.pid) {
             Ok(place) if !self.list[place].gone => place,
-            _ => self.list.iter().position(|child| child.pid == pid && !child.gone)?,
+            _ => self
+                .list
+                .iter()
+                .position(|child| child.pid == pid && !child.gone)?,
         };
         self.alive -= 1;
         let subject = self.list[place].subject;
@@ -202,7 +243,8 @@ impl Children {
             (Crossing::Direct(_), None) => ForkedBy::Children,
             _ => ForkedBy::Helper,
         };
-        let needs_channel = is_root || forked_by == ForkedBy::Helper || self.plan.numbers_below(index) > 0;
+        let needs_channel =
+            is_root || forked_by == ForkedBy::Helper || self.plan.numbers_below(index) > 0;
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         let (mine, theirs) = if needs_channel {
             let (mine, theirs) = sync_channel::pair().map_err(failed(Stage::Channel))?;
@@ -224,9 +266,14 @@ impl Children {
         self.add(pid, subject);
         if is_root {
             wait_hook.guard(pid, subject)?;
-            sync_channel::send(&channel, SyncMessage::Continue, None).map_err(failed(Stage::Channel))?;
+            sync_channel::send(&channel, SyncMessage::Continue, None)
+                .map_err(failed(Stage::Channel))?;
         }
-        self.pending.push(Pending { index, pid, channel });
+        self.pending.push(Pending {
+            index,
+            pid,
+            channel,
+        });
         let most = match self.plan.common().order {
             Order::FileOrder => 0,
             Order::Parallel(jobs) => jobs.saturating_sub(1) as usize,
@@ -235,26 +282,62 @@ impl Children {
     }
 
     /// Serves namespaces in creation until at most `most` are left.
-    fn finish_pending(&mut self, most: usize, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+    fn finish_pending(
+        &mut self,
+        most: usize,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<(), BuildError> {
         while self.pending.len() > most {
-            let channels: Vec<_> = self.pending.iter().map(|pending| pending.channel.as_fd()).collect();
+            let channels: Vec<_> = self
+                .pending
+                .iter()
+                .map(|pending| pending.channel.as_fd())
+                .collect();
             let place = wait_hook.until_readable(&channels)?;
-            let Pending { index, pid, ref channel } = self.pending[place];
+            let Pending {
+                index,
+                pid,
+                ref channel,
+            } = self.pending[place];
             match listen(ProcessKey::init(index), channel)?.message {
                 SyncMessage::Fork { slot } => {
-                    let member = self.join(&self.joined(ProcessKey { namespace: index, slot })?, pid, wait_hook)?;
-                    let failed =
-                        |cause: CallError| Failure::new(ProcessKey { namespace: index, slot }, Stage::Channel, cause);
+                    let member = self.join(
+                        &self.joined(ProcessKey {
+                            namespace: index,
+                            slot,
+                        })?,
+                        pid,
+                        wait_hook,
+                    )?;
+                    let failed = |cause: CallError| {
+                        Failure::new(
+                            ProcessKey {
+                                namespace: index,
+                                slot,
+                            },
+                            Stage::Channel,
+                            cause,
+                        )
+                    };
                     let pidfd = Pidfd::open(member).by(Call::PidfdOpen).map_err(failed)?;
-                    sync_channel::send(&self.pending[place].channel, SyncMessage::Forked, Some(pidfd.as_fd()))
-                        .map_err(failed)?;
+                    sync_channel::send(
+                        &self.pending[place].channel,
+                        SyncMessage::Forked,
+                        Some(pidfd.as_fd()),
+                    )
+                    .map_err(failed)?;
                 }
                 SyncMessage::NumbersTaken => {
                     self.pending.remove(place);
                     self.furnish(index, pid, wait_hook)?;
                 }
                 SyncMessage::Ready | SyncMessage::Continue | SyncMessage::Forked => {
-                    return Err(Failure::of_no_call(ProcessKey::init(index), Stage::Channel, Errno::EPROTO).into());
+                    return Err(Failure::of_no_call(
+                        ProcessKey::init(index),
+                        Stage::Channel,
+                        Errno::EPROTO,
+                    )
+                    .into());
                 }
             }
         }
@@ -262,7 +345,12 @@ impl Children {
     }
 
     /// Creates everything in a namespace whose PID 1 is a program, which cannot do it.
-    fn furnish(&mut self, index: NamespaceIndex, pid: Pid, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+    fn furnish(
+        &mut self,
+        index: NamespaceIndex,
+        pid: Pid,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<(), BuildError> {
         if self.plan.numbers_below(index) == 0 {
             return Ok(());
         }
@@ -271,7 +359,14 @@ impl Children {
             return Ok(());
         }
         for slot in namespace.declared_slots() {
-            self.join(&self.joined(ProcessKey { namespace: index, slot })?, pid, wait_hook)?;
+            self.join(
+                &self.joined(ProcessKey {
+                    namespace: index,
+                    slot,
+                })?,
+                pid,
+                wait_hook,
+            )?;
         }
         let plan = self.plan;
         for child in plan.children(index) {
@@ -293,12 +388,19 @@ mod tests {
 
     /// A parent that has forked no process, in a tree of two namespaces.
     fn children() -> Children {
-        let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n");
-        Children::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| std::process::abort())
+        let plan = plan(
+            "[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n[ns.\"a/b\"]\n",
+        );
+        Children::new(plan, Some(0), Crossing::Helped(None), |_, _, _, _| {
+            std::process::abort()
+        })
     }
 
     fn process(place: u32) -> ProcessKey {
-        ProcessKey { namespace: 0, slot: Slot::Process(place) }
+        ProcessKey {
+            namespace: 0,
+            slot: Slot::Process(place),
+        }
     }
 
     fn pid(number: i32) -> Pid {
@@ -318,9 +420,19 @@ mod tests {
         for (number, place) in [(40, 0), (41, 1)] {
             children.add(pid(number), process(place));
         }
-        assert_eq!((children.alive(), children.find(process(1)).map(|child| child.pid)), (2, Some(pid(41))));
+        assert_eq!(
+            (
+                children.alive(),
+                children.find(process(1)).map(|child| child.pid)
+            ),
+            (2, Some(pid(41)))
+        );
         assert_eq!(children.remove(pid(40)), Some(process(0)));
-        assert_eq!(children.remove(pid(40)), None, "it may be a stranger's number by now");
+        assert_eq!(
+            children.remove(pid(40)),
+            None,
+            "it may be a stranger's number by now"
+        );
         assert_eq!(children.remove(pid(99)), None);
         assert!(children.find(process(0)).is_none());
         assert_eq!((children.alive(), children.list().len()), (1, 2));
@@ -346,7 +458,10 @@ mod tests {
         assert_eq!(children.remove(pid(40)), Some(process(0)));
         children.add(pid(50), process(0));
         assert_eq!(children.list().len(), 2);
-        assert_eq!(children.find(process(0)).map(|child| child.pid), Some(pid(50)));
+        assert_eq!(
+            children.find(process(0)).map(|child| child.pid),
+            Some(pid(50))
+        );
     }
 
     #[test]
@@ -363,14 +478,32 @@ mod tests {
         let mut children = children();
         children.add(pid(40), process(0));
         children.add(pid(41), ProcessKey::init(1));
-        assert_eq!(children.fork_again(process(0)).as_ref().map_err(Failure::errno), Err(Errno::EEXIST));
-        assert_eq!(errno(children.join_again(process(0), &mut NoHook)), Some(Errno::EEXIST));
-        assert_eq!(errno(children.create_again(1, &mut NoHook)), Some(Errno::EEXIST));
+        assert_eq!(
+            children
+                .fork_again(process(0))
+                .as_ref()
+                .map_err(Failure::errno),
+            Err(Errno::EEXIST)
+        );
+        assert_eq!(
+            errno(children.join_again(process(0), &mut NoHook)),
+            Some(Errno::EEXIST)
+        );
+        assert_eq!(
+            errno(children.create_again(1, &mut NoHook)),
+            Some(Errno::EEXIST)
+        );
     }
 
     #[test]
     fn nobody_is_moved_in_without_a_pid_one() {
-        let joined = ProcessKey { namespace: 1, slot: Slot::Process(0) };
-        assert_eq!(errno(children().join_again(joined, &mut NoHook)), Some(Errno::ESRCH));
+        let joined = ProcessKey {
+            namespace: 1,
+            slot: Slot::Process(0),
+        };
+        assert_eq!(
+            errno(children().join_again(joined, &mut NoHook)),
+            Some(Errno::ESRCH)
+        );
     }
 }

@@ -37,7 +37,11 @@ impl Children {
     /// # Errors
     ///
     /// `EEXIST` if it lives, `ESRCH` if the namespace's PID 1 does not.
-    pub fn join_again(&mut self, subject: ProcessKey, wait_hook: &mut dyn WaitHook) -> Result<Pid, BuildError> {
+    pub fn join_again(
+        &mut self,
+        subject: ProcessKey,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<Pid, BuildError> {
         self.make_sure_it_is_gone(subject)?;
         let init = self.init_of(subject.namespace, subject)?;
         self.join(&self.joined(subject)?, init, wait_hook)
@@ -50,7 +54,11 @@ impl Children {
     ///
     /// `EEXIST` if its PID 1 lives, `ESRCH` if the one around it does not, or those of
     /// [`Children::create`].
-    pub fn create_again(&mut self, index: NamespaceIndex, wait_hook: &mut dyn WaitHook) -> Result<(), BuildError> {
+    pub fn create_again(
+        &mut self,
+        index: NamespaceIndex,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<(), BuildError> {
         let subject = ProcessKey::init(index);
         self.make_sure_it_is_gone(subject)?;
         let outer = match self.plan.namespace(index).parent {
@@ -58,11 +66,17 @@ impl Children {
             Some(around) => Some(self.init_of(around, subject)?),
             None => None,
         };
-        let raised = self.create_inside(index, outer, wait_hook).and_then(|()| self.finish(wait_hook));
+        let raised = self
+            .create_inside(index, outer, wait_hook)
+            .and_then(|()| self.finish(wait_hook));
         if raised.is_err() {
             self.pending.clear();
             let inside = index..index + self.plan.subtree(index);
-            for child in self.list.iter().filter(|child| !child.gone && inside.contains(&child.subject.namespace)) {
+            for child in self
+                .list
+                .iter()
+                .filter(|child| !child.gone && inside.contains(&child.subject.namespace))
+            {
                 // An unreaped child: its number is not reused.
                 let _ = Pidfd::open(child.pid).and_then(|pidfd| pidfd.signal(libc::SIGKILL));
             }
@@ -78,8 +92,9 @@ impl Children {
     }
 
     fn init_of(&self, index: NamespaceIndex, of: ProcessKey) -> Result<Pid, Failure> {
-        let init =
-            self.find(ProcessKey::init(index)).ok_or_else(|| Failure::of_no_call(of, Stage::EnterPid, Errno::ESRCH))?;
+        let init = self
+            .find(ProcessKey::init(index))
+            .ok_or_else(|| Failure::of_no_call(of, Stage::EnterPid, Errno::ESRCH))?;
         Ok(init.pid)
     }
 }

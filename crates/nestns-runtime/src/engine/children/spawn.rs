@@ -72,7 +72,9 @@ impl Children {
             }
             (Crossing::Helped(user), outer) => {
                 let helper = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => self.deliver_as_helper(index, outer, channel, user.as_ref()),
+                    ForkResult::Child => {
+                        self.deliver_as_helper(index, outer, channel, user.as_ref())
+                    }
                     ForkResult::Parent { child } => child,
                 };
                 await_helper(subject, helper)?;
@@ -106,7 +108,10 @@ impl Children {
                 .map_err(|cause| Failure::new(subject, Stage::EnterPid, cause))?;
             setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
             self.hide();
-            match self.fork_helper_without_number(index).map_err(failed(Stage::NumberHelper))? {
+            match self
+                .fork_helper_without_number(index)
+                .map_err(failed(Stage::NumberHelper))?
+            {
                 ForkResult::Child => self.deliver_beside(index, channel),
                 // The new PID 1 is this helper's child; when the helper ends it becomes the
                 // controller's.
@@ -122,10 +127,17 @@ impl Children {
     /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1
     /// would be the program's child and stay a zombie that this process cannot reap.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
-        match clone3(Arguments { placement: Placement::SiblingInNewNamespace, numbers: &[] }) {
+        match clone3(Arguments {
+            placement: Placement::SiblingInNewNamespace,
+            numbers: &[],
+        }) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
-            Err(errno) => program::fail(Failure::new(ProcessKey::init(index), Stage::CloneSibling, errno)),
+            Err(errno) => program::fail(Failure::new(
+                ProcessKey::init(index),
+                Stage::CloneSibling,
+                errno,
+            )),
         }
     }
 
@@ -146,9 +158,8 @@ impl Children {
 
 fn enter_user(subject: ProcessKey, user: Option<&OwnedFd>) -> Result<(), Failure> {
     match user {
-        Some(user) => {
-            setns(user, CloneFlags::CLONE_NEWUSER).map_err(|errno| Failure::new(subject, Stage::EnterUser, errno))
-        }
+        Some(user) => setns(user, CloneFlags::CLONE_NEWUSER)
+            .map_err(|errno| Failure::new(subject, Stage::EnterUser, errno)),
         None => Ok(()),
     }
 }
@@ -170,7 +181,11 @@ pub(super) fn await_helper(subject: ProcessKey, helper: Pid) -> Result<(), Failu
     match reap::await_child(helper).by(Call::Waitpid) {
         Ok(0) => Ok(()),
         // It has reported the cause itself, unless it was killed.
-        Ok(_) => Err(Failure::of_no_call(subject, Stage::Adopt, Errno::UnknownErrno)),
+        Ok(_) => Err(Failure::of_no_call(
+            subject,
+            Stage::Adopt,
+            Errno::UnknownErrno,
+        )),
         Err(cause) => Err(Failure::new(subject, Stage::Adopt, cause)),
     }
 }
@@ -184,7 +199,9 @@ pub(super) fn await_child(
 ) -> Result<Pid, BuildError> {
     loop {
         wait_hook.until_readable(&[channel.as_fd()])?;
-        let Received { message, sender, .. } = listen(subject, channel)?;
+        let Received {
+            message, sender, ..
+        } = listen(subject, channel)?;
         // A helper that was in between has ended by now, so that the new PID 1 is a child of this
         // process. Any other process that has got hold of the channel is not.
         if message == SyncMessage::Ready && reap::is_child(sender) {

@@ -53,7 +53,10 @@ impl WaitHook for NoHook {
             return Ok(0);
         }
         loop {
-            let mut ready: Vec<_> = channels.iter().map(|&channel| PollFd::new(channel, PollFlags::POLLIN)).collect();
+            let mut ready: Vec<_> = channels
+                .iter()
+                .map(|&channel| PollFd::new(channel, PollFlags::POLLIN))
+                .collect();
             // Every signal is blocked; the call fails only for want of memory, and then again.
             if poll(&mut ready, PollTimeout::NONE).is_ok()
                 && let Some(place) = ready.iter().position(|fd| fd.any().unwrap_or(true))

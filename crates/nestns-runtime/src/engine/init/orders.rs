@@ -34,7 +34,9 @@ impl Init {
     /// Carries out pending commands.
     pub(super) fn obey(&mut self) {
         for _ in 0..TURN {
-            let Some(Heard { said, descriptors }) = self.control_channel.take() else { return };
+            let Some(Heard { said, descriptors }) = self.control_channel.take() else {
+                return;
+            };
             let answer = if self.stopping.is_some() {
                 let subject = self.subject_of(said);
                 Err(Failure::new(subject, Stage::Leaving, Errno::ESHUTDOWN))
@@ -50,14 +52,21 @@ impl Init {
 
     fn subject_of(&self, command: Command) -> ProcessKey {
         match command {
-            Command::Fork { slot } | Command::Member { slot } => ProcessKey { namespace: self.index, slot },
+            Command::Fork { slot } | Command::Member { slot } => ProcessKey {
+                namespace: self.index,
+                slot,
+            },
             Command::Join { namespace, slot } => ProcessKey { namespace, slot },
             Command::Raise { namespace } => ProcessKey::init(namespace),
             Command::EndWhenEmpty => ProcessKey::init(self.index),
         }
     }
 
-    fn carry_out(&mut self, command: Command, descriptors: Vec<OwnedFd>) -> Result<Option<Pidfd>, Failure> {
+    fn carry_out(
+        &mut self,
+        command: Command,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Option<Pidfd>, Failure> {
         let subject = self.subject_of(command);
         let failed = |stage| move |cause: CallError| Failure::new(subject, stage, cause);
         if command.takes_streams() {
@@ -70,7 +79,11 @@ impl Init {
             },
             Command::Join { .. } => self.patiently(subject, |children, wait_hook| {
                 let pid = children.join_again(subject, wait_hook)?;
-                Ok(Some(Pidfd::open(pid).by(Call::PidfdOpen).map_err(failed(Stage::Channel))?))
+                Ok(Some(
+                    Pidfd::open(pid)
+                        .by(Call::PidfdOpen)
+                        .map_err(failed(Stage::Channel))?,
+                ))
             }),
             Command::Raise { namespace } => self.patiently(subject, |children, wait_hook| {
                 children.create_again(namespace, wait_hook)?;
@@ -79,7 +92,10 @@ impl Init {
             Command::Member { slot } => match descriptors.into_iter().next() {
                 Some(pidfd) => {
                     self.members.retain(|member| member.slot != slot);
-                    self.members.push(Member { slot, pidfd: Pidfd::from(pidfd) });
+                    self.members.push(Member {
+                        slot,
+                        pidfd: Pidfd::from(pidfd),
+                    });
                     Ok(None)
                 }
                 None => Err(failed(Stage::Channel)(Errno::EBADF.into())),
@@ -100,13 +116,20 @@ impl Init {
     fn patiently(
         &mut self,
         subject: ProcessKey,
-        work: impl FnOnce(&mut crate::engine::children::Children, &mut StopHook) -> Result<Option<Pidfd>, BuildError>,
+        work: impl FnOnce(
+            &mut crate::engine::children::Children,
+            &mut StopHook,
+        ) -> Result<Option<Pidfd>, BuildError>,
     ) -> Result<Option<Pidfd>, Failure> {
         let Some(children) = &mut self.children else {
             return Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD));
         };
-        let mut wait_hook =
-            StopHook { subject, stop: self.stop.signal.number(), end: Moment::now().plus(CREATION), heard: Vec::new() };
+        let mut wait_hook = StopHook {
+            subject,
+            stop: self.stop.signal.number(),
+            end: Moment::now().plus(CREATION),
+            heard: Vec::new(),
+        };
         let result = work(children, &mut wait_hook);
         for delivered in wait_hook.heard {
             self.on_signal(delivered);
@@ -147,15 +170,16 @@ impl StopHook {
     /// Records pending signals; true if one of them is a stop.
     fn listen(&mut self) -> bool {
         while let Some(delivered) = gate::read_signal() {
-            let is_known = self
-                .heard
-                .iter()
-                .any(|known| (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0));
+            let is_known = self.heard.iter().any(|known| {
+                (known.signal, known.sender == 0) == (delivered.signal, delivered.sender == 0)
+            });
             if delivered.signal != libc::SIGCHLD && !is_known {
                 self.heard.push(delivered);
             }
         }
-        self.heard.iter().any(|heard| heard.signal == libc::SIGTERM || heard.signal == self.stop)
+        self.heard
+            .iter()
+            .any(|heard| heard.signal == libc::SIGTERM || heard.signal == self.stop)
     }
 }
 
@@ -168,10 +192,18 @@ impl WaitHook for StopHook {
             if self.end <= Moment::now() {
                 return Err(Failure::new(self.subject, Stage::Channel, Errno::ETIMEDOUT).into());
             }
-            let mut ready: Vec<_> = channels.iter().map(|&channel| PollFd::new(channel, PollFlags::POLLIN)).collect();
-            ready.push(PollFd::new(descriptor_layout::fd(SIGNALS), PollFlags::POLLIN));
+            let mut ready: Vec<_> = channels
+                .iter()
+                .map(|&channel| PollFd::new(channel, PollFlags::POLLIN))
+                .collect();
+            ready.push(PollFd::new(
+                descriptor_layout::fd(SIGNALS),
+                PollFlags::POLLIN,
+            ));
             if poll(&mut ready, until(self.end)).is_ok()
-                && let Some(place) = ready[..channels.len()].iter().position(|fd| fd.any().unwrap_or(true))
+                && let Some(place) = ready[..channels.len()]
+                    .iter()
+                    .position(|fd| fd.any().unwrap_or(true))
             {
                 return Ok(place);
             }

@@ -46,9 +46,17 @@ impl Common {
     pub fn environment_of(&self, process: &ProcessPlan) -> Vec<CString> {
         // In a child that is about to execute its program, every page that is written to is copied:
         // nothing is cloned first.
-        let mut environment: BTreeMap<&OsStr, &OsStr> =
-            self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
-        environment.extend(process.env.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
+        let mut environment: BTreeMap<&OsStr, &OsStr> = self
+            .environment
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        environment.extend(
+            process
+                .env
+                .iter()
+                .map(|(name, value)| (OsStr::new(name), OsStr::new(value))),
+        );
         environment
             .into_iter()
             .filter_map(|(name, value)| {

@@ -78,19 +78,33 @@ pub enum PlanError {
     /// The caller's user database has no such user.
     #[error("`{path}` needs the user `{user}`, which does not exist on this machine")]
     #[expect(missing_docs, reason = "the message names them")]
-    UnknownUser { path: String, user: String, position: Position },
+    UnknownUser {
+        path: String,
+        user: String,
+        position: Position,
+    },
     /// The caller's group database has no such group.
     #[error("`{path}` needs the group `{group}`, which does not exist on this machine")]
     #[expect(missing_docs, reason = "the message names them")]
-    UnknownGroup { path: String, group: String, position: Position },
+    UnknownGroup {
+        path: String,
+        group: String,
+        position: Position,
+    },
     /// The plan could not be stored.
     #[error("cannot keep the plan of {namespaces} namespaces in memory: {}", spelled(*errno))]
     #[expect(missing_docs, reason = "the message names them")]
-    Memory { namespaces: usize, errno: nix::Error },
+    Memory {
+        namespaces: usize,
+        errno: nix::Error,
+    },
     /// A record could not be written.
     #[error("the plan of `{path}` cannot be written: {source}")]
     #[expect(missing_docs, reason = "the message names them")]
-    Record { path: String, source: postcard::Error },
+    Record {
+        path: String,
+        source: postcard::Error,
+    },
 }
 
 impl Plan {
@@ -105,8 +119,15 @@ impl Plan {
         let mut path: Vec<NamespaceIndex> = Vec::new();
         let mut records = Vec::new();
         let mut offsets = Vec::with_capacity(order.len());
-        let mut counts =
-            Counts { namespaces: 0, processes: 0, depth: 0, unconditional: 0, captured: 0, logged: 0, channels: 0 };
+        let mut counts = Counts {
+            namespaces: 0,
+            processes: 0,
+            depth: 0,
+            unconditional: 0,
+            captured: 0,
+            logged: 0,
+            channels: 0,
+        };
         let holders = holders(topology);
         let mut channels: Vec<Channel> = Vec::with_capacity(order.len());
         for &id in &order {
@@ -116,7 +137,9 @@ impl Plan {
             if holders.contains(&counts.namespaces) {
                 record.restart_need = RestartNeed::Possible;
             }
-            let around = record.parent.map_or(Channel::Inherited, |around| channels[around as usize]);
+            let around = record
+                .parent
+                .map_or(Channel::Inherited, |around| channels[around as usize]);
             if record.has_programs() || common.visited.as_ref() == Some(&record.path) {
                 record.channel = Channel::Own;
             } else {
@@ -127,20 +150,36 @@ impl Plan {
             path.push(counts.namespaces - 1);
             parents.push(record.parent);
             offsets.push(records.len());
-            records = postcard::to_extend(&record, records)
-                .map_err(|source| PlanError::Record { path: record.path.clone(), source })?;
+            records =
+                postcard::to_extend(&record, records).map_err(|source| PlanError::Record {
+                    path: record.path.clone(),
+                    source,
+                })?;
         }
-        let numbers: Vec<u32> =
-            order.iter().map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX)).collect();
+        let numbers: Vec<u32> = order
+            .iter()
+            .map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX))
+            .collect();
         let bytes = with_index(&records, &offsets, &parents, numbers);
-        let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory { namespaces: order.len(), errno })?;
-        Ok(Self { bytes, common: Box::leak(Box::new(common)), counts, release: Release::Together })
+        let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory {
+            namespaces: order.len(),
+            errno,
+        })?;
+        Ok(Self {
+            bytes,
+            common: Box::leak(Box::new(common)),
+            counts,
+            release: Release::Together,
+        })
     }
 
     /// The plan for processes that are created again, or later: the common gate is open.
     #[must_use]
     pub fn for_latecomers(self) -> Self {
-        Self { release: Release::Apart, ..self }
+        Self {
+            release: Release::Apart,
+            ..self
+        }
     }
 
     /// Way in which processes created by this plan are released.
@@ -165,7 +204,9 @@ impl Plan {
     pub fn parent_of(&self, subject: ProcessKey) -> Option<NamespaceIndex> {
         let namespace = self.namespace(subject.namespace);
         match namespace.process(subject.slot).map(|process| process.entry) {
-            Some(Entry::Fork) if !subject.is_init() && namespace.forks_its_members() => Some(subject.namespace),
+            Some(Entry::Fork) if !subject.is_init() && namespace.forks_its_members() => {
+                Some(subject.namespace)
+            }
             _ => self.nearest_parent_of(namespace.parent),
         }
     }
@@ -189,14 +230,17 @@ impl Plan {
     pub fn namespace(&self, index: NamespaceIndex) -> Rc<NamespacePlan> {
         let offset = self.entry(index, 0) as usize;
         let record = &self.bytes[offset..];
-        recent::record(record.as_ptr() as usize, || postcard::from_bytes(record).expect("the record that was written"))
+        recent::record(record.as_ptr() as usize, || {
+            postcard::from_bytes(record).expect("the record that was written")
+        })
     }
 
     /// The namespace with this path. On the way to it only paths are decoded, those beside it and
     /// beside the namespaces around it.
     pub fn find(&self, path: &str) -> Option<NamespaceIndex> {
         let leads_to = |index: &NamespaceIndex| {
-            path.strip_prefix(self.path(*index)).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.strip_prefix(self.path(*index))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let mut around = self.roots().find(leads_to)?;
         while self.path(around) != path {
@@ -239,8 +283,14 @@ impl Plan {
         self.entry(index, 2)
     }
 
-    fn siblings(&self, first: NamespaceIndex, end: NamespaceIndex) -> impl Iterator<Item = NamespaceIndex> + '_ {
-        let next = move |&index: &NamespaceIndex| Some(index + self.subtree(index)).filter(|&next| next < end);
+    fn siblings(
+        &self,
+        first: NamespaceIndex,
+        end: NamespaceIndex,
+    ) -> impl Iterator<Item = NamespaceIndex> + '_ {
+        let next = move |&index: &NamespaceIndex| {
+            Some(index + self.subtree(index)).filter(|&next| next < end)
+        };
         std::iter::successors(Some(first).filter(|&first| first < end), next)
     }
 
@@ -265,12 +315,20 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
     let mut around: Vec<(usize, NamespaceIndex)> = Vec::new();
     for (index, &id) in (0..).zip(&topology.pre_order()) {
         let namespace = topology.namespace(id);
-        around.truncate(around.iter().take_while(|(level, _)| *level < namespace.level()).count());
+        around.truncate(
+            around
+                .iter()
+                .take_while(|(level, _)| *level < namespace.level())
+                .count(),
+        );
         let program = match &namespace.init {
             Init::Program(program) => Some(program.restart.when),
             Init::Builtin | Init::Pause => None,
         };
-        if [Some(namespace.restart.when), program].into_iter().flatten().any(|when| when != RestartWhen::Never)
+        if [Some(namespace.restart.when), program]
+            .into_iter()
+            .flatten()
+            .any(|when| when != RestartWhen::Never)
             && let Some((_, holder)) = around.last()
         {
             holders.insert(*holder);
@@ -279,7 +337,12 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
             around.push((namespace.level(), index));
         }
         // The init inside waits for a joined process, whichever process is its parent.
-        if program.is_none() && namespace.processes.iter().any(|process| process.restart.when != RestartWhen::Never) {
+        if program.is_none()
+            && namespace
+                .processes
+                .iter()
+                .any(|process| process.restart.when != RestartWhen::Never)
+        {
             holders.insert(index);
         }
     }
@@ -288,7 +351,12 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
 
 /// Puts the index in front of the records. Subtrees are counted backwards: by then all their
 /// members have been.
-fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceIndex>], mut numbers: Vec<u32>) -> Vec<u8> {
+fn with_index(
+    records: &[u8],
+    offsets: &[usize],
+    parents: &[Option<NamespaceIndex>],
+    mut numbers: Vec<u32>,
+) -> Vec<u8> {
     let mut subtrees = vec![1_u32; parents.len()];
     for index in (0..parents.len()).rev() {
         if let Some(parent) = parents[index] {
@@ -311,13 +379,16 @@ fn with_index(records: &[u8], offsets: &[usize], parents: &[Option<NamespaceInde
 impl Counts {
     fn add(&mut self, namespace: &NamespacePlan) {
         self.namespaces += 1;
-        self.depth = self.depth.max(u32::try_from(namespace.level()).unwrap_or(u32::MAX));
+        self.depth = self
+            .depth
+            .max(u32::try_from(namespace.level()).unwrap_or(u32::MAX));
         let program = match &namespace.init {
             InitPlan::Program(program) => Some(&**program),
             InitPlan::Builtin | InitPlan::Pause => None,
         };
         if namespace.channel == Channel::Own {
-            let is_moved_in = |process: &&ProcessPlan| program.is_some() || process.entry == Entry::Join;
+            let is_moved_in =
+                |process: &&ProcessPlan| program.is_some() || process.entry == Entry::Join;
             let moved_in = namespace.processes.iter().filter(is_moved_in).count();
             self.channels += 1 + u32::try_from(moved_in).unwrap_or(u32::MAX);
         }
@@ -327,9 +398,13 @@ impl Counts {
             let is_logged = process.stdout == Output::Log || process.stderr == Output::Log;
             self.logged += u32::from(is_logged || process.terminal == Terminal::Own);
             if process.terminal == Terminal::None {
-                self.captured += u32::from(process.stdout == Output::Log) + u32::from(process.stderr == Output::Log);
+                self.captured += u32::from(process.stdout == Output::Log)
+                    + u32::from(process.stderr == Output::Log);
             }
-            self.captured += u32::from(matches!(process.ready, Some(Probe::Descriptor(_) | Probe::Notify(_))));
+            self.captured += u32::from(matches!(
+                process.ready,
+                Some(Probe::Descriptor(_) | Probe::Notify(_))
+            ));
         }
     }
 }
@@ -341,7 +416,8 @@ pub(in crate::engine) mod tests {
     use std::time::Duration;
 
     use super::{
-        Channel, Common, InitPlan, NamespaceIndex, Order, Plan, PlanError, ProcessKey, Release, RestartNeed, Slot,
+        Channel, Common, InitPlan, NamespaceIndex, Order, Plan, PlanError, ProcessKey, Release,
+        RestartNeed, Slot,
     };
     use nestns_sys::caller::Dispositions;
     use nestns_topology::diagnostic::Source;
@@ -374,7 +450,9 @@ proc.three = { actor = "idle" }
     }
 
     fn try_plan(text: &str, common: Common) -> Result<Plan, PlanError> {
-        let topology = parse(Request::new(Source::new("tree.toml", text), "tree")).topology.expect("it is good");
+        let topology = parse(Request::new(Source::new("tree.toml", text), "tree"))
+            .topology
+            .expect("it is good");
         Plan::new(&topology, Path::new("/base"), common)
     }
 
@@ -394,7 +472,10 @@ proc.three = { actor = "idle" }
             let namespace = plan.namespace(index);
             assert_eq!(plan.find(&namespace.path), Some(index));
             for slot in namespace.slots() {
-                let subject = ProcessKey { namespace: index, slot };
+                let subject = ProcessKey {
+                    namespace: index,
+                    slot,
+                };
                 assert_eq!(plan.find_process(&namespace.path_of(slot)), Some(subject));
             }
         }
@@ -409,11 +490,20 @@ proc.three = { actor = "idle" }
     fn a_subtree_is_one_run_in_the_order_of_creation() {
         let plan = plan(TREE);
         let paths = |indices: Vec<NamespaceIndex>| -> Vec<String> {
-            indices.into_iter().map(|index| plan.namespace(index).path.clone()).collect()
+            indices
+                .into_iter()
+                .map(|index| plan.namespace(index).path.clone())
+                .collect()
         };
         assert_eq!(paths(plan.roots().collect()), ["a", "a-b"]);
-        assert_eq!(paths(plan.children(index(&plan, "a")).collect()), ["a/b", "a/bc"]);
-        assert_eq!(paths(plan.children(index(&plan, "a/b")).collect()), ["a/b/c"]);
+        assert_eq!(
+            paths(plan.children(index(&plan, "a")).collect()),
+            ["a/b", "a/bc"]
+        );
+        assert_eq!(
+            paths(plan.children(index(&plan, "a/b")).collect()),
+            ["a/b/c"]
+        );
         assert!(plan.children(index(&plan, "a/b/c")).next().is_none());
         assert_eq!(plan.subtree(index(&plan, "a")), 4);
         // `one`, the three PID 1s inside, and the three of `two`.
@@ -434,33 +524,62 @@ proc.three = { actor = "idle" }
             "#,
         );
         let namespace = plan.namespace(0);
-        assert_eq!((namespace.path.as_str(), namespace.name(), namespace.level()), ("a", "a", 1));
+        assert_eq!(
+            (namespace.path.as_str(), namespace.name(), namespace.level()),
+            ("a", "a", 1)
+        );
         assert_eq!(namespace.hostname.as_deref(), Some("host"));
         assert_eq!(namespace.labels.get("tier"), Some("x"));
         assert!(namespace.isolation.mount && namespace.isolation.uts && !namespace.isolation.net);
-        let [one, two] = namespace.processes.as_slice() else { panic!("two are declared") };
-        assert_eq!(one.program, Program::Command(vec!["true".to_owned(), "x".to_owned()]));
+        let [one, two] = namespace.processes.as_slice() else {
+            panic!("two are declared")
+        };
+        assert_eq!(
+            one.program,
+            Program::Command(vec!["true".to_owned(), "x".to_owned()])
+        );
         assert_eq!((one.env["A"].as_str(), one.env["B"].as_str()), ("1", "2"));
         assert_eq!(one.stdout, Output::File("/out.log".into()));
         assert_eq!(one.stdin, Stdin::File("/in".into()));
         assert_eq!(one.ok, [0, 3]);
         assert!(one.is_unconditional() && !two.is_unconditional());
-        assert_eq!((two.stop.signal.number(), two.stop.grace), (3, Duration::from_secs(2)));
+        assert_eq!(
+            (two.stop.signal.number(), two.stop.grace),
+            (3, Duration::from_secs(2))
+        );
         assert_eq!(two.entry, Entry::Fork);
         assert!(one.identity.is_none());
     }
 
     #[test]
     fn slots_name_what_they_are_of() {
-        let plan = plan("[ns.a]\nproc.one = { actor = 'idle' }\n[ns.b]\ninit = { actor = 'idle' }\n");
+        let plan =
+            plan("[ns.a]\nproc.one = { actor = 'idle' }\n[ns.b]\ninit = { actor = 'idle' }\n");
         let (a, b) = (plan.namespace(0), plan.namespace(1));
         assert!(a.process(Slot::Init).is_none() && a.process(Slot::Process(1)).is_none());
-        assert_eq!(a.process(Slot::Process(0)).map(|process| process.name.as_str()), Some("one"));
-        assert_eq!(b.process(Slot::Init).map(|process| process.entry), Some(Entry::Init));
-        assert_eq!((a.path_of(Slot::Init), a.path_of(Slot::Process(0))), ("a/init".to_owned(), "a/one".to_owned()));
+        assert_eq!(
+            a.process(Slot::Process(0))
+                .map(|process| process.name.as_str()),
+            Some("one")
+        );
+        assert_eq!(
+            b.process(Slot::Init).map(|process| process.entry),
+            Some(Entry::Init)
+        );
+        assert_eq!(
+            (a.path_of(Slot::Init), a.path_of(Slot::Process(0))),
+            ("a/init".to_owned(), "a/one".to_owned())
+        );
         assert_eq!(a.path_of(Slot::RunCommand), "a/?");
-        assert_eq!(a.slots().collect::<Vec<_>>(), [Slot::Init, Slot::Process(0)]);
-        assert!(a.has_slot(Slot::Process(0)) && !a.has_slot(Slot::Process(1)) && !a.has_slot(Slot::Exec(0)));
+        assert_eq!(
+            a.slots().collect::<Vec<_>>(),
+            [Slot::Init, Slot::Process(0)]
+        );
+        assert!(
+            a.has_slot(Slot::Process(0))
+                && !a.has_slot(Slot::Process(1))
+                && !a.has_slot(Slot::Exec(0))
+        );
         assert!(a.forks_its_members() && !b.forks_its_members());
     }
 
@@ -504,11 +623,17 @@ proc.three = { actor = "idle" }
         let restart_need = |path: &str| plan.namespace(index(&plan, path)).restart_need;
         assert_eq!(restart_need("a"), RestartNeed::None);
         assert_eq!(restart_need("a/b"), RestartNeed::Possible);
-        assert_eq!(restart_need("c"), RestartNeed::Possible, "it creates c/d again");
+        assert_eq!(
+            restart_need("c"),
+            RestartNeed::Possible,
+            "it creates c/d again"
+        );
         assert_eq!(restart_need("c/d"), RestartNeed::None);
         let restarts = |path: &str| {
             let subject = plan.find_process(path).expect("it is declared");
-            plan.namespace(subject.namespace).restart_of(subject.slot).when
+            plan.namespace(subject.namespace)
+                .restart_of(subject.slot)
+                .when
         };
         assert_eq!(restarts("a/b/again"), RestartWhen::Always);
         assert_eq!(restarts("a/one"), RestartWhen::Never);
@@ -527,12 +652,22 @@ proc.three = { actor = "idle" }
             "#,
         );
         let channel = |path: &str| plan.namespace(index(&plan, path)).channel;
-        assert_eq!([channel("empty"), channel("empty/below")], [Channel::Inherited; 2]);
+        assert_eq!(
+            [channel("empty"), channel("empty/below")],
+            [Channel::Inherited; 2]
+        );
         assert_eq!([channel("a"), channel("a/inside")], [Channel::Own; 2]);
         assert_eq!(plan.counts().channels, 2);
-        let visited = Common { visited: Some("empty".to_owned()), ..common() };
+        let visited = Common {
+            visited: Some("empty".to_owned()),
+            ..common()
+        };
         let visited = try_plan("[ns.empty]\n", visited).expect("nothing is looked up");
-        assert_eq!(visited.namespace(0).channel, Channel::Own, "the command of `run` will be in it");
+        assert_eq!(
+            visited.namespace(0).channel,
+            Channel::Own,
+            "the command of `run` will be in it"
+        );
     }
 
     #[test]
@@ -548,7 +683,10 @@ proc.three = { actor = "idle" }
             "#,
         )
         .counts();
-        assert_eq!((counts.namespaces, counts.processes, counts.depth), (2, 4, 2));
+        assert_eq!(
+            (counts.namespaces, counts.processes, counts.depth),
+            (2, 4, 2)
+        );
         assert_eq!(counts.unconditional, 3);
         // Two of the actor that is PID 1, two of `two` and what it is ready on, one of `three`.
         assert_eq!((counts.captured, counts.logged), (6, 3));
@@ -567,16 +705,30 @@ proc.three = { actor = "idle" }
             let text = format!("[ns.a]\nproc.one = {{ actor = 'idle', user = '{user}' }}\n");
             try_plan(&text, common()).expect_err("there is none")
         };
-        let PlanError::UnknownUser { path, user, position } = unknown("no-such-user") else { panic!("another error") };
-        assert_eq!((path.as_str(), user.as_str(), position.line), ("a/one", "no-such-user", 2));
-        let PlanError::UnknownGroup { group, .. } = unknown("0:no-such-group") else { panic!("another error") };
+        let PlanError::UnknownUser {
+            path,
+            user,
+            position,
+        } = unknown("no-such-user")
+        else {
+            panic!("another error")
+        };
+        assert_eq!(
+            (path.as_str(), user.as_str(), position.line),
+            ("a/one", "no-such-user", 2)
+        );
+        let PlanError::UnknownGroup { group, .. } = unknown("0:no-such-group") else {
+            panic!("another error")
+        };
         assert_eq!(group, "no-such-group");
     }
 
     #[test]
     fn a_program_that_is_pid_one_is_part_of_its_namespace() {
         let plan = plan("[ns.a]\ninit = ['true']\n[ns.b]\ninit = 'pause'\n[ns.c]\n");
-        assert!(matches!(&plan.namespace(0).init, InitPlan::Program(program) if program.name == "init"));
+        assert!(
+            matches!(&plan.namespace(0).init, InitPlan::Program(program) if program.name == "init")
+        );
         assert!(matches!(plan.namespace(1).init, InitPlan::Pause));
         assert!(matches!(plan.namespace(2).init, InitPlan::Builtin));
     }

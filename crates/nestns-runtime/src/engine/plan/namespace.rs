@@ -84,14 +84,17 @@ impl NamespacePlan {
 
     /// True if PID 1 or a declared process has this slot.
     pub fn has_slot(&self, slot: Slot) -> bool {
-        slot.index().is_some_and(|index| index <= self.processes.len())
+        slot.index()
+            .is_some_and(|index| index <= self.processes.len())
     }
 
     /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.
     pub fn path_of(&self, slot: Slot) -> String {
         let name = match slot {
             Slot::Init => "init",
-            slot => self.process(slot).map_or("?", |process| process.name.as_str()),
+            slot => self
+                .process(slot)
+                .map_or("?", |process| process.name.as_str()),
         };
         format!("{}/{name}", self.path)
     }
@@ -118,7 +121,11 @@ impl NamespacePlan {
 }
 
 impl NamespacePlan {
-    pub(super) fn new(namespace: &Namespace, parent: Option<NamespaceIndex>, base: &Path) -> Result<Self, PlanError> {
+    pub(super) fn new(
+        namespace: &Namespace,
+        parent: Option<NamespaceIndex>,
+        base: &Path,
+    ) -> Result<Self, PlanError> {
         let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
         Ok(Self {
             spec: namespace.spec.clone(),
@@ -128,7 +135,11 @@ impl NamespacePlan {
                 Init::Pause => InitPlan::Pause,
                 Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
             },
-            processes: namespace.processes.iter().map(process).collect::<Result<_, _>>()?,
+            processes: namespace
+                .processes
+                .iter()
+                .map(process)
+                .collect::<Result<_, _>>()?,
             restart_need: RestartNeed::None,
             channel: Channel::Inherited,
         })

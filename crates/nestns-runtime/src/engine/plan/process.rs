@@ -37,7 +37,9 @@ impl Identity {
     ///
     /// A name that is in neither of `/etc/passwd` and `/etc/group`.
     pub fn look_up(text: &str) -> Result<Self, Unknown> {
-        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        let (user, group) = text
+            .split_once(':')
+            .map_or((text, None), |(user, group)| (user, Some(group)));
         let known = user_database::user(user);
         let uid = match (user.parse::<u32>(), &known) {
             (Ok(uid), _) => uid,
@@ -54,8 +56,9 @@ impl Identity {
         };
         // A user of the user database is a member of groups; a bare number, or one with a group, of
         // none but its own.
-        let groups =
-            known.filter(|_| group.is_none()).map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
+        let groups = known
+            .filter(|_| group.is_none())
+            .map_or_else(|| vec![gid], |known| user_database::groups_of(&known));
         Ok(Self { uid, gid, groups })
     }
 }
@@ -96,8 +99,16 @@ impl ProcessPlan {
             let path = || format!("{namespace}/{}", process.name);
             let position = process.position;
             Identity::look_up(user).map_err(|unknown| match unknown {
-                Unknown::User(user) => PlanError::UnknownUser { path: path(), user, position },
-                Unknown::Group(group) => PlanError::UnknownGroup { path: path(), group, position },
+                Unknown::User(user) => PlanError::UnknownUser {
+                    path: path(),
+                    user,
+                    position,
+                },
+                Unknown::Group(group) => PlanError::UnknownGroup {
+                    path: path(),
+                    group,
+                    position,
+                },
             })
         };
         let identity = process.user.as_deref().map(look_up).transpose()?;
@@ -120,10 +131,18 @@ mod tests {
 
     #[test]
     fn numbers_need_no_database() {
-        let nobody = Identity { uid: 4_000_001, gid: 4_000_002, groups: vec![4_000_002] };
+        let nobody = Identity {
+            uid: 4_000_001,
+            gid: 4_000_002,
+            groups: vec![4_000_002],
+        };
         assert_eq!(Identity::look_up("4000001:4000002"), Ok(nobody));
         // One that is not in it has its own number as its group.
-        let unknown = Identity { uid: 4_000_001, gid: 4_000_001, groups: vec![4_000_001] };
+        let unknown = Identity {
+            uid: 4_000_001,
+            gid: 4_000_001,
+            groups: vec![4_000_001],
+        };
         assert_eq!(Identity::look_up("4000001"), Ok(unknown));
     }
 
@@ -132,13 +151,26 @@ mod tests {
         let root = Identity::look_up("root").expect("every machine has it");
         assert_eq!((root.uid, root.gid, root.groups.first()), (0, 0, Some(&0)));
         assert_eq!(Identity::look_up("0"), Ok(root));
-        assert_eq!(Identity::look_up("root:7"), Ok(Identity { uid: 0, gid: 7, groups: vec![7] }));
+        assert_eq!(
+            Identity::look_up("root:7"),
+            Ok(Identity {
+                uid: 0,
+                gid: 7,
+                groups: vec![7]
+            })
+        );
     }
 
     #[test]
     fn what_is_not_known_is_named() {
-        assert_eq!(Identity::look_up("no-such-user:0"), Err(Unknown::User("no-such-user".to_owned())));
-        assert_eq!(Identity::look_up("0:no-such-group"), Err(Unknown::Group("no-such-group".to_owned())));
+        assert_eq!(
+            Identity::look_up("no-such-user:0"),
+            Err(Unknown::User("no-such-user".to_owned()))
+        );
+        assert_eq!(
+            Identity::look_up("0:no-such-group"),
+            Err(Unknown::Group("no-such-group".to_owned()))
+        );
         assert_eq!(Identity::look_up("-1"), Err(Unknown::User("-1".to_owned())));
     }
 }

@@ -51,8 +51,14 @@ mod tests {
         for address in 2..=KEPT {
             record(address, decode);
         }
-        assert!(Rc::ptr_eq(&first, &record(1, never)), "there is room for all of them");
+        assert!(
+            Rc::ptr_eq(&first, &record(1, never)),
+            "there is room for all of them"
+        );
         record(KEPT + 1, decode);
-        assert!(!Rc::ptr_eq(&first, &record(1, decode)), "the oldest has made room");
+        assert!(
+            !Rc::ptr_eq(&first, &record(1, decode)),
+            "the oldest has made room"
+        );
     }
 }

@@ -75,7 +75,10 @@ impl fmt::Display for Slot {
 impl ProcessKey {
     /// PID 1 of a namespace.
     pub fn init(namespace: NamespaceIndex) -> Self {
-        Self { namespace, slot: Slot::Init }
+        Self {
+            namespace,
+            slot: Slot::Init,
+        }
     }
 
     /// True if it is the PID 1.
@@ -85,7 +88,10 @@ impl ProcessKey {
 
     /// The one command that `run` starts in a standing tree, in a namespace of it or on the host.
     pub fn run_command(namespace: Option<NamespaceIndex>) -> Self {
-        Self { namespace: namespace.unwrap_or(u32::MAX), slot: Slot::RunCommand }
+        Self {
+            namespace: namespace.unwrap_or(u32::MAX),
+            slot: Slot::RunCommand,
+        }
     }
 
     /// True if it is that command, which no plan declares.
@@ -95,7 +101,10 @@ impl ProcessKey {
 
     /// A program that `exec` starts in a standing tree, by a number of its own.
     pub fn session(namespace: NamespaceIndex, number: u32) -> Self {
-        Self { namespace, slot: Slot::Exec(number) }
+        Self {
+            namespace,
+            slot: Slot::Exec(number),
+        }
     }
 
     /// The number of such a program.
@@ -109,7 +118,10 @@ impl ProcessKey {
     /// The command that asks whether a declared process is ready; a PID 1 is not asked.
     pub fn probe_of(self) -> Option<Self> {
         match self.slot {
-            Slot::Process(place) => Some(Self { slot: Slot::Probe(place), ..self }),
+            Slot::Process(place) => Some(Self {
+                slot: Slot::Probe(place),
+                ..self
+            }),
             _ => None,
         }
     }
@@ -117,7 +129,10 @@ impl ProcessKey {
     /// The process about which such a command asks.
     pub fn probed(self) -> Option<Self> {
         match self.slot {
-            Slot::Probe(place) => Some(Self { slot: Slot::Process(place), ..self }),
+            Slot::Probe(place) => Some(Self {
+                slot: Slot::Process(place),
+                ..self
+            }),
             _ => None,
         }
     }
@@ -138,8 +153,15 @@ mod tests {
         for number in [0, 1, 2, 77] {
             assert_eq!(Slot::nth(number).number(), Some(number));
         }
-        let ordered =
-            [Slot::nth(0), Slot::nth(1), Slot::nth(2), Slot::Exec(0), Slot::Exec(1), Slot::Probe(0), Slot::RunCommand];
+        let ordered = [
+            Slot::nth(0),
+            Slot::nth(1),
+            Slot::nth(2),
+            Slot::Exec(0),
+            Slot::Exec(1),
+            Slot::Probe(0),
+            Slot::RunCommand,
+        ];
         assert!(ordered.is_sorted(), "{ordered:?}");
         assert_eq!(Slot::declared(3), Slot::nth(4));
         assert_eq!(Slot::Process(u32::MAX).index(), None);
@@ -147,16 +169,32 @@ mod tests {
 
     #[test]
     fn each_process_from_outside_is_of_one_kind() {
-        let process = ProcessKey { namespace: 4, slot: Slot::Process(2) };
-        let probe = process.probe_of().expect("a declared process can be asked about");
+        let process = ProcessKey {
+            namespace: 4,
+            slot: Slot::Process(2),
+        };
+        let probe = process
+            .probe_of()
+            .expect("a declared process can be asked about");
         assert_eq!(probe.probed(), Some(process));
         let (session, run_command) = (ProcessKey::session(4, 2), ProcessKey::run_command(Some(4)));
         for outside in [probe, session, run_command] {
-            assert!(outside.is_from_outside() && !outside.is_init() && outside.slot.number().is_none());
+            assert!(
+                outside.is_from_outside() && !outside.is_init() && outside.slot.number().is_none()
+            );
             assert_eq!(outside.probe_of(), None);
         }
-        assert_eq!((session.exec_number(), probe.exec_number(), run_command.exec_number()), (Some(2), None, None));
-        assert!(run_command.is_run_command() && !session.is_run_command() && !probe.is_run_command());
+        assert_eq!(
+            (
+                session.exec_number(),
+                probe.exec_number(),
+                run_command.exec_number()
+            ),
+            (Some(2), None, None)
+        );
+        assert!(
+            run_command.is_run_command() && !session.is_run_command() && !probe.is_run_command()
+        );
         assert!(!process.is_from_outside() && !ProcessKey::init(4).is_from_outside());
         assert_eq!(ProcessKey::init(4).probe_of(), None);
     }
@@ -165,6 +203,12 @@ mod tests {
     fn a_subject_is_short_on_the_wire() {
         let written = |subject: ProcessKey| postcard::to_stdvec(&subject).unwrap().len();
         assert_eq!(written(ProcessKey::init(7)), 2);
-        assert_eq!(written(ProcessKey { namespace: 7, slot: Slot::Process(9) }), 3);
+        assert_eq!(
+            written(ProcessKey {
+                namespace: 7,
+                slot: Slot::Process(9)
+            }),
+            3
+        );
     }
 }

@@ -63,9 +63,16 @@ pub struct RelatedPlace {
 pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
     let diagnostics = files
         .iter()
-        .flat_map(|(sources, diagnostics)| diagnostics.iter().map(|diagnostic| entry(sources, diagnostic)))
+        .flat_map(|(sources, diagnostics)| {
+            diagnostics
+                .iter()
+                .map(|diagnostic| entry(sources, diagnostic))
+        })
         .collect();
-    let document = CheckDocument { schema: "nestns.check/1".into(), diagnostics };
+    let document = CheckDocument {
+        schema: "nestns.check/1".into(),
+        diagnostics,
+    };
     // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
@@ -79,7 +86,11 @@ fn entry(sources: &Sources, diagnostic: &Diagnostic) -> DiagnosticEntry {
     let span = diagnostic.primary.as_ref().map(|label| label.span);
     let start = span.map(|span| source.position(span.start()));
     let end = span.map(|span| source.position(span.end().max(span.start())));
-    let label = diagnostic.primary.as_ref().map(|label| label.text.as_str()).filter(|text| !text.is_empty());
+    let label = diagnostic
+        .primary
+        .as_ref()
+        .map(|label| label.text.as_str())
+        .filter(|text| !text.is_empty());
     DiagnosticEntry {
         code: diagnostic.code.to_string(),
         level: diagnostic.level().to_string(),
@@ -90,8 +101,16 @@ fn entry(sources: &Sources, diagnostic: &Diagnostic) -> DiagnosticEntry {
         end_line: end.map(|place| place.line),
         end_column: end.map(|place| place.column),
         help: diagnostic.help.clone(),
-        notes: label.into_iter().map(str::to_owned).chain(diagnostic.notes.iter().cloned()).collect(),
-        related: diagnostic.secondary.iter().map(|label| related(sources, label)).collect(),
+        notes: label
+            .into_iter()
+            .map(str::to_owned)
+            .chain(diagnostic.notes.iter().cloned())
+            .collect(),
+        related: diagnostic
+            .secondary
+            .iter()
+            .map(|label| related(sources, label))
+            .collect(),
     }
 }
 

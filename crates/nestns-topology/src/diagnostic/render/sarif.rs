@@ -108,20 +108,35 @@ struct Text<T> {
 }
 
 pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
-    let mut codes: Vec<Code> = files.iter().flat_map(|(_, found)| found.iter().map(|found| found.code)).collect();
+    let mut codes: Vec<Code> = files
+        .iter()
+        .flat_map(|(_, found)| found.iter().map(|found| found.code))
+        .collect();
     codes.sort_unstable();
     codes.dedup();
     let results = files
         .iter()
-        .flat_map(|(sources, diagnostics)| diagnostics.iter().map(|diagnostic| finding(sources, diagnostic, &codes)))
+        .flat_map(|(sources, diagnostics)| {
+            diagnostics
+                .iter()
+                .map(|diagnostic| finding(sources, diagnostic, &codes))
+        })
         .collect();
     let driver = Driver {
         name: "nestns",
         semantic_version: env!("CARGO_PKG_VERSION"),
         rules: codes.iter().copied().map(rule).collect(),
     };
-    let run = Run { tool: Tool { driver }, column_kind: "unicodeCodePoints", results };
-    let log = Log { schema: "https://json.schemastore.org/sarif-2.1.0.json", version: "2.1.0", runs: [run] };
+    let run = Run {
+        tool: Tool { driver },
+        column_kind: "unicodeCodePoints",
+        results,
+    };
+    let log = Log {
+        schema: "https://json.schemastore.org/sarif-2.1.0.json",
+        version: "2.1.0",
+        runs: [run],
+    };
     // Strings, numbers and lists in memory: there is nothing that serde_json could refuse.
     let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
     text.push('\n');
@@ -134,23 +149,38 @@ fn rule(code: Code) -> Rule {
         id: code.text(),
         name: format!("{code:?}"),
         short_description: Text { text: code.title() },
-        full_description: Text { text: explanation.summary() },
-        help: Help { text: explanation.to_string(), markdown: explanation.markdown },
-        default_configuration: Configuration { level: code.level().to_string() },
+        full_description: Text {
+            text: explanation.summary(),
+        },
+        help: Help {
+            text: explanation.to_string(),
+            markdown: explanation.markdown,
+        },
+        default_configuration: Configuration {
+            level: code.level().to_string(),
+        },
     }
 }
 
 fn finding<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic, codes: &[Code]) -> Finding<'a> {
     let related = diagnostic.secondary.iter().map(|label| Location {
         physical_location: place(sources, Some(label)),
-        message: Some(Text { text: label.text.as_str() }).filter(|message| !message.text.is_empty()),
+        message: Some(Text {
+            text: label.text.as_str(),
+        })
+        .filter(|message| !message.text.is_empty()),
     });
-    let primary = Location { physical_location: place(sources, diagnostic.primary.as_ref()), message: None };
+    let primary = Location {
+        physical_location: place(sources, diagnostic.primary.as_ref()),
+        message: None,
+    };
     Finding {
         rule_id: diagnostic.code.text(),
         rule_index: codes.binary_search(&diagnostic.code).unwrap_or_default(),
         level: diagnostic.level().to_string(),
-        message: Text { text: message(diagnostic) },
+        message: Text {
+            text: message(diagnostic),
+        },
         locations: [primary],
         related_locations: related.collect(),
     }
@@ -158,9 +188,17 @@ fn finding<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic, codes: &[Code])
 
 /// A reader of SARIF sees no underlines: what they say goes behind the message, as do notes and help.
 fn message(diagnostic: &Diagnostic) -> String {
-    let label = diagnostic.primary.as_ref().map(|label| label.text.clone()).filter(|text| !text.is_empty());
+    let label = diagnostic
+        .primary
+        .as_ref()
+        .map(|label| label.text.clone())
+        .filter(|text| !text.is_empty());
     let help = diagnostic.help.as_ref().map(|help| format!("help: {help}"));
-    let lines = [diagnostic.message.clone()].into_iter().chain(label).chain(diagnostic.notes.clone()).chain(help);
+    let lines = [diagnostic.message.clone()]
+        .into_iter()
+        .chain(label)
+        .chain(diagnostic.notes.clone())
+        .chain(help);
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -169,9 +207,19 @@ fn place(sources: &Sources, label: Option<&Label>) -> PhysicalLocation {
     let region = label.map(|label| {
         let start = source.position(label.span.start());
         let end = source.position(label.span.end().max(label.span.start()));
-        Region { start_line: start.line, start_column: start.column, end_line: end.line, end_column: end.column }
+        Region {
+            start_line: start.line,
+            start_column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+        }
     });
-    PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(source.name()) }, region }
+    PhysicalLocation {
+        artifact_location: ArtifactLocation {
+            uri: uri(source.name()),
+        },
+        region,
+    }
 }
 
 /// A path as a URI (RFC 3986): relative to wherever the log is read if the path is relative, and `%3Cstdin%3E` for what was

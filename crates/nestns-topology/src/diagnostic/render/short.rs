@@ -15,7 +15,13 @@ pub(super) fn render(files: &[(&Sources, &Diagnostics)]) -> String {
                 let place = source.position(label.span.start());
                 let _ = write!(text, ":{}:{}", place.line, place.column);
             }
-            let _ = writeln!(text, ": {}[{}]: {}", diagnostic.level(), diagnostic.code, diagnostic.message);
+            let _ = writeln!(
+                text,
+                ": {}[{}]: {}",
+                diagnostic.level(),
+                diagnostic.code,
+                diagnostic.message
+            );
         }
     }
     text

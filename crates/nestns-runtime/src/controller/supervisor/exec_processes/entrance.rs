@@ -10,12 +10,16 @@ use nix::unistd::Pid;
 use super::GRACE;
 use crate::controller::supervisor::edge::Edge;
 use crate::engine::children::Entrance;
-use crate::engine::plan::{Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan};
+use crate::engine::plan::{
+    Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan,
+};
 use nestns_client::protocol::message::{ExecRequest, RequestError, Target};
 use nestns_observe::thread;
 use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
-use nestns_topology::{Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Stdin, Stop, Terminal, Weight};
+use nestns_topology::{
+    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Stdin, Stop, Terminal, Weight,
+};
 
 /// Namespaces to enter beside a PID 1 that is nestns, and the time when that began.
 pub(super) type Entered = HashMap<NamespaceIndex, (u64, CloneFlags)>;
@@ -27,33 +31,52 @@ pub(super) fn find(
     namespace: NamespaceIndex,
     execution: &ExecRequest,
 ) -> Result<(Entrance, Option<Identity>), RequestError> {
-    let gone = |path: &str| RequestError::TargetEnded { path: path.to_owned() };
-    let (path, pid, start_time) = if let Some(Target { path, pid, start_time }) = &execution.beside {
+    let gone = |path: &str| RequestError::TargetEnded {
+        path: path.to_owned(),
+    };
+    let (path, pid, start_time) = if let Some(Target {
+        path,
+        pid,
+        start_time,
+    }) = &execution.beside
+    {
         (path.clone(), *pid, *start_time)
     } else {
         let path = format!("{}/init", execution.namespace);
         let record = edge.tree().roster.get(ProcessKey::init(namespace));
-        let facts = record.and_then(|record| record.facts.as_ref()).ok_or_else(|| gone(&path))?;
+        let facts = record
+            .and_then(|record| record.facts.as_ref())
+            .ok_or_else(|| gone(&path))?;
         let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
         (path, pid, facts.start_time)
     };
     let pid = Pid::from_raw(pid);
-    let mut process = edge.kernel().open(pid, start_time).map_err(|_| gone(&path))?;
-    let unreadable =
-        |error: std::io::Error| RequestError::NamespacesUnreadable { path: path.clone(), reason: of_io(&error) };
+    let mut process = edge
+        .kernel()
+        .open(pid, start_time)
+        .map_err(|_| gone(&path))?;
+    let unreadable = |error: std::io::Error| RequestError::NamespacesUnreadable {
+        path: path.clone(),
+        reason: of_io(&error),
+    };
     let only = execution.only.as_deref();
     // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out
     // once.
     let is_settled = execution.beside.is_none()
         && only.is_none()
-        && matches!(edge.tree().plan.namespace(namespace).init, InitPlan::Builtin | InitPlan::Pause);
+        && matches!(
+            edge.tree().plan.namespace(namespace).init,
+            InitPlan::Builtin | InitPlan::Pause
+        );
     let namespaces = match entered.get(&namespace) {
         Some(&(known, flags)) if is_settled && known == start_time => flags,
         _ => match edge.to_enter(pid, only) {
             // Its first thread has ended, and has left its namespaces; the others are still in them
             // (R71).
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let thread = thread::of_process(pid).ok().and_then(|threads| threads.into_iter().next());
+                let thread = thread::of_process(pid)
+                    .ok()
+                    .and_then(|threads| threads.into_iter().next());
                 let tid = Pid::from_raw(thread.ok_or_else(|| gone(&path))?.tid());
                 process = Pidfd::open_thread(tid).map_err(|_| gone(&path))?;
                 edge.to_enter(tid, only).map_err(unreadable)?
@@ -66,13 +89,27 @@ pub(super) fn find(
     }
     let is_elsewhere = namespaces.contains(CloneFlags::CLONE_NEWUSER);
     let identity = match &execution.identity {
-        Some((uid, gid, groups)) => Some(Identity { uid: *uid, gid: *gid, groups: groups.clone() }),
+        Some((uid, gid, groups)) => Some(Identity {
+            uid: *uid,
+            gid: *gid,
+            groups: groups.clone(),
+        }),
         // In a user namespace that was made inside, the controller's own user may have no number at
         // all.
-        None if is_elsewhere => Some(Identity { uid: 0, gid: 0, groups: vec![0] }),
+        None if is_elsewhere => Some(Identity {
+            uid: 0,
+            gid: 0,
+            groups: vec![0],
+        }),
         None => None,
     };
-    Ok((Entrance::Beside { process, namespaces }, identity))
+    Ok((
+        Entrance::Beside {
+            process,
+            namespaces,
+        },
+        identity,
+    ))
 }
 
 /// The plan of a process, by what a client wants and what its namespace says.
@@ -85,22 +122,48 @@ pub(super) fn plan(
     let mut env = execution.env;
     env.extend(home.env.clone());
     env.extend(execution.set);
-    let captured = if execution.detached { Output::Log } else { Output::Inherit };
+    let captured = if execution.detached {
+        Output::Log
+    } else {
+        Output::Inherit
+    };
     let spec = ProcessSpec {
         name: path,
         program: Program::Command(execution.argv),
         entry: Entry::Join,
         env,
-        cwd: execution.cwd.map(PathBuf::from).or_else(|| home.cwd.clone()),
-        terminal: if execution.terminal { Terminal::Own } else { Terminal::None },
-        stdin: if execution.detached { Stdin::Null } else { Stdin::Inherit },
-        stdout: if execution.terminal { Output::Log } else { captured.clone() },
-        stderr: if execution.terminal { Output::Log } else { captured },
+        cwd: execution
+            .cwd
+            .map(PathBuf::from)
+            .or_else(|| home.cwd.clone()),
+        terminal: if execution.terminal {
+            Terminal::Own
+        } else {
+            Terminal::None
+        },
+        stdin: if execution.detached {
+            Stdin::Null
+        } else {
+            Stdin::Inherit
+        },
+        stdout: if execution.terminal {
+            Output::Log
+        } else {
+            captured.clone()
+        },
+        stderr: if execution.terminal {
+            Output::Log
+        } else {
+            captured
+        },
         after: Vec::new(),
         ok: vec![0],
         oneshot: true,
         weight: Weight::Expendable,
-        stop: Stop { signal: nestns_topology::Signal::TERM, grace: GRACE },
+        stop: Stop {
+            signal: nestns_topology::Signal::TERM,
+            grace: GRACE,
+        },
         ready: None,
         restart: RestartPolicy::default(),
         labels: nestns_topology::Labels::default(),

@@ -78,7 +78,9 @@ impl ExecProcesses {
     /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
         let deadlines = self.all.values().filter_map(|process| process.deadline);
-        deadlines.chain(self.remnants.iter().map(|(_, at)| *at)).min()
+        deadlines
+            .chain(self.remnants.iter().map(|(_, at)| *at))
+            .min()
     }
 
     /// Starts a process for a client.
@@ -129,14 +131,33 @@ impl ExecProcesses {
         let home = edge.tree().plan.namespace(index);
         let process = entrance::plan(path.clone(), execution, identity, &home);
         let record = ExecRecord::new(path.clone(), home.path.clone(), argv, asker.by);
-        edge.tree_mut().exec_records.add(subject, ExecRecord { is_logged, ..record });
+        edge.tree_mut().exec_records.add(
+            subject,
+            ExecRecord {
+                is_logged,
+                ..record
+            },
+        );
         let since = edge.tree().revision();
-        let leader = match edge.start(OutsideProcess { subject, process, entrance, streams }) {
+        let leader = match edge.start(OutsideProcess {
+            subject,
+            process,
+            entrance,
+            streams,
+        }) {
             Ok(leader) => leader,
             Err(build_error) => return Err(give_up(edge, subject, &path, build_error)),
         };
         edge.tree_mut().exec_records.forked(subject, leader);
-        let process = ExecProcess { path, asker: Some(asker), ending: None, deadline: None, leader, subject, since };
+        let process = ExecProcess {
+            path,
+            asker: Some(asker),
+            ending: None,
+            deadline: None,
+            leader,
+            subject,
+            since,
+        };
         self.all.insert(number, process);
         Ok(())
     }
@@ -156,19 +177,40 @@ impl ExecProcesses {
     }
 
     /// Tells the client that its process has become its program.
-    pub(super) fn on_started(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: ProcessKey) {
-        let Some(number) = subject.exec_number() else { return };
-        let Some(process) = self.all.get_mut(&number) else { return };
+    pub(super) fn on_started(
+        &mut self,
+        edge: &mut dyn Edge,
+        attachments: &mut Attachments,
+        subject: ProcessKey,
+    ) {
+        let Some(number) = subject.exec_number() else {
+            return;
+        };
+        let Some(process) = self.all.get_mut(&number) else {
+            return;
+        };
         let (ending, asker) = (process.ending, process.asker);
         edge.record_start(subject);
         if let Some(asker) = asker {
             let (path, pids) = (edge.tree().path(subject), edge.tree().pids(subject));
-            if edge.tree().exec_records.get(subject).is_some_and(|record| record.is_logged) {
+            if edge
+                .tree()
+                .exec_records
+                .get(subject)
+                .is_some_and(|record| record.is_logged)
+            {
                 // From here on it is on its own: the client may leave, and look for it.
                 process.asker = None;
                 edge.write_truth(Truth::Due);
             }
-            edge.reply(asker, Reply::Began { session: number, path, pids });
+            edge.reply(
+                asker,
+                Reply::Began {
+                    session: number,
+                    path,
+                    pids,
+                },
+            );
         }
         if let Some(ending) = ending {
             self.on_ended(edge, attachments, subject, ending);
@@ -185,18 +227,47 @@ impl ExecProcesses {
     ) {
         let message = exec_error_sentence(refusal);
         edge.record_exec(subject, Some(&message));
-        self.answer(edge, attachments, subject, Reply::Refused { message, status: refusal.status() });
+        self.answer(
+            edge,
+            attachments,
+            subject,
+            Reply::Refused {
+                message,
+                status: refusal.status(),
+            },
+        );
     }
 
     /// Tells the client that its process failed before it could even try.
-    pub(super) fn on_failed(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, failure: &Failure) {
+    pub(super) fn on_failed(
+        &mut self,
+        edge: &mut dyn Edge,
+        attachments: &mut Attachments,
+        failure: &Failure,
+    ) {
         let path = edge.tree().path(failure.subject);
         let problem = problem_of(edge.tree(), &path, failure);
-        self.answer(edge, attachments, failure.subject, Reply::RequestError(problem));
+        self.answer(
+            edge,
+            attachments,
+            failure.subject,
+            Reply::RequestError(problem),
+        );
     }
 
-    fn answer(&mut self, edge: &mut dyn Edge, attachments: &mut Attachments, subject: ProcessKey, reply: Reply) {
-        let Some(process) = subject.exec_number().and_then(|number| self.all.get_mut(&number)) else { return };
+    fn answer(
+        &mut self,
+        edge: &mut dyn Edge,
+        attachments: &mut Attachments,
+        subject: ProcessKey,
+        reply: Reply,
+    ) {
+        let Some(process) = subject
+            .exec_number()
+            .and_then(|number| self.all.get_mut(&number))
+        else {
+            return;
+        };
         let ending = process.ending;
         if let Some(asker) = process.asker.take() {
             edge.reply(asker, reply);
@@ -214,7 +285,9 @@ impl ExecProcesses {
         subject: ProcessKey,
         ending: Ending,
     ) {
-        let Some(number) = subject.exec_number() else { return };
+        let Some(number) = subject.exec_number() else {
+            return;
+        };
         if edge.awaits_outcome(subject)
             && let Some(process) = self.all.get_mut(&number)
         {
@@ -225,16 +298,24 @@ impl ExecProcesses {
         edge.terminals().end(subject);
         edge.record_exit(subject, ending, None);
         attachments.end(edge, subject, ending);
-        let has_launched = edge.tree().exec_records.get(subject).is_none_or(|exec| exec.has_launched);
+        let has_launched = edge
+            .tree()
+            .exec_records
+            .get(subject)
+            .is_none_or(|exec| exec.has_launched);
         edge.tree_mut().exec_records.end(subject, ending.into());
-        let Some(process) = self.all.remove(&number) else { return };
+        let Some(process) = self.all.remove(&number) else {
+            return;
+        };
         if let Some(asker) = process.asker {
             edge.write_truth(Truth::Withdrawn(process.since));
             // What a copy of nestns ends with is no status of the program.
             let reply = if has_launched {
                 Reply::Ended(ending.into())
             } else {
-                Reply::RequestError(RequestError::EndedBeforeExec { path: process.path.clone() })
+                Reply::RequestError(RequestError::EndedBeforeExec {
+                    path: process.path.clone(),
+                })
             };
             edge.reply(asker, reply);
         }
@@ -245,17 +326,32 @@ impl ExecProcesses {
     }
 
     /// Passes a signal on that the client has got for its process.
-    pub(super) fn forward(&mut self, edge: &mut dyn Edge, asker: Asker, number: u32, signal: i32) -> Reply {
+    pub(super) fn forward(
+        &mut self,
+        edge: &mut dyn Edge,
+        asker: Asker,
+        number: u32,
+        signal: i32,
+    ) -> Reply {
         let process = self.all.get(&number);
-        let own = process.filter(|process| process.asker.is_some_and(|own| own.client == asker.client));
-        let Some(process) = own else { return Reply::RequestError(RequestError::ProgramEnded) };
+        let own =
+            process.filter(|process| process.asker.is_some_and(|own| own.client == asker.client));
+        let Some(process) = own else {
+            return Reply::RequestError(RequestError::ProgramEnded);
+        };
         match edge.signal(process.subject, signal) {
             Ok(()) => {
                 let signal = Signal::from_number(signal).to_string();
-                edge.record(&Event::Signal { path: &process.path, signal: &signal, by: Some(asker.by) });
+                edge.record(&Event::Signal {
+                    path: &process.path,
+                    signal: &signal,
+                    by: Some(asker.by),
+                });
                 Reply::Done
             }
-            Err(errno) => Reply::RequestError(RequestError::Unsignalled { reason: spelled(errno) }),
+            Err(errno) => Reply::RequestError(RequestError::Unsignalled {
+                reason: spelled(errno),
+            }),
         }
     }
 
@@ -268,12 +364,17 @@ impl ExecProcesses {
         descriptors: Vec<OwnedFd>,
     ) -> Reply {
         let process = self.all.get_mut(&number);
-        let own = process.filter(|process| process.asker.is_some_and(|asker| asker.client == client));
-        let Some(process) = own else { return Reply::RequestError(RequestError::ProgramEnded) };
+        let own =
+            process.filter(|process| process.asker.is_some_and(|asker| asker.client == client));
+        let Some(process) = own else {
+            return Reply::RequestError(RequestError::ProgramEnded);
+        };
         if let Some(terminal) = descriptors.into_iter().next() {
             // As long as the other side of its terminal is held, it is not hung up.
             if let Err(errno) = edge.terminals().keep(process.subject, terminal) {
-                return Reply::RequestError(RequestError::TerminalLost { reason: spelled(errno) });
+                return Reply::RequestError(RequestError::TerminalLost {
+                    reason: spelled(errno),
+                });
             }
         }
         process.asker = None;
@@ -284,12 +385,19 @@ impl ExecProcesses {
     /// stays.
     pub(super) fn end_of(&mut self, edge: &mut dyn Edge, client: ClientId) {
         let deadline = edge.now().plus(GRACE);
-        let own = self.all.values_mut().filter(|process| process.asker.is_some_and(|asker| asker.client == client));
+        let own = self
+            .all
+            .values_mut()
+            .filter(|process| process.asker.is_some_and(|asker| asker.client == client));
         for process in own {
             process.asker = None;
             process.deadline = Some(deadline);
             edge.signal_session(process.leader, libc::SIGHUP);
-            edge.record(&Event::Signal { path: &process.path, signal: "HUP", by: None });
+            edge.record(&Event::Signal {
+                path: &process.path,
+                signal: "HUP",
+                by: None,
+            });
         }
     }
 
@@ -297,13 +405,21 @@ impl ExecProcesses {
     pub(super) fn close_all(&self, edge: &mut dyn Edge) {
         for process in self.all.values() {
             edge.signal_session(process.leader, libc::SIGHUP);
-            edge.record(&Event::Signal { path: &process.path, signal: "HUP", by: None });
+            edge.record(&Event::Signal {
+                path: &process.path,
+                signal: "HUP",
+                by: None,
+            });
         }
     }
 
     /// Tells those in some of the namespaces, which are taken down.
     pub(super) fn close_inside(&self, edge: &mut dyn Edge, namespaces: &Range<NamespaceIndex>) {
-        for process in self.all.values().filter(|process| namespaces.contains(&process.subject.namespace)) {
+        for process in self
+            .all
+            .values()
+            .filter(|process| namespaces.contains(&process.subject.namespace))
+        {
             edge.signal_session(process.leader, libc::SIGHUP);
         }
     }
@@ -314,7 +430,11 @@ impl ExecProcesses {
         for process in self.all.values_mut() {
             if process.deadline.is_some_and(|deadline| deadline <= now) {
                 edge.signal_session(process.leader, libc::SIGKILL);
-                edge.record(&Event::Signal { path: &process.path, signal: "KILL", by: None });
+                edge.record(&Event::Signal {
+                    path: &process.path,
+                    signal: "KILL",
+                    by: None,
+                });
                 // It is killed; what has escaped for a moment by forking is looked for once more.
                 process.deadline = Some(now.plus(GRACE));
             }
@@ -330,22 +450,41 @@ impl ExecProcesses {
 }
 
 /// Forgets a process that could not be forked, and says why.
-fn give_up(edge: &mut dyn Edge, subject: ProcessKey, path: &str, build_error: BuildError) -> RequestError {
+fn give_up(
+    edge: &mut dyn Edge,
+    subject: ProcessKey,
+    path: &str,
+    build_error: BuildError,
+) -> RequestError {
     // A process in between has told more than how it ended.
     edge.drain(Source::Inherited);
-    let cause = edge.tree().exec_records.get(subject).and_then(|exec| exec.build_error.clone());
+    let cause = edge
+        .tree()
+        .exec_records
+        .get(subject)
+        .and_then(|exec| exec.build_error.clone());
     edge.tree_mut().exec_records.remove(subject);
     match build_error {
-        BuildError::Failed(failure) => problem_of(edge.tree(), path, cause.as_ref().unwrap_or(&failure)),
+        BuildError::Failed(failure) => {
+            problem_of(edge.tree(), path, cause.as_ref().unwrap_or(&failure))
+        }
         BuildError::Interrupted => RequestError::TopologyStopping,
     }
 }
 
 /// A failure as an answer, with what it means as long as what it was about is there.
 fn problem_of(tree: &Tree, path: &str, failure: &Failure) -> RequestError {
-    let home = ProcessKey { slot: Slot::Process(0), ..failure.subject };
+    let home = ProcessKey {
+        slot: Slot::Process(0),
+        ..failure.subject
+    };
     let inside = inside(&tree.roster, home);
     let level = tree.plan.namespace(home.namespace).level();
     let help = errno_hint(&Occasion::of(failure, level, &inside));
-    RequestError::Failed { what: format!("`{path}`"), reason: sentence(failure), help, status: 1 }
+    RequestError::Failed {
+        what: format!("`{path}`"),
+        reason: sentence(failure),
+        help,
+        status: 1,
+    }
 }

@@ -36,7 +36,9 @@ impl Backoff {
 
     /// True if this one is.
     pub(super) fn is_awaited(&self, subject: ProcessKey) -> bool {
-        self.0.get(&subject).is_some_and(|restart| restart.due.is_some())
+        self.0
+            .get(&subject)
+            .is_some_and(|restart| restart.due.is_some())
     }
 
     /// The number of restarts in a row that this one has had.
@@ -64,7 +66,10 @@ impl Backoff {
         ended: Moment,
     ) -> Option<(u32, Duration)> {
         let restart = self.0.entry(subject).or_default();
-        if restart.began.is_some_and(|began| ended.since(began) >= RestartPolicy::row_ends_after(restart.delay)) {
+        if restart
+            .began
+            .is_some_and(|began| ended.since(began) >= RestartPolicy::row_ends_after(restart.delay))
+        {
             restart.count = 0;
         }
         let delay = policy.delay(restart.count)?;
@@ -96,13 +101,15 @@ impl Backoff {
     /// Drops what was to come of a target that a client has decided otherwise about; its row begins
     /// anew.
     pub(super) fn cancel(&mut self, plan: &Plan, part: Target) {
-        self.0
-            .retain(|subject, restart| !part.contains(plan, *subject) || (restart.due.is_none() && *subject == part.0));
+        self.0.retain(|subject, restart| {
+            !part.contains(plan, *subject) || (restart.due.is_none() && *subject == part.0)
+        });
     }
 
     /// Forgets what was inside a namespace, and has ended with its PID 1.
     pub(super) fn forget_inside(&mut self, plan: &Plan, part: Target) {
-        self.0.retain(|subject, _| *subject == part.0 || !part.contains(plan, *subject));
+        self.0
+            .retain(|subject, _| *subject == part.0 || !part.contains(plan, *subject));
     }
 }
 
@@ -115,32 +122,62 @@ mod tests {
     use nestns_sys::moment::Moment;
     use nestns_topology::{RestartPolicy, RestartWhen};
 
-    const POLICY: RestartPolicy =
-        RestartPolicy { when: RestartWhen::Always, max: Some(2), backoff: Duration::from_millis(100) };
+    const POLICY: RestartPolicy = RestartPolicy {
+        when: RestartWhen::Always,
+        max: Some(2),
+        backoff: Duration::from_millis(100),
+    };
 
     #[test]
     fn a_row_ends_when_there_were_enough() {
-        let (mut backoff, subject) = (Backoff::default(), ProcessKey { namespace: 3, slot: Slot::nth(1) });
+        let (mut backoff, subject) = (
+            Backoff::default(),
+            ProcessKey {
+                namespace: 3,
+                slot: Slot::nth(1),
+            },
+        );
         let now = Moment::now();
-        assert_eq!(backoff.plan(subject, POLICY, now), Some((1, Duration::from_millis(100))));
+        assert_eq!(
+            backoff.plan(subject, POLICY, now),
+            Some((1, Duration::from_millis(100)))
+        );
         assert!(backoff.is_awaited(subject));
         assert!(backoff.take_due(now).is_empty());
-        assert_eq!(backoff.take_due(now.plus(Duration::from_secs(1))), [subject]);
+        assert_eq!(
+            backoff.take_due(now.plus(Duration::from_secs(1))),
+            [subject]
+        );
         assert!(!backoff.are_awaited());
-        assert_eq!(backoff.plan(subject, POLICY, now), Some((2, Duration::from_millis(200))));
+        assert_eq!(
+            backoff.plan(subject, POLICY, now),
+            Some((2, Duration::from_millis(200)))
+        );
         assert_eq!(backoff.plan(subject, POLICY, now), None);
     }
 
     #[test]
     fn a_long_run_begins_a_new_row() {
-        let (mut backoff, subject) = (Backoff::default(), ProcessKey { namespace: 3, slot: Slot::nth(1) });
+        let (mut backoff, subject) = (
+            Backoff::default(),
+            ProcessKey {
+                namespace: 3,
+                slot: Slot::nth(1),
+            },
+        );
         let now = Moment::now();
         for _ in 0..2 {
             backoff.plan(subject, POLICY, now);
         }
         backoff.began(subject, now);
-        assert_eq!(backoff.plan(subject, POLICY, now.plus(Duration::from_secs(5))), None);
+        assert_eq!(
+            backoff.plan(subject, POLICY, now.plus(Duration::from_secs(5))),
+            None
+        );
         let later = now.plus(Duration::from_secs(11));
-        assert_eq!(backoff.plan(subject, POLICY, later), Some((1, Duration::from_millis(100))));
+        assert_eq!(
+            backoff.plan(subject, POLICY, later),
+            Some((1, Duration::from_millis(100)))
+        );
     }
 }

@@ -47,8 +47,14 @@ enum Phase {
     Holding,
     Leaving(Stop),
     Renewing(Rebuild),
-    Standing { subjects: Vec<ProcessKey>, until: Moment },
-    Clearing { trouble: Box<StartError>, until: Moment },
+    Standing {
+        subjects: Vec<ProcessKey>,
+        until: Moment,
+    },
+    Clearing {
+        trouble: Box<StartError>,
+        until: Moment,
+    },
     Over(Outcome),
 }
 
@@ -83,12 +89,19 @@ pub(super) struct Change {
 impl Change {
     /// Begins one.
     pub(super) fn new(wish: Wish, began: Moment) -> Self {
-        Self { wish, began, phase: Phase::Holding }
+        Self {
+            wish,
+            began,
+            phase: Phase::Holding,
+        }
     }
 
     /// True if something belongs to its targets.
     pub(super) fn concerns(&self, edge: &dyn Edge, subject: ProcessKey) -> bool {
-        self.wish.targets.iter().any(|part| part.contains(&edge.tree().plan, subject))
+        self.wish
+            .targets
+            .iter()
+            .any(|part| part.contains(&edge.tree().plan, subject))
     }
 
     /// Moment of the next thing to do.
@@ -114,7 +127,9 @@ impl Change {
     /// The end of the change, its wish, and the reply.
     pub(super) fn into_outcome(self, edge: &dyn Edge) -> (Wish, Option<Outcome>, Reply) {
         let Self { wish, phase, .. } = self;
-        let Phase::Over(outcome) = phase else { return (wish, None, Reply::Done) };
+        let Phase::Over(outcome) = phase else {
+            return (wish, None, Reply::Done);
+        };
         let plan = edge.tree().plan;
         let paths = || wish.targets.iter().map(|part| part.path(&plan));
         let reply = match &outcome {
@@ -221,14 +236,28 @@ impl Change {
             let by = self.caller();
             for part in &self.wish.targets {
                 let path = part.path(&plan);
-                let stage = if self.wish.force == Force::Kill { Halt::Kill } else { Halt::Ask };
-                edge.record(&Event::Stopping { path: &path, stage, cause: None, by, by_pid: None });
+                let stage = if self.wish.force == Force::Kill {
+                    Halt::Kill
+                } else {
+                    Halt::Ask
+                };
+                edge.record(&Event::Stopping {
+                    path: &path,
+                    stage,
+                    cause: None,
+                    by,
+                    by_pid: None,
+                });
             }
         }
         let asked = self.wish.targets.iter().flat_map(|part| part.asked(&plan));
-        let asked: Vec<ProcessKey> = asked.filter(|&subject| edge.tree().lives(subject)).collect();
+        let asked: Vec<ProcessKey> = asked
+            .filter(|&subject| edge.tree().lives(subject))
+            .collect();
         let end = match self.wish.force {
-            Force::AskWithin(milliseconds) => Some(edge.now().plus(Duration::from_millis(milliseconds))),
+            Force::AskWithin(milliseconds) => {
+                Some(edge.now().plus(Duration::from_millis(milliseconds)))
+            }
             Force::Ask | Force::Kill => None,
         };
         let mut stop = Stop::begin(edge, &asked, end).with_late_countdown();
@@ -238,8 +267,15 @@ impl Change {
         Phase::Leaving(stop)
     }
 
-    fn leave(&mut self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Target>) -> Option<Phase> {
-        let Phase::Leaving(stop) = &mut self.phase else { return None };
+    fn leave(
+        &mut self,
+        edge: &mut dyn Edge,
+        peers: &mut Peers<'_>,
+        absent: &mut BTreeSet<Target>,
+    ) -> Option<Phase> {
+        let Phase::Leaving(stop) = &mut self.phase else {
+            return None;
+        };
         for subject in stop.rest() {
             if !edge.tree().lives(subject) {
                 stop.left(subject);
@@ -251,11 +287,18 @@ impl Change {
         stop.advance(edge);
         let now = edge.now();
         if stop.is_stuck(now) {
-            let stuck: Vec<String> = stop.rest().into_iter().map(|subject| edge.tree().path(subject)).collect();
-            return Some(Phase::Over(Outcome::Stuck(RequestError::Stuck { paths: stuck })));
+            let stuck: Vec<String> = stop
+                .rest()
+                .into_iter()
+                .map(|subject| edge.tree().path(subject))
+                .collect();
+            return Some(Phase::Over(Outcome::Stuck(RequestError::Stuck {
+                paths: stuck,
+            })));
         }
         if stop.takes_countdown(now) && !self.wish.askers.is_empty() {
-            let list = stop::countdown(&stop::waiting_among(edge.tree(), &self.subjects(edge), now));
+            let list =
+                stop::countdown(&stop::waiting_among(edge.tree(), &self.subjects(edge), now));
             for &asker in &self.wish.askers {
                 edge.reply(asker, Reply::Waiting(list.clone()));
             }
@@ -263,17 +306,33 @@ impl Change {
         None
     }
 
-    fn end_leaving(&self, edge: &mut dyn Edge, peers: &mut Peers<'_>, absent: &mut BTreeSet<Target>) -> Phase {
+    fn end_leaving(
+        &self,
+        edge: &mut dyn Edge,
+        peers: &mut Peers<'_>,
+        absent: &mut BTreeSet<Target>,
+    ) -> Phase {
         if self.wish.aim == Aim::Again {
             let plan = edge.tree().plan;
-            absent.retain(|absent| !self.wish.targets.iter().any(|part| part.contains(&plan, absent.0)));
+            absent.retain(|absent| {
+                !self
+                    .wish
+                    .targets
+                    .iter()
+                    .any(|part| part.contains(&plan, absent.0))
+            });
             return self.begin_renewing(edge, peers);
         }
         absent.extend(self.wish.targets.iter().copied());
         let tree = edge.tree();
         let subjects = self.subjects(edge).into_iter();
-        let timeline =
-            crate::controller::timeline::timeline_of(&tree.roster, subjects, &tree.name, self.began, edge.now());
+        let timeline = crate::controller::timeline::timeline_of(
+            &tree.roster,
+            subjects,
+            &tree.name,
+            self.began,
+            edge.now(),
+        );
         self.forget_ended_roots(edge);
         Phase::Over(Outcome::Down(Box::new(timeline)))
     }
@@ -282,13 +341,23 @@ impl Change {
         let plan = edge.tree().plan;
         let targets = &self.wish.targets;
         let is_own = |subject: ProcessKey| targets.iter().any(|part| part.contains(&plan, subject));
-        edge.tree_mut().setbacks.retain(|failure| !is_own(failure.subject));
+        edge.tree_mut()
+            .setbacks
+            .retain(|failure| !is_own(failure.subject));
         peers.dependencies.forget(is_own);
         let by = self.caller();
-        let attempt = if let Author::Policy { attempt } = self.wish.author { attempt } else { None };
+        let attempt = if let Author::Policy { attempt } = self.wish.author {
+            attempt
+        } else {
+            None
+        };
         for part in targets {
             let path = part.path(&plan);
-            edge.record(&Event::Restart { path: &path, attempt, by });
+            edge.record(&Event::Restart {
+                path: &path,
+                attempt,
+                by,
+            });
         }
         for subject in self.subjects(edge) {
             peers.probes.renew(edge.tree_mut(), subject);
@@ -296,7 +365,10 @@ impl Change {
             edge.forget(subject, Said::Outcome);
             edge.tree_mut().started.remove(&subject);
             let namespace = plan.namespace(subject.namespace);
-            if namespace.process(subject.slot).is_some_and(|process| process.terminal == Terminal::Own) {
+            if namespace
+                .process(subject.slot)
+                .is_some_and(|process| process.terminal == Terminal::Own)
+            {
                 edge.terminals().change(TerminalChange::Renew);
             }
         }
@@ -308,12 +380,17 @@ impl Change {
             if let Some(failure) = self.build_error(edge) {
                 return Some(self.begin_clearing(edge, failure));
             }
-            let Phase::Renewing(rebuild) = &mut self.phase else { return None };
+            let Phase::Renewing(rebuild) = &mut self.phase else {
+                return None;
+            };
             match rebuild.advance(edge) {
                 Ok(Progress::Wait) => return None,
                 Ok(Progress::GoOn) => {}
                 Ok(Progress::Done) => {
-                    return Some(Phase::Standing { subjects: self.subjects(edge), until: edge.now().plus(ARRIVAL) });
+                    return Some(Phase::Standing {
+                        subjects: self.subjects(edge),
+                        until: edge.now().plus(ARRIVAL),
+                    });
                 }
                 Err(failure) => {
                     // The process that has failed first has said so before; its parent has only
@@ -329,24 +406,41 @@ impl Change {
     /// Waits until everything is there, makes sure that it is what it should be, and lets it go.
     fn stand(&mut self, edge: &mut dyn Edge, dependencies: &mut Dependencies) -> Option<Phase> {
         let build_error = self.build_error(edge);
-        let Phase::Standing { subjects, until } = &mut self.phase else { return None };
+        let Phase::Standing { subjects, until } = &mut self.phase else {
+            return None;
+        };
         let tree = edge.tree();
-        let state = |subject: ProcessKey| tree.roster.get(subject).map(|record| record.state).unwrap_or_default();
+        let state = |subject: ProcessKey| {
+            tree.roster
+                .get(subject)
+                .map(|record| record.state)
+                .unwrap_or_default()
+        };
         let trouble = |failure: Failure| Some(describe(&tree.roster, failure));
         let trouble = if let Some(failure) = build_error {
             trouble(failure)
         } else if let Some(&dead) = subjects.iter().find(|&&subject| state(subject).is_over()) {
             trouble(Failure::new(dead, Stage::Died, Errno::UnknownErrno))
-        } else if let Some(&missing) = subjects.iter().find(|&&subject| state(subject) == State::Creating) {
+        } else if let Some(&missing) = subjects
+            .iter()
+            .find(|&&subject| state(subject) == State::Creating)
+        {
             if *until > edge.now() {
                 return None;
             }
-            trouble(Failure::of_no_call(missing, Stage::Observe, Errno::ETIMEDOUT))
+            trouble(Failure::of_no_call(
+                missing,
+                Stage::Observe,
+                Errno::ETIMEDOUT,
+            ))
         } else {
             match edge.kernel().compare(tree, subjects) {
                 Ok(mismatches) if mismatches.is_empty() => None,
                 Ok(mismatches) => Some(StartError::Mismatch(mismatches)),
-                Err(cause) => Some(StartError::System { what: "compare the tree with the kernel's view of it", cause }),
+                Err(cause) => Some(StartError::System {
+                    what: "compare the tree with the kernel's view of it",
+                    cause,
+                }),
             }
         };
         if let Some(trouble) = trouble {
@@ -388,14 +482,23 @@ impl Change {
             // One that has not been verified yet is known to its parent, which has done the same.
             let _ = edge.signal(subject, libc::SIGKILL);
         }
-        Phase::Clearing { trouble: Box::new(trouble), until: edge.now().plus(CLEARANCE) }
+        Phase::Clearing {
+            trouble: Box::new(trouble),
+            until: edge.now().plus(CLEARANCE),
+        }
     }
 
     fn clear(&mut self, edge: &mut dyn Edge) -> Option<Phase> {
         let subjects = self.subjects(edge);
-        let Phase::Clearing { until, .. } = &self.phase else { return None };
+        let Phase::Clearing { until, .. } = &self.phase else {
+            return None;
+        };
         let tree = edge.tree();
-        let is_over = |part: &Target| tree.roster.get(part.0).is_some_and(|record| record.state.is_over());
+        let is_over = |part: &Target| {
+            tree.roster
+                .get(part.0)
+                .is_some_and(|record| record.state.is_over())
+        };
         if !self.wish.targets.iter().all(is_over) && *until > edge.now() {
             return None;
         }
@@ -406,18 +509,29 @@ impl Change {
         for part in &self.wish.targets {
             tree.mark(part.0, State::Failed);
         }
-        let Phase::Clearing { trouble, .. } = std::mem::replace(&mut self.phase, Phase::Holding) else { return None };
+        let Phase::Clearing { trouble, .. } = std::mem::replace(&mut self.phase, Phase::Holding)
+        else {
+            return None;
+        };
         self.forget_ended_roots(edge);
         Some(Phase::Over(Outcome::Failed(trouble)))
     }
 
     fn subjects(&self, edge: &dyn Edge) -> Vec<ProcessKey> {
-        self.wish.targets.iter().flat_map(|part| part.subjects(&edge.tree().plan)).collect()
+        self.wish
+            .targets
+            .iter()
+            .flat_map(|part| part.subjects(&edge.tree().plan))
+            .collect()
     }
 
     /// The first failure in what is being created.
     fn build_error(&self, edge: &dyn Edge) -> Option<Failure> {
-        edge.tree().setbacks.iter().find(|failure| self.concerns(edge, failure.subject)).cloned()
+        edge.tree()
+            .setbacks
+            .iter()
+            .find(|failure| self.concerns(edge, failure.subject))
+            .cloned()
     }
 
     /// The client that has asked first.
@@ -428,7 +542,9 @@ impl Change {
     /// Has the guardian, which keeps a descriptor of every root, let go of those that have ended.
     fn forget_ended_roots(&self, edge: &mut dyn Edge) {
         let plan = edge.tree().plan;
-        let is_root = |subject: ProcessKey| subject.is_init() && plan.namespace(subject.namespace).parent.is_none();
+        let is_root = |subject: ProcessKey| {
+            subject.is_init() && plan.namespace(subject.namespace).parent.is_none()
+        };
         if self.wish.targets.iter().any(|part| is_root(part.0)) {
             edge.forget_ended_roots();
         }

@@ -120,21 +120,33 @@ impl Restarts {
 
     /// Moment of the next thing to do.
     pub(super) fn next(&self) -> Option<Moment> {
-        self.under_way.iter().filter_map(Change::next).chain(self.backoff.next()).min()
+        self.under_way
+            .iter()
+            .filter_map(Change::next)
+            .chain(self.backoff.next())
+            .min()
     }
 
     /// True if something belongs to a target that is being taken down or brought back: its end
     /// means nothing else.
     pub(super) fn is_changing(&self, plan: &Plan, subject: ProcessKey) -> bool {
-        let targets = self.under_way.iter().flat_map(|change| &change.wish.targets);
+        let targets = self
+            .under_way
+            .iter()
+            .flat_map(|change| &change.wish.targets);
         targets.into_iter().any(|part| part.contains(plan, subject))
     }
 
     /// True if something that has ended is about to be started again.
     pub(super) fn brings_back(&self, plan: &Plan, subject: ProcessKey) -> bool {
-        let again = self.under_way.iter().filter(|change| change.wish.aim == Aim::Again);
+        let again = self
+            .under_way
+            .iter()
+            .filter(|change| change.wish.aim == Aim::Again);
         self.backoff.is_awaited(subject)
-            || again.flat_map(|change| &change.wish.targets).any(|part| part.contains(plan, subject))
+            || again
+                .flat_map(|change| &change.wish.targets)
+                .any(|part| part.contains(plan, subject))
     }
 
     /// True if it is, or was taken down and can be: an end after which nothing that waits for it
@@ -146,13 +158,26 @@ impl Restarts {
     }
 
     /// Takes targets down for a client, or brings them back, running or not.
-    pub(super) fn ask(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, asker: Asker, demand: Demand<'_>) {
+    pub(super) fn ask(
+        &mut self,
+        edge: &mut dyn Edge,
+        pausing: &mut Pausing<'_>,
+        asker: Asker,
+        demand: Demand<'_>,
+    ) {
         let Demand { paths, aim, force } = demand;
-        let targets = target::find(&edge.tree().plan, paths).map_err(|path| RequestError::Undeclared { path });
+        let targets = target::find(&edge.tree().plan, paths)
+            .map_err(|path| RequestError::Undeclared { path });
         match rules::refuse_unless_running(edge.tree()).and(targets) {
             Ok(targets) if targets.is_empty() => edge.refuse(asker, RequestError::Nothing),
             Ok(targets) => {
-                let wish = Wish { aim, targets, author: Author::Client, force, askers: vec![asker] };
+                let wish = Wish {
+                    aim,
+                    targets,
+                    author: Author::Client,
+                    force,
+                    askers: vec![asker],
+                };
                 self.take_on(edge, pausing, wish);
             }
             Err(problem) => edge.refuse(asker, problem),
@@ -161,11 +186,19 @@ impl Restarts {
 
     /// Takes a wish on: at once, or when what it has in common with another one is over.
     fn take_on(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, wish: Wish) {
-        let Some(wish) = self.join_another(edge, wish) else { return };
+        let Some(wish) = self.join_another(edge, wish) else {
+            return;
+        };
         let plan = edge.tree().plan;
         let is_taken = |part: &Target| {
-            let others = self.under_way.iter().map(|change| &change.wish).chain(&self.queued);
-            others.flat_map(|other| &other.targets).any(|other| other.overlaps(&plan, *part))
+            let others = self
+                .under_way
+                .iter()
+                .map(|change| &change.wish)
+                .chain(&self.queued);
+            others
+                .flat_map(|other| &other.targets)
+                .any(|other| other.overlaps(&plan, *part))
         };
         if wish.targets.iter().any(is_taken) {
             self.queued.push_back(wish);
@@ -184,9 +217,17 @@ impl Restarts {
         let same = self.under_way.iter_mut().find(|change| {
             change.wish.aim == Aim::Down
                 && change.is_leaving()
-                && wish.targets.iter().all(|part| change.wish.targets.iter().any(|other| other.contains(&plan, part.0)))
+                && wish.targets.iter().all(|part| {
+                    change
+                        .wish
+                        .targets
+                        .iter()
+                        .any(|other| other.contains(&plan, part.0))
+                })
         });
-        let Some(change) = same else { return Some(wish) };
+        let Some(change) = same else {
+            return Some(wish);
+        };
         change.wish.askers.extend(wish.askers);
         if wish.force == Force::Kill {
             change.kill(edge);
@@ -201,7 +242,9 @@ impl Restarts {
         // A process is not let go on alone where all around it is frozen; a namespace as a whole
         // is.
         let processes = wish.targets.iter().filter(|part| !part.0.is_init());
-        let frozen = processes.map(|part| rules::refuse_paused(tree, part.0.namespace)).find_map(Result::err);
+        let frozen = processes
+            .map(|part| rules::refuse_paused(tree, part.0.namespace))
+            .find_map(Result::err);
         if let Some(problem) = obstacle.or(frozen) {
             for asker in wish.askers {
                 edge.refuse(asker, problem.clone());
@@ -244,7 +287,13 @@ impl Restarts {
             return false;
         };
         let path = part.path(&plan);
-        edge.note(&Note::Restarting { path: &path, ending, delay, count, most: policy.max });
+        edge.note(&Note::Restarting {
+            path: &path,
+            ending,
+            delay,
+            count,
+            most: policy.max,
+        });
         true
     }
 
@@ -254,18 +303,30 @@ impl Restarts {
         for subject in self.backoff.take_due(now) {
             let tree = edge.tree();
             let parent = tree.plan.namespace(subject.namespace).parent;
-            let around = if subject.is_init() { parent } else { Some(subject.namespace) };
+            let around = if subject.is_init() {
+                parent
+            } else {
+                Some(subject.namespace)
+            };
             if around.is_some_and(|around| tree.roster.paused_by(around).is_some()) {
                 // What is to create it is frozen: it comes when that is over.
                 self.backoff.postpone(subject, now.plus(PAUSED));
                 continue;
             }
-            let author = Author::Policy { attempt: self.backoff.row(subject) };
+            let author = Author::Policy {
+                attempt: self.backoff.row(subject),
+            };
             let targets = vec![Target(subject)];
             self.take_on(
                 edge,
                 pausing,
-                Wish { aim: Aim::Again, targets, author, force: Force::Ask, askers: Vec::new() },
+                Wish {
+                    aim: Aim::Again,
+                    targets,
+                    author,
+                    force: Force::Ask,
+                    askers: Vec::new(),
+                },
             );
         }
         self.release_holders(edge);
@@ -273,36 +334,79 @@ impl Restarts {
 
     /// Goes on with what is under way, as far as it gets without waiting; hands out what is over.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge, peers: &mut Peers<'_>) -> Vec<Finished> {
-        let Self { under_way, absent, .. } = self;
+        let Self {
+            under_way, absent, ..
+        } = self;
         // One may have taken in, while it waited for its own creation, what another one waits for.
         let mut pace = Pace::GoOn;
         while pace == Pace::GoOn {
-            pace = under_way.iter_mut().map(|change| change.advance(edge, peers, absent)).fold(Pace::Wait, Pace::max);
+            pace = under_way
+                .iter_mut()
+                .map(|change| change.advance(edge, peers, absent))
+                .fold(Pace::Wait, Pace::max);
         }
-        let over: Vec<Change> = self.under_way.extract_if(.., |change| change.is_over()).collect();
-        over.into_iter().map(|change| self.finish(edge, change)).collect()
+        let over: Vec<Change> = self
+            .under_way
+            .extract_if(.., |change| change.is_over())
+            .collect();
+        over.into_iter()
+            .map(|change| self.finish(edge, change))
+            .collect()
     }
 
     fn finish(&mut self, edge: &mut dyn Edge, change: Change) -> Finished {
-        let (Wish { targets, author, askers, .. }, outcome, reply) = change.into_outcome(edge);
+        let (
+            Wish {
+                targets,
+                author,
+                askers,
+                ..
+            },
+            outcome,
+            reply,
+        ) = change.into_outcome(edge);
         let plan = edge.tree().plan;
-        edge.tree_mut().setbacks.retain(|failure| !targets.iter().any(|part| part.contains(&plan, failure.subject)));
+        edge.tree_mut().setbacks.retain(|failure| {
+            !targets
+                .iter()
+                .any(|part| part.contains(&plan, failure.subject))
+        });
         let mut failed = Vec::new();
         match outcome {
-            Some(Outcome::Back) => targets.iter().for_each(|part| self.backoff.began(part.0, edge.now())),
+            Some(Outcome::Back) => targets
+                .iter()
+                .for_each(|part| self.backoff.began(part.0, edge.now())),
             Some(Outcome::Failed(trouble)) if author != Author::Client => {
-                let help = trouble.help().map(|help| format!("; {help}")).unwrap_or_default();
+                let help = trouble
+                    .help()
+                    .map(|help| format!("; {help}"))
+                    .unwrap_or_default();
                 let reason = format!("{trouble}{help}");
-                failed = targets.into_iter().map(|part| FailedRestart { part, reason: reason.clone() }).collect();
+                failed = targets
+                    .into_iter()
+                    .map(|part| FailedRestart {
+                        part,
+                        reason: reason.clone(),
+                    })
+                    .collect();
             }
             Some(Outcome::Failed(_)) => self.absent.extend(targets),
             Some(Outcome::Down(_) | Outcome::Stuck(_)) | None => {}
         }
-        Finished { failed, askers, reply }
+        Finished {
+            failed,
+            askers,
+            reply,
+        }
     }
 
     /// Answers what is over, and begins with what has waited for it.
-    pub(super) fn answer(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>, finished: Vec<Finished>) {
+    pub(super) fn answer(
+        &mut self,
+        edge: &mut dyn Edge,
+        pausing: &mut Pausing<'_>,
+        finished: Vec<Finished>,
+    ) {
         for Finished { askers, reply, .. } in finished {
             for asker in askers {
                 edge.reply(asker, reply.clone());
@@ -322,13 +426,23 @@ impl Restarts {
         for namespace in edge.lines() {
             let is_held = |part: &Target| part.holder(&plan) == Some(namespace);
             let changing = self.under_way.iter().flat_map(|change| {
-                let keepers = change.wish.targets.iter().map(|part| plan.parent_of(part.0));
-                change.wish.targets.iter().map(|part| part.holder(&plan)).chain(keepers)
+                let keepers = change
+                    .wish
+                    .targets
+                    .iter()
+                    .map(|part| plan.parent_of(part.0));
+                change
+                    .wish
+                    .targets
+                    .iter()
+                    .map(|part| part.holder(&plan))
+                    .chain(keepers)
             });
             let is_needed = self.absent.iter().any(is_held)
                 || self.to_release.contains(&namespace)
                 || changing.flatten().any(|holder| holder == namespace)
-                || (self.settled.contains(&namespace) && self.may_anything_come_to(edge, namespace));
+                || (self.settled.contains(&namespace)
+                    && self.may_anything_come_to(edge, namespace));
             if !is_needed && edge.reach(namespace) != Reach::Busy {
                 edge.close(namespace);
             }
@@ -336,7 +450,12 @@ impl Restarts {
     }
 
     /// Takes in what a PID 1 has answered to a command.
-    pub(super) fn on_answered(&mut self, namespace: NamespaceIndex, answer: Answer, pidfd: Option<Pidfd>) {
+    pub(super) fn on_answered(
+        &mut self,
+        namespace: NamespaceIndex,
+        answer: Answer,
+        pidfd: Option<Pidfd>,
+    ) {
         let mut answer = Some((answer, pidfd));
         for change in &mut self.under_way {
             answer = answer.and_then(|answer| change.take(namespace, answer));
@@ -355,7 +474,8 @@ impl Restarts {
     pub(super) fn forget_inside(&mut self, plan: &Plan, index: NamespaceIndex) {
         let whole = Target(ProcessKey::init(index));
         self.backoff.forget_inside(plan, whole);
-        self.absent.retain(|part| *part == whole || !whole.contains(plan, part.0));
+        self.absent
+            .retain(|part| *part == whole || !whole.contains(plan, part.0));
         let inside = whole.namespaces(plan);
         self.settled.retain(|index| !inside.contains(index));
         self.to_release.retain(|index| !inside.contains(index));
@@ -365,7 +485,12 @@ impl Restarts {
     /// a client that waits for an end waits for that of the whole.
     pub(super) fn cancel(&mut self, edge: &mut dyn Edge) {
         let restarts = std::mem::take(self);
-        for wish in restarts.under_way.into_iter().map(|change| change.wish).chain(restarts.queued) {
+        for wish in restarts
+            .under_way
+            .into_iter()
+            .map(|change| change.wish)
+            .chain(restarts.queued)
+        {
             for asker in wish.askers {
                 match wish.aim {
                     Aim::Down => edge.tree_mut().stop_waiters.push(asker),
@@ -379,7 +504,9 @@ impl Restarts {
     /// is empty, where nothing else of that kind is left in it.
     fn release_holder_of(&mut self, edge: &dyn Edge, part: Target) {
         let plan = edge.tree().plan;
-        let Some(holder) = part.holder(&plan) else { return };
+        let Some(holder) = part.holder(&plan) else {
+            return;
+        };
         let namespace = plan.namespace(holder);
         // A pause init stays whatever ends.
         if matches!(namespace.init, InitPlan::Builtin)
@@ -398,7 +525,11 @@ impl Restarts {
             let part = Target(subject);
             part != inside
                 && part.holder(&plan) == Some(holder)
-                && plan.namespace(subject.namespace).restart_of(subject.slot).when != RestartWhen::Never
+                && plan
+                    .namespace(subject.namespace)
+                    .restart_of(subject.slot)
+                    .when
+                    != RestartWhen::Never
                 && (tree.lives(subject) || self.may_bring_back(&plan, subject))
         })
     }

@@ -65,12 +65,21 @@ impl Rebuild {
                 }
             }
         }
-        Self { orders, given: None, answer: None, luggage: None }
+        Self {
+            orders,
+            given: None,
+            answer: None,
+            luggage: None,
+        }
     }
 
     /// True if this PID 1 has been given an order.
     pub(super) fn awaits(&self, namespace: NamespaceIndex) -> bool {
-        self.given.is_some() && self.orders.front().is_some_and(|order| order.to == Some(namespace))
+        self.given.is_some()
+            && self
+                .orders
+                .front()
+                .is_some_and(|order| order.to == Some(namespace))
     }
 
     /// Takes an answer in.
@@ -82,7 +91,11 @@ impl Rebuild {
     /// Takes in that the PID 1 which was to do it has hung up.
     pub(super) fn lose(&mut self) {
         if let Some(order) = self.orders.front() {
-            self.answer = Some(Answer::Failed(Failure::of_no_call(order.of, Stage::Call, Errno::EPIPE)));
+            self.answer = Some(Answer::Failed(Failure::of_no_call(
+                order.of,
+                Stage::Call,
+                Errno::EPIPE,
+            )));
         }
     }
 
@@ -97,7 +110,9 @@ impl Rebuild {
     ///
     /// The failure, as the parent has noticed it.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge) -> Result<Progress, Failure> {
-        let Some(&order) = self.orders.front() else { return Ok(Progress::Done) };
+        let Some(&order) = self.orders.front() else {
+            return Ok(Progress::Done);
+        };
         let failed = |errno| Failure::of_no_call(order.of, Stage::Call, errno);
         let result = match (order.to, self.given) {
             // What no PID 1 can be told to do.

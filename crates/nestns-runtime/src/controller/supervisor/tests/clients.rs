@@ -26,13 +26,28 @@ fn wait(bench: &mut Bench, id: u32, paths: &[&str], until: Awaited) {
 }
 
 fn attach(bench: &mut Bench, id: u32, path: &str) {
-    bench.asks(id, Request::Attach { path: path.to_owned() });
+    bench.asks(
+        id,
+        Request::Attach {
+            path: path.to_owned(),
+        },
+    );
 }
 
 fn kill(bench: &mut Bench, path: &str, pid: i32, signal: i32) -> String {
-    let target = Target { path: path.to_owned(), pid, start_time: start_of(Pid::from_raw(pid)) };
+    let target = Target {
+        path: path.to_owned(),
+        pid,
+        start_time: start_of(Pid::from_raw(pid)),
+    };
     bench.take();
-    bench.asks(9, Request::Signal { targets: vec![target], signal });
+    bench.asks(
+        9,
+        Request::Signal {
+            targets: vec![target],
+            signal,
+        },
+    );
     bench.take_only("reply").remove(0)
 }
 
@@ -53,7 +68,10 @@ fn a_program_is_started_told_of_and_ends() {
     );
     bench.tree().exec_records.launched(exec);
     bench.end_of(exec, Ending::Exited(4));
-    assert_eq!(bench.take(), ["event: exit a/exec.1 failed", "reply 1: Ended(Code(4))"]);
+    assert_eq!(
+        bench.take(),
+        ["event: exit a/exec.1 failed", "reply 1: Ended(Code(4))"]
+    );
 }
 
 #[test]
@@ -62,12 +80,23 @@ fn a_client_that_dies_while_its_program_starts_leaves_nothing() {
     bench.exec(1, "a");
     bench.take();
     bench.hangs_up(1);
-    assert_eq!(bench.take(), ["session 501", "send HUP", "send CONT", "event: signal a/exec.1 HUP"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "session 501",
+            "send HUP",
+            "send CONT",
+            "event: signal a/exec.1 HUP"
+        ]
+    );
     let exec = bench.find_exec("a/exec.1");
     bench.happens(Incident::Started(exec));
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.after(HALF);
-    assert_eq!(bench.take(), ["session 501", "send KILL", "event: signal a/exec.1 KILL"]);
+    assert_eq!(
+        bench.take(),
+        ["session 501", "send KILL", "event: signal a/exec.1 KILL"]
+    );
 }
 
 #[test]
@@ -80,7 +109,13 @@ fn what_a_program_leaves_in_its_session_goes_as_well() {
     bench.take();
     bench.after(HALF);
     assert_eq!(bench.take(), ["session 501", "send KILL"]);
-    bench.supervisor.edge.kernel.sessions.borrow_mut().insert(Pid::from_raw(501), 0);
+    bench
+        .supervisor
+        .edge
+        .kernel
+        .sessions
+        .borrow_mut()
+        .insert(Pid::from_raw(501), 0);
     bench.after(HALF);
     assert_eq!(bench.take(), ["session 501"]);
     bench.after(HALF);
@@ -103,13 +138,32 @@ fn a_program_that_ends_before_its_execution_is_known_is_answered_by_that() {
     bench.supervisor.edge.awaited.insert(exec);
     bench.take();
     bench.end_of(exec, Ending::Exited(127));
-    assert_eq!(bench.take(), [""; 0], "what it has said last is still to be read");
+    assert_eq!(
+        bench.take(),
+        [""; 0],
+        "what it has said last is still to be read"
+    );
     bench.supervisor.edge.awaited.remove(&exec);
-    let refusal = ExecError { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: "x".to_owned() };
+    let refusal = ExecError {
+        stage: Stage::Execute,
+        call: Call::Unnamed,
+        errno: libc::ENOENT,
+        detail: "x".to_owned(),
+    };
     bench.happens(Incident::SessionRefused(exec, refusal));
     let orders = bench.take();
-    assert_eq!(orders.iter().filter(|order| order.starts_with("reply 1: Refused")).count(), 1, "{orders:?}");
-    assert!(bench.tree().exec_records.get(exec).is_none(), "it is forgotten");
+    assert_eq!(
+        orders
+            .iter()
+            .filter(|order| order.starts_with("reply 1: Refused"))
+            .count(),
+        1,
+        "{orders:?}"
+    );
+    assert!(
+        bench.tree().exec_records.get(exec).is_none(),
+        "it is forgotten"
+    );
 }
 
 #[test]
@@ -119,7 +173,10 @@ fn a_program_that_never_was_one_has_no_status() {
     let exec = bench.find_exec("a/exec.1");
     bench.take();
     bench.end_of(exec, KILLED);
-    assert_eq!(bench.take_only("reply"), ["reply 1: `a/exec.1` ended before it could execute its program"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: `a/exec.1` ended before it could execute its program"]
+    );
 }
 
 #[test]
@@ -138,7 +195,11 @@ fn a_failure_on_the_way_is_told_with_its_path() {
     bench.exec(1, "a");
     let exec = bench.find_exec("a/exec.1");
     bench.take();
-    bench.happens(Incident::SessionFailed(Failure::new(exec, Stage::WorkingDirectory, nix::errno::Errno::ENOENT)));
+    bench.happens(Incident::SessionFailed(Failure::new(
+        exec,
+        Stage::WorkingDirectory,
+        nix::errno::Errno::ENOENT,
+    )));
     let replies = bench.take_only("reply 1: `a/exec.1`: cannot");
     assert_eq!(replies.len(), 1);
 }
@@ -146,8 +207,10 @@ fn a_failure_on_the_way_is_told_with_its_path() {
 #[test]
 fn a_detached_program_is_on_its_own_as_soon_as_it_runs() {
     let mut bench = Bench::running(PAIR);
-    let request =
-        Request::Execute(Box::new(nestns_client::protocol::message::ExecRequest { detached: true, ..execution("a") }));
+    let request = Request::Execute(Box::new(nestns_client::protocol::message::ExecRequest {
+        detached: true,
+        ..execution("a")
+    }));
     bench.asks(1, request);
     let exec = bench.find_exec("a/exec.1");
     bench.happens(Incident::Started(exec));
@@ -186,10 +249,29 @@ fn nobody_forwards_signals_to_another_clients_program() {
     let mut bench = Bench::running(PAIR);
     bench.exec(1, "a");
     bench.take();
-    bench.asks(2, Request::Forward { session: 1, signal: libc::SIGINT });
+    bench.asks(
+        2,
+        Request::Forward {
+            session: 1,
+            signal: libc::SIGINT,
+        },
+    );
     assert_eq!(bench.take(), ["reply 2: it has ended"]);
-    bench.asks(1, Request::Forward { session: 1, signal: libc::SIGINT });
-    assert_eq!(bench.take(), ["signal a/exec.1 INT", "event: signal a/exec.1 INT", "reply 1: Done"]);
+    bench.asks(
+        1,
+        Request::Forward {
+            session: 1,
+            signal: libc::SIGINT,
+        },
+    );
+    assert_eq!(
+        bench.take(),
+        [
+            "signal a/exec.1 INT",
+            "event: signal a/exec.1 INT",
+            "reply 1: Done"
+        ]
+    );
 }
 
 #[test]
@@ -205,19 +287,29 @@ fn a_stop_hangs_programs_up() {
     bench.exec(1, "a");
     bench.take();
     bench.stop(2, Force::Ask);
-    assert!(bench.take().contains(&"event: signal a/exec.1 HUP".to_owned()));
+    assert!(
+        bench
+            .take()
+            .contains(&"event: signal a/exec.1 HUP".to_owned())
+    );
 }
 
 #[test]
 fn nothing_starts_before_the_release_nor_in_a_stop() {
     let mut bench = Bench::standing(PAIR, Setup::default());
     bench.exec(1, "a");
-    assert_eq!(bench.take(), ["reply 1: the topology has not been released yet"]);
+    assert_eq!(
+        bench.take(),
+        ["reply 1: the topology has not been released yet"]
+    );
     let mut bench = Bench::running(PAIR);
     bench.stop(2, Force::Ask);
     bench.take();
     bench.exec(1, "a");
-    assert_eq!(bench.take(), ["reply 1: the topology is being stopped, so nothing can be started in it"]);
+    assert_eq!(
+        bench.take(),
+        ["reply 1: the topology is being stopped, so nothing can be started in it"]
+    );
 }
 
 #[test]
@@ -233,9 +325,19 @@ fn two_clients_that_are_attached_are_both_told_of_the_end() {
     attach(&mut bench, 1, "a/one");
     attach(&mut bench, 2, "a/one");
     attach(&mut bench, 3, "a/two");
-    assert_eq!(bench.take(), ["reply 1: Attached", "reply 2: Attached", "reply 3: Attached"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "reply 1: Attached",
+            "reply 2: Attached",
+            "reply 3: Attached"
+        ]
+    );
     bench.ends("a/one", Ending::Exited(0));
-    assert_eq!(bench.take_only("reply"), ["reply 1: Ended(Code(0))", "reply 2: Ended(Code(0))"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: Ended(Code(0))", "reply 2: Ended(Code(0))"]
+    );
 }
 
 #[test]
@@ -260,7 +362,10 @@ fn what_cannot_be_followed_is_refused() {
     attach(&mut bench, 5, "a/one");
     assert_eq!(
         bench.take_only("reply"),
-        ["reply 4: `a/exec.1` is connected to the `nestns exec` that started it", "reply 5: `a/one` has ended",]
+        [
+            "reply 4: `a/exec.1` is connected to the `nestns exec` that started it",
+            "reply 5: `a/one` has ended",
+        ]
     );
 }
 
@@ -284,11 +389,15 @@ fn an_end_is_waited_for_and_told_how() {
 
 #[test]
 fn a_condition_that_can_never_be_met_is_refused_at_the_end() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 }, essential = false }\n");
+    let mut bench =
+        Bench::running("[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 }, essential = false }\n");
     wait(&mut bench, 1, &["a/one"], Awaited::Ready);
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.ends("a/one", Ending::Exited(9));
-    assert_eq!(bench.take_only("reply"), ["reply 1: `a/one` ended with status 9 before it was ready"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: `a/one` ended with status 9 before it was ready"]
+    );
 }
 
 #[test]
@@ -299,7 +408,10 @@ fn what_is_ready_in_the_turn_of_its_end_was_ready() {
     bench.tree().incidents.push_back(Incident::Hint(one));
     bench.report_end(one, Ending::Exited(0));
     bench.turn();
-    assert_eq!(bench.take_only("reply"), ["reply 1: awaited [(\"a/one\", Some(Code(0)))]"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: awaited [(\"a/one\", Some(Code(0)))]"]
+    );
 }
 
 #[test]
@@ -316,7 +428,10 @@ fn what_its_pid_1_takes_along_has_ended() {
     let mut bench = Bench::running(PAIR);
     wait(&mut bench, 1, &["a/one"], Awaited::Exited);
     bench.ends("a/init", Ending::Exited(0));
-    assert_eq!(bench.take_only("reply"), ["reply 1: awaited [(\"a/one\", Some(Signal(9)))]"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: awaited [(\"a/one\", Some(Signal(9)))]"]
+    );
 }
 
 #[test]
@@ -327,7 +442,13 @@ fn everything_that_is_waited_for_is_bounded() {
         wait(&mut bench, id, &paths, Awaited::Exited);
     }
     let refused = bench.take_only("reply");
-    assert!(refused.iter().any(|reply| reply.contains("too many clients are waiting")), "{}", refused.len());
+    assert!(
+        refused
+            .iter()
+            .any(|reply| reply.contains("too many clients are waiting")),
+        "{}",
+        refused.len()
+    );
 }
 
 #[test]
@@ -335,14 +456,27 @@ fn a_signal_is_sent_and_remembered() {
     let mut bench = Bench::running(PAIR);
     assert!(kill(&mut bench, "a/one", 102, libc::SIGTERM).contains("reached: [\"a/one\"]"));
     let one = bench.find("a/one");
-    assert_eq!(bench.tree().roster.get(one).unwrap().sent, Some(libc::SIGTERM));
+    assert_eq!(
+        bench.tree().roster.get(one).unwrap().sent,
+        Some(libc::SIGTERM)
+    );
 }
 
 #[test]
 fn a_number_that_is_another_process_by_now_is_not_signalled() {
     let mut bench = Bench::running(PAIR);
-    let target = Target { path: "a/one".to_owned(), pid: 102, start_time: 1 };
-    bench.asks(1, Request::Signal { targets: vec![target], signal: libc::SIGTERM });
+    let target = Target {
+        path: "a/one".to_owned(),
+        pid: 102,
+        start_time: 1,
+    };
+    bench.asks(
+        1,
+        Request::Signal {
+            targets: vec![target],
+            signal: libc::SIGTERM,
+        },
+    );
     let orders = bench.take();
     assert!(orders[0].contains("ended: [\"a/one\"]"), "{orders:?}");
     assert!(!orders.iter().any(|order| order.starts_with("send")));
@@ -351,7 +485,12 @@ fn a_number_that_is_another_process_by_now_is_not_signalled() {
 #[test]
 fn what_the_kernel_would_drop_is_not_sent() {
     let mut bench = Bench::running(PAIR);
-    bench.supervisor.edge.kernel.fates.insert((101, libc::SIGUSR1), Fate::Dropped);
+    bench
+        .supervisor
+        .edge
+        .kernel
+        .fates
+        .insert((101, libc::SIGUSR1), Fate::Dropped);
     assert!(kill(&mut bench, "a/init", 101, libc::SIGUSR1).contains("dropped: [\"a/init\"]"));
 }
 
@@ -361,7 +500,9 @@ fn the_signal_of_the_release_is_not_for_clients_to_send() {
         "[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle', after = { one = 'ok' } }\n",
     );
     assert_eq!(bench.state("a/two"), State::Created);
-    assert!(kill(&mut bench, "a/two", 103, gate::RELEASE as i32).contains("it has not started yet"));
+    assert!(
+        kill(&mut bench, "a/two", 103, gate::RELEASE as i32).contains("it has not started yet")
+    );
 }
 
 #[test]
@@ -376,7 +517,14 @@ fn a_signal_for_what_is_paused_is_said_to_wait() {
 fn an_init_that_a_client_kills_was_not_lost() {
     let mut bench = Bench::running(super::NESTED);
     let init = bench.find("a/b/init");
-    let pid = bench.tree().roster.get(init).unwrap().pid().unwrap().as_raw();
+    let pid = bench
+        .tree()
+        .roster
+        .get(init)
+        .unwrap()
+        .pid()
+        .unwrap()
+        .as_raw();
     kill(&mut bench, "a/b/init", pid, libc::SIGKILL);
     bench.ends("a/b/init", KILLED);
     assert!(!bench.take().contains(&"note: InitLost".to_owned()));
@@ -389,5 +537,8 @@ fn a_tree_is_released_once() {
     bench.asks(1, Request::Release);
     assert_eq!(bench.take_only("reply"), ["reply 1: Done"]);
     bench.asks(2, Request::Release);
-    assert_eq!(bench.take_only("reply"), ["reply 2: it has already been released"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 2: it has already been released"]
+    );
 }

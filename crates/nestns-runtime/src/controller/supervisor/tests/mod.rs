@@ -10,4 +10,5 @@ mod verdicts;
 /// One namespace with two processes.
 const PAIR: &str = "[ns.a]\nproc.one = { actor = 'idle' }\nproc.two = { actor = 'idle' }\n";
 /// A namespace in another one, each with a process.
-const NESTED: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n[ns.'a/b']\nproc.two = { actor = 'idle' }\n";
+const NESTED: &str =
+    "[ns.a]\nproc.one = { actor = 'idle' }\n[ns.'a/b']\nproc.two = { actor = 'idle' }\n";

@@ -8,7 +8,12 @@ use crate::engine::report::Ending;
 use nestns_client::protocol::message::{Force, Request};
 
 fn resume(bench: &mut Bench, id: u32, path: &str) {
-    bench.asks(id, Request::Resume { path: path.to_owned() });
+    bench.asks(
+        id,
+        Request::Resume {
+            path: path.to_owned(),
+        },
+    );
 }
 
 #[test]
@@ -35,7 +40,10 @@ fn what_does_not_come_to_rest_goes_on() {
     bench.after(Duration::from_secs(6));
     let orders = bench.take();
     assert_eq!(orders[0], "thaw 0");
-    assert!(orders[1].contains("was not frozen within 5 s: process 77"), "{orders:?}");
+    assert!(
+        orders[1].contains("was not frozen within 5 s: process 77"),
+        "{orders:?}"
+    );
     assert_eq!(bench.tree().roster.paused(), [0; 0]);
 }
 
@@ -55,7 +63,13 @@ fn nothing_is_paused_twice() {
     bench.take();
     bench.pause(2, "a");
     bench.pause(3, "a/b");
-    assert_eq!(bench.take(), ["reply 2: `a` is already paused", "reply 3: `a/b` is already paused, with `a`"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "reply 2: `a` is already paused",
+            "reply 3: `a/b` is already paused, with `a`"
+        ]
+    );
     resume(&mut bench, 4, "a/b");
     assert_eq!(bench.take(), ["reply 4: `a/b` is paused with `a`"]);
 }
@@ -65,7 +79,13 @@ fn what_is_not_paused_cannot_be_resumed() {
     let mut bench = Bench::running(PAIR);
     resume(&mut bench, 1, "a");
     resume(&mut bench, 2, "b");
-    assert_eq!(bench.take(), ["reply 1: `a` is not paused", "reply 2: there is no namespace `b`"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "reply 1: `a` is not paused",
+            "reply 2: there is no namespace `b`"
+        ]
+    );
 }
 
 #[test]
@@ -74,7 +94,10 @@ fn a_pause_in_a_stop_is_refused() {
     bench.stop(1, Force::Ask);
     bench.take();
     bench.pause(2, "a");
-    assert_eq!(bench.take(), ["reply 2: `a` is being stopped, so nothing can be started in it"]);
+    assert_eq!(
+        bench.take(),
+        ["reply 2: `a` is being stopped, so nothing can be started in it"]
+    );
 }
 
 #[test]
@@ -85,8 +108,14 @@ fn a_stop_before_a_pause_is_complete_refuses_it() {
     bench.take();
     bench.stop(2, Force::Ask);
     let orders = bench.take();
-    assert!(orders.contains(&"reply 1: `a` was resumed before it was paused".to_owned()), "{orders:?}");
-    assert!(!orders.iter().any(|order| order == "event: resume a"), "it was never paused: {orders:?}");
+    assert!(
+        orders.contains(&"reply 1: `a` was resumed before it was paused".to_owned()),
+        "{orders:?}"
+    );
+    assert!(
+        !orders.iter().any(|order| order == "event: resume a"),
+        "it was never paused: {orders:?}"
+    );
 }
 
 #[test]
@@ -96,7 +125,14 @@ fn a_resume_before_a_pause_is_complete_answers_both() {
     bench.pause(1, "a");
     bench.take();
     resume(&mut bench, 2, "a");
-    assert_eq!(bench.take(), ["thaw 0", "reply 1: `a` was resumed before it was paused", "reply 2: Done"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "thaw 0",
+            "reply 1: `a` was resumed before it was paused",
+            "reply 2: Done"
+        ]
+    );
 }
 
 #[test]
@@ -133,6 +169,11 @@ fn a_namespace_that_is_taken_down_goes_on_first() {
     bench.take();
     bench.down(2, "a/b", Force::Ask);
     let orders = bench.take();
-    let place = |line: &str| orders.iter().position(|order| order == line).unwrap_or_else(|| panic!("{orders:?}"));
+    let place = |line: &str| {
+        orders
+            .iter()
+            .position(|order| order == line)
+            .unwrap_or_else(|| panic!("{orders:?}"))
+    };
     assert!(place("thaw 1") < place("ask a/b/init TERM"));
 }

@@ -16,7 +16,8 @@ use crate::engine::report::Ending;
 use nestns_sys::call::Call;
 
 const SECOND: Duration = Duration::from_secs(1);
-const ASKED: &str = "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], every = '1s' } }\n";
+const ASKED: &str =
+    "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], every = '1s' } }\n";
 const SAYS: &str = "[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 } }\n\
                     proc.two = { actor = 'idle', after = { one = 'ready' }, essential = false }\n";
 
@@ -26,18 +27,34 @@ fn what_has_no_probe_is_ready_with_its_start() {
     assert!(bench.supervisor.open_gates());
     bench.take();
     bench.starts("a/one");
-    assert_eq!(bench.take_only("event"), ["event: exec a/one", "event: started a/one", "event: ready a/one"]);
+    assert_eq!(
+        bench.take_only("event"),
+        [
+            "event: exec a/one",
+            "event: started a/one",
+            "event: ready a/one"
+        ]
+    );
     bench.starts("a/two");
     let ready = bench.take_only("event: ready");
-    assert_eq!(ready, ["event: ready a/two", "event: ready a", "event: ready ."]);
-    assert_eq!((bench.state("a/one"), bench.state("a/init")), (State::Ready, State::Ready));
+    assert_eq!(
+        ready,
+        ["event: ready a/two", "event: ready a", "event: ready ."]
+    );
+    assert_eq!(
+        (bench.state("a/one"), bench.state("a/init")),
+        (State::Ready, State::Ready)
+    );
 }
 
 #[test]
 fn a_namespace_with_nothing_in_it_is_ready_with_the_gates() {
     let mut bench = Bench::standing("[ns.a]\n", Setup::default());
     assert!(bench.supervisor.open_gates());
-    assert_eq!(bench.take_only("event: ready"), ["event: ready a", "event: ready ."]);
+    assert_eq!(
+        bench.take_only("event: ready"),
+        ["event: ready a", "event: ready ."]
+    );
 }
 
 #[test]
@@ -50,7 +67,10 @@ fn a_namespace_is_ready_when_all_inside_are() {
     let mut ready = bench.take_only("event: ready");
     assert_eq!(ready.last().map(String::as_str), Some("event: ready ."));
     ready.retain(|event| event != "event: ready .");
-    assert_eq!(ready, ["event: ready a/b/two", "event: ready a/b", "event: ready a"]);
+    assert_eq!(
+        ready,
+        ["event: ready a/b/two", "event: ready a/b", "event: ready a"]
+    );
 }
 
 #[test]
@@ -58,7 +78,14 @@ fn a_dependent_is_let_through_when_the_other_is_ready() {
     let mut bench = Bench::running(SAYS);
     assert_eq!(bench.state("a/two"), State::Created);
     bench.hints("a/one");
-    assert_eq!(bench.take(), ["event: ready a/one", "event: release a/two", "signal a/two RELEASE"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "event: ready a/one",
+            "event: release a/two",
+            "signal a/two RELEASE"
+        ]
+    );
     bench.hints("a/one");
     assert_eq!(bench.take(), [""; 0], "it is ready once");
 }
@@ -68,8 +95,14 @@ fn a_dependent_of_what_can_never_be_ready_is_given_up() {
     let mut bench = Bench::running(SAYS);
     bench.ends("a/one", Ending::Exited(0));
     let orders = bench.take();
-    assert!(orders.contains(&"note: Unreachable".to_owned()), "{orders:?}");
-    assert!(orders.contains(&"signal a/two KILL".to_owned()), "{orders:?}");
+    assert!(
+        orders.contains(&"note: Unreachable".to_owned()),
+        "{orders:?}"
+    );
+    assert!(
+        orders.contains(&"signal a/two KILL".to_owned()),
+        "{orders:?}"
+    );
 }
 
 #[test]
@@ -102,7 +135,10 @@ fn a_command_is_asked_again_until_it_says_yes() {
     bench.after(SECOND);
     assert_eq!(bench.take(), ["start a/one"]);
     bench.end_of(probe, Ending::Exited(0));
-    assert_eq!(bench.take_only("event: ready a/one"), ["event: ready a/one"]);
+    assert_eq!(
+        bench.take_only("event: ready a/one"),
+        ["event: ready a/one"]
+    );
     bench.after(SECOND * 60);
     assert_eq!(bench.take(), [""; 0]);
 }
@@ -132,8 +168,12 @@ fn a_command_that_is_not_there_is_told_once() {
     let mut bench = Bench::running(ASKED);
     let probe = bench.find("a/one").probe_of().expect("a declared process");
     for expected in [vec!["note: ProbeRefused"], vec![]] {
-        let refusal =
-            ExecError { stage: Stage::Execute, call: Call::Unnamed, errno: libc::ENOENT, detail: String::new() };
+        let refusal = ExecError {
+            stage: Stage::Execute,
+            call: Call::Unnamed,
+            errno: libc::ENOENT,
+            detail: String::new(),
+        };
         bench.happens(Incident::ProbeRefused(probe, refusal));
         assert_eq!(bench.take(), expected);
     }
@@ -143,7 +183,10 @@ fn a_command_that_is_not_there_is_told_once() {
 fn the_answer_about_a_process_that_has_ended_since_counts_for_nothing() {
     let mut bench = Bench::running(ASKED);
     bench.ends("a/one", Ending::Exited(0));
-    assert!(bench.take().contains(&"send KILL".to_owned()), "the command is ended");
+    assert!(
+        bench.take().contains(&"send KILL".to_owned()),
+        "the command is ended"
+    );
     let probe = bench.find("a/one").probe_of().expect("a declared process");
     bench.end_of(probe, Ending::Exited(0));
     assert_eq!(bench.take(), [""; 0]);
@@ -151,21 +194,33 @@ fn the_answer_about_a_process_that_has_ended_since_counts_for_nothing() {
 
 #[test]
 fn a_helper_waits_for_a_file_and_is_replaced_when_it_is_killed() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { file = '/there' } }\n");
+    let mut bench =
+        Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { file = '/there' } }\n");
     assert!(bench.supervisor.on_helper_ended(Pid::from_raw(501), KILLED));
     assert_eq!(bench.take(), ["watch a/one /there"]);
-    assert!(bench.supervisor.on_helper_ended(Pid::from_raw(502), Ending::Exited(0)));
-    assert_eq!(bench.take_only("event: ready a/one"), ["event: ready a/one"]);
+    assert!(
+        bench
+            .supervisor
+            .on_helper_ended(Pid::from_raw(502), Ending::Exited(0))
+    );
+    assert_eq!(
+        bench.take_only("event: ready a/one"),
+        ["event: ready a/one"]
+    );
 }
 
 #[test]
 fn a_helper_that_was_called_off_says_nothing() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { file = '/there' } }\n");
+    let mut bench =
+        Bench::running("[ns.a]\nproc.one = { actor = 'idle', ready = { file = '/there' } }\n");
     bench.ends("a/one", Ending::Exited(0));
     assert!(bench.take().contains(&"end helper".to_owned()));
     assert!(bench.supervisor.on_helper_ended(Pid::from_raw(501), KILLED));
     assert_eq!(bench.take(), [""; 0]);
-    assert!(!bench.supervisor.on_helper_ended(Pid::from_raw(501), KILLED), "it is known once");
+    assert!(
+        !bench.supervisor.on_helper_ended(Pid::from_raw(501), KILLED),
+        "it is known once"
+    );
 }
 
 #[test]
@@ -174,7 +229,10 @@ fn a_one_shot_is_ready_with_its_good_end() {
     let mut bench = Bench::running(toml);
     assert_eq!(bench.tree().arrival, Arrival::Awaited);
     bench.ends("a/one", Ending::Exited(0));
-    assert_eq!(bench.take_only("event: ready a/one"), ["event: ready a/one"]);
+    assert_eq!(
+        bench.take_only("event: ready a/one"),
+        ["event: ready a/one"]
+    );
     assert_eq!(bench.tree().arrival, Arrival::Told);
 }
 
@@ -184,7 +242,11 @@ fn a_one_shot_that_fails_is_not_ready() {
     let mut bench = Bench::running(toml);
     bench.ends("a/one", Ending::Exited(1));
     assert_eq!(bench.take_only("event: ready"), [""; 0]);
-    assert_eq!(bench.tree().arrival, Arrival::Told, "it is as far as it gets");
+    assert_eq!(
+        bench.tree().arrival,
+        Arrival::Told,
+        "it is as far as it gets"
+    );
 }
 
 #[test]

@@ -18,8 +18,7 @@ use nestns_sys::moment::Moment;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
-const POLICY: &str =
-    "[ns.a]\nproc.one = { actor = 'idle', restart = 'on-failure', max = 2, backoff = '100ms', essential = false }\n";
+const POLICY: &str = "[ns.a]\nproc.one = { actor = 'idle', restart = 'on-failure', max = 2, backoff = '100ms', essential = false }\n";
 const CHAIN: &str = "[ns.a]\nproc.one = { actor = 'idle' }\n\
                      proc.two = { actor = 'idle', after = { one = 'exited' } }\n";
 
@@ -44,14 +43,32 @@ fn comes_back(bench: &mut Bench, path: &str, pid: i32) {
 fn a_process_is_asked_to_leave_created_again_and_let_go() {
     let mut bench = Bench::running(PAIR);
     bench.restart(1, "a/one");
-    assert_eq!(bench.take(), ["ask a/one TERM", "event: signal a/one TERM", "signal a/one CONT"]);
+    assert_eq!(
+        bench.take(),
+        [
+            "ask a/one TERM",
+            "event: signal a/one TERM",
+            "signal a/one CONT"
+        ]
+    );
     bench.ends("a/one", Ending::Exited(0));
-    assert_eq!(bench.take_only("event"), ["event: exit a/one exited", "event: restart a/one"],);
-    assert_eq!((bench.state("a/one"), bench.life()), (State::Creating, Life::Running));
+    assert_eq!(
+        bench.take_only("event"),
+        ["event: exit a/one exited", "event: restart a/one"],
+    );
+    assert_eq!(
+        (bench.state("a/one"), bench.life()),
+        (State::Creating, Life::Running)
+    );
     comes_back(&mut bench, "a/one", 201);
     assert_eq!(
         bench.take(),
-        ["signal a/one RELEASE", "event: release a/one", "reply 1: Restarted([\"a/one\"])", "hang up a"]
+        [
+            "signal a/one RELEASE",
+            "event: release a/one",
+            "reply 1: Restarted([\"a/one\"])",
+            "hang up a"
+        ]
     );
     assert_eq!(bench.state("a/one"), State::Created);
 }
@@ -74,7 +91,10 @@ fn what_is_taken_down_stays_down_and_its_client_gets_the_timeline() {
     assert_eq!(bench.take()[0], "event: stopping a/one ask");
     bench.ends("a/one", Ending::Exited(0));
     assert_eq!(bench.take_only("reply"), ["reply 1: Stopped"]);
-    assert!(!bench.take().contains(&"hang up a".to_owned()), "its PID 1 stays, so that it can come back");
+    assert!(
+        !bench.take().contains(&"hang up a".to_owned()),
+        "its PID 1 stays, so that it can come back"
+    );
 }
 
 #[test]
@@ -95,7 +115,10 @@ fn a_second_request_with_kill_overtakes_the_first() {
     bench.down(2, "a/one", Force::Kill);
     assert_eq!(bench.take_only("signal"), ["signal a/one KILL"]);
     bench.ends("a/one", KILLED);
-    assert_eq!(bench.take_only("reply"), ["reply 1: Stopped", "reply 2: Stopped"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: Stopped", "reply 2: Stopped"]
+    );
 }
 
 #[test]
@@ -104,7 +127,10 @@ fn what_was_killed_and_stays_is_a_problem_after_a_while() {
     bench.down(1, "a/one", Force::Kill);
     bench.take();
     bench.after(SECOND * 11);
-    assert_eq!(bench.take_only("reply"), ["reply 1: killed, but still there: a/one"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: killed, but still there: a/one"]
+    );
 }
 
 #[test]
@@ -116,11 +142,21 @@ fn a_restart_that_is_asked_for_twice_happens_twice() {
     bench.take();
     comes_back(&mut bench, "a/one", 201);
     let orders = bench.take();
-    assert!(orders.contains(&"reply 1: Restarted([\"a/one\"])".to_owned()), "{orders:?}");
-    assert!(orders.contains(&"ask a/one TERM".to_owned()), "the second begins: {orders:?}");
+    assert!(
+        orders.contains(&"reply 1: Restarted([\"a/one\"])".to_owned()),
+        "{orders:?}"
+    );
+    assert!(
+        orders.contains(&"ask a/one TERM".to_owned()),
+        "the second begins: {orders:?}"
+    );
     bench.ends("a/one", Ending::Exited(0));
     comes_back(&mut bench, "a/one", 202);
-    assert!(bench.take().contains(&"reply 2: Restarted([\"a/one\"])".to_owned()));
+    assert!(
+        bench
+            .take()
+            .contains(&"reply 2: Restarted([\"a/one\"])".to_owned())
+    );
 }
 
 #[test]
@@ -142,8 +178,14 @@ fn a_root_is_created_by_the_controller() {
     bench.arrives("a/init", 201);
     bench.turn();
     let orders = bench.take();
-    assert!(orders.contains(&"guardian: forget ended roots".to_owned()), "{orders:?}");
-    assert!(orders.contains(&"reply 1: Restarted([\"a\"])".to_owned()), "{orders:?}");
+    assert!(
+        orders.contains(&"guardian: forget ended roots".to_owned()),
+        "{orders:?}"
+    );
+    assert!(
+        orders.contains(&"reply 1: Restarted([\"a\"])".to_owned()),
+        "{orders:?}"
+    );
 }
 
 #[test]
@@ -167,7 +209,10 @@ fn a_pid_1_that_hangs_up_fails_what_it_was_told() {
     bench.ends("a/one", Ending::Exited(0));
     bench.happens(Incident::Closed(0));
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
+    assert_eq!(
+        bench.take_only("reply 1: could not restart `a/one`").len(),
+        1
+    );
 }
 
 #[test]
@@ -180,7 +225,10 @@ fn a_pid_1_that_does_not_answer_is_given_up() {
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.after(SECOND * 20);
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
+    assert_eq!(
+        bench.take_only("reply 1: could not restart `a/one`").len(),
+        1
+    );
 }
 
 #[test]
@@ -192,7 +240,10 @@ fn what_does_not_report_in_time_is_given_up() {
     bench.take();
     bench.after(SECOND * 61);
     bench.after(SECOND * 3);
-    assert_eq!(bench.take_only("reply 1: could not restart `a/one`").len(), 1);
+    assert_eq!(
+        bench.take_only("reply 1: could not restart `a/one`").len(),
+        1
+    );
 }
 
 #[test]
@@ -218,7 +269,13 @@ fn a_stop_during_a_restart_refuses_it() {
     assert!(orders.contains(&refused.to_owned()), "{orders:?}");
     assert!(orders.contains(&"ask a/init TERM".to_owned()), "{orders:?}");
     bench.ends("a/one", Ending::Exited(0));
-    assert!(!bench.take().iter().any(|order| order.starts_with("command")), "nothing comes back");
+    assert!(
+        !bench
+            .take()
+            .iter()
+            .any(|order| order.starts_with("command")),
+        "nothing comes back"
+    );
 }
 
 #[test]
@@ -228,7 +285,10 @@ fn a_client_that_waits_for_a_part_waits_for_the_whole_when_that_is_stopped() {
     bench.take();
     bench.stop(2, Force::Ask);
     let waiting = bench.take_only("reply");
-    assert!(waiting.contains(&"reply 1: Waiting".to_owned()), "{waiting:?}");
+    assert!(
+        waiting.contains(&"reply 1: Waiting".to_owned()),
+        "{waiting:?}"
+    );
 }
 
 #[test]
@@ -252,7 +312,10 @@ fn a_dependent_that_is_restarted_waits_again() {
     bench.take();
     comes_back(&mut bench, "a/two", 201);
     let orders = bench.take();
-    assert!(!orders.contains(&"signal a/two RELEASE".to_owned()), "{orders:?}");
+    assert!(
+        !orders.contains(&"signal a/two RELEASE".to_owned()),
+        "{orders:?}"
+    );
     bench.ends("a/one", Ending::Exited(0));
     assert!(bench.take().contains(&"signal a/two RELEASE".to_owned()));
 }
@@ -279,7 +342,11 @@ fn the_probe_of_what_was_replaced_is_ended_with_it() {
     comes_back(&mut bench, "a/one", 201);
     bench.take();
     bench.end_of(probe, Ending::Exited(0));
-    assert_eq!(bench.take_only("event: ready"), [""; 0], "that was about the one before");
+    assert_eq!(
+        bench.take_only("event: ready"),
+        [""; 0],
+        "that was about the one before"
+    );
 }
 
 #[test]
@@ -301,7 +368,11 @@ fn the_backoff_grows_until_there_were_enough() {
         bench.after(wait * 9 / 10);
         assert_eq!(bench.take_only("event: restart"), [""; 0], "{wait:?}");
         bench.after(wait / 10);
-        assert_eq!(bench.take_only("event: restart"), ["event: restart a/one"], "{wait:?}");
+        assert_eq!(
+            bench.take_only("event: restart"),
+            ["event: restart a/one"],
+            "{wait:?}"
+        );
         comes_back(&mut bench, "a/one", pid);
         bench.starts("a/one");
     }
@@ -309,7 +380,10 @@ fn the_backoff_grows_until_there_were_enough() {
     bench.ends("a/one", Ending::Exited(1));
     let orders = bench.take();
     assert!(orders.contains(&"note: Failed".to_owned()), "{orders:?}");
-    assert!(!orders.contains(&"note: Restarting".to_owned()), "{orders:?}");
+    assert!(
+        !orders.contains(&"note: Restarting".to_owned()),
+        "{orders:?}"
+    );
 }
 
 #[test]
@@ -317,7 +391,10 @@ fn a_long_run_begins_the_backoff_anew() {
     let mut bench = Bench::running(POLICY);
     for pid in [201, 202, 203] {
         bench.ends("a/one", Ending::Exited(1));
-        assert!(bench.take().contains(&"note: Restarting".to_owned()), "{pid}");
+        assert!(
+            bench.take().contains(&"note: Restarting".to_owned()),
+            "{pid}"
+        );
         bench.after(TENTH);
         comes_back(&mut bench, "a/one", pid);
         bench.starts("a/one");
@@ -341,7 +418,12 @@ fn a_restart_by_policy_waits_for_a_namespace_that_is_paused() {
     bench.take();
     bench.after(SECOND);
     assert_eq!(bench.take_only("event: restart"), [""; 0]);
-    bench.asks(2, nestns_client::protocol::message::Request::Resume { path: "a".to_owned() });
+    bench.asks(
+        2,
+        nestns_client::protocol::message::Request::Resume {
+            path: "a".to_owned(),
+        },
+    );
     bench.after(SECOND);
     assert_eq!(bench.take_only("event: restart"), ["event: restart a/one"]);
 }
@@ -360,7 +442,9 @@ fn a_stop_ends_what_was_to_come_back() {
 
 #[test]
 fn a_tree_is_not_over_while_something_is_to_come_back() {
-    let mut bench = Bench::running("[ns.a]\ninit = { actor = 'idle' }\nrestart = 'always'\nbackoff = '100ms'\n");
+    let mut bench = Bench::running(
+        "[ns.a]\ninit = { actor = 'idle' }\nrestart = 'always'\nbackoff = '100ms'\n",
+    );
     bench.ends("a/init", Ending::Exited(0));
     assert!(!bench.supervisor.is_over());
     let next = bench.supervisor.idle_time().unwrap();
@@ -397,14 +481,20 @@ fn nothing_comes_back_without_the_pid_1_around_it() {
     bench.ends("a/b/init", Ending::Exited(0));
     bench.take();
     bench.restart(1, "a/b/two");
-    assert_eq!(bench.take(), ["reply 1: PID 1 of `a/b` has exited, and `a/b/two` cannot be restarted without it"]);
+    assert_eq!(
+        bench.take(),
+        ["reply 1: PID 1 of `a/b` has exited, and `a/b/two` cannot be restarted without it"]
+    );
 }
 
 #[test]
 fn a_path_that_names_nothing_is_refused() {
     let mut bench = Bench::running(PAIR);
     bench.restart(1, "a/three");
-    assert_eq!(bench.take(), ["reply 1: there is neither a namespace nor a declared process `a/three`"]);
+    assert_eq!(
+        bench.take(),
+        ["reply 1: there is neither a namespace nor a declared process `a/three`"]
+    );
 }
 
 #[test]

@@ -36,7 +36,10 @@ fn the_roots_are_asked_and_the_rest_is_theirs() {
             "reply 1: Waiting",
         ]
     );
-    assert_eq!((bench.life(), bench.state("a/init")), (Life::Stopping, State::Stopping));
+    assert_eq!(
+        (bench.life(), bench.state("a/init")),
+        (Life::Stopping, State::Stopping)
+    );
 }
 
 #[test]
@@ -58,7 +61,10 @@ fn the_countdown_is_told_every_second_to_all_that_wait() {
     bench.after(SECOND / 2);
     assert_eq!(bench.take_only("reply"), [""; 0]);
     bench.after(SECOND);
-    assert_eq!(bench.take_only("reply"), ["reply 1: Waiting", "reply 2: Waiting"]);
+    assert_eq!(
+        bench.take_only("reply"),
+        ["reply 1: Waiting", "reply 2: Waiting"]
+    );
 }
 
 #[test]
@@ -81,7 +87,10 @@ fn a_second_request_overtakes_the_first_with_kill() {
     bench.stop(2, Force::Kill);
     let orders = bench.take();
     assert!(orders.contains(&"note: Killing".to_owned()), "{orders:?}");
-    assert!(orders.contains(&"signal a/init KILL".to_owned()), "{orders:?}");
+    assert!(
+        orders.contains(&"signal a/init KILL".to_owned()),
+        "{orders:?}"
+    );
     assert_eq!(bench.life(), Life::Killing);
     bench.ends("a/init", KILLED);
     assert_eq!(bench.conclude().status, 0, "a client has asked for it");
@@ -93,8 +102,14 @@ fn two_requests_of_one_turn_are_a_stop_and_a_kill() {
     bench.stop(1, Force::Kill);
     let orders = bench.take();
     let place = |line: &str| orders.iter().position(|order| order == line);
-    assert!(place("note: Stopping") < place("note: Killing"), "{orders:?}");
-    assert!(place("note: Killing").is_some() && place("signal a/init KILL").is_some(), "{orders:?}");
+    assert!(
+        place("note: Stopping") < place("note: Killing"),
+        "{orders:?}"
+    );
+    assert!(
+        place("note: Killing").is_some() && place("signal a/init KILL").is_some(),
+        "{orders:?}"
+    );
 }
 
 #[test]
@@ -139,8 +154,14 @@ fn a_stop_before_the_gates_are_open_is_a_kill() {
     let mut bench = Bench::standing(PAIR, Setup::default());
     bench.stop(1, Force::Ask);
     let orders = bench.take();
-    assert!(orders.contains(&"signal a/init KILL".to_owned()), "{orders:?}");
-    assert!(!orders.iter().any(|order| order.starts_with("ask")), "{orders:?}");
+    assert!(
+        orders.contains(&"signal a/init KILL".to_owned()),
+        "{orders:?}"
+    );
+    assert!(
+        !orders.iter().any(|order| order.starts_with("ask")),
+        "{orders:?}"
+    );
     assert_eq!(bench.life(), Life::Killing);
 }
 
@@ -159,7 +180,9 @@ fn what_was_killed_and_stays_is_named_after_a_while() {
 
 #[test]
 fn a_stop_is_over_when_the_last_child_is_reaped() {
-    let mut bench = Bench::running("[ns.a]\nproc.one = { actor = 'idle' }\n[ns.b]\nproc.two = { actor = 'idle' }\n");
+    let mut bench = Bench::running(
+        "[ns.a]\nproc.one = { actor = 'idle' }\n[ns.b]\nproc.two = { actor = 'idle' }\n",
+    );
     bench.stop(1, Force::Ask);
     bench.ends("a/init", Ending::Exited(0));
     assert!(!bench.supervisor.is_over());
@@ -174,8 +197,15 @@ fn the_timeline_begins_with_the_stop() {
     bench.after(SECOND);
     bench.ends("a/init", Ending::Exited(0));
     let timeline = bench.conclude().timeline.unwrap();
-    let init = timeline.steps.iter().find(|step| step.path == "a/init").unwrap();
-    assert_eq!((init.asked_ms, init.ended_ms, init.code), (Some(0.0), Some(1000.0), Some(0)));
+    let init = timeline
+        .steps
+        .iter()
+        .find(|step| step.path == "a/init")
+        .unwrap();
+    assert_eq!(
+        (init.asked_ms, init.ended_ms, init.code),
+        (Some(0.0), Some(1000.0), Some(0))
+    );
 }
 
 #[test]
@@ -185,9 +215,24 @@ fn what_does_not_act_on_the_request_is_known_before_it_is_asked() {
     fates.insert((102, libc::SIGTERM), Fate::Taken);
     fates.insert((103, libc::SIGTERM), Fate::Dropped);
     bench.stop(1, Force::Ask);
-    let (one, two, init) = (bench.find("a/one"), bench.find("a/two"), bench.find("a/init"));
-    let mut handled = |subject| bench.tree().roster.get(subject).unwrap().stop_record.handled;
-    assert_eq!((handled(init), handled(one), handled(two)), (Some(true), Some(true), Some(false)));
+    let (one, two, init) = (
+        bench.find("a/one"),
+        bench.find("a/two"),
+        bench.find("a/init"),
+    );
+    let mut handled = |subject| {
+        bench
+            .tree()
+            .roster
+            .get(subject)
+            .unwrap()
+            .stop_record
+            .handled
+    };
+    assert_eq!(
+        (handled(init), handled(one), handled(two)),
+        (Some(true), Some(true), Some(false))
+    );
 }
 
 #[test]
@@ -197,7 +242,12 @@ fn a_stop_while_something_is_paused_lets_it_go_on_first() {
     bench.take();
     bench.stop(2, Force::Ask);
     let orders = bench.take();
-    let place = |line: &str| orders.iter().position(|order| order == line).unwrap_or_else(|| panic!("{orders:?}"));
+    let place = |line: &str| {
+        orders
+            .iter()
+            .position(|order| order == line)
+            .unwrap_or_else(|| panic!("{orders:?}"))
+    };
     assert!(place("thaw 1") < place("ask a/init TERM"));
     assert!(place("event: resume a/b") < place("ask a/init TERM"));
 }
@@ -209,11 +259,19 @@ fn readiness_after_a_stop_has_begun_asks_nothing_more() {
     let probe = bench.find("a/one").probe_of().expect("a declared process");
     assert!(bench.supervisor.edge.children.contains_key(&probe));
     bench.stop(1, Force::Ask);
-    assert!(bench.take().contains(&"signal a/one KILL".to_owned()), "the command is ended");
+    assert!(
+        bench.take().contains(&"signal a/one KILL".to_owned()),
+        "the command is ended"
+    );
     bench.end_of(probe, Ending::Exited(0));
     bench.after(HOUR);
     let orders = bench.take();
-    assert!(!orders.iter().any(|order| order.starts_with("start") || order.contains("event: ready")), "{orders:?}");
+    assert!(
+        !orders
+            .iter()
+            .any(|order| order.starts_with("start") || order.contains("event: ready")),
+        "{orders:?}"
+    );
 }
 
 #[test]
@@ -232,7 +290,11 @@ fn a_guardian_that_dies_in_a_stop_is_no_helper_of_a_probe() {
     let mut bench = Bench::running(PAIR);
     bench.stop(1, Force::Ask);
     bench.take();
-    assert!(!bench.supervisor.on_helper_ended(nix::unistd::Pid::from_raw(4711), KILLED));
+    assert!(
+        !bench
+            .supervisor
+            .on_helper_ended(nix::unistd::Pid::from_raw(4711), KILLED)
+    );
     assert_eq!(bench.take(), [""; 0]);
     assert_eq!(bench.life(), Life::Stopping);
 }
@@ -240,17 +302,30 @@ fn a_guardian_that_dies_in_a_stop_is_no_helper_of_a_probe() {
 #[test]
 fn an_orphan_decides_nothing() {
     let mut bench = Bench::running(PAIR);
-    let orphan = crate::controller::tree::Orphan::One { number: 9, ending: Ending::Exited(1) };
-    bench.happens(Incident::Orphan { namespace: 0, orphan });
+    let orphan = crate::controller::tree::Orphan::One {
+        number: 9,
+        ending: Ending::Exited(1),
+    };
+    bench.happens(Incident::Orphan {
+        namespace: 0,
+        orphan,
+    });
     assert_eq!(bench.take(), ["event: reparent a/init"]);
     assert_eq!(bench.life(), Life::Running);
 }
 
 #[test]
 fn signals_for_the_command_wait_until_it_runs() {
-    let setup = Setup { status_from: Some("a/one"), signals_for: Some(SignalsFor::Command), ..Setup::default() };
+    let setup = Setup {
+        status_from: Some("a/one"),
+        signals_for: Some(SignalsFor::Command),
+        ..Setup::default()
+    };
     let mut bench = Bench::standing(PAIR, setup);
-    bench.tree().passing.waiting.push(Passed { signal: libc::SIGUSR2, by_kernel: false });
+    bench.tree().passing.waiting.push(Passed {
+        signal: libc::SIGUSR2,
+        by_kernel: false,
+    });
     assert!(bench.supervisor.open_gates());
     bench.turn();
     assert!(!bench.take().iter().any(|order| order.contains("USR2")));
@@ -260,24 +335,48 @@ fn signals_for_the_command_wait_until_it_runs() {
 
 #[test]
 fn the_second_interrupt_from_the_terminal_means_the_tree() {
-    let setup = Setup { status_from: Some("a/one"), signals_for: Some(SignalsFor::Command), ..Setup::default() };
+    let setup = Setup {
+        status_from: Some("a/one"),
+        signals_for: Some(SignalsFor::Command),
+        ..Setup::default()
+    };
     let mut bench = Bench::running_by(PAIR, setup);
     for _ in 0..2 {
-        bench.tree().passing.waiting.push(Passed { signal: libc::SIGINT, by_kernel: true });
+        bench.tree().passing.waiting.push(Passed {
+            signal: libc::SIGINT,
+            by_kernel: true,
+        });
         bench.turn();
     }
     let orders = bench.take();
-    assert_eq!(orders.iter().filter(|order| *order == "signal a/one INT").count(), 1, "{orders:?}");
+    assert_eq!(
+        orders
+            .iter()
+            .filter(|order| *order == "signal a/one INT")
+            .count(),
+        1,
+        "{orders:?}"
+    );
     assert_eq!(bench.life(), Life::Killing);
 }
 
 #[test]
 fn a_request_that_a_pid_1_would_never_get_stops_the_tree() {
     let toml = "[ns.a]\ninit = { actor = 'idle' }\n";
-    let setup = Setup { status_from: Some("a/init"), signals_for: Some(SignalsFor::Command), ..Setup::default() };
+    let setup = Setup {
+        status_from: Some("a/init"),
+        signals_for: Some(SignalsFor::Command),
+        ..Setup::default()
+    };
     let mut bench = Bench::running_by(toml, setup);
-    bench.tree().passing.waiting.push(Passed { signal: libc::SIGTERM, by_kernel: false });
+    bench.tree().passing.waiting.push(Passed {
+        signal: libc::SIGTERM,
+        by_kernel: false,
+    });
     bench.turn();
-    assert!(bench.take().contains(&"signal a/init TERM".to_owned()), "what nobody can tell is tried");
+    assert!(
+        bench.take().contains(&"signal a/init TERM".to_owned()),
+        "what nobody can tell is tried"
+    );
     assert_eq!(bench.life(), Life::Running);
 }

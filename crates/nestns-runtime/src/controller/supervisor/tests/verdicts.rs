@@ -28,7 +28,10 @@ fn finish(bench: &mut Bench) -> u8 {
 fn an_essential_failure_stops_the_tree_with_its_status() {
     let mut bench = Bench::running(PAIR);
     bench.ends("a/one", FAILURE);
-    assert_eq!((bench.state("a/one"), bench.life()), (State::Failed, Life::Stopping));
+    assert_eq!(
+        (bench.state("a/one"), bench.life()),
+        (State::Failed, Life::Stopping)
+    );
     assert_eq!(finish(&mut bench), 3);
 }
 
@@ -36,7 +39,10 @@ fn an_essential_failure_stops_the_tree_with_its_status() {
 fn a_good_end_goes_on() {
     let mut bench = Bench::running(PAIR);
     bench.ends("a/one", SUCCESS);
-    assert_eq!((bench.state("a/one"), bench.life()), (State::Exited, Life::Running));
+    assert_eq!(
+        (bench.state("a/one"), bench.life()),
+        (State::Exited, Life::Running)
+    );
 }
 
 #[test]
@@ -60,7 +66,13 @@ fn a_failure_after_the_stop_has_begun_changes_nothing() {
 
 #[test]
 fn any_end_stops_where_the_file_says_so() {
-    let mut bench = Bench::running_by(PAIR, Setup { on_exit: OnExit::Any, ..Setup::default() });
+    let mut bench = Bench::running_by(
+        PAIR,
+        Setup {
+            on_exit: OnExit::Any,
+            ..Setup::default()
+        },
+    );
     bench.ends("a/one", SUCCESS);
     assert_eq!(bench.life(), Life::Stopping);
     assert_eq!(finish(&mut bench), 0);
@@ -68,7 +80,13 @@ fn any_end_stops_where_the_file_says_so() {
 
 #[test]
 fn what_is_ignored_is_a_failure_at_the_end() {
-    let mut bench = Bench::running_by(PAIR, Setup { on_exit: OnExit::Ignore, ..Setup::default() });
+    let mut bench = Bench::running_by(
+        PAIR,
+        Setup {
+            on_exit: OnExit::Ignore,
+            ..Setup::default()
+        },
+    );
     bench.ends("a/one", FAILURE);
     assert_eq!(bench.life(), Life::Running);
     assert_eq!(finish(&mut bench), 1);
@@ -76,7 +94,13 @@ fn what_is_ignored_is_a_failure_at_the_end() {
 
 #[test]
 fn the_status_is_that_of_the_process_that_was_asked_for() {
-    let mut bench = Bench::running_by(PAIR, Setup { status_from: Some("a/two"), ..Setup::default() });
+    let mut bench = Bench::running_by(
+        PAIR,
+        Setup {
+            status_from: Some("a/two"),
+            ..Setup::default()
+        },
+    );
     bench.ends("a/two", Ending::Exited(42));
     assert_eq!(bench.life(), Life::Stopping);
     assert_eq!(finish(&mut bench), 42);
@@ -84,7 +108,13 @@ fn the_status_is_that_of_the_process_that_was_asked_for() {
 
 #[test]
 fn its_status_may_come_with_the_end_of_its_namespace() {
-    let mut bench = Bench::running_by(NESTED, Setup { status_from: Some("a/b/two"), ..Setup::default() });
+    let mut bench = Bench::running_by(
+        NESTED,
+        Setup {
+            status_from: Some("a/b/two"),
+            ..Setup::default()
+        },
+    );
     bench.ends("a/b/init", KILLED);
     assert_eq!(bench.state("a/b/two"), State::Gone);
     assert_eq!(bench.life(), Life::Stopping);
@@ -102,16 +132,25 @@ fn an_init_of_ours_that_was_killed_is_lost() {
 fn an_init_of_ours_that_leaves_is_no_failure() {
     let mut bench = Bench::running(NESTED);
     bench.ends("a/b/init", SUCCESS);
-    assert_eq!((bench.life(), bench.state("a/b/two")), (Life::Running, State::Gone));
+    assert_eq!(
+        (bench.life(), bench.state("a/b/two")),
+        (Life::Running, State::Gone)
+    );
 }
 
 #[test]
 fn a_death_by_kill_waits_for_that_of_its_pid_1() {
     let mut bench = Bench::running(JOINED);
     bench.ends("a/one", KILLED);
-    assert_eq!((bench.state("a/one"), bench.life()), (State::Gone, Life::Running));
+    assert_eq!(
+        (bench.state("a/one"), bench.life()),
+        (State::Gone, Life::Running)
+    );
     bench.ends("a/init", KILLED);
-    assert!(!bench.take().iter().any(|order| order == "note: Failed"), "its PID 1 explains it");
+    assert!(
+        !bench.take().iter().any(|order| order == "note: Failed"),
+        "its PID 1 explains it"
+    );
     assert_eq!(bench.state("a/one"), State::Gone);
 }
 
@@ -130,7 +169,12 @@ fn a_death_that_nothing_explains_in_time_is_its_own() {
 #[test]
 fn it_waits_longer_where_the_pid_1_is_seen_to_end() {
     let mut bench = Bench::running(JOINED);
-    bench.supervisor.edge.kernel.ending.insert(nix::unistd::Pid::from_raw(101));
+    bench
+        .supervisor
+        .edge
+        .kernel
+        .ending
+        .insert(nix::unistd::Pid::from_raw(101));
     bench.ends("a/one", KILLED);
     bench.after(Duration::from_secs(20));
     assert_eq!(bench.life(), Life::Running);
@@ -144,7 +188,10 @@ fn a_process_that_a_user_has_ended_has_not_failed() {
     let one = bench.find("a/one");
     bench.tree().roster.get_mut(one).unwrap().sent = Some(libc::SIGTERM);
     bench.ends("a/one", Ending::Signalled(libc::SIGTERM));
-    assert_eq!((bench.state("a/one"), bench.life()), (State::Killed, Life::Running));
+    assert_eq!(
+        (bench.state("a/one"), bench.life()),
+        (State::Killed, Life::Running)
+    );
 }
 
 #[test]
@@ -159,13 +206,26 @@ fn an_end_is_written_once() {
 
 #[test]
 fn a_fixture_that_never_becomes_ready_ends_with_its_own_status() {
-    let fixture = Fixture { status: 99, on_exit: OnExit::Fail };
+    let fixture = Fixture {
+        status: 99,
+        on_exit: OnExit::Fail,
+    };
     let toml = "[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 } }\n";
-    let mut bench =
-        Bench::running_by(toml, Setup { fixture: Some(fixture), on_exit: OnExit::Ignore, ..Setup::default() });
+    let mut bench = Bench::running_by(
+        toml,
+        Setup {
+            fixture: Some(fixture),
+            on_exit: OnExit::Ignore,
+            ..Setup::default()
+        },
+    );
     bench.ends("a/one", SUCCESS);
     assert!(bench.take().contains(&"note: Unready".to_owned()));
-    assert_eq!(bench.life(), Life::Running, "the stop is asked for after this turn");
+    assert_eq!(
+        bench.life(),
+        Life::Running,
+        "the stop is asked for after this turn"
+    );
     bench.turn();
     assert_eq!(bench.life(), Life::Stopping);
     assert_eq!(finish(&mut bench), 99);
@@ -173,16 +233,31 @@ fn a_fixture_that_never_becomes_ready_ends_with_its_own_status() {
 
 #[test]
 fn a_fixture_goes_on_when_something_fails_after_it_was_ready() {
-    let fixture = Fixture { status: 99, on_exit: OnExit::Fail };
-    let mut bench =
-        Bench::running_by(PAIR, Setup { fixture: Some(fixture), on_exit: OnExit::Ignore, ..Setup::default() });
+    let fixture = Fixture {
+        status: 99,
+        on_exit: OnExit::Fail,
+    };
+    let mut bench = Bench::running_by(
+        PAIR,
+        Setup {
+            fixture: Some(fixture),
+            on_exit: OnExit::Ignore,
+            ..Setup::default()
+        },
+    );
     bench.ends("a/one", FAILURE);
     assert_eq!(bench.life(), Life::Running);
 }
 
 #[test]
 fn a_tree_that_stays_waits_until_it_is_stopped() {
-    let mut bench = Bench::running_by(PAIR, Setup { stays: true, ..Setup::default() });
+    let mut bench = Bench::running_by(
+        PAIR,
+        Setup {
+            stays: true,
+            ..Setup::default()
+        },
+    );
     bench.ends("a/one", SUCCESS);
     bench.ends("a/two", SUCCESS);
     bench.ends("a/init", SUCCESS);
