@@ -228,7 +228,7 @@ fn nothing_is_left_when_any_process_is_killed_at_any_time() {
         let identity = identities[dice.roll(identities.len())];
         let nest = Nest::new(tree).identity(identity);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            round(&nest, doing, victim, &mut dice)
+            round(&nest, doing, victim, &mut dice);
         }));
         assert!(
             result.is_ok(),

@@ -141,11 +141,13 @@ fn the_documents_of_a_running_topology_are_as_their_schemas_say() {
     );
     each_line(
         Kind::Event,
-        &std::fs::read_to_string(tree.nest.state().join("events.jsonl")).expect("it is there"),
+        &std::fs::read_to_string(tree.nest.state().join(&tree.nest.root).join("events.jsonl"))
+            .expect("it is there"),
     );
     validate(
         Kind::Truth,
-        &std::fs::read_to_string(tree.nest.state().join("truth.json")).expect("it is there"),
+        &std::fs::read_to_string(tree.nest.state().join(&tree.nest.root).join("truth.json"))
+            .expect("it is there"),
     );
     validate(Kind::Stop, &tree.run(&["down", "--format", "json"]));
 }
@@ -234,7 +236,7 @@ fn the_guard_starts_a_topology_and_takes_it_down() {
     assert_eq!(tree.truth().expect("it stands").topology, tree.name());
     match tree.process("vm/nothing") {
         Err(GuardError::NoProcess { known, .. }) => {
-            assert!(known.contains(&"vm/ci/runner".to_owned()))
+            assert!(known.contains(&"vm/ci/runner".to_owned()));
         }
         other => panic!("{other:?}"),
     }
@@ -260,7 +262,7 @@ fn the_guard_tells_why_a_topology_cannot_be_built() {
     let state = tempfile::tempdir().expect("the temporary directory is writable");
     match options(state.path()).up("/nothing/of/that/name.toml") {
         Err(GuardError::Failed { stderr, .. }) => {
-            assert!(stderr.contains("/nothing/of/that/name.toml"), "{stderr}")
+            assert!(stderr.contains("/nothing/of/that/name.toml"), "{stderr}");
         }
         other => panic!("{other:?}"),
     }

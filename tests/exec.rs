@@ -252,7 +252,7 @@ fn the_streams_are_those_of_the_caller() {
         let mut stdin = child.stdin.take().unwrap();
         let sent = block.clone();
         let writer = std::thread::spawn(move || {
-            (0..megabytes).for_each(|_| stdin.write_all(&sent).unwrap())
+            (0..megabytes).for_each(|_| stdin.write_all(&sent).unwrap());
         });
         let mut stdout = child.stdout.take().unwrap();
         let mut received = vec![0; block.len()];

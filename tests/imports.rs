@@ -87,9 +87,9 @@ fn expand(tree: &str, prefix: &[String], paths: &mut Vec<Module>) {
     let mut path = prefix.to_vec();
     path.push(head.split(" as ").next().unwrap_or(head).trim().to_owned());
     if rest.is_empty() {
-        paths.push(path)
+        paths.push(path);
     } else {
-        expand(rest, &path, paths)
+        expand(rest, &path, paths);
     }
 }
 

@@ -381,7 +381,7 @@ fn spoil(nest: &Nest, how: &str) {
     fs::create_dir_all(&precious).expect("the directory is ours");
     fs::write(precious.join("file"), "precious").expect("the directory is ours");
     let fifo = |name: &str| {
-        nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours")
+        nix::unistd::mkfifo(&state.join(name), nix::sys::stat::Mode::S_IRWXU).expect("it is ours");
     };
     match how {
         "truncated truth" => {
@@ -393,7 +393,7 @@ fn spoil(nest: &Nest, how: &str) {
         }
         "link as lock" => symlink(precious.join("file"), state.join("lock")).expect("ours"),
         "link as socket" => {
-            symlink(precious.join("file"), state.join("control.sock")).expect("ours")
+            symlink(precious.join("file"), state.join("control.sock")).expect("ours");
         }
         "link as logs" => symlink(&precious, state.join("logs")).expect("ours"),
         "link as truth" => symlink(precious.join("file"), state.join("truth.json")).expect("ours"),
@@ -402,10 +402,10 @@ fn spoil(nest: &Nest, how: &str) {
         "stranger" => fs::write(state.join("notes"), "mine").expect("ours"),
         "directory as truth" => fs::create_dir(state.join("truth.json")).expect("ours"),
         "open to all" => {
-            fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("ours")
+            fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("ours");
         }
         "above open to all" => {
-            fs::set_permissions(nest.state(), fs::Permissions::from_mode(0o777)).expect("ours")
+            fs::set_permissions(nest.state(), fs::Permissions::from_mode(0o777)).expect("ours");
         }
         _ => unreachable!(),
     }

@@ -242,7 +242,7 @@ proc.p = { sh = 'i=0; while [ $i -lt 30 ]; do until [ -e DIRECTORY/go.$i ]; do s
                 detached.nest.directory.path().join(format!("go.{stage}")),
                 "",
             )
-            .unwrap()
+            .unwrap();
         };
         for stage in 0..STAGES {
             go(stage);

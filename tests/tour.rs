@@ -118,7 +118,7 @@ fn the_comments_are_true() {
     );
     assert!(ended.stdout.contains("inner []\n"), "{}", ended.stdout);
     let manual = Nestns::new(&["man", "topology"]).run().stdout;
-    assert!(manual.contains("the one that nestns was started in") && !manual.contains("else `/`"));
+    assert!(manual.contains("in which nestns was started") && !manual.contains("else `/`"));
 }
 
 #[test]

@@ -8,13 +8,13 @@ use std::fmt::Debug;
 use libfuzzer_sys::fuzz_target;
 use nestns_client::documents::ExitDocument;
 use nestns_fuzz::terminal::show;
-use nestns_runtime::controller::start_error::{refusal_help, refusal_sentence, sentence};
+use nestns_runtime::controller::start_error::{exec_error_help, exec_error_sentence, sentence};
 use nestns_runtime::engine::failure::Failure;
-use nestns_runtime::engine::line::{Answer, Command};
+use nestns_runtime::engine::control_channel::{Answer, Command};
 use nestns_runtime::engine::message;
-use nestns_runtime::engine::nursery::Word;
+use nestns_runtime::engine::sync_channel::SyncMessage;
 use nestns_runtime::engine::plan::ProcessKey;
-use nestns_runtime::engine::refusal::Refusal;
+use nestns_runtime::engine::exec_error::ExecError;
 use nestns_runtime::engine::report::{self, Report};
 use nestns_topology::Signal;
 use serde::Serialize;
@@ -35,11 +35,11 @@ fuzz_target!(|bytes: &[u8]| {
         reports.iter().for_each(examine);
     }
     again::<Command>(bytes);
-    again::<Word>(bytes);
+    again::<SyncMessage>(bytes);
     if let Some(Answer::Failed(failure)) = again(bytes) {
         tell(&failure);
     }
-    if let Some(refusal) = again::<Refusal>(bytes) {
+    if let Some(refusal) = again::<ExecError>(bytes) {
         refuse(&refusal);
     }
 });
@@ -83,19 +83,19 @@ fn tell(failure: &Failure) {
     show(&sentence(failure));
 }
 
-fn refuse(refusal: &Refusal) {
+fn refuse(refusal: &ExecError) {
     assert!((125..=127).contains(&refusal.status()));
-    show(&refusal_sentence(refusal));
-    refusal_help(refusal).iter().for_each(|help| show(help));
+    show(&exec_error_sentence(refusal));
+    exec_error_help(refusal).iter().for_each(|help| show(help));
 }
 
 /// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, or a question about a process.
 fn name(subject: ProcessKey) {
     let kinds = [
-        subject.session_number().is_some(),
-        subject.is_visitor(),
+        subject.exec_number().is_some(),
+        subject.is_run_command(),
         subject.probed().is_some(),
     ];
     let guests = kinds.into_iter().filter(|&is_it| is_it).count();
-    assert_eq!(guests, usize::from(subject.is_guest()), "{subject:?}");
+    assert_eq!(guests, usize::from(subject.is_from_outside()), "{subject:?}");
 }

@@ -208,7 +208,7 @@ impl ConsoleReporter {
                 ));
             }
             Note::Stopping { cause } if self.is_verbose() => {
-                self.write(&format!("stopping: {}\n", why(cause)))
+                self.write(&format!("stopping: {}\n", why(cause)));
             }
             Note::Killing if self.is_verbose() => self.write("killing the roots\n"),
             _ if self.progress == Progress::Json && self.detail != Detail::Problems => {
@@ -323,7 +323,7 @@ impl EventSink for ConsoleReporter {
                 self.write(&format!("[create] {done}/{total} · nothing released yet\n"));
             }
             Progress::Json if is_news => {
-                self.event(json!({ "event": "create", "done": done, "total": total }))
+                self.event(json!({ "event": "create", "done": done, "total": total }));
             }
             _ => {}
         }
@@ -414,7 +414,7 @@ impl EventSink for ConsoleReporter {
                 self.problem("error", Some(path), &text);
             }
             Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => {
-                self.note_end(note)
+                self.note_end(note);
             }
             Note::Restarting {
                 path,
@@ -470,7 +470,7 @@ impl EventSink for ConsoleReporter {
                 self.problem("error", Some(path), &text);
             }
             Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
-                self.note_of_stop(note)
+                self.note_of_stop(note);
             }
             Note::LateFailure { path, failure } => {
                 let text = format!("`{path}`: {}", escape(&sentence(failure)));
@@ -490,7 +490,7 @@ impl EventSink for ConsoleReporter {
             | Note::JournalLost { .. }
             | Note::TruthLost { .. } => self.note_of_state(note),
             Note::NotifyRefused { path, sender } => {
-                self.problem("warning", Some(path), &not_ready_by(path, *sender))
+                self.problem("warning", Some(path), &not_ready_by(path, *sender));
             }
             Note::ReportRefused { path, sender } => {
                 self.problem("warning", Some(path), &not_reported_by(path, *sender));

@@ -370,7 +370,7 @@ fn done(
             AnswerFormat::Json => write_document(timeline)?,
             AnswerFormat::Human if args.quiet => {}
             AnswerFormat::Human if addresses.is_empty() => {
-                stdout.write_all(stop::render(timeline).as_bytes())?
+                stdout.write_all(stop::render(timeline).as_bytes())?;
             }
             AnswerFormat::Human => {
                 let part = Timeline {

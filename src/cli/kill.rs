@@ -231,7 +231,7 @@ fn targets(selections: &[Selected<'_>], snapshot: &Snapshot, addresses: &[Addres
         match selected.process(snapshot).and_then(selection::identity) {
             Some(identity) if seen.insert(identity.pid) => found.targets.push(identity),
             None if is_named(selected.path(), addresses) => {
-                found.ended.push(selected.path().to_owned())
+                found.ended.push(selected.path().to_owned());
             }
             // It is signalled already, or was not meant in particular.
             _ => {}

@@ -29,7 +29,7 @@ via = "eye"
 #[test]
 fn entries_without_an_expectation() {
     assert_data_eq!(human(ENTRIES_WITHOUT_AN_EXPECTATION), str![[r#"
-error[NS133]: an expectation expects nothing
+error[NS133]: an expectation has nothing to compare
  --> <stdin>:5:1
   |
 5 | from = "vm"

@@ -71,7 +71,7 @@ fn a_code_that_does_not_exist_is_answered_with_the_nearest() {
         outcome.stderr,
         str![[r#"
 error: there is no code NS999
-  = help: the nearest are NS504, NS503, NS502; `nestns explain --list` lists all
+  = help: the nearest are NS504, NS503, NS502; `nestns explain --list` shows all
 
 "#]]
         .raw()

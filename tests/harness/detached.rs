@@ -37,7 +37,7 @@ impl Detached {
         for_each_identity(|identity| {
             test(&Self::up(
                 Nest::new(topology).arguments(arguments).identity(identity),
-            ))
+            ));
         });
     }
 

@@ -132,11 +132,11 @@ impl Terminal {
             let result = unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
             Ok(Errno::result(result).map(drop)?)
         };
-        // SAFETY: what runs between fork and exec are two system calls, without allocation.
         #[expect(
             unsafe_code,
             reason = "a controlling terminal can only be taken by the leader himself"
         )]
+        // SAFETY: what runs between fork and exec are two system calls, without allocation.
         unsafe {
             command.pre_exec(take);
         }

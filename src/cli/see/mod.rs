@@ -221,7 +221,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             std::io::stdout().write_all(differences(args, &observation, &mismatches).as_bytes())?;
         }
         Format::Table => {
-            std::io::stdout().write_all(drawing(args, &machine, &observation, &views).as_bytes())?
+            std::io::stdout()
+                .write_all(drawing(args, &machine, &observation, &views).as_bytes())?;
         }
     }
     let mut troubles = views.iter().map(|view| view.trouble.is_some());

@@ -287,6 +287,7 @@ pub enum Reply {
     },
     /// The controller is about to leave.
     Gone,
+    #[serde(rename = "problem")]
     RequestError(RequestError),
 }
 

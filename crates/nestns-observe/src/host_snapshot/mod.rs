@@ -452,7 +452,8 @@ impl PidNamespaces {
             if self.spaces[place].parent.is_none() {
                 match namespace::parent(&self.spaces[place].descriptor) {
                     Ok(parent) => {
-                        self.spaces[place].parent = Some(self.add(parent, Evidence::Child, None)?)
+                        self.spaces[place].parent =
+                            Some(self.add(parent, Evidence::Child, None)?);
                     }
                     // Not inside the reader's own.
                     Err(Errno::EPERM) => {}

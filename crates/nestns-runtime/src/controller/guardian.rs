@@ -228,7 +228,7 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
                 remains = descriptors
                     .try_into()
                     .ok()
-                    .map(|all| Remains::handed_over(ward.directory, all))
+                    .map(|all| Remains::handed_over(ward.directory, all));
             }
             ROOT => roots.extend(descriptors.pop().map(Pidfd::from)),
             FORGET => roots.retain(|root| !root.has_ended()),

@@ -69,7 +69,7 @@ impl Image {
                 // another. A file in a directory that may not even be searched does not exist, as
                 // for a shell; execvp(3) would report it as the reason.
                 Errno::EACCES if named_by_path || nix::sys::stat::stat(&*candidate).is_ok() => {
-                    result = Errno::EACCES
+                    result = Errno::EACCES;
                 }
                 Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR => {}
                 errno => return errno,

@@ -150,7 +150,7 @@ impl Init {
                     self.members.push(Member { slot, pidfd });
                 }
                 Entry::Fork | Entry::Init => {
-                    children.fork_process(ProcessKey { slot, ..subject }, namespace)?
+                    children.fork_process(ProcessKey { slot, ..subject }, namespace)?;
                 }
             }
         }
@@ -221,7 +221,7 @@ impl Init {
                     Reaped::Childless => return true,
                     Reaped::Nothing => return false,
                     Reaped::Orphan(pid, ending) => {
-                        self.outbox.push_orphan(self.index, pid.as_raw(), ending)
+                        self.outbox.push_orphan(self.index, pid.as_raw(), ending);
                     }
                     Reaped::Child(..) => {}
                 }
@@ -240,7 +240,7 @@ impl Init {
                     }
                 }
                 Reaped::Orphan(pid, ending) => {
-                    self.outbox.push_orphan(self.index, pid.as_raw(), ending)
+                    self.outbox.push_orphan(self.index, pid.as_raw(), ending);
                 }
                 Reaped::Nothing => return false,
                 Reaped::Childless => return true,
@@ -277,7 +277,7 @@ impl Init {
                 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => {
-                self.begin_to_stop(delivered)
+                self.begin_to_stop(delivered);
             }
             _ if is_passed_on(signal) => self.forward(signal),
             _ => {}

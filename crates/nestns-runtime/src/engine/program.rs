@@ -147,7 +147,7 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
     }
     match &process.cwd {
         Some(directory) => {
-            chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?
+            chdir(directory).map_err(failed(subject, Stage::WorkingDirectory, directory))?;
         }
         // If the caller's directory does not exist in here, / does.
         None => chdir(&plan.common().directory)
@@ -316,7 +316,7 @@ fn connect(
             (Output::File(_), Some(file)) => place(file.as_fd(), number, stage)?,
             (Output::Inherit, _) => {}
             (Output::Log, _) if owns_terminal => {
-                place(descriptor_layout::fd(TERMINAL), number, stage)?
+                place(descriptor_layout::fd(TERMINAL), number, stage)?;
             }
             (Output::Log, _) => {
                 let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(refuse(Stage::Pipe, ""))?;

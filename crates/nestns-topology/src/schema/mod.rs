@@ -1,4 +1,4 @@
-//! The language for editors: its JSON Schema, put together from the [table of keys](super::keys).
+//! The language for editors: its JSON Schema, put together from the table of keys.
 //!
 //! The descriptions in it are also the text of nestns-topology(5). A schema knows no tree: parents, cycles and sums are left to
 //! `check`; tests see to it that what the checks accept the schema accepts.

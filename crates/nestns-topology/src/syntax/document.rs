@@ -159,7 +159,7 @@ impl Heading {
             match TopKey::find(entry.key) {
                 Some(TopKey::Name) => heading.name = name(&entry, out),
                 Some(TopKey::Description) => {
-                    heading.description = entry.string(out).map(|text| text.value)
+                    heading.description = entry.string(out).map(|text| text.value);
                 }
                 Some(TopKey::OnExit) => {
                     heading.on_exit = entry

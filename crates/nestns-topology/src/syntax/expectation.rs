@@ -59,7 +59,7 @@ impl ExpectationSyntax {
             match key {
                 ExpectationKey::From | ExpectationKey::Proc => {}
                 ExpectationKey::Sees => {
-                    syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out)
+                    syntax.visibility(&entry, &from, |from, of| Assertion::Sees { from, of }, out);
                 }
                 ExpectationKey::Hides => {
                     syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out);
@@ -73,7 +73,7 @@ impl ExpectationSyntax {
                 ExpectationKey::Via => {
                     syntax.via = entry
                         .word(Via::WORDS, out)
-                        .map_or(Via::default(), |via| via.value)
+                        .map_or(Via::default(), |via| via.value);
                 }
                 ExpectationKey::Within => {
                     syntax.within = entry
@@ -282,7 +282,7 @@ impl ExpectationSyntax {
                 Some(PermissionKey::From) => from = self.name(&entry, Named::Observer, out),
                 Some(PermissionKey::To) => to = self.name(&entry, Named::Anything, out),
                 Some(PermissionKey::Allowed) => {
-                    allowed = entry.boolean(out).map(|allowed| allowed.value)
+                    allowed = entry.boolean(out).map(|allowed| allowed.value);
                 }
                 None => {}
             }

@@ -65,11 +65,11 @@ impl NamespaceBody {
                 | NamespaceKey::Fanout
                 | NamespaceKey::As => {}
                 NamespaceKey::Description => {
-                    body.description = entry.string(out).map(|text| text.value)
+                    body.description = entry.string(out).map(|text| text.value);
                 }
                 NamespaceKey::Labels => body.labels = entry.labels(out),
                 NamespaceKey::Init => {
-                    body.init = Some(Located::new(init(&entry, path, out), entry.span))
+                    body.init = Some(Located::new(init(&entry, path, out), entry.span));
                 }
                 NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
                 NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),

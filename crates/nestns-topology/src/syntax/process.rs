@@ -69,53 +69,53 @@ impl ProcessBody {
                 ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
                 ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
                 ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| {
-                    values.entry = way
+                    values.entry = way;
                 }),
                 ProcessKey::Env => body.values.env = entry.environment(out),
                 ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| {
-                    values.cwd = Some(path)
+                    values.cwd = Some(path);
                 }),
                 ProcessKey::User => body.put(key, user(&entry, out), |values, user| {
-                    values.user = Some(user)
+                    values.user = Some(user);
                 }),
                 ProcessKey::Labels => body.values.labels = entry.labels(out),
                 ProcessKey::Description => {
                     body.put(key, entry.string(out), |values, text| {
-                        values.description = Some(text)
+                        values.description = Some(text);
                     });
                 }
                 ProcessKey::Tty => {
                     body.put(key, entry.boolean(out), |values, own| {
-                        values.terminal = Terminal::from_tty(own)
+                        values.terminal = Terminal::from_tty(own);
                     });
                 }
                 ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
-                    values.stdin = input
+                    values.stdin = input;
                 }),
                 ProcessKey::Stdout => {
                     body.put(key, stream::output(&entry, out), |values, output| {
-                        values.stdout = output
+                        values.stdout = output;
                     });
                 }
                 ProcessKey::Stderr => {
                     body.put(key, stream::output(&entry, out), |values, output| {
-                        values.stderr = output
+                        values.stderr = output;
                     });
                 }
                 ProcessKey::After => body.after = after(&entry, out),
                 ProcessKey::Ready => {
                     body.put(key, ready::read(&entry, path, out), |values, probe| {
-                        values.ready = Some(probe)
+                        values.ready = Some(probe);
                     });
                 }
                 ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| {
-                    values.ok = codes
+                    values.ok = codes;
                 }),
                 ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| {
-                    values.oneshot = flag
+                    values.oneshot = flag;
                 }),
                 ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| {
-                    values.weight = weight(flag)
+                    values.weight = weight(flag);
                 }),
                 ProcessKey::Restart => restart.read_when(&entry, out),
                 ProcessKey::Max => restart.read_max(&entry, out),

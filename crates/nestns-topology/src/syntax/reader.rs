@@ -109,7 +109,7 @@ impl<'a> Entry<'a> {
                 && let Ok(number) = text.trim().parse::<i64>()
             {
                 out.amend(before, |diagnostic| {
-                    diagnostic.help = Some(format!("write {} = {number}", self.key))
+                    diagnostic.help = Some(format!("write {} = {number}", self.key));
                 });
             }
             return None;

@@ -84,7 +84,7 @@ pub(super) fn read(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Opti
             Diagnostic::at(
                 Code::Contradiction,
                 span,
-                format!("`every` does not go together with `{}`", way.name()),
+                format!("`every` cannot be used with `{}`", way.name()),
             )
             .label("only a command is repeated"),
         ),

@@ -76,7 +76,7 @@ impl Iterator for Pieces<'_> {
             match token.kind() {
                 TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
                 TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
-                    depth = depth.saturating_sub(1)
+                    depth = depth.saturating_sub(1);
                 }
                 TokenKind::Newline if depth == 0 && piece.len() >= PIECE => break,
                 _ => {}

@@ -12,7 +12,7 @@ pub(super) fn entities(text: &str) -> String {
             '"' => escaped.push_str("#quot;"),
             ' ' | '.' | ',' | '/' | '_' | '-' | '(' | ')' => escaped.push(character),
             _ if character.is_ascii_alphanumeric() || !character.is_ascii() => {
-                escaped.push(character)
+                escaped.push(character);
             }
             _ => {
                 escaped.push('#');

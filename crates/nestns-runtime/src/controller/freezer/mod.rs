@@ -155,7 +155,7 @@ impl Freezer {
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS =>
                 {
-                    attempts += 1
+                    attempts += 1;
                 }
                 Err(source) => {
                     return Err(Hindrance::Make {

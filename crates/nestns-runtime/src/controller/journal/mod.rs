@@ -4,8 +4,8 @@
 //! The controller only writes; clients read the files themselves and are told of more by
 //! inotify(7), so that none of them can hold the tree up. Whatever is recorded goes through
 //! `Reactor::record`, and a reader comes to its end when the controller has said that it leaves.
-//! Reading order: [`event`], `event_log`, [`event_reader`]; [`record`], `log_store`,
-//! [`log_reader`].
+//! Reading order: `event`, `event_log`, `event_reader`; `record`, `log_store`,
+//! `log_reader`.
 
 mod event_log;
 #[cfg(test)]

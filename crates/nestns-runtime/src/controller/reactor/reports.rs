@@ -51,7 +51,7 @@ impl Reactor<'_> {
                         .fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
                 },
                 Report::Created { namespace } => {
-                    self.arrived(ProcessKey::init(namespace), sender, scope)
+                    self.arrived(ProcessKey::init(namespace), sender, scope);
                 }
                 Report::AtGate { subject } => self.arrived(subject, sender, scope),
                 Report::Starting {
@@ -258,7 +258,7 @@ impl Reactor<'_> {
         let state = self.tree.roster.get(subject).map(|record| record.state);
         match state {
             Some(State::Creating | State::Created) if self.tree.is_renewed(subject) => {
-                self.tree.set_back(failure)
+                self.tree.set_back(failure);
             }
             None | Some(State::Creating) => self.tree.set_back(failure),
             // When others run already: its end follows, and is judged as any other.

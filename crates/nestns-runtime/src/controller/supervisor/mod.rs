@@ -195,7 +195,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             }
             Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
             Incident::Answered(namespace, answer, pidfd) => {
-                self.restarts.on_answered(namespace, answer, pidfd)
+                self.restarts.on_answered(namespace, answer, pidfd);
             }
             Incident::Closed(namespace) => self.restarts.on_hung_up(namespace),
             Incident::Orphan { namespace, orphan } => {
@@ -217,7 +217,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                     .on_refused(edge, &mut self.attachments, subject, &refusal);
             }
             Incident::SessionFailed(failure) => {
-                self.exec.on_failed(edge, &mut self.attachments, &failure)
+                self.exec.on_failed(edge, &mut self.attachments, &failure);
             }
         }
     }
