@@ -9,13 +9,13 @@ use libfuzzer_sys::fuzz_target;
 use nestns_client::documents::ExitDocument;
 use nestns_fuzz::terminal::show;
 use nestns_runtime::controller::start_error::{exec_error_help, exec_error_sentence, sentence};
-use nestns_runtime::engine::failure::Failure;
 use nestns_runtime::engine::control_channel::{Answer, Command};
-use nestns_runtime::engine::message;
-use nestns_runtime::engine::sync_channel::SyncMessage;
-use nestns_runtime::engine::plan::ProcessKey;
 use nestns_runtime::engine::exec_error::ExecError;
+use nestns_runtime::engine::failure::Failure;
+use nestns_runtime::engine::message;
+use nestns_runtime::engine::plan::ProcessKey;
 use nestns_runtime::engine::report::{self, Report};
+use nestns_runtime::engine::sync_channel::SyncMessage;
 use nestns_topology::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,5 +97,9 @@ fn name(subject: ProcessKey) {
         subject.probed().is_some(),
     ];
     let guests = kinds.into_iter().filter(|&is_it| is_it).count();
-    assert_eq!(guests, usize::from(subject.is_from_outside()), "{subject:?}");
+    assert_eq!(
+        guests,
+        usize::from(subject.is_from_outside()),
+        "{subject:?}"
+    );
 }
