@@ -82,6 +82,7 @@ mod schema;
 mod see;
 mod signal_forwarding;
 mod smoke;
+mod source;
 mod start_failure;
 mod state_directory;
 mod state_root;

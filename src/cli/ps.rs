@@ -81,13 +81,13 @@ pub(super) struct Args {
 struct Row<'a> {
     process: &'a ProcessDocument,
     topology: &'a str,
-    /// Its path for people, with the topology in front where several are shown.
+    /// Path for people, with the topology in front where several are shown.
     path: Cow<'a, str>,
     state: Option<State>,
     age: Option<Duration>,
     /// Of a row that stands for others like this one: how many.
     more: Option<(usize, Cow<'a, str>)>,
-    /// What the kernel says about the namespaces of the process, when that was asked for, or why it does not.
+    /// Answer of the kernel about the namespaces of the process, when that was asked for, or why it does not.
     namespaces: Option<Result<NamespaceRelations, String>>,
 }
 

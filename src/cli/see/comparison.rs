@@ -11,7 +11,7 @@ use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
 use nestns_topology::expectation::Via;
 
-/// What is compared.
+/// Sides of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Comparison<'a> {
     pub(super) machine: &'a HostSnapshot,

@@ -243,7 +243,7 @@ pub struct ErrorDocument<K = Word> {
 /// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorFacts<K = Word> {
-    /// What kind of error it is.
+    /// Kind of the error.
     pub kind: K,
     /// The code of a diagnostic, as `nestns explain` knows it.
     pub code: Option<String>,

@@ -64,7 +64,7 @@ pub struct ProcessFacts {
     pub document: ProcessDocument,
     /// Seconds since its start.
     pub age: Option<f64>,
-    /// Its namespaces by type.
+    /// Namespaces by type.
     pub namespaces: NamespaceRelations,
     /// `null` where it has ended.
     pub kernel: Option<KernelFacts>,

@@ -11,7 +11,7 @@ use nestns_client::documents::{
 use nestns_client::protocol::message::Snapshot;
 use nestns_observe::{boot, namespaces};
 
-/// Which file a tree was built from.
+/// File that a tree was built from.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The topology's name.
