@@ -4,13 +4,12 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
 use crate::harness::Nestns;
 use crate::harness::blueprint::Blueprint;
 use crate::harness::detached::Detached;
 use crate::harness::identity::{for_each_identity, identities};
 use crate::harness::nest::Nest;
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require, root, skipped};
 use crate::harness::wait::TIMEOUT;
 use crate::random_trees::blueprints;
@@ -60,19 +59,8 @@ fn a_captured_tree_that_is_built_is_captured_as_the_same_file() {
 #[test]
 fn random_trees_survive_capture_and_rebuild() {
     require!(nesting());
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
-        300
-    } else {
-        30
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let cases = random::cases(30, 300);
+    let mut runner = random::runner(cases, 200);
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
             let capture = |text: &str, blueprint: Option<&Blueprint>| {

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use crate::harness::identity::identities;
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, assert_nothing_left, processes_of};
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require};
 use crate::harness::wait::{TIMEOUT, exit, until, within};
 use crate::leftovers::run;
@@ -214,8 +215,7 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn nothing_is_left_when_any_process_is_killed_at_any_time() {
     require!(nesting());
-    let is_long = std::env::var_os("NESTNS_LONG").is_some();
-    let rounds = number("NESTNS_ROUNDS").unwrap_or(if is_long { 10_000 } else { 30 });
+    let rounds = number("NESTNS_ROUNDS").unwrap_or(random::cases(30, 10_000));
     let seed = number("NESTNS_SEED").unwrap_or(7);
     let identities: Vec<_> = identities().into_iter().collect();
     let mut dice = Dice(seed);

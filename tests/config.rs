@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use snapbox::{IntoData, assert_data_eq, str};
 
 use crate::harness::Nestns;
+use crate::harness::random;
 
 /// A file with all keys, whose outcome is shown whole.
 const EVERYTHING: &str = r#"
@@ -487,7 +488,7 @@ fn body() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if std::env::var_os("NESTNS_LONG").is_some() { 20_000 } else { 300 }, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: random::cases(300, 20_000), max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
     fn the_printed_topology_is_the_same_when_read(

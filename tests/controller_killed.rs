@@ -10,16 +10,13 @@ use nix::unistd::geteuid;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, processes_of};
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require, root};
 use crate::harness::terminal::Terminal;
 
 /// Number of deaths of each kind; `NESTNS_LONG` asks for more.
 fn rounds() -> u64 {
-    if std::env::var_os("NESTNS_LONG").is_some() {
-        300
-    } else {
-        40
-    }
+    random::cases(40, 300)
 }
 
 /// Delays that look random and are the same in every run.

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use snapbox::{assert_data_eq, file, str};
 
 use crate::harness::Nestns;
@@ -16,6 +15,7 @@ use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::kernel;
 use crate::harness::nest::{Nest, Running, program};
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require};
 use crate::harness::terminal::Terminal;
 use crate::harness::unmanaged::{Declared, ProcessInfo, members_below, shape, words};
@@ -497,14 +497,7 @@ fn assert_parses(by_hand: &ByHand) {
 #[test]
 fn any_tree_by_hand_is_the_tree_of_the_file() {
     require!(nesting());
-    let config = Config {
-        cases: 48,
-        failure_persistence: None,
-        max_shrink_iters: 50,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = random::runner(48, 50);
     let mut case = 0;
     let case = std::cell::RefCell::new(&mut case);
     let strategy = (blueprints(), any::<u64>());

@@ -5,12 +5,12 @@ use std::fs;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
+use crate::harness::random;
 use crate::harness::wait::{TIMEOUT, within};
 
 const TOPOLOGY: &str = r#"
@@ -467,20 +467,9 @@ fn members() -> BTreeMap<u64, usize> {
 
 #[test]
 fn after_every_operation_the_kernel_has_what_the_model_says() {
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
-        20
-    } else {
-        1
-    };
+    let cases = random::cases(1, 20);
     for_each_identity(|identity| {
-        let config = Config {
-            cases,
-            failure_persistence: None,
-            max_shrink_iters: 0,
-            ..Config::default()
-        };
-        let mut runner =
-            TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let mut runner = random::runner(cases, 0);
         let result = runner.run(&operations(), |operations| {
             let tree = Detached::up(Nest::new(TOPOLOGY).identity(identity));
             // An ordinary user has no delegated cgroup here.

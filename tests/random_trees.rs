@@ -3,11 +3,11 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::harness::blueprint::{Blueprint, Enter, Init, Namespace, numbers_below};
 use crate::harness::identity::{Identity, identities};
 use crate::harness::nest::Nest;
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require};
 
 /// Greatest depth of a random tree.
@@ -58,19 +58,8 @@ fn runs() -> Vec<Identity> {
 #[test]
 fn random_trees_are_built_as_declared_on_every_run() {
     require!(nesting());
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
-        300
-    } else {
-        40
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let cases = random::cases(40, 300);
+    let mut runner = random::runner(cases, 200);
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in runs() {
             let nest = Nest::new(&blueprint.topology()).identity(identity);
@@ -108,14 +97,7 @@ fn random_trees_are_built_as_declared_on_every_run() {
 #[test]
 fn trees_built_by_four_at_once_have_the_same_shape() {
     require!(nesting());
-    let config = Config {
-        cases: 8,
-        failure_persistence: None,
-        max_shrink_iters: 50,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = random::runner(8, 50);
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
             let mut running = Nest::new(&blueprint.topology())

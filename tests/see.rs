@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use crate::harness::chain::paths;
 use crate::harness::detached::Detached;
 use crate::harness::identity::{Identity, for_each_identity, identities};
 use crate::harness::nest::{Nest, Truth};
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require, root};
 use crate::random_trees::blueprints;
 
@@ -55,19 +55,8 @@ fn theory(truth: &Truth) -> Cells {
 #[test]
 fn every_cell_of_every_mechanism_follows_the_rule() {
     require!(nesting());
-    let cases = if std::env::var_os("NESTNS_LONG").is_some() {
-        60
-    } else {
-        5
-    };
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 50,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let cases = random::cases(5, 60);
+    let mut runner = random::runner(cases, 50);
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in identities() {
             let nest = Detached::up(Nest::new(&blueprint.topology()).identity(identity));

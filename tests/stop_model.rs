@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::harness::identity::identities;
 use crate::harness::nest::Nest;
+use crate::harness::random;
 use crate::harness::requirement::{nesting, require};
 
 /// Tolerance between model and run, in milliseconds: scheduling, shells, and reaping.
@@ -451,11 +452,7 @@ fn check(seed: u64) -> Result<(), String> {
 #[test]
 fn random_trees_stop_as_the_model_says() {
     require!(nesting());
-    let count = if std::env::var_os("NESTNS_LONG").is_some() {
-        500
-    } else {
-        25
-    };
+    let count = random::cases(25, 500);
     let (next, wrong) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
     // Most of the time is waiting.
     std::thread::scope(|scope| {

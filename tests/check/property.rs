@@ -3,8 +3,9 @@
 use nestns_topology::diagnostic::{Color, Format, Source, render};
 use nestns_topology::{Request, parse};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::TestRunner;
 
+use crate::harness::random;
 use crate::schema::agrees;
 
 const EXAMPLES: [&str; 5] = [
@@ -63,13 +64,7 @@ fn digest(text: String) {
 }
 
 fn runner() -> TestRunner {
-    // A fixed seed: a test that fails now and then is no test.
-    let config = Config {
-        cases: 1000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    random::runner(1000, u32::MAX)
 }
 
 #[test]

@@ -5,7 +5,8 @@ use nestns_topology::{Request, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::harness::random;
 
 #[derive(Debug, Clone)]
 enum Expression {
@@ -104,15 +105,7 @@ fn expression() -> impl Strategy<Value = Expression> {
 fn text_is_kept_and_computations_are_exact_or_refused() {
     // A text, and a placeholder behind it.
     let pieces = vec(("[a-zé$}#\\[ ]{0,5}", expression()), 0..4);
-    let long = std::env::var_os("NESTNS_LONG").is_some();
-    let config = Config {
-        cases: if long { 100_000 } else { 1_000 },
-        failure_persistence: None,
-        ..Config::default()
-    };
-    // A fixed seed: a test that fails now and then is no test.
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = random::runner(random::cases(1_000, 100_000), u32::MAX);
     let check = |(variables, pieces): ([i64; 4], Vec<(String, Expression)>)| {
         let (mut text, mut expected) = (String::new(), Some(String::new()));
         for (literal, expression) in pieces {

@@ -10,16 +10,12 @@ use nestns_topology::{Numbering, Parsed, Request, Topology, parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::TestRunner;
+
+use crate::harness::random;
 
 fn runner(cases: u32) -> TestRunner {
-    // A fixed seed: a test that fails now and then is no test.
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    random::runner(cases, u32::MAX)
 }
 
 fn parsed(text: &str) -> Parsed {

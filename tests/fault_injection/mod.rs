@@ -17,6 +17,7 @@ use calls::{CALLS, EXCUSED, errnos_of};
 use life::{Injection, Verb, live, made};
 
 use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::random;
 use crate::harness::requirement::{installed, nesting, require};
 
 /// Calls of one verb that may fail: the injections into each, those that differ most first.
@@ -146,11 +147,7 @@ fn inject(most: usize, shard: usize, shards: usize) {
 
 /// Number of injections of a shard.
 fn count() -> usize {
-    if std::env::var_os("NESTNS_LONG").is_some() {
-        667
-    } else {
-        24
-    }
+    random::cases(24, 667)
 }
 
 #[test]

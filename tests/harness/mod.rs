@@ -9,6 +9,7 @@ pub(crate) mod identity;
 pub(crate) mod kernel;
 pub(crate) mod lines;
 pub(crate) mod nest;
+pub(crate) mod random;
 pub(crate) mod requirement;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
