@@ -240,6 +240,23 @@ impl Nest {
     }
 }
 
+/// Nothing is left of a test that has failed, whatever has started it.
+impl Drop for Nest {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut command = self.command(&["down", "--all", "--now", "--yes"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Ok(mut child) = command.spawn() {
+            exit(&mut child, TIMEOUT);
+        }
+    }
+}
+
 /// A nest with its program running.
 #[derive(Debug)]
 pub(crate) struct Running {
