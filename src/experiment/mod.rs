@@ -256,10 +256,7 @@ const FEW: u64 = 8;
 fn file_limit(errno: Errno) -> Option<String> {
     match errno {
         Errno::EMFILE => Some(files::open_files()),
-        Errno::ENFILE => Some(files::setting_reached(
-            "fs.file-max",
-            "/proc/sys/fs/file-max",
-        )),
+        Errno::ENFILE => Some(files::setting_reached("fs.file-max")),
         _ => None,
     }
 }

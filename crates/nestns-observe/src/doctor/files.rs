@@ -6,8 +6,9 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::ceiling::number;
 
-/// A limit of /proc/sys that is reached.
-pub fn setting_reached(name: &str, file: &str) -> String {
+/// A limit of /proc/sys that is reached, by the name that sysctl(8) knows it under.
+pub fn setting_reached(name: &str) -> String {
+    let file = format!("/proc/sys/{}", name.replace('.', "/"));
     let value = number(file).map_or_else(String::new, |value| format!(" ({value})"));
     format!("the limit {name}{value} is reached; raise it with `sysctl {name}=…`")
 }
@@ -47,7 +48,7 @@ pub fn shortage(call: Call, errno: Errno) -> Option<String> {
     match (call, errno) {
         (_, Errno::EMFILE) => Some(open_files()),
         (Call::Fcntl | Call::Dup2 | Call::Dup3, Errno::EINVAL) => Some(number_not_allowed()),
-        (_, Errno::ENFILE) => Some(setting_reached("fs.file-max", "/proc/sys/fs/file-max")),
+        (_, Errno::ENFILE) => Some(setting_reached("fs.file-max")),
         (_, Errno::ENOMEM | Errno::ENOBUFS) => Some(NO_MEMORY.to_owned()),
         (Call::Mkdir | Call::Open | Call::Write | Call::Rename, Errno::ENOSPC | Errno::EDQUOT) => {
             Some(FILE_SYSTEM_FULL.to_owned())

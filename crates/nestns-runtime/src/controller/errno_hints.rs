@@ -63,6 +63,8 @@ impl<'a> Occasion<'a> {
 enum HintText {
     /// Fixed text.
     Text(&'static str),
+    /// The limit of this name in /proc/sys, with its value.
+    Setting(&'static str),
     /// Text found out when it is needed; the string names the finding, for `docs/errors.md`.
     Measured(
         #[cfg_attr(not(test), expect(dead_code, reason = "for readers"))] &'static str,
@@ -166,43 +168,19 @@ const ROWS: &[Row] = &[
         calls: &[Call::EpollCtl],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        errno_hint: HintText::Measured(
-            "the limit fs.epoll.max_user_watches is reached, with its value",
-            |_| {
-                setting_reached(
-                    "fs.epoll.max_user_watches",
-                    "/proc/sys/fs/epoll/max_user_watches",
-                )
-            },
-        ),
+        errno_hint: HintText::Setting("fs.epoll.max_user_watches"),
     },
     Row {
         calls: &[Call::InotifyAddWatch],
         errnos: &[Errno::ENOSPC],
         stages: &[],
-        errno_hint: HintText::Measured(
-            "the limit fs.inotify.max_user_watches is reached, with its value",
-            |_| {
-                setting_reached(
-                    "fs.inotify.max_user_watches",
-                    "/proc/sys/fs/inotify/max_user_watches",
-                )
-            },
-        ),
+        errno_hint: HintText::Setting("fs.inotify.max_user_watches"),
     },
     Row {
         calls: &[Call::InotifyInit],
         errnos: &[Errno::EMFILE],
         stages: &[],
-        errno_hint: HintText::Measured(
-            "the limit fs.inotify.max_user_instances is reached, with its value",
-            |_| {
-                setting_reached(
-                    "fs.inotify.max_user_instances",
-                    "/proc/sys/fs/inotify/max_user_instances",
-                )
-            },
-        ),
+        errno_hint: HintText::Setting("fs.inotify.max_user_instances"),
     },
     Row {
         calls: &[Call::Sendmsg],
@@ -219,7 +197,7 @@ const ROWS: &[Row] = &[
         stages: &[],
         errno_hint: HintText::Measured(
             "there are no more pseudo-terminals: kernel.pty.max, with its value",
-            |_| setting_reached("kernel.pty.max", "/proc/sys/kernel/pty/max"),
+            |_| setting_reached("kernel.pty.max"),
         ),
     },
     Row {
@@ -246,7 +224,7 @@ const ROWS: &[Row] = &[
         stages: &[],
         errno_hint: HintText::Measured(
             "the machine has reached its limit on open files: fs.file-max, with its value",
-            |_| setting_reached("fs.file-max", "/proc/sys/fs/file-max"),
+            |_| setting_reached("fs.file-max"),
         ),
     },
     Row {
@@ -341,6 +319,7 @@ pub(super) fn errno_hint(occasion: &Occasion<'_>) -> Option<String> {
     let row = ROWS.iter().find(|row| row.fits(occasion))?;
     Some(match row.errno_hint {
         HintText::Text(text) => text.to_owned(),
+        HintText::Setting(name) => setting_reached(name),
         HintText::Measured(_, find) => find(occasion),
     })
 }
@@ -398,8 +377,12 @@ mod tests {
                 .collect();
             let stages: Vec<String> = row.stages.iter().map(ToString::to_string).collect();
             let (open, close, errno_hint) = match row.errno_hint {
-                HintText::Text(text) => ("", "", text),
-                HintText::Measured(text, _) => ("*", "*", text),
+                HintText::Text(text) => ("", "", text.to_owned()),
+                HintText::Setting(name) => {
+                    let text = format!("the limit {name} is reached, with its value");
+                    ("*", "*", text)
+                }
+                HintText::Measured(text, _) => ("*", "*", text.to_owned()),
             };
             let (errnos, stages) = (errnos.join(", "), any(stages.join("; ")));
             let _ = writeln!(
