@@ -13,6 +13,8 @@ mod file;
 mod measure;
 mod report;
 mod rows;
+#[path = "../table/mod.rs"]
+mod table;
 mod topology;
 
 use std::process::ExitCode;

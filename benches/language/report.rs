@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::measure::Figures;
 use crate::rows::Row;
+use crate::table;
 
 const HEADER: [&str; 9] = [
     "FILE",
@@ -22,29 +23,7 @@ const MOST_GROWTH: f64 = 2.0;
 
 /// Prints the table; 1 when a bound is exceeded or a row is missing.
 pub(crate) fn print(rows: &[Row]) -> ExitCode {
-    let mut table = vec![HEADER.map(str::to_owned)];
-    table.extend(rows.iter().map(cells));
-    let widths: Vec<usize> = (0..HEADER.len())
-        .map(|column| {
-            table
-                .iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    for row in &table {
-        let aligned = row
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, &width))| match column {
-                // Text to the left, figures to the right.
-                0 | 2 | 8 => format!("{cell:width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-        println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    table::print(HEADER, &[0, 2, 8], rows.iter().map(cells));
     if !rows.is_empty() && rows.iter().all(|row| verdict(row) == "holds") {
         ExitCode::SUCCESS
     } else {

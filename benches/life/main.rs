@@ -9,6 +9,8 @@
 
 mod pair;
 mod report;
+#[path = "../table/mod.rs"]
+mod table;
 mod topology;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::pair::{BOUND, Row};
+use crate::table;
 
 const HEADER: [&str; 7] = [
     "NESTNS", "BESIDE", "THEIRS", "OURS", "RATIO", "BOUND", "VERDICT",
@@ -10,28 +11,7 @@ const HEADER: [&str; 7] = [
 
 /// Prints the table; 1 when a bound is exceeded.
 pub(crate) fn print(rows: &[Row]) -> ExitCode {
-    let mut table = vec![HEADER.map(str::to_owned)];
-    table.extend(rows.iter().map(cells));
-    let width = |column: usize| {
-        table
-            .iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEADER.len()).map(width).collect();
-    for row in &table {
-        let aligned = row
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, &width))| match column {
-                // Text to the left, figures to the right.
-                0 | 1 | 6 => format!("{cell:width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-        println!("{}", aligned.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    table::print(HEADER, &[0, 1, 6], rows.iter().map(cells));
     let is_exceeded = |row: &Row| {
         row.figures
             .as_ref()

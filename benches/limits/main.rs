@@ -14,6 +14,8 @@ mod report;
 mod rows;
 mod shape;
 mod subject;
+#[path = "../table/mod.rs"]
+mod table;
 
 use std::process::ExitCode;
 
