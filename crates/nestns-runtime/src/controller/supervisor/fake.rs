@@ -767,6 +767,17 @@ impl Bench {
     }
 }
 
+/// Makes sure that both were ordered, one before the other.
+pub(super) fn assert_before(orders: &[String], first: &str, second: &str) {
+    let place = |line: &str| {
+        orders
+            .iter()
+            .position(|order| order == line)
+            .unwrap_or_else(|| panic!("no {line:?}: {orders:?}"))
+    };
+    assert!(place(first) < place(second), "{orders:?}");
+}
+
 /// A program to be started in a namespace.
 pub(super) fn execution(namespace: &str) -> ExecRequest {
     ExecRequest {

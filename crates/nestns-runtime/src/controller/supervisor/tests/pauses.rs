@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::fake::Bench;
+use super::super::fake::{Bench, assert_before};
 use super::{NESTED, PAIR};
 use crate::engine::report::Ending;
 use nestns_client::protocol::message::{Force, Request};
@@ -169,11 +169,5 @@ fn a_namespace_that_is_taken_down_goes_on_first() {
     bench.take();
     bench.down(2, "a/b", Force::Ask);
     let orders = bench.take();
-    let place = |line: &str| {
-        orders
-            .iter()
-            .position(|order| order == line)
-            .unwrap_or_else(|| panic!("{orders:?}"))
-    };
-    assert!(place("thaw 1") < place("ask a/b/init TERM"));
+    assert_before(&orders, "thaw 1", "ask a/b/init TERM");
 }

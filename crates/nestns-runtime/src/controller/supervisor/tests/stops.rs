@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::super::fake::{Bench, KILLED, Setup};
+use super::super::fake::{Bench, KILLED, Setup, assert_before};
 use super::{NESTED, PAIR};
 use crate::controller::SignalsFor;
 use crate::controller::event_sink::Cause;
@@ -101,13 +101,9 @@ fn two_requests_of_one_turn_are_a_stop_and_a_kill() {
     let mut bench = Bench::running(PAIR);
     bench.stop(1, Force::Kill);
     let orders = bench.take();
-    let place = |line: &str| orders.iter().position(|order| order == line);
+    assert_before(&orders, "note: Stopping", "note: Killing");
     assert!(
-        place("note: Stopping") < place("note: Killing"),
-        "{orders:?}"
-    );
-    assert!(
-        place("note: Killing").is_some() && place("signal a/init KILL").is_some(),
+        orders.contains(&"signal a/init KILL".to_owned()),
         "{orders:?}"
     );
 }
@@ -242,14 +238,8 @@ fn a_stop_while_something_is_paused_lets_it_go_on_first() {
     bench.take();
     bench.stop(2, Force::Ask);
     let orders = bench.take();
-    let place = |line: &str| {
-        orders
-            .iter()
-            .position(|order| order == line)
-            .unwrap_or_else(|| panic!("{orders:?}"))
-    };
-    assert!(place("thaw 1") < place("ask a/init TERM"));
-    assert!(place("event: resume a/b") < place("ask a/init TERM"));
+    assert_before(&orders, "thaw 1", "ask a/init TERM");
+    assert_before(&orders, "event: resume a/b", "ask a/init TERM");
 }
 
 #[test]
