@@ -1,10 +1,9 @@
 //! Owner of the namespaces that a process is in: the namespace around its own, its PID namespace,
 //! or the process.
 //!
-//! What was declared says how it began; this compares what the kernel says now, of the process, of
-//! the PID 1 beside it and of the PID 1 around it. Each is verified to be the process that the
-//! snapshot means; the comparison holds for inodes, because all three lived after the last was read
-//! (R18).
+//! The answer of the kernel as of now, not of the declaration: a comparison of the process, of the
+//! PID 1 beside it and of the PID 1 around it. Each is verified to be the process that the snapshot
+//! means; the comparison holds for inodes, because all three lived after the last was read (R18).
 
 use std::collections::HashMap;
 use std::io;

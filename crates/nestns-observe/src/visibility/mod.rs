@@ -184,7 +184,7 @@ impl<'a> Rows<'a> {
 ///
 /// # Errors
 ///
-/// When no process can be forked. An error at one observer is in its view.
+/// The error of fork(2). An error at one observer is in its view.
 pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec<View>> {
     if via == Via::Chain {
         return Ok(observers

@@ -253,10 +253,9 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     program::leave(u8::from(!is_removed))
 }
 
-/// Removes what a dead controller has left: everything where it has handed the directory over.
-/// Where it has died before it could, no more than what it can have made until then; or, for one
-/// that was to take another guardian's place, what a left-over consists of: the roots that the
-/// state tells of, and then the state.
+/// Removes what a dead controller has left: everything that it has handed over. If it died before
+/// that, the directory as it was made; of a successor to another guardian, the roots that the state
+/// names, and then the state.
 fn remove(remains: Option<&Remains>, ward: &Ward<'_>) -> bool {
     if let Some(remains) = remains {
         return remains.remove().is_ok();

@@ -1,10 +1,10 @@
 //! Left-over of a controller that died together with its guardian: a directory whose lock has no
 //! holder.
 //!
-//! What the file in it says is believed only as far as the kernel agrees: a root is still that root
-//! when its number, its start, the id of its PID namespace and the boot are the same (R18). Such a
-//! one is killed through a descriptor that was opened before it was looked at; everything else of
-//! the file proves nothing and is not acted upon.
+//! Verified against the kernel: a root is still that root if its number, its start, the ID of its
+//! PID namespace and the boot are those in the file (R18). It is killed through a descriptor that
+//! was opened before the comparison; everything else in the file proves nothing and is not acted
+//! upon.
 
 use std::io::Read;
 use std::path::Path;
