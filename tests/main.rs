@@ -52,6 +52,7 @@ mod kill;
 mod large_files;
 mod layouts;
 mod leftovers;
+mod links;
 mod logs;
 mod lost_output;
 mod ls;
