@@ -180,7 +180,7 @@ dind    A CI machine: docker in docker, three PID namespaces deep
 pod     One Kubernetes node (itself a container, as in kind) with a sharing pod and a split pod
 kind    A kind cluster: nodes that are containers, with pods and a hostPID agent inside
 chain   Three PID namespaces, each inside the one before
-fan     A hub and its workers, as many as given by --set workers=N
+fan     A hub and N workers, with N given by --set workers=N
 matrix  A complete tree with a probe in every namespace, to show visibility
 scale   An 8-deep chain and a 1000-wide fan-out, with variables and limits
 

@@ -9,14 +9,16 @@ use nestns_topology::Actor;
 #[command(after_help = "\
 idle                                   waits; ends on TERM
 serve                                  writes `ready`, then waits
-tree [--children N]                    forks children that wait
+tree [--children N]                    forks children that wait (2)
 zombie                                 never reaps a child that has exited
 orphan                                 leaves a grandchild behind
 ignore-term                            ignores TERM
-fork-storm [--rate N] [--for DURATION] forks children that exit at once
-log [--rate N] [--for DURATION]        writes lines
-threads [--count N]                    starts threads that wait
-exit [--code N] [--after DURATION]     exits on its own")]
+fork-storm [--rate N] [--for DURATION] forks children that exit at once (100 per second)
+log [--rate N] [--for DURATION]        writes lines (1 per second)
+threads [--count N]                    starts threads that wait (2)
+exit [--code N] [--after DURATION]     exits on its own (with 0, at once)
+
+Defaults are in parentheses; without --for, there is no time limit.")]
 pub(super) struct Args {
     /// Name and options of the workload
     #[arg(

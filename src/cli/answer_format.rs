@@ -13,7 +13,7 @@ pub(super) enum AnswerFormat {
     /// Text for people
     #[default]
     Human,
-    /// One JSON document
+    /// JSON, for programs
     Json,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Args {
     #[command(flatten)]
     topology: Target,
 
-    /// Keys that detach from the process, as a list of characters and `ctrl-X`; empty for none
+    /// Keys that detach from the process: characters and `ctrl-X`, separated by commas; empty for none
     #[arg(
         long,
         value_name = "KEYS",
@@ -54,7 +54,7 @@ pub(super) struct Args {
     no_stdin: bool,
 
     /// Process to attach to, or namespace whose PID 1 is a program
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDR")]
     address: Address,
 }
 

@@ -21,10 +21,10 @@ use nestns_topology::config;
 #[command(after_help = "\
 For a process, writes the namespaces below this one that the process is in, or that it or its descendants have \
 created, with everything inside them; they need not have been started by nestns. Each process becomes an idle actor: \
-the file rebuilds namespaces, PID 1s, which processes were forked and which have joined, host names, the /proc that \
-is seen, and users, but not the work. What could not be read, and what a topology file cannot express (mounts, root \
-directories, capabilities, seccomp, limits, priorities, cgroups, namespaces of single processes), is counted by kind \
-on standard error and in comments of the file.
+the file rebuilds namespaces, PID 1s, which processes were forked and which have joined, host names, which /proc is \
+visible, and users, but not what the processes do. What could not be read, and what a topology file cannot express \
+(mounts, root directories, capabilities, seccomp, limits, priorities, cgroups, namespaces of single processes), is \
+counted by kind on standard error and in comments of the file.
 
 The exit status is 1 if there is no namespace to write.
 

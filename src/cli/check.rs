@@ -19,6 +19,9 @@ use nestns_topology::Parsed;
 use nestns_topology::diagnostic::{Diagnostics, Format, Level, Sources, render};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The exit status is 3 if a file has errors, 1 if there are only warnings and --strict is given, and 0 otherwise. \
+`nestns explain CODE` explains the code of a problem.")]
 pub(super) struct Args {
     /// Topology files; `-` is standard input, a directory means the only topology file in it [default: .]
     #[arg(value_name = "FILE")]

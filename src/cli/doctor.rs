@@ -19,6 +19,12 @@ use nestns_client::state_directory::usable_base;
 use nestns_observe::doctor::{self as machine, Check, HostCheck};
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("file", |arg| {
+    arg.help(
+        "Topology file to check the machine for; `-` is standard input, a directory means the only topology file in it \
+        [default: none, only the machine is checked]",
+    )
+}))]
 #[command(after_help = "\
 Each check tries the operation itself, in short-lived processes that leave nothing behind. With FILE, what the \
 topology needs is compared with what is available.
@@ -27,10 +33,9 @@ topology needs is compared with what is available.
   !  restricted; topologies that do not need it can still be built
   ✘  no topology can be built, or not this one
 
-The exit status is 4 if there is a ✘, 3 if the file is wrong, and 0 otherwise. When another command exits with status \
-4, its message names the check that covers the failure.")]
+The exit status is 4 if there is a ✘, 3 if the file is wrong, and 0 otherwise. If another command exits with status \
+4, its message names the check that explains the failure.")]
 pub(super) struct Args {
-    /// Topology to check the machine for; without it, only the machine is checked
     #[command(flatten)]
     topology: TopologyArguments,
 

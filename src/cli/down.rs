@@ -46,18 +46,18 @@ topology is running.
 
 With PATH, only that part is taken down. The rest keeps running: this does not count as a failure of the topology, no \
 restart policy applies, and the surrounding namespace stays even if it is now empty, so that `nestns restart` can \
-bring the part back. The path of a PID 1 means its namespace. When the last of its roots is taken down, the topology \
-ends.")]
+bring the part back. The path of a PID 1 means its namespace. When its last root namespace is taken down, the \
+topology ends.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(super) struct Args {
-    /// Topology to take down, needed if several are running; `NAME:/path` is a part of it
+    /// Topology to take down, needed if several are running; `NAME:/path` means a part of it
     #[arg(value_name = "NAME", value_parser = Whole::parse)]
     name: Option<Whole>,
 
-    /// Take down only these namespaces, with everything in them, and processes
+    /// Take down only these processes, or namespaces with everything in them
     #[arg(value_name = "PATH", requires = "name")]
     paths: Vec<Address>,
 
@@ -73,7 +73,7 @@ pub(super) struct Args {
     #[arg(short, long, env = "NESTNS_YES", value_parser = FalseyValueParser::new())]
     yes: bool,
 
-    /// Kill what is left after this time, overriding the file
+    /// Kill what is left after this time, overriding the grace periods of the file
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 

@@ -28,11 +28,11 @@ const FULL: usize = 64 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Each line is an object { ts, seq, event, path, … }: what was created, released, started or became ready; programs run \
-by `nestns exec` and by whom, signals sent by nestns, exits, processes reparented to a PID 1, stops and their stages. \
-`path` is `.` for the topology as a whole. `seq` is a counter; a gap means that events were lost.
+by `nestns exec`, and who ran them; signals sent by nestns, exits, processes reparented to a PID 1, and the stages of \
+a stop. `path` is `.` for the topology as a whole. `seq` is a counter; a gap means that events were lost.
 
 By default, events are shown from now on until the topology ends, as with `docker events`; --since also shows earlier \
-ones, of which the newest 8 to 16 MiB are kept. --no-follow shows the events there are, from the beginning unless \
+ones, of which the newest 8 to 16 MiB are kept. --no-follow shows the existing events, from the beginning unless \
 --since is given, and exits.
 
 With --snapshot, the first lines, with `event` \"snapshot\", are the state: the topology, its namespaces and its \
@@ -45,15 +45,15 @@ topology as a whole are not shown.
   nestns events --snapshot vm/ci         the state of vm/ci, then its changes
   nestns events --no-follow | jq -r 'select(.event == \"exit\") | .path'")]
 pub(super) struct Args {
-    /// Processes or namespaces to show events of
-    #[arg(value_name = "ADDRESS")]
+    /// Processes or namespaces to show events of [default: the whole topology]
+    #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
     /// Show the current state first
     #[arg(long, env = "NESTNS_SNAPSHOT", value_parser = FalseyValueParser::new())]
     snapshot: bool,
 
-    /// Exit after the events there are, instead of waiting for more
+    /// Exit after the existing events, instead of waiting for more
     #[arg(long, env = "NESTNS_NO_FOLLOW", value_parser = FalseyValueParser::new())]
     no_follow: bool,
 

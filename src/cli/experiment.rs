@@ -51,7 +51,7 @@ struct LsArgs {
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// Namespace or process to inspect
+    /// Experiments to run, as listed by `nestns experiment ls`
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = known)]
     ids: Vec<&'static str>,
 

@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: GraphFormat,
 
-    /// Draw every replica, instead of one for all that are alike
+    /// Draw every instance, instead of folding those that are alike
     #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
     no_fold: bool,
 

@@ -21,17 +21,17 @@ process are never signalled.
 
 The kernel drops a signal sent to a PID 1 that does not handle it, whatever the sender, and kill(2) succeeds all the \
 same. Each PID 1 is therefore examined first: its handlers, the signals its threads wait for with sigwait(3) and the \
-like, and its signalfds. One for which the signal would be dropped is named and not signalled (status 1); all others \
-addressed are signalled. If this cannot be determined, because the process cannot be examined or blocks the signal at \
-the moment, the signal is sent. KILL and STOP from outside always arrive; a PID 1 that is killed takes everything \
-inside with it.
+like, and its signalfds. A PID 1 that would not receive the signal is reported and not signalled (status 1); all \
+other targets are signalled. If this cannot be determined, because the process cannot be examined or blocks the \
+signal at the moment, the signal is sent. KILL and STOP from outside always arrive; a PID 1 that is killed takes \
+everything inside with it.
 
 Several addresses, wildcards (`'vm/w.*'`, quoted), --recursive, --label and --state may select many processes, and \
-all of them are signalled, as with pkill(1). `w` where `w.0`, `w.1` and so on exist, `.`, and no address at all look \
-like one target but select many: they require --all.
+all of them are signalled, as with pkill(1). Addresses that look like a single target but select many require --all: \
+`w` where `w.0`, `w.1` and so on exist, `.`, and no address at all.
 
 The paths of the signalled processes are written to standard output. The exit status is 1 if a named process had \
-already ended, and if there was none to signal.
+already ended, or if there was none to signal.
 
   nestns kill vm/ci/runner               ask it to end
   nestns kill -s HUP vm/dockerd          let it reload its configuration
@@ -39,14 +39,14 @@ already ended, and if there was none to signal.
   nestns kill -s USR1 'vm/w.0..9/job'    ten of them")]
 pub(super) struct Args {
     /// Processes or namespaces to signal
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
     /// Signal to send: a name with or without SIG, or a number
     #[arg(short, long, default_value = "TERM", env = "NESTNS_SIGNAL", value_parser = signal)]
     signal: Signal,
 
-    /// Signal every process that an address matches, even if it looks like a single one
+    /// Signal all processes that an address matches, even if it looks like the address of a single one
     #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new())]
     all: bool,
 

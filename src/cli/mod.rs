@@ -83,16 +83,26 @@ pub(crate) use status::Status;
     arg_required_else_help = true
 )]
 #[command(after_help = "\
+Getting started:
+  nestns run -- bash               a shell in a new PID namespace
+  nestns new && nestns up          a commented example, created and then built
+  nestns man topology | man -l -   all keys of a topology file
+
+Exit status:
+  0 success, 1 a process failed, 2 invalid command line, 3 invalid file, 4 not possible on this machine, 5 started but \
+not completed and rolled back, 124 timeout, 128+n ended by signal n. `run` and `exec` exit with the status of their \
+program, or with 125 if nestns itself failed, 126 if the program cannot be executed and 127 if it cannot be found
+
 Environment:
   NESTNS_STATE_ROOT  Directory for the state of all topologies, created if missing. If set, only topologies whose \
 state is there are found
-  XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT, the state is in `nestns` in this directory if it belongs to the \
-caller, else in /run/nestns or, if that cannot be written, in nestns-UID in TMPDIR. All of these are searched; if \
-XDG_RUNTIME_DIR is not /run/user/UID, only that directory is
-  NESTNS_NAME        Topology for commands that take --name
-  NESTNS_TRUTH       Set by `run`, `test` and `exec`: file describing the running topology (nestns.truth/1). While \
-that topology runs, it is the default for commands without a name
-  NESTNS_<OPTION>    Any option: NESTNS_FORMAT=json is --format json
+  XDG_RUNTIME_DIR    Without NESTNS_STATE_ROOT, state is kept in `nestns` in this directory if it belongs to the \
+caller, else in /run/nestns or, if that is not writable, in nestns-UID in TMPDIR. Running topologies are looked for \
+in all of these, but only in XDG_RUNTIME_DIR if that is not /run/user/UID
+  NESTNS_NAME        Default of --name, for commands that have it
+  NESTNS_TRUTH       Set by `run`, `test` and `exec` to the file that describes the running topology \
+(nestns.truth/1). As long as that topology runs, commands without a name use it
+  NESTNS_<OPTION>    Default of an option: NESTNS_FORMAT=json is --format json. The help of each command has the names
   NO_COLOR, CLICOLOR_FORCE  No colours, or colours even if standard output is not a terminal")]
 struct Cli {
     #[command(subcommand)]
@@ -111,7 +121,7 @@ enum Verb {
     Up(up::Args),
     /// Take down a running topology, or a part of it
     Down(down::Args),
-    /// Release a topology started with `nestns up --hold`
+    /// Run the programs of a topology started with `nestns up --hold`
     Release(release::Args),
     /// Restart processes, or namespaces with everything in them
     Restart(restart::Args),
@@ -127,7 +137,7 @@ enum Verb {
     Exec(exec::Args),
     /// Attach to the output of a process, and to its terminal if it has one
     Attach(attach::Args),
-    /// Run a command in new namespaces, or next to a topology that lasts as long as the command
+    /// Run a command in new namespaces, or with a topology that lasts as long as the command
     Run(run::Args),
     /// Check topology files without building anything
     Check(check::Args),
@@ -145,9 +155,9 @@ enum Verb {
     Tree(tree::Args),
     /// Translate the PID of a process between namespaces
     Pid(pid::Args),
-    /// Find the processes that have a PID in some namespace
+    /// Find the processes that have a given PID, in one namespace or in any
     Whois(whois::Args),
-    /// Show which processes are visible from where, and by which PID
+    /// Show which processes are visible from where, and under which PID
     See(see::Args),
     /// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
     Test(test::Args),

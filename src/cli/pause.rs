@@ -15,7 +15,7 @@ use nestns_topology::Address;
 #[command(after_help = "\
 All processes in the namespace and in the namespaces inside it, whatever created them and however they entered, are \
 moved into a cgroup that is then frozen; the command returns when the kernel confirms that all of them are frozen. \
-The processes notice nothing but the passing of time.
+The processes notice only that time has passed.
 
 No process can be started in a paused namespace. Signals are delivered when it resumes, except KILL, which takes \
 effect at once. A paused tree can be taken down like any other: `nestns down` resumes it first. A namespace that was \
@@ -33,6 +33,7 @@ pub(super) struct PauseArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
+    mut_arg("addresses", |arg| arg.help("Namespaces to resume")),
     after_help = "Each process returns to the cgroup it came from. `.` means everything that is paused."
 )]
 pub(super) struct ResumeArgs {
@@ -42,8 +43,8 @@ pub(super) struct ResumeArgs {
 
 #[derive(Debug, clap::Args)]
 struct Targets {
-    /// Namespaces to pause or resume
-    #[arg(value_name = "ADDRESS", required = true)]
+    /// Namespaces to pause
+    #[arg(value_name = "ADDR", required = true)]
     addresses: Vec<Address>,
 
     #[command(flatten)]

@@ -34,11 +34,11 @@ process with that number in `vm/ci`, `pid:[4026532301]#7` the one in a namespace
 `host#5304` any process of this machine, started by nestns or not.
 
 Without --in, or with --in '*', the answer is the whole chain, outermost first. The numbers are read from the kernel \
-at this moment, by the ioctls of Linux 6.11 and from /proc/PID/status, which have to agree; they all belong to one \
-process, which cannot have exited and had its number reused in between.
+when the command runs, with the ioctls of Linux 6.11 and from /proc/PID/status, which have to agree. They always \
+belong to one and the same process: if it exits meanwhile and a number is reused, this is noticed.
 
-Threads, numbered as perf, strace -f and gdb show them, have chains of their own; the process the thread belongs to \
-is shown after the chain.
+Threads, numbered as perf, strace -f and gdb show them, have chains of their own; the process that a thread belongs \
+to is shown after the chain.
 
 The exit status is 1 if the process cannot be seen from NS or does not exist.
 
@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(value_name = "ADDR")]
     address: PidTarget,
 
-    /// Namespace to translate to: a path, `host`, `pid:[INODE]`, or `*` for all that see the process
+    /// Namespace to translate to: a path, `host`, `pid:[INODE]`, or `*` for all that see the process [default: *]
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 

@@ -36,16 +36,16 @@ inside `nestns run`, `test` and `exec`, those of their own topology.
 
 PID is the chain of numbers of a process, outermost first: `5303/7/4` is 5303 on the host, 7 in the surrounding \
 namespace and 4 in its own. PPID is the number of its parent in its own namespace, 0 if the parent is outside. A \
-process that has ended has no number.
+process that has ended has no PID.
 
 Undeclared processes, which were forked by a program of the tree or have entered by other means such as nsenter(1), \
 are addressed by their number in the nearest surrounding namespace of the file: `vm#17`. Those in a namespace created \
 by a program, such as a container, have one more number. A `zombie` has exited and has not been reaped by its parent. \
 Of more than six processes that are alike, five are shown.
 
-With -N there is a column for each kind of namespace. It shows the inode, followed by `=` if it is the one of the \
-surrounding namespace (of the host, for a root), and by `!` if it is neither that nor the one of its PID 1 but the \
-process's own. `?` is what the caller may not read.
+With -N there is a column for each kind of namespace. It shows the inode, followed by `=` if it is that of the \
+surrounding namespace (for a root, that of the host), or by `!` if it is the process's own, different from both that \
+and the one of its PID 1. `?` means that the caller may not read it.
 
 Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, \
 mntns, netns, utsns, ipcns, cgroupns, timens. The table is for people; scripts should use --format json.")]
@@ -68,7 +68,7 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_DECLARED", value_parser = FalseyValueParser::new())]
     declared: bool,
 
-    /// Show every undeclared process, instead of a few of those that are alike
+    /// Show every undeclared process, instead of folding those that are alike
     #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
     no_fold: bool,
 

@@ -7,7 +7,7 @@ use nestns_client::protocol::message::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Topology, needed if several are running
+    /// Topology to release, needed if several are running [default: inside `run`, `test` and `exec`, their own]
     #[arg(value_name = "NAME", value_parser = super::launch::name)]
     name: Option<String>,
 }

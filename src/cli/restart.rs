@@ -17,7 +17,7 @@ use nestns_topology::Address;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Running processes are asked to stop and given their grace period, as with `nestns down`. Then they are created again \
-as they were at first: a process by the same parent, in its namespace, with a new PID; a namespace with everything \
+as they originally were: a process by the same parent, in its namespace, with a new PID; a namespace with everything \
 inside, in the order of the file. Before any of them runs, the state in the kernel is checked against the topology; \
 `after` applies as at the first start. The path of a PID 1 means its namespace: `vm/ci/init` is `vm/ci`.
 
@@ -26,14 +26,14 @@ surrounding namespace exists. Everything else keeps running, and the topology do
 
 What is about to be restarted is announced on standard error; the paths of what was restarted are written to standard \
 output. The exit status is 0 when everything is running again, and 5 if something was stopped but could not be \
-brought back; the remains are then removed.
+brought back; whatever is left of it is then removed.
 
   nestns restart vm/ci/runner        one process
   nestns restart vm/ci               the namespace, and everything in it
   nestns restart 'w.*/job'           one in each of many")]
 pub(super) struct Args {
     /// Processes or namespaces to restart
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDR", required = true)]
     addresses: Vec<Address>,
 
     #[command(flatten)]

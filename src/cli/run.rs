@@ -21,7 +21,9 @@ use nestns_topology::wrap::{self, Connection, Role};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without FILE, --depth namespaces are created around the command, which is a child of PID 1.
+Without FILE, the command runs inside --depth nested namespaces, as a child of the innermost PID 1 or, with \
+--as-init, as that PID 1.
+
 With FILE, the tree is built, the command runs once everything is ready, and then the tree is taken down. The command \
 runs on the host or, with --in, in a namespace of the tree; NESTNS_TRUTH names a file that describes the tree. If an \
 essential process fails, or ends before it is ready, the command is not run. A failure after that does not interrupt \
@@ -46,7 +48,7 @@ pub(super) struct Args {
     #[command(flatten)]
     values: Values,
 
-    /// Namespace to run the command in [default: host]
+    /// Namespace to run CMD in [default: host]
     #[arg(
         long = "in",
         id = "in",
@@ -56,12 +58,12 @@ pub(super) struct Args {
     )]
     namespace: Option<String>,
 
-    /// Number of namespaces to nest
+    /// Number of namespaces to nest, without FILE
     #[arg(long, value_name = "N", default_value_t = 1, env = "NESTNS_DEPTH", conflicts_with = "file",
           value_parser = clap::value_parser!(u8).range(1..=32))]
     depth: u8,
 
-    /// Make the command itself PID 1
+    /// Make the command itself PID 1, without FILE
     #[arg(long, env = "NESTNS_AS_INIT", conflicts_with = "file", value_parser = FalseyValueParser::new())]
     as_init: bool,
 
@@ -69,7 +71,7 @@ pub(super) struct Args {
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// Stop after this time, such as 30s
+    /// Stop after this time, such as 30s, with status 124
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 

@@ -17,10 +17,11 @@ use nestns_runtime::controller::truth;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The directory gets `topology.toml`, with everything merged, substituted and generated, so that `nestns up` builds the \
-same tree from it anywhere, and `truth.json` (nestns.truth/1), with each namespace and process and its number on \
-every level. The memory of processes is not saved. The directory is written whole or not at all; its name is printed. \
-An existing one is left alone, with status 1; with --force its two files are replaced, and any others in it are kept.
+Writes two files to the directory: `topology.toml`, with everything merged, substituted and generated, so that \
+`nestns up` builds the same tree from it anywhere, and `truth.json` (nestns.truth/1), with each namespace and process \
+and its number on every level. The memory of processes is not saved. The directory is written whole or not at all; \
+its name is printed. An existing one is left alone, with status 1; with --force its two files are replaced, and any \
+others in it are kept.
 
   nestns save                        NAME.saved/topology.toml and NAME.saved/truth.json
   nestns save dind -o before

@@ -19,7 +19,7 @@ use nestns_sys::terminal;
 // The arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TableArguments {
-    /// Columns to show, separated by commas; a leading `+` adds them to the default ones. An unknown name lists all
+    /// Columns to show, separated by commas; a leading `+` adds them to the default ones. All are listed below
     #[arg(
         short,
         long,

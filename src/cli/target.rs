@@ -238,9 +238,9 @@ fn several(running: &[Found]) -> CommandError {
     let list: String = running.iter().map(line).collect();
     CommandError::new(
         ErrorKind::Ambiguous,
-        format!("several topologies run; say which one{list}"),
+        format!("several topologies are running; specify one{list}"),
     )
-    .help("`-n NAME`, or the address `NAME:/path`")
+    .help("`--name NAME`, an address `NAME:/path`, or just NAME for `down` and `release`")
 }
 
 fn none(wanted: Option<&str>) -> CommandError {

@@ -18,7 +18,7 @@ pub(super) struct TopologyArguments {
 // Values for variables of the file's `[vars]`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Values {
-    /// Set a variable of the file to a value of the type it has there; in the environment, one per line
+    /// Set a variable of the file, which keeps its type; may be repeated (in the environment, one per line)
     #[arg(long, value_name = "NAME=VALUE", env = "NESTNS_SET", value_delimiter = '\n', value_parser = assignment)]
     set: Vec<(String, String)>,
 

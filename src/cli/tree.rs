@@ -36,21 +36,21 @@ The argument is a topology file if it is `-`, ends with `.toml`, begins with `/`
 existing file; otherwise it is an address in a running topology. Without an argument the running topology is shown \
 or, if none is running, the only topology file of this directory.
 
-Numbers are PIDs, outermost first. For a file they are those that creation in file order will give, and the host's \
-are unknown. `·` means invisible from the chosen namespace, `—` means ended.
+Numbers are PIDs, outermost first. For a file, they are the PIDs that creation in file order will assign; those on \
+the host are unknown. `·` means invisible from the chosen namespace, `—` means ended.
 
 With --host, namespaces of running topologies are shown by path, all others as in /proc, pid:[INODE], followed by the \
 id, which the kernel never reuses. Namespaces without processes that are kept alive by a mount, an open descriptor or \
 a namespace inside are found as well. The processes of the host itself are only counted; --format json lists them.")]
 pub(super) struct Args {
-    /// Topology file, or address in a running topology
+    /// Topology file, or address in a running topology [default: the running topology, else the file in this directory]
     #[arg(value_name = "FILE|ADDR")]
     subject: Option<String>,
 
     #[command(flatten)]
     target: Target,
 
-    /// Show the PIDs seen from this namespace, a path or `pid:[INODE]`; what is outside has none
+    /// Show the PIDs as seen from this namespace, a path or `pid:[INODE]`; processes outside it have none
     #[arg(long, value_name = "NS", env = "NESTNS_FROM")]
     from: Option<Place>,
 
@@ -58,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_HOST", conflicts_with_all = ["subject", "from"], value_parser = FalseyValueParser::new())]
     host: bool,
 
-    /// Show every replica, instead of a few of those that are alike
+    /// Show every instance, instead of folding those that are alike
     #[arg(long, env = "NESTNS_NO_FOLD", value_parser = FalseyValueParser::new())]
     no_fold: bool,
 

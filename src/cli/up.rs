@@ -32,7 +32,12 @@ use nestns_topology::{Init, OnExit, Topology};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Ctrl-C asks all processes to stop, from the roots down; a second Ctrl-C kills the roots.")]
+Ctrl-C asks all processes to stop, from the roots down; a second Ctrl-C kills the roots, and with them everything.
+
+The exit status is 0 if no process failed, that of the essential process whose failure stopped the topology (128+n if \
+signal n killed it), and 1 if only other processes failed; 3 for an invalid file, 4 if this machine cannot build the \
+topology, 5 if the start failed and was rolled back, 124 after --timeout, 130 after Ctrl-C, 137 after a second one, \
+and 143 after TERM. With --detach, it is 0 once everything is ready.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -49,7 +54,7 @@ pub(super) struct Args {
     #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
     detach: bool,
 
-    /// With --detach, return as soon as everything has been released, without waiting until it is ready
+    /// With --detach, return as soon as everything has been released, without waiting for it to become ready
     #[arg(long, env = "NESTNS_NO_WAIT", requires = "detach", value_parser = FalseyValueParser::new())]
     no_wait: bool,
 
@@ -65,11 +70,11 @@ pub(super) struct Args {
     #[arg(long, env = "NESTNS_RECREATE", value_parser = FalseyValueParser::new())]
     recreate: bool,
 
-    /// Name of the topology, overriding the file
+    /// Name of the topology [default: `name` in the file, else derived from the name of the file]
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// Number of subtrees of a namespace to create at once; above 1, PIDs differ from run to run
+    /// Number of subtrees of a namespace to create concurrently; above 1, PIDs differ from run to run
     #[arg(short, long, value_name = "N", default_value_t = 1, env = "NESTNS_JOBS",
           value_parser = clap::value_parser!(u32).range(1..))]
     jobs: u32,
@@ -86,7 +91,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH", env = "NESTNS_EXIT_CODE_FROM")]
     exit_code_from: Option<String>,
 
-    /// Progress output style
+    /// Style of progress output
     #[arg(long, value_enum, default_value_t, env = "NESTNS_PROGRESS")]
     progress: Progress,
 

@@ -34,9 +34,9 @@ Without an address, waits for the whole topology. A namespace has started when i
 everything in it is ready, and has ended when its PID 1 has, since the kernel kills everything else in it at that \
 point.
 
-With --for exited (and gone), the way each process ended is written to standard output. With --exit-code, the exit \
-status is that of the process that ended, or the highest of several. The status is 1 if the state can no longer be \
-reached (it ended before it was ready), and 124 on timeout.
+With --for exited or gone, how each process ended is written to standard output. With --exit-code, the exit status is \
+that of the process that ended, or the highest of several. The status is 1 if the state can no longer be reached (it \
+ended before it was ready), and 124 on timeout.
 
 A topology that is named (-n NAME, or NAME:/) and is not running counts as gone.
 
@@ -45,7 +45,7 @@ A topology that is named (-n NAME, or NAME:/) and is not running counts as gone.
   nestns wait pod:/ --for gone                   until nothing is left of it")]
 pub(super) struct Args {
     /// Processes or namespaces to wait for [default: the whole topology]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
     /// State to wait for
@@ -59,7 +59,7 @@ pub(super) struct Args {
     )]
     until: Until,
 
-    /// Give up after this time, with status 124
+    /// Give up after this time, such as 30s, with status 124
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
@@ -73,21 +73,21 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
 
-    /// Do not print how each ended
+    /// Do not print how each process ended
     #[arg(short, long, env = "NESTNS_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Until {
-    /// Program runs
+    /// The program runs
     Started,
-    /// Readiness probe succeeds; a one-shot has exited successfully
+    /// The readiness probe has succeeded; a one-shot has exited successfully
     Ready,
-    /// Process or namespace has ended
+    /// The process or namespace has ended
     #[default]
     Exited,
-    /// Nothing of it is left, for a whole topology not even its state
+    /// Nothing of it is left; of a whole topology, not even its state
     Gone,
 }
 

@@ -29,11 +29,11 @@ A process of a running topology is shown by its path, an undeclared one by its n
 
 Columns: in, who, pid, command, topology. The table is for people; scripts should use --format json.")]
 pub(super) struct Args {
-    /// Number to look up, with its namespace as in `host#12` or `vm/ci#12` or without
+    /// Number to look up, optionally with its namespace: `12`, `host#12` or `vm/ci#12`
     #[arg(value_name = "NUMBER")]
     number: Number,
 
-    /// Namespace of the number: a path, `host`, `pid:[INODE]`, or `*` for all
+    /// Namespace of the number: a path, `host`, `pid:[INODE]`, or `*` for all [default: *]
     #[arg(id = "in", long = "in", value_name = "NS", env = "NESTNS_IN")]
     place: Option<Place>,
 

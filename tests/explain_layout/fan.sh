@@ -1,5 +1,5 @@
 #!/bin/sh
-# fan: A hub and its workers, as many as given by --set workers=N
+# fan: A hub and N workers, with N given by --set workers=N
 #
 # What `nestns up examples/fan.toml --set workers=1000` builds, with unshare(1) of util-linux.
 #

@@ -117,7 +117,7 @@ NS122  error    a placeholder is invalid
 NS123  error    a placeholder names something that does not exist
 NS124  error    a computation has no result
 NS125  error    a variable cannot be set to this value
-NS126  error    a variable is declared wrongly
+NS126  error    a variable declaration is invalid
 NS127  error    variables depend on each other
 NS128  error    generators conflict, or have nothing to generate
 NS129  error    `at` is outside the chain

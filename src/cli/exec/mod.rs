@@ -29,17 +29,18 @@ use process::{ExecProcess, own_failure};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 if TARGET is a namespace, its own \
-if TARGET is a process. Without CMD, $SHELL is run, with a terminal if the caller has one. The environment is that of \
+The program enters every namespace of the target (pid, mnt, net, …): those of PID 1 if ADDR is a namespace, its own \
+if ADDR is a process. Without CMD, $SHELL is run, with a terminal if the caller has one. The environment is that of \
 the topology, then the caller's, then the namespace's `env`, then -e, later ones overriding earlier ones; the program \
 starts in the namespace's `cwd`.
 
 Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
-three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included; not those of job control. When \
-this command is killed, the program is ended with everything in its session.
+three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included, except those of \
+job control (CONT, TSTP, TTIN and TTOU). If this command is killed, the program is killed with everything in its \
+session.
 
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
-itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all it is the worst of \
+itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all, it is the highest of \
 them.")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -65,7 +66,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "USER[:GROUP]", env = "NESTNS_USER")]
     user: Option<String>,
 
-    /// Working directory of the program
+    /// Working directory of the program [default: the namespace's `cwd`]
     #[arg(short, long, value_name = "DIR", env = "NESTNS_WORKDIR")]
     workdir: Option<String>,
 
@@ -73,19 +74,19 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "NAME[=VALUE]", env = "NESTNS_ENV", action = ArgAction::Append)]
     env: Vec<String>,
 
-    /// Run in every namespace that TARGET matches, at the same time; lines are prefixed with the path
+    /// Run in every namespace that ADDR matches, at the same time; lines are prefixed with the path
     #[arg(long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tty", "detach"])]
     all: bool,
 
     #[command(flatten)]
     selection: Selection,
 
-    /// Kinds of namespaces to enter besides `pid`, which is always entered, as a list; `pid` alone for no others
+    /// Kinds of namespaces to enter, separated by commas; `pid` is always entered [default: all]
     #[arg(long, value_name = "KINDS", env = "NESTNS_ONLY", value_delimiter = ',',
           value_parser = ["pid", "mnt", "uts", "ipc", "net", "cgroup", "user", "time"])]
     only: Option<Vec<String>>,
 
-    /// Keys that detach from a program with a terminal, as a list of characters and `ctrl-X`; empty for none
+    /// Keys that detach from a program with a terminal: characters and `ctrl-X`, separated by commas; empty for none
     #[arg(
         long,
         value_name = "KEYS",
@@ -98,11 +99,11 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_COLOR")]
     color: When,
 
-    /// Namespace or process, such as `vm/ci`
-    #[arg(value_name = "TARGET")]
+    /// Namespace to run in, such as `vm/ci`, or process whose namespaces to enter
+    #[arg(value_name = "ADDR")]
     target: Address,
 
-    /// Program and its arguments
+    /// Program and its arguments [default: $SHELL]
     #[arg(
         value_name = "CMD",
         trailing_var_arg = true,

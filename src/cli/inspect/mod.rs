@@ -22,9 +22,9 @@ use nestns_topology::Address;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 If a namespace and a process have the same path, a trailing `/` means the namespace. What the kernel shows only to \
-callers allowed to trace the process is left out for others and shown as `hidden`. Namespaces are marked as in \
-`nestns ps -N`: `=` is that of the surrounding namespace, `!` the process's own. Processes in a namespace that were \
-not started by nestns are listed as well, with an address: `nestns inspect vm#17`.")]
+callers allowed to trace the process is shown as `hidden` to others. Namespaces are marked as in `nestns ps -N`: `=` \
+is that of the surrounding namespace, `!` the process's own. Processes in a namespace that nestns did not start are \
+listed as well, with an address: `nestns inspect vm#17`.")]
 pub(super) struct Args {
     /// Namespace or process to inspect
     #[arg(value_name = "ADDR")]

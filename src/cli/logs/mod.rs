@@ -40,7 +40,7 @@ const LAG: Duration = Duration::from_millis(5);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-All captured output is kept, up to the newest `limits.log_bytes` (64 MiB unless the file sets it), including what \
+The newest `limits.log_bytes` of captured output are kept (64 MiB unless the file sets another size), including what \
 `nestns up` shows in the foreground. The address of a namespace means the processes in it, those of `nestns exec -d` \
 included; no address means everything. Lines of all processes are merged by the time at which nestns read them.
 
@@ -59,15 +59,15 @@ are not UTF-8, `text` has replacement characters and `base64` has the bytes. Whe
   nestns logs -n 20 -t 'vm/**'           the last twenty lines, with timestamps
   nestns logs --since 10m --stream stderr")]
 pub(super) struct Args {
-    /// Processes or namespaces to show logs of
-    #[arg(value_name = "ADDRESS")]
+    /// Processes or namespaces to show logs of [default: the whole topology]
+    #[arg(value_name = "ADDR")]
     addresses: Vec<Address>,
 
     /// Keep showing new lines until the topology ends
     #[arg(short, long, env = "NESTNS_FOLLOW", value_parser = FalseyValueParser::new())]
     follow: bool,
 
-    /// Show only the last N lines, and with --follow the new ones
+    /// Show only the last N lines, and with --follow also the new ones [default: all]
     #[arg(short = 'n', long, value_name = "N", env = "NESTNS_TAIL")]
     tail: Option<usize>,
 
@@ -83,14 +83,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", env = "NESTNS_UNTIL", value_parser = point::parse)]
     until: Option<Stamp>,
 
-    /// Show only this stream
+    /// Show only this stream [default: both]
     #[arg(long, value_enum, env = "NESTNS_STREAM")]
     stream: Option<StreamWord>,
 
     #[command(flatten)]
     selection: Selection,
 
-    /// Topology, needed if several are running
+    /// Topology, needed if several are running [default: inside `run`, `test` and `exec`, their own]
     #[arg(long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 

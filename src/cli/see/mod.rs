@@ -37,8 +37,8 @@ use nestns_topology::expectation::Via;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each column is an observer and each row a process; a cell shows the number by which the observer knows the process, \
-or `·` if it cannot see it. By default the observers are the host and every namespace; FROM selects others. A \
+Each column is an observer and each row a process; a cell shows the number under which the observer sees the process, \
+or `·` if it is invisible. By default the observers are the host and every namespace; FROM selects others. A \
 namespace observes as its PID 1 would; a process observes with its namespaces and user. Without --of, all processes \
 are shown, undeclared ones included (`vm/ci#12`). A namespace in --of means the processes directly in it.
 
@@ -46,13 +46,14 @@ Nothing is computed: for every mechanism but `chain`, a short-lived process is p
 all numbers of all processes, including those of other namespaces, so invisibility is proven rather than assumed. The \
 probe does not disturb PID allocation: below the host it is created with a number near the maximum (clone3(2) with \
 set_tid), which leaves the counters unchanged, and it is reaped at once. If that is not permitted, the observer is \
-not probed and its column shows `?`; the exit status is 1 if this happens to a FROM that was named, or to every \
+not probed and its column shows `?`; the exit status is 1 if this happens to an observer given as FROM, or to every \
 observer.
 
---diff shows instead where the result differs from the rule (a namespace sees what is in it or inside it) and why: a \
-/proc of another namespace, hidepid, a shared namespace. The exit status is then 1 if there is a difference.
+--diff shows only where the result differs from the rule (a namespace sees the processes in it and in those inside \
+it), and why: a /proc of another namespace, hidepid, a shared namespace. The exit status is then 1 if there is a \
+difference.
 
-  nestns see                             a chain gives a staircase, a fan-out a comb
+  nestns see                             all processes, seen from the host and every namespace
   nestns see vm/ci --via kill            what PID 1 of `vm/ci` may signal
   nestns see 'vm/**' --of vm/ci/runner   which observers see the runner, and its numbers
   nestns see --via proc --diff           where /proc is misleading
@@ -62,11 +63,11 @@ observer.
     reason = "each is a flag of the command line"
 )]
 pub(super) struct Args {
-    /// Observers: namespaces or processes of the topology, `host`, `pid:[INODE]`
+    /// Observers: namespaces or processes of the topology, `host`, `pid:[INODE]` [default: `host` and all namespaces]
     #[arg(value_name = "FROM")]
     from: Vec<Place>,
 
-    /// Targets: processes, or namespaces for the processes directly in them
+    /// Targets: processes, or namespaces for the processes directly in them [default: all processes]
     #[arg(long, value_name = "PATH", num_args = 1.., env = "NESTNS_OF", value_delimiter = ' ')]
     of: Vec<Address>,
 
@@ -74,11 +75,11 @@ pub(super) struct Args {
     #[arg(long, value_parser = mechanisms(), default_value = Via::default().word(), env = "NESTNS_VIA")]
     via: Via,
 
-    /// Show where visibility differs from what is expected, and why
+    /// Show where visibility differs from the nesting of the namespaces, and why
     #[arg(long, env = "NESTNS_DIFF", value_parser = FalseyValueParser::new())]
     diff: bool,
 
-    /// Show instances of one declaration as one row [default: if there are more than 40 rows]
+    /// Show instances of one declaration as one row; without a value, always
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value_t, default_missing_value = "always", env = "NESTNS_FOLD")]
     fold: Fold,
 
@@ -141,11 +142,11 @@ fn mechanisms() -> impl TypedValueParser<Value = Via> {
             }
             Via::Proc => "The list in the observer's /proc",
             Via::Kill => {
-                "kill(2) with signal 0: EPERM is visible, and not for the observer to signal"
+                "kill(2) with signal 0; EPERM means visible, but not to be signalled by the observer"
             }
             Via::Pidfd => "`pidfd_open(2)`",
             Via::Ptrace => "The permission check of ptrace(2), without attaching",
-            Via::Cred => "The number that `SCM_CREDENTIALS` delivers to it",
+            Via::Cred => "The number that `SCM_CREDENTIALS` delivers to the observer",
         })
     });
     PossibleValuesParser::new(words).map(|word| Via::of(&word).unwrap_or_default())

@@ -41,10 +41,10 @@ use nestns_topology::{OnExit, Topology};
 /// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The tree is built under a unique name. Once everything is ready, each [[expect]] is compared with what the kernel \
-reports; one with `within` may take that long to become true. Then CMD runs, whatever the results: it is the program \
-under test, such as an agent that lists processes. NESTNS_TRUTH names the file with what it should find \
-(nestns.truth/1). The tree is always taken down at the end.
+The tree is built under a unique name unless --name is given. Once everything is ready, each [[expect]] is compared \
+with what the kernel reports; one with `within` may take that long to become true. Then CMD runs, whatever the \
+results: it is the program under test, such as an agent that lists processes. NESTNS_TRUTH names the file that says \
+what CMD should find (nestns.truth/1). The tree is always taken down at the end.
 
 A failure shows the cells of the matrix that differ (see `nestns see`) and the line with the expectation. CMD counts \
 as one more test case; with a format other than `pretty`, its standard output goes to standard error. If an essential \
@@ -80,7 +80,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, env = "NESTNS_FORMAT")]
     format: FormatWord,
 
-    /// Print the expectations that would hold, without checking any
+    /// Print expectations that hold at this moment, for review, without checking any
     #[arg(long, env = "NESTNS_LEARN", conflicts_with = "command", value_parser = FalseyValueParser::new())]
     learn: bool,
 

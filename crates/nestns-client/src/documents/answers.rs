@@ -146,7 +146,7 @@ pub struct ExperimentEntry {
     pub layout: Word,
     /// The attempted action.
     pub did: Word,
-    /// Result of the kernel.
+    /// Behaviour of the kernel.
     pub found: Option<String>,
     /// The conclusion.
     pub verdict: Option<Verdict>,
@@ -217,7 +217,7 @@ pub struct LineDocument<T = String> {
     pub ts: String,
     /// The path of the process.
     pub path: T,
-    /// `stdout`, `stderr` or `nestns`.
+    /// `stdout`, `stderr` or `notice`.
     pub stream: Word,
     /// The line, without its end.
     pub text: T,

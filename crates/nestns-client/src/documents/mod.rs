@@ -103,7 +103,7 @@ kinds! {
     Error => ErrorDocument, "nestns.error/1";
     /// A line of `events` and of `events.jsonl`
     Event => EventDocument, "nestns.event/1";
-    /// Behaviours of the kernel: `experiment --format json`
+    /// Behaviours of the kernel: `experiment run --format json`
     Experiment => ExperimentDocument, "nestns.experiment/1";
     /// PID namespaces and processes of the machine: `tree --host --format json`
     Host => HostDocument, "nestns.tree/1";
@@ -127,7 +127,7 @@ kinds! {
     Test => TestDocument, "nestns.test/1";
     /// Namespaces and processes of a topology: `tree --format json`
     Tree => TreeDocument, "nestns.tree/1";
-    /// Facts that the kernel confirmed of a running topology: `NESTNS_TRUTH`
+    /// A running topology, as the kernel confirmed it: `NESTNS_TRUTH`
     Truth => TruthDocument, "nestns.truth/1";
     /// A topology that was started: `up --format json`
     Up => UpDocument, "nestns.up/1";

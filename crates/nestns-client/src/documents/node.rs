@@ -24,7 +24,7 @@ pub struct NamespaceDocument {
     pub level: usize,
     /// The inode of the PID namespace.
     pub pidns: Option<u64>,
-    /// The id of the PID namespace, which is never given again (since Linux 6.18).
+    /// The ID of the PID namespace, which is never reused (since Linux 6.18).
     pub pidns_id: Option<u64>,
     /// The inode of the user namespace of its PID 1.
     pub userns: Option<u64>,
@@ -39,7 +39,7 @@ pub struct NamespaceDocument {
     /// The labels.
     #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub labels: Labels,
-    /// `false` for one that a program of the topology has made; else absent.
+    /// `false` for one that a program of the topology has created; else absent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub declared: bool,
     /// Host name of the PID 1 of an undeclared namespace, if it differs from the one around.
@@ -176,7 +176,7 @@ impl ExitDocument {
 pub struct NamespaceRelation {
     /// The inode.
     pub inode: u64,
-    /// The id, which is never given again (since Linux 6.18).
+    /// The ID, which is never reused (since Linux 6.18).
     pub id: Option<u64>,
     /// The owner; `null` where that could not be compared.
     pub of: Option<NamespaceOf>,
@@ -257,13 +257,13 @@ pub struct Description {
     /// Condition of readiness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
-    /// The exit codes, besides 0, that count as success.
+    /// The exit codes that count as success.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ok: Vec<u8>,
     /// True if its end is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oneshot: Option<bool>,
-    /// True if the topology ends with it.
+    /// True if its failure determines the exit status of the topology.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub essential: Option<bool>,
     /// The standard input.

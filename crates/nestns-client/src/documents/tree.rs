@@ -77,17 +77,17 @@ pub struct HostNamespace {
     pub level: usize,
     /// The inode.
     pub pidns: u64,
-    /// The id, which is never given again (since Linux 6.18).
+    /// The ID, which is never reused (since Linux 6.18).
     pub pidns_id: Option<u64>,
     /// The inode of the user namespace that owns it.
     pub userns: Option<u64>,
-    /// The inode of the mount namespace of its PID 1, where a topology tells.
+    /// The inode of the mount namespace of its PID 1; known only for namespaces of a topology.
     pub mntns: Option<u64>,
     /// `none` where it has no PID 1.
     pub init: Word,
-    /// The state, where a topology tells.
+    /// The state; known only for namespaces of a topology.
     pub state: Option<Word>,
-    /// The kinds of namespaces that it shares with the one around, where a topology tells.
+    /// The kinds of namespaces that it shares with the surrounding one; known only for namespaces of a topology.
     pub shared: Vec<Word>,
     /// The labels.
     #[schemars(with = "BTreeMap<String, String>")]

@@ -32,13 +32,13 @@ pub use namespaces::{Levels, Nesting, Way};
 pub enum Status {
     /// Success.
     Yes,
-    /// A restriction, with which a topology that does not need more can run.
+    /// A restriction; topologies that do not need what is restricted can run.
     Warn,
     /// A failure: no topology can run, or not the one in question.
     No,
 }
 
-/// Check of one ability.
+/// A check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Name, used everywhere.

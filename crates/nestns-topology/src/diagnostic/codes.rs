@@ -96,7 +96,7 @@ codes! {
     UnknownVariable = "NS123", "a placeholder names something that does not exist";
     BadArithmetic = "NS124", "a computation has no result";
     BadOverride = "NS125", "a variable cannot be set to this value";
-    BadVars = "NS126", "a variable is declared wrongly";
+    BadVars = "NS126", "a variable declaration is invalid";
     VariableCycle = "NS127", "variables depend on each other";
     BadGenerator = "NS128", "generators conflict, or have nothing to generate";
     BadPlace = "NS129", "`at` is outside the chain";

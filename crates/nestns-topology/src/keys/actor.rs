@@ -29,7 +29,7 @@ pub(super) enum ActorText {
     Log,
     /// Starts threads that wait, then waits: `--count N` besides the first, 2 by default.
     Threads,
-    /// Exits on its own: with `--code N`, 0 by default, `--after DURATION`.
+    /// Exits on its own: with `--code N` (0 by default), after `--after DURATION` (at once by default).
     Exit,
 }
 

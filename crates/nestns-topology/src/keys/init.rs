@@ -28,11 +28,11 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
         let words = json_schema!({ "anyOf": [
             {
                 "const": "builtin",
-                "description": "nestns itself. Reaps, starts the declared processes, stops them in order, and leaves when all of them have left or when it is asked to. Passes HUP, INT, QUIT, USR1, USR2, WINCH and real-time signals on to the processes that it has forked, not to those that have joined and not to the namespaces inside.",
+                "description": "nestns itself. It reaps, starts the declared processes, stops them in order, and exits when all of them have ended or when it is asked to. It passes HUP, INT, QUIT, USR1, USR2, WINCH and real-time signals on to the processes that it has forked, but not to those that have joined, nor to the namespaces inside.",
             },
             {
                 "const": "pause",
-                "description": "nestns itself, which reaps and waits, as the pause container of a pod does: it holds the namespace until it is asked to leave, and passes no signal on.",
+                "description": "nestns itself, which only reaps and waits, like the pause container of a pod: it keeps the namespace alive until it is asked to exit, and passes no signals on.",
             },
             { "type": "string", "pattern": PLACEHOLDER },
             {

@@ -8,10 +8,10 @@ use super::placeholder::word_or_placeholder;
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", inline, transform = word_or_placeholder, extend("default" = "never"))]
 pub(super) enum Restart {
-    /// None.
+    /// Never.
     Never,
-    /// One that is a failure: a signal, or a status that is not among its `ok`.
+    /// After a failure: it was killed by a signal, or its status is not in its `ok`.
     OnFailure,
-    /// Any that was not requested.
+    /// After any end that was not requested.
     Always,
 }

@@ -145,18 +145,17 @@ tables! {
         /// and `--set` override its own.
         #[schemars(example = &"node.toml")]
         Include "include": FilePath, Source;
-        /// Number of siblings: `count = 3` for `w` gives `w.0`, `w.1` and `w.2`. Its contents are
-        /// in each of them. Cannot be used with `depth`.
+        /// Number of siblings: `count = 3` for `w` gives `w.0`, `w.1` and `w.2`. Each of them contains everything
+        /// declared inside. Cannot be used with `depth`.
         #[schemars(example = 3, example = &"{{workers}}")]
         Count "count": Whole<0>, Generator;
-        /// Length of a chain, each inside the one before: `depth = 3` for `deep` gives `deep.0`,
-        /// `deep.0/deep.1` and `deep.0/deep.1/deep.2`. Namespaces declared inside are created in
-        /// the innermost.
+        /// Length of a chain of namespaces, each inside the one before: `depth = 3` for `deep` gives `deep.0`,
+        /// `deep.0/deep.1` and `deep.0/deep.1/deep.2`. Namespaces declared inside are created in the innermost.
         #[schemars(example = 8, example = &"{{levels}}")]
         Depth "depth": Depth, Generator;
-        /// With `depth`: number of namespaces inside each, for a complete tree. Names have the
-        /// level and the index: `t.0.0`, `t.0.0/t.1.0`, `t.0.0/t.1.1`. Namespaces declared inside
-        /// are created in each of the innermost.
+        /// With `depth`: number of namespaces inside each, for a complete tree. Names contain the level and the
+        /// index: `t.0.0`, `t.0.0/t.1.0`, `t.0.0/t.1.1`. Namespaces declared inside are created in each of the
+        /// innermost.
         #[schemars(example = 2)]
         Fanout "fanout": Whole<1>, Generator;
         /// The name of each generated namespace, instead of the numbered one.
@@ -175,9 +174,8 @@ tables! {
         Unshare "unshare": Vec<Kind>
             as compose "networks": "nestns does not connect networks; unshare = [\"net\"] gives an empty one"
             as compose "network_mode": "unshare = [\"net\"] gives a namespace its own network";
-        /// Mounts a `/proc` of its own, which shows its processes with its PIDs. The default is
-        /// `true` if `unshare` has `"mount"`; without that it is not allowed, since it would hide
-        /// the `/proc` outside.
+        /// Mounts a `/proc` of its own, which shows the PIDs of this namespace. The default is `true` if `unshare`
+        /// has `"mount"`; without that, `true` is not allowed, since the mount would hide the `/proc` outside.
         MountProc "mount_proc": Flag;
         /// The host name inside. Implies `"uts"`.
         Hostname "hostname": HostName;
@@ -196,18 +194,16 @@ tables! {
         Stop "stop": Stop;
         /// When to rebuild it, with everything inside, after its PID 1 has ended.
         Restart "restart": Restart;
-        /// Maximum number of restarts in a row; unlimited by default. A row ends when it has run
-        /// for ten times as long as the last pause, and for at least 10 s.
+        /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
+        /// ten times as long as the last delay, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// Delay before the first restart of a row. It doubles with each further restart, up to 30
-        /// s.
+        /// Delay before the first of consecutive restarts. It doubles with each further one, up to 30 s.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
     }
 
-    /// A process other than PID 1: a string of words or an array of arguments for just a program,
-    /// or a table.
+    /// A process other than PID 1: a table or, for just a program, a string of words or an array of arguments.
     ///
     /// It runs exactly one of `cmd`, `sh` and `actor`, which may come from a template or from defaults.
     #[schemars(title = "process", transform = table, transform = one_program, transform = or_program_alone)]
@@ -225,7 +221,7 @@ tables! {
         /// means all of them.
         #[schemars(example = 3, example = &"{{workers}}")]
         Count "count": Whole<0>, Generator;
-        /// In a namespace with `depth`: the generated namespaces that contain it.
+        /// In a namespace with `depth`: which of the generated namespaces contain it.
         #[schemars(extend("default" = "every"))]
         At "at": At, Generator;
         /// How it enters its namespace.
@@ -268,18 +264,17 @@ tables! {
         /// ready once it has exited successfully.
         #[schemars(extend("default" = false))]
         Oneshot "oneshot": Flag;
-        /// True if its failure determines the exit status of the tree and, by `on_exit`, its end.
-        /// With `false` it only makes the final status 1.
+        /// True if its failure determines the exit status of the tree and, depending on `on_exit`, ends it. With
+        /// `false`, its failure only makes the final status 1.
         #[schemars(extend("default" = true))]
         Essential "essential": Flag;
         /// When to restart it.
         Restart "restart": Restart;
-        /// Maximum number of restarts in a row; unlimited by default. A row ends when it has run
-        /// for ten times as long as the last pause, and for at least 10 s.
+        /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
+        /// ten times as long as the last delay, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// Delay before the first restart of a row. It doubles with each further restart, up to 30
-        /// s.
+        /// Delay before the first of consecutive restarts. It doubles with each further one, up to 30 s.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
         /// How it is asked to stop, and its grace period.
@@ -288,24 +283,24 @@ tables! {
 
     /// A tree of nested Linux PID namespaces.
     ///
-    /// Every table `[ns."a/b"]` is a namespace; its header is its path, and the parent is what stands before the last `/`. The
-    /// order of the file is the order of creation, hence of PIDs. Keys that begin with `x-` are private notes; every other
-    /// unknown key is an error.
+    /// Every table `[ns."a/b"]` is a namespace; its header is its path, and the part before its last `/` is the
+    /// parent. The order of the file is the order of creation, hence of PIDs. Keys that begin with `x-` are private
+    /// notes; every other unknown key is an error.
     #[schemars(title = "nestns topology", transform = table)]
     Top: TopKey = "the top level of the file", later [] {
         /// The version of the language in which the file is written.
         #[schemars(extend("default" = 1))]
         Nestns "nestns": Version;
-        /// The name of the topology, by which a running tree is found. The name of the file without `.toml` and `.nestns` if it
-        /// does not say one.
+        /// The name of the topology, by which a running tree is found; by default the name of the file, without
+        /// `.toml` and `.nestns`.
         Name "name": TopologyName;
         /// Free text that describes the topology.
         Description "description": String;
-        /// Files of which everything comes in as if it stood here: templates, variables, defaults and namespaces. Paths are
-        /// relative to this file.
+        /// Files whose contents are included as if they were written here: templates, variables, defaults and
+        /// namespaces. Paths are relative to this file.
         ///
-        /// What this file says itself in `vars`, `defaults` and `limits` wins, key by key. The same namespace or template in two
-        /// files is an error; a file that is reached twice is included once.
+        /// The keys that this file itself sets in `vars`, `defaults` and `limits` take precedence. The same namespace
+        /// or template in two files is an error; a file that is reached twice is included once.
         #[schemars(example = json!(["templates.toml"]))]
         Include "include": Vec<FilePath>, Source;
         /// Event that ends a foreground `nestns up`, besides the end of all processes.
@@ -316,7 +311,7 @@ tables! {
         Limits "limits": Limits;
         /// Defaults for all namespaces and all processes.
         Defaults "defaults": Defaults, Source;
-        /// Namespaces, alone or with what is inside them, that are built only where `use` names them.
+        /// Namespaces, with or without others inside, that are built only where `use` names them.
         Template "template": Templates<Namespace>, Source;
         /// The namespaces, each under its path: `[ns.vm]`, `[ns."vm/ci"]`.
         Ns "ns": Namespaces<Namespace>
@@ -327,8 +322,8 @@ tables! {
         /// Expectations of the tree once it is up, written `[[expect]]`. `nestns test` compares
         /// them with the kernel.
         Expect "expect": Vec<Expectation>;
-        /// Marks what `nestns config` writes: everything is expanded, names may have the numbers of instances (`w.17`), and
-        /// braces are braces. Such a file has no variables, templates, defaults and generators.
+        /// Marks what `nestns config` writes: everything is expanded, names may have the numbers of instances
+        /// (`w.17`), and braces are literal. Such a file has no variables, templates, defaults or generators.
         #[schemars(extend("default" = false))]
         Expanded "expanded": bool;
         /// Location of this schema for an editor, ignored by nestns.
@@ -346,61 +341,65 @@ tables! {
         /// Maximum number of declared processes; inits are not counted.
         #[schemars(extend("default" = 4096))]
         Processes "processes": Whole<1, { u32::MAX as u64 }>;
-        /// Maximum nesting depth. The kernel allows 32 levels below its first one.
+        /// Maximum nesting depth. The kernel allows 32 levels below the initial namespace.
         #[schemars(extend("default" = 32))]
         Depth "depth": Whole<1, 32>;
-        /// How much of what all processes together write is kept; what is older goes first. At least `"64K"`.
+        /// How much captured output is kept, of all processes together; the oldest is dropped first. At least
+        /// `"64K"`.
         #[schemars(extend("default" = "64M"))]
         LogBytes "log_bytes": Size;
     }
 
-    /// How something is asked to end, and how long it has before it is killed.
+    /// How a namespace or process is asked to stop, and how long it has before it is killed.
     ///
-    /// A namespace is asked through its PID 1. An init of nestns passes the request at once to the namespaces inside and to its
-    /// processes, those that wait for others first, and leaves when all of them have left; a program that is PID 1 is asked
-    /// when all that is inside has left, at the latest when half of the time is over that its namespace really has.
+    /// A namespace is asked through its PID 1. An init of nestns passes the request on at once to the namespaces
+    /// inside and to its processes, those that depend on others first, and exits when all of them have ended. A
+    /// program that is PID 1 is asked once everything inside has ended, or at the latest when half of the time that
+    /// its namespace really has is over.
     #[schemars(title = "stop", transform = table, example = json!({ "signal": "TERM", "grace": "5s" }))]
     Stop: StopKey = "`stop`", later [] {
         /// Signal that asks it to stop.
         #[schemars(extend("default" = "TERM"))]
         Signal "signal": SignalText
             as compose "stop_signal": "write stop = { signal = \"…\" }";
-        /// How long it has from being asked until it is killed. When a PID 1 is killed the kernel kills everything inside.
+        /// The time between the request to stop and `SIGKILL`. When a PID 1 is killed, the kernel kills everything
+        /// inside.
         ///
-        /// Of a namespace, if nothing is said: 5 s, or 1 s more than the longest inside it where that is more. Of a process: that
-        /// of its namespace.
+        /// The default for a namespace is 5 s, or 1 s more than the longest inside it if that is more; for a process,
+        /// it is that of its namespace.
         Grace "grace": DurationText
             as compose "stop_grace_period": "write stop = { grace = \"…\" }";
     }
 
-    /// How a process shows that it is ready, where that is more than that its program runs: in exactly one of the ways `log`,
-    /// `file`, `exec`, `fd` and `notify`.
+    /// How a process shows that it is ready, if it is not enough that its program runs: exactly one of `log`, `file`,
+    /// `exec`, `fd` and `notify`.
     ///
-    /// `nestns up -d` and `nestns run` wait until all is ready, and `after = { db = "ready" }` waits for one. A process is ready
-    /// once, until it ends: this says nothing about its health. A process without `ready` is so when its program runs, a one-shot
-    /// when it has ended well, and a namespace when all that is in it is ready.
+    /// `nestns up -d`, `nestns run` and `nestns test` wait until everything is ready, and `after = { db = "ready" }`
+    /// waits for one process. Once ready, a process stays so until it ends: this is no check of its health. Without
+    /// `ready`, a process is ready when its program runs, and a one-shot when it has exited successfully; a namespace
+    /// is ready when everything in it is.
     #[schemars(title = "ready", transform = table, transform = one_way, example = json!({ "log": "listening on port [0-9]+" }))]
     Ready: ReadyKey = "`ready`", later [] {
-        /// A line of its output or error output, which go to the log, has a match of this regular expression anywhere in it.
+        /// A line of its standard output or standard error, if that goes to the log, matches this regular expression
+        /// anywhere in the line.
         Log "log": PatternText, Choice;
         /// This file exists, as the process itself sees it.
         File "file": AbsolutePath, Choice;
-        /// This command ends with status 0. It runs in the namespaces of the process, with its environment, directory and user,
-        /// and is killed after 10 s.
+        /// This command exits with status 0. It runs in the namespaces of the process, with its environment, working
+        /// directory and user, and is killed after 10 s.
         #[schemars(example = &"redis-cli ping", example = json!(["test", "-S", "/run/db.sock"]))]
         Exec "exec": Command, Choice;
-        /// How long `exec` pauses before it runs again, at least 10 ms.
+        /// Delay before `exec` runs again, at least 10 ms.
         #[schemars(extend("default" = "1s"))]
         Every "every": DurationText;
-        /// The process writes a line, which may be empty, to this descriptor, which it is given as
-        /// a pipe.
+        /// The process writes a line, which may be empty, to this descriptor, a pipe that nestns provides.
         #[schemars(range(min = 3, max = 255), extend("type" = ["integer", "string"], "pattern" = PLACEHOLDER), example = 3)]
         Fd "fd": u8, Choice;
         /// The process sends `READY=1` to the socket that `NOTIFY_SOCKET` names, as `sd_notify(3)`
-        /// and services of `Type=notify` do. With `true` the process itself has to; with `"all"`
-        /// any process of its PID namespace may, such as `systemd-notify(1)` in a script, as long
-        /// as it is alive when the message is received. (Root of the tree can pass for any process
-        /// of its own namespace.) `false` overrides defaults and templates.
+        /// and services of `Type=notify` do. With `true`, only the process itself may send it; with `"all"`, any
+        /// process of its PID namespace, such as `systemd-notify(1)` in a script, as long as it is alive when the
+        /// message is received. (Root in the tree can impersonate any process of its own namespace.) `false`
+        /// overrides defaults and templates.
         Notify "notify": NotifierSyntax, Choice;
     }
 
@@ -423,8 +422,8 @@ tables! {
         Actor "actor": ActorText;
     }
 
-    /// One or several assertions about the tree, which `nestns test` compares with the kernel. It begins with `from`, with
-    /// `proc`, or is a `signal`.
+    /// One or several assertions about the tree, which `nestns test` compares with the kernel. Its subject is given
+    /// by `from` (visibility), `proc` (a process) or `signal` (a permission).
     #[schemars(title = "expectation", transform = table)]
     Expectation: ExpectationKey = "`[[expect]]`", later [] {
         /// Observer: a namespace, which observes as its PID 1 would, a process, or `host`.

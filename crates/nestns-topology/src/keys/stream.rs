@@ -19,7 +19,8 @@ pub(super) enum InputFrom {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "log"))]
 pub(super) enum OutputTo {
-    /// To `nestns up`, line by line, which writes the path of the process in front.
+    /// To the log of the topology, which `nestns up` and `nestns logs` show line by line, prefixed with the path of
+    /// the process.
     Log,
     /// That of `nestns up`, unchanged.
     Inherit,

@@ -18,7 +18,7 @@ impl<T: JsonSchema> JsonSchema for Templates<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "table of templates",
-            "description": "`[template.pod]` is the body of a namespace under a name, `[template.\"pod/app\"]` a namespace inside it. Where a namespace or another template says `use = \"pod\"`, it gets the body and everything inside.",
+            "description": "`[template.pod]` is the body of a namespace under a name, `[template.\"pod/app\"]` a namespace inside it. A namespace or another template with `use = \"pod\"` receives the body and everything inside.",
             "type": "object",
             "patternProperties": { path_pattern(): generator.subschema_for::<T>() },
             "additionalProperties": false,

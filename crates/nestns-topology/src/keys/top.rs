@@ -16,7 +16,7 @@ pub(super) enum OnExit {
     Fail,
     /// The first process that ends stops the tree.
     Any,
-    /// Nothing but the end of all processes.
+    /// Only the end of all processes ends the tree.
     Ignore,
 }
 

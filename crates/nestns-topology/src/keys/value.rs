@@ -54,7 +54,7 @@ impl JsonSchema for DurationText {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "title": "duration",
-            "description": "A string of numbers with a unit: `ms`, `s`, `m`, `h` or `d`. At most ten years.",
+            "description": "A string of numbers, each with a unit: `ms`, `s`, `m`, `h` or `d`. At most ten years.",
             "type": "string",
             "pattern": or_placeholder("^\\s*([0-9]+(\\.[0-9]+)?\\s*(ms|s|m|h|d)\\s*)+$"),
             "examples": ["200ms", "1.5s", "5s", "1m30s"],

@@ -9,14 +9,15 @@ const DESCRIPTION: &str = "\
 Each key is the name of a variable, made of letters, digits and `_`; its value, a number, a string or a boolean, gives it \
 its type. `--set NAME=VALUE` and `--vars-file FILE` give it another value of that type.
 
-In every string value of the file `{{workers}}` stands for the value of the variable `workers`. A value that is exactly one \
-placeholder keeps its type: `count = \"{{workers}}\"` is a number. Besides variables there are `path` and `name` of the \
-namespace, or process, to which the value belongs; its `level`, which is 1 directly below the host; `i`, the number of the \
-nearest generated thing around the value, 0 where there is none; `topology`, the name of the topology; `env.HOME`, and \
-`env.X ?? \"default\"` for what may be missing.
+In every string value of the file, `{{workers}}` stands for the value of the variable `workers`. A value that is \
+exactly one placeholder keeps its type: `count = \"{{workers}}\"` is a number. Besides variables, there are `path` \
+and `name`, those of the namespace or process to which the value belongs; `level`, its level, 1 directly below the \
+host; `i`, the number of the nearest generated instance that contains the value, or 0 if there is none; `topology`, \
+the name of the topology; and `env.HOME`, a variable of the environment, with `env.X ?? \"default\"` for one that may \
+not be set.
 
-Numbers are computed with `+`, `-`, `*`, `/`, `%` and parentheses: `{{i % 10}}`. Text stands in quotes: `{{\"{{\"}}` writes two \
-braces. `$` is never touched, and keys and headers have no placeholders.";
+Numbers are computed with `+`, `-`, `*`, `/`, `%` and parentheses: `{{i % 10}}`. Text is written in quotes: \
+`{{\"{{\"}}` writes two braces. `$` is never replaced, and there are no placeholders in keys and headers.";
 
 /// The table of variables.
 pub(super) struct Variables;
