@@ -14,6 +14,7 @@ use crate::harness::detached::Detached;
 use crate::harness::document::{list, text};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, nesting, require, root};
+use crate::harness::visibility::assert_no_difference;
 
 const CONTAINERS: usize = 3;
 
@@ -253,8 +254,7 @@ fn are_looked_from(nest: &Detached) {
                 "{via}: {paths:?}"
             );
         }
-        let told = nest.run(&["see", "--via", via, "--diff"]);
-        assert!(told.starts_with("no difference: "), "{via}: {told}");
+        assert_no_difference(nest, &[], via);
     }
     let document = nest.document(&["ps", "--format", "json"]);
     let inits = list(&document, "processes")

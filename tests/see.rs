@@ -1,19 +1,17 @@
 //! Visibility between processes: every cell against the rule, deviations with their reasons, and observation leaves no trace.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::harness::chain::paths;
+use crate::harness::chain::{chain, chain_of, path, paths};
 use crate::harness::detached::Detached;
-use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::identity::{Identity, for_each_depth, for_each_identity, identities};
 use crate::harness::nest::{Nest, Truth};
 use crate::harness::random;
 use crate::harness::requirement::{nesting, require, root};
+use crate::harness::visibility::{MECHANISMS, assert_no_difference};
 use crate::random_trees::blueprints;
-
-const MECHANISMS: [&str; 5] = ["chain", "proc", "kill", "pidfd", "cred"];
 
 /// The PIDs by process and observer.
 type Cells = BTreeMap<(String, String), Option<i64>>;
@@ -118,21 +116,27 @@ fn observing_takes_no_pid() {
     });
 }
 
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// Four namespaces, one inside the other, each with a process besides its PID 1.
+fn chain_of_four() -> Detached {
+    Detached::up(Nest::new(&chain_of(4, "proc.p = { actor = \"idle\" }\n")))
+}
+
 #[test]
-fn a_chain_and_a_fan_have_the_expected_matrix() {
+fn a_chain_has_the_expected_matrix() {
     require!(nesting());
-    let mut topology = String::new();
-    for path in paths(4) {
-        writeln!(topology, "[ns.{path:?}]\nproc.p = {{ actor = \"idle\" }}").expect("memory");
-    }
-    let nest = Detached::up(Nest::new(&topology));
+    let nest = chain_of_four();
     let root = &nest.nest.root;
     let drawn = nest.run(&["see", "--redact"]);
-    let lines: Vec<Vec<&str>> = drawn
-        .lines()
-        .skip(1)
-        .map(|line| line.split_whitespace().skip(1).collect())
-        .collect();
+    let mut lines = drawn.lines();
+    assert_eq!(
+        words(lines.next().expect("a line")),
+        ["host", root, "l2", "l3", "l4"]
+    );
+    let lines: Vec<Vec<&str>> = lines.map(|line| words(line).split_off(1)).collect();
     let expected = [
         ["[pid]", "1", "·", "·", "·"],
         ["[pid]", "2", "·", "·", "·"],
@@ -144,72 +148,38 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
         ["[pid]", "8", "6", "4", "2"],
     ];
     assert_eq!(lines, expected, "{drawn}");
-    assert_eq!(
-        drawn
-            .lines()
-            .next()
-            .expect("a line")
-            .split_whitespace()
-            .collect::<Vec<_>>(),
-        ["host", root, "l2", "l3", "l4"]
-    );
     let turned = nest.run(&["see", "--redact", "--transpose", "@/l2"]);
-    let last: Vec<&str> = turned
-        .lines()
-        .last()
-        .expect("a line")
-        .split_whitespace()
-        .collect();
+    let observer = format!("{root}/l2");
     assert_eq!(
-        last,
-        [
-            &format!("{root}/l2"),
-            "·",
-            "·",
-            "1",
-            "2",
-            "3",
-            "4",
-            "5",
-            "6"
-        ],
+        words(turned.lines().last().expect("a line")),
+        [&observer, "·", "·", "1", "2", "3", "4", "5", "6"],
         "{turned}"
     );
-    let csv = nest.run(&[
-        "see",
-        "@/l2",
-        "--of",
-        "@/init",
-        "@/l2/l3/p",
-        "--format",
-        "csv",
-    ]);
+}
+
+#[test]
+fn a_matrix_is_written_as_csv() {
+    require!(nesting());
+    let nest = chain_of_four();
+    let root = &nest.nest.root;
+    let arguments = ["see", "@/l2", "--of", "@/init", "@/l2/l3/p"];
     assert_eq!(
-        csv,
+        nest.run(&[&arguments[..], &["--format", "csv"]].concat()),
         format!("path,{root}/l2\n{root}/init,\n{root}/l2/l3/p,4\n")
     );
-    let csv = nest.run(&[
-        "see",
-        "@/l2",
-        "--of",
-        "@/init",
-        "@/l2/l3/p",
-        "--format",
-        "csv",
-        "--transpose",
-    ]);
     assert_eq!(
-        csv,
+        nest.run(&[&arguments[..], &["--format", "csv", "--transpose"]].concat()),
         format!("path,{root}/init,{root}/l2/l3/p\n{root}/l2,,4\n")
     );
-    drop(nest);
+}
+
+#[test]
+fn a_fan_has_the_expected_matrix() {
+    require!(nesting());
     let fan = Detached::up(Nest::new("[ns.@-w]\ncount = 50\n"));
     let root = &fan.nest.root;
     let drawn = fan.run(&["see"]);
-    let lines: Vec<Vec<&str>> = drawn
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+    let lines: Vec<Vec<&str>> = drawn.lines().map(words).collect();
     let pattern = format!("{root}-w.*");
     assert_eq!(
         lines[0],
@@ -224,13 +194,13 @@ fn a_chain_and_a_fan_have_the_expected_matrix() {
     assert_eq!(
         lines[1][3..],
         ["1", "·"],
-        "nobody sees another one's: {drawn}"
+        "none sees another one's: {drawn}"
     );
     assert_eq!(lines.len(), 2);
     let comb = fan.run(&["see", "--fold=never", "--via", "kill"]);
     for (place, line) in comb.lines().skip(1).enumerate() {
-        let seen: Vec<usize> = line
-            .split_whitespace()
+        let seen: Vec<usize> = words(line)
+            .into_iter()
             .skip(2)
             .enumerate()
             .filter(|(_, cell)| *cell != "·")
@@ -280,11 +250,7 @@ fn a_proc_of_another_namespace_is_found_and_explained() {
         assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
         // By any other way in there is nothing to be seen of it.
         for via in ["chain", "kill", "pidfd", "cred"] {
-            assert!(
-                nest.run(&["see", "--via", via, "--diff"])
-                    .starts_with("no difference: "),
-                "{via}"
-            );
+            assert_no_difference(&nest, &[], via);
         }
     });
 }
@@ -324,11 +290,7 @@ fn hidepid_is_found_and_explained_and_another_user_is_refused() {
         outcome.stdout
     );
     // PID 1 is root, and sees them.
-    assert!(
-        nest.run(&["see", "@", "--via", "proc", "--diff"])
-            .starts_with("no difference"),
-        "root is not hidden from"
-    );
+    assert_no_difference(&nest, &["@"], "proc");
     // Visible to kill(2), but not to be signalled: that is no difference.
     let document = nest.document(&["see", "@/user", "--via", "kill", "--format", "json"]);
     let rows = document["rows"].as_array().expect("a list");
@@ -365,10 +327,7 @@ fn undeclared_processes_are_shown() {
                 .flatten()
         });
         assert_eq!(found, 3, "{identity:?}");
-        assert!(
-            nest.run(&["see", "--via", "pidfd", "--diff"])
-                .starts_with("no difference")
-        );
+        assert_no_difference(&nest, &[], "pidfd");
     });
 }
 
@@ -402,36 +361,29 @@ fn processes_in_a_namespace_made_by_a_program_are_shown() {
                 .map(|rows| (rows.len(), rows[0]["path"].clone())),
             Some((1, inner[0].into()))
         );
-        for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-            let told = nest.run(&["see", "--via", via, "--diff"]);
-            assert!(
-                told.starts_with("no difference: "),
-                "{identity:?} {via}: {told}"
-            );
+        for via in MECHANISMS {
+            assert_no_difference(&nest, &[], via);
         }
     });
 }
 
-#[test]
-fn a_namespace_made_by_a_program_can_be_the_observer() {
-    require!(nesting());
-    for (depth, identity) in [(1, Identity::Own), (3, Identity::Own)]
-        .into_iter()
-        .chain(identities().into_iter().map(|one| (2, one)))
-    {
-        let made = "unshare --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
-        let mut topology = String::new();
-        for path in paths(depth) {
-            writeln!(
-                topology,
-                "[ns.{path:?}]\nproc.idle = {{ actor = \"idle\" }}"
-            )
-            .expect("memory");
-        }
-        let leaf = paths(depth).pop().expect("it has one");
-        writeln!(topology, "proc.p = {{ sh = {made:?} }}").expect("memory");
+/// A topology whose innermost namespace has one inside that a program has made.
+struct Made {
+    nest: Detached,
+    depth: usize,
+    /// The path of the innermost namespace that is declared.
+    leaf: String,
+    /// The name of the namespace that was made, as an observer.
+    name: String,
+}
+
+impl Made {
+    fn up(depth: usize, identity: Identity) -> Self {
+        let script = "unshare --fork --pid --kill-child --mount-proc sh -c 'sleep 1000 & wait'";
+        let chain = chain_of(depth, "proc.idle = { actor = \"idle\" }\n");
+        let topology = format!("{chain}proc.p = {{ sh = {script:?} }}\n");
         let nest = Detached::up(Nest::new(&topology).identity(identity));
-        let leaf = leaf.replace('@', &nest.nest.root);
+        let leaf = path(depth).replace('@', &nest.nest.root);
         // PID 1, the idle one, the shell that becomes unshare(1) or has it as a child, the shell inside, and what that runs.
         let inode = nest.until("all of them are there", |nest| {
             let machine = nest.document(&["tree", "--host", "--format", "json"]);
@@ -442,28 +394,44 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
             made.next()
                 .map(|namespace| namespace["pidns"].as_u64().expect("an inode"))
         });
-        let name = format!("pid:[{inode}]");
-        for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-            let document = nest.document(&["see", &name, "--via", via, "--format", "json"]);
-            assert_eq!(document["observers"], json!([name]), "{identity:?} {via}");
+        Self {
+            nest,
+            depth,
+            leaf,
+            name: format!("pid:[{inode}]"),
+        }
+    }
+
+    fn for_each(test: impl Fn(&Self)) {
+        for_each_depth(2, &[1, 3], |depth, identity| {
+            test(&Self::up(depth, identity));
+        });
+    }
+}
+
+#[test]
+fn a_namespace_made_by_a_program_can_be_the_observer() {
+    Made::for_each(|Made { nest, name, .. }| {
+        for via in MECHANISMS {
+            let document = nest.document(&["see", name, "--via", via, "--format", "json"]);
+            assert_eq!(document["observers"], json!([name]), "{via}");
             let seen = cells(&document);
             let mut numbers: Vec<i64> = seen.values().copied().flatten().collect();
             numbers.sort_unstable();
-            assert_eq!(numbers, [1, 2], "{identity:?} {via}: {seen:?}");
-            assert_eq!(document["mismatches"], json!([]), "{identity:?} {via}");
+            assert_eq!(numbers, [1, 2], "{via}: {seen:?}");
+            assert_eq!(document["mismatches"], json!([]), "{via}");
             // Beside another one its column stays.
-            let both = nest.document(&["see", "@", &name, "--via", via, "--format", "json"]);
-            assert_eq!(
-                both["observers"],
-                json!([nest.nest.root, name]),
-                "{identity:?} {via}"
-            );
-            assert!(
-                nest.run(&["see", &name, "host", "--via", via, "--diff"])
-                    .starts_with("no difference: "),
-                "{via}"
-            );
+            let both = nest.document(&["see", "@", name, "--via", via, "--format", "json"]);
+            assert_eq!(both["observers"], json!([nest.nest.root, name]), "{via}");
+            assert_no_difference(nest, &[name, "host"], via);
         }
+    });
+}
+
+#[test]
+fn a_namespace_made_by_a_program_has_numbers_and_a_tree() {
+    Made::for_each(|made| {
+        let Made { nest, name, .. } = made;
         let numbers = nest.run(&["pid", "-q", &format!("{name}#2")]);
         assert_eq!(
             numbers.trim().split('/').map(str::len).min(),
@@ -471,50 +439,42 @@ fn a_namespace_made_by_a_program_can_be_the_observer() {
             "{numbers}"
         );
         assert!(
-            numbers.ends_with("/2\n") && numbers.split('/').count() == depth + 2,
+            numbers.ends_with("/2\n") && numbers.split('/').count() == made.depth + 2,
             "{numbers}"
         );
-        let drawn = nest.run(&["tree", "--from", &name]);
-        assert!(
-            drawn
-                .lines()
-                .next()
-                .expect("a title")
-                .ends_with(&format!("as seen from {name}")),
-            "{drawn}"
-        );
-        let made = drawn
+        let drawn = nest.run(&["tree", "--from", name]);
+        let title = drawn.lines().next().expect("a title");
+        assert!(title.ends_with(&format!("as seen from {name}")), "{drawn}");
+        let line = drawn
             .lines()
             .find(|line| line.contains(&format!("{name}/ ")))
             .expect("it is drawn");
-        let words: Vec<&str> = made.split_whitespace().collect();
+        let words = words(line);
         assert!(
             words.contains(&"1") && words.contains(&"sh") && drawn.contains("sleep"),
             "{drawn}"
         );
-        let document = nest.document(&["tree", "--from", &name, "--format", "json"]);
+        let document = nest.document(&["tree", "--from", name, "--format", "json"]);
         let inside: Vec<i64> = document["processes"]
             .as_array()
             .expect("a list")
             .iter()
             .filter_map(|one| one["seen_as"].as_i64())
             .collect();
-        assert_eq!(inside, [1, 2], "{identity:?}: {document}");
-        // A declared one by its inode is the same as by its path, and the host by its own.
-        let document = nest.document(&["inspect", &leaf, "--format", "json"]);
+        assert_eq!(inside, [1, 2], "{document}");
+    });
+}
+
+#[test]
+fn a_declared_namespace_is_the_same_observer_by_its_inode() {
+    Made::for_each(|Made { nest, leaf, .. }| {
+        let document = nest.document(&["inspect", leaf, "--format", "json"]);
         let declared = format!("pid:[{}]", document["namespace"]["pidns"]);
-        for arguments in [["see", "--redact"], ["tree", "--redact"]] {
-            let from = |from: &str| {
-                let option = if arguments[0] == "tree" {
-                    vec!["--from", from]
-                } else {
-                    vec![from]
-                };
-                nest.run(&[&arguments[..1], &option].concat())
-            };
-            assert_eq!(from(&declared), from(&leaf), "{arguments:?}");
+        for arguments in [&["see"][..], &["tree", "--from"]] {
+            let from = |from: &str| nest.run(&[arguments, &[from]].concat());
+            assert_eq!(from(&declared), from(leaf), "{arguments:?}");
         }
-    }
+    });
 }
 
 #[test]
@@ -614,11 +574,7 @@ fn members_that_share_less_than_a_namespace_are_found_and_explained() {
             })
         });
         for via in ["chain", "kill", "pidfd", "cred"] {
-            let told = nest.run(&["see", insider, outsider, "--via", via, "--diff"]);
-            assert!(
-                told.starts_with("no difference: "),
-                "{identity:?} {via}: {told}"
-            );
+            assert_no_difference(&nest, &[insider, outsider], via);
         }
     });
 }
@@ -628,15 +584,8 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
     require!(nesting());
     for depth in [1, 5] {
         for identity in identities() {
-            let mut topology = String::new();
-            for path in paths(depth) {
-                writeln!(topology, "[ns.{path:?}]").expect("memory");
-            }
-            let nest = Detached::up(Nest::new(&topology).identity(identity));
-            let leaf = paths(depth)
-                .pop()
-                .expect("it has one")
-                .replace('@', &nest.nest.root);
+            let nest = Detached::up(Nest::new(&chain(depth)).identity(identity));
+            let leaf = path(depth).replace('@', &nest.nest.root);
             // A daemon: in a session of its own, its parent has ended, and so has the client that it came with.
             let script = "setsid sh -c 'echo $$; exec sleep 1000 >&- 2>&-' & :";
             let number = nest.run(&["exec", &leaf, "--", "sh", "-c", script]);
@@ -659,12 +608,8 @@ fn a_process_that_left_the_session_is_still_in_the_namespace() {
                     "{identity:?}: {path} from {above}"
                 );
             }
-            for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-                let told = nest.run(&["see", "--via", via, "--diff"]);
-                assert!(
-                    told.starts_with("no difference: "),
-                    "{identity:?} {via}: {told}"
-                );
+            for via in MECHANISMS {
+                assert_no_difference(&nest, &[], via);
             }
             let whose = nest.document(&["whois", "--in", &leaf, number.trim(), "--format", "json"]);
             let pids = whose["matches"][0]["pids"].as_array().expect("a list");
@@ -740,25 +685,14 @@ fn an_observer_can_have_its_own_user_namespace() {
     let own = "[\"unshare\", \"--user\", \"--map-root-user\", \"--mount\", \"--uts\", \"sleep\", \"1000\"]";
     for_each_identity(|identity| {
         for depth in [1, 3] {
-            let mut topology = String::new();
-            let mut path = "@".to_owned();
-            for level in 1..=depth {
-                let _ = write!(
-                    topology,
-                    "[ns.\"{path}\"]\nproc.q = {{ actor = \"idle\" }}\n"
-                );
-                if level == depth {
-                    let _ = writeln!(topology, "proc.p = {own}");
-                } else {
-                    path += "/in";
-                }
-            }
+            let chain = chain_of(depth, "proc.q = { actor = \"idle\" }\n");
+            let topology = format!("{chain}proc.p = {own}\n");
             let nest = Detached::up(Nest::new(&topology).identity(identity));
             let user = |process: &str| {
                 let pid = nest.truth().pids(process)[0];
                 std::fs::read_link(format!("/proc/{pid}/ns/user")).expect("it lives")
             };
-            let place = path.replace('@', &nest.nest.root);
+            let place = path(depth).replace('@', &nest.nest.root);
             let (observer, sibling) = (format!("{place}/p"), format!("{place}/q"));
             nest.until("it has a user namespace of its own", |_| {
                 (user(&observer) != user(&sibling)).then_some(())

@@ -15,9 +15,14 @@ pub(crate) fn paths(depth: usize) -> Vec<String> {
 
 /// A chain of this depth, as a topology; the header of the innermost is the last line, so that its keys can follow.
 pub(crate) fn chain(depth: usize) -> String {
-    let headers: Vec<String> = paths(depth)
+    chain_of(depth, "")
+}
+
+/// A chain of this depth, each namespace of which has these lines of keys; more can follow for the innermost.
+pub(crate) fn chain_of(depth: usize, keys: &str) -> String {
+    let namespaces: Vec<String> = paths(depth)
         .iter()
-        .map(|path| format!("[ns.\"{path}\"]\n"))
+        .map(|path| format!("[ns.\"{path}\"]\n{keys}"))
         .collect();
-    headers.concat()
+    namespaces.concat()
 }

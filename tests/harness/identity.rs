@@ -1,5 +1,7 @@
 //! The users as which the program is tested.
 
+use std::fmt::Debug;
+
 use nix::unistd::geteuid;
 
 use super::requirement::{nesting, require};
@@ -34,13 +36,29 @@ pub(crate) fn for_each_identity(mut test: impl FnMut(Identity)) {
     }
 }
 
-/// Names the identity when it is dropped by a panic.
-struct Named(Identity);
+/// Runs a test that needs namespaces at a depth as each of the identities and at further ones as the own one, and names
+/// the depth and the identity with which it has panicked.
+pub(crate) fn for_each_depth(
+    depth: usize,
+    further: &[usize],
+    mut test: impl FnMut(usize, Identity),
+) {
+    require!(nesting());
+    let further = further.iter().map(|&depth| (depth, Identity::Own));
+    let all = identities().into_iter().map(|one| (depth, one));
+    for case in all.chain(further) {
+        let _named = Named(case);
+        test(case.0, case.1);
+    }
+}
 
-impl Drop for Named {
+/// Names the case of a test when it is dropped by a panic.
+struct Named<T: Debug>(T);
+
+impl<T: Debug> Drop for Named<T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the identity was {:?}", self.0);
+            eprintln!("the case was {:?}", self.0);
         }
     }
 }

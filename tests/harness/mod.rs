@@ -15,6 +15,7 @@ pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;
 pub(crate) mod unmanaged;
+pub(crate) mod visibility;
 pub(crate) mod wait;
 
 use std::io::Write as _;
