@@ -2,35 +2,79 @@
 //! shows or takes them, as the kernel has them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::harness::chain::{chain, path};
 use crate::harness::detached::Detached;
 use crate::harness::document::{list, text};
-use crate::harness::identity::for_each_identity;
+use crate::harness::identity::{Identity, for_each_identity};
+use crate::harness::kernel;
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
+use crate::harness::visibility::MECHANISMS;
 
 /// A namespace inside a namespace that a program makes, a zombie, and a child whose parent has ended.
 const MADE: &str = "unshare -Urfp --mount-proc --uts sh -c 'hostname web-1; sleep 1003 & exec unshare -fp --mount-proc sleep 1004'";
 const ZOMBIE: &str = "sh -c 'true & exec sleep 1005'";
 const ORPHAN: &str = "(sleep 1006 &); exec sleep 1007";
 
-fn topology(depth: usize) -> (String, String) {
-    let mut path = "@".to_owned();
-    let mut text = String::new();
-    for level in 1..=depth {
-        let _ = writeln!(text, "[ns.\"{path}\"]");
-        if level < depth {
-            path += "/in";
+/// A chain of this depth with the three programs in the innermost namespace.
+fn topology(depth: usize) -> String {
+    format!(
+        "{}proc.made = {{ sh = {MADE:?} }}\nproc.zombie = {{ sh = {ZOMBIE:?} }}\nproc.orphan = {{ sh = {ORPHAN:?} }}\n",
+        chain(depth)
+    )
+}
+
+/// The topology at one depth, with all of its undeclared processes.
+struct Tree {
+    nest: Detached,
+    depth: usize,
+    /// The path of the namespace of the programs.
+    home: String,
+    found: BTreeMap<String, Value>,
+}
+
+impl Tree {
+    fn up(depth: usize, identity: Identity) -> Self {
+        let nest = Detached::up(Nest::new(&topology(depth)).identity(identity));
+        let home = path(depth).replace('@', &nest.nest.root);
+        let found = until_complete(&nest);
+        Self {
+            nest,
+            depth,
+            home,
+            found,
         }
     }
-    let _ = write!(
-        text,
-        "proc.made = {{ sh = {MADE:?} }}\nproc.zombie = {{ sh = {ZOMBIE:?} }}\nproc.orphan = {{ sh = {ORPHAN:?} }}\n"
-    );
-    (text, path)
+
+    /// Runs a test with the programs in a root and deeper inside, as each of the identities.
+    fn for_each(test: impl Fn(&Self)) {
+        for_each_identity(|identity| {
+            for depth in [1, 3] {
+                test(&Self::up(depth, identity));
+            }
+        });
+    }
+
+    /// The process in the namespace that the program has made.
+    fn child(&self) -> &Value {
+        &self.found["1003"]
+    }
+
+    /// The process in the namespace inside that one.
+    fn inner(&self) -> &Value {
+        &self.found["1004"]
+    }
+
+    fn zombie(&self) -> &Value {
+        &self.found["zombie"]
+    }
+
+    fn about(&self) -> String {
+        format!("depth {}: {:?}", self.depth, self.found)
+    }
 }
 
 /// The undeclared processes of a document, by how long they sleep, or else by their command line; a zombie under its state.
@@ -68,216 +112,201 @@ fn until_complete(nest: &Detached) -> BTreeMap<String, Value> {
     })
 }
 
-fn numbers(value: &Value, key: &str) -> Vec<i64> {
+fn numbers(value: &Value, key: &str) -> Vec<i32> {
     list(value, key)
         .iter()
-        .map(|number| number.as_i64().expect("a number"))
-        .collect()
-}
-
-/// `NSpid` of a process, as the kernel has it.
-fn chain(pid: i64) -> Vec<i64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("NSpid:"))
-        .expect("it has numbers");
-    line.split_whitespace()
-        .map(|word| word.parse().expect("a number"))
+        .map(|number| i32::try_from(number.as_i64().expect("a number")).expect("a PID"))
         .collect()
 }
 
 #[test]
-fn children_orphans_zombies_and_namespaces_of_programs_are_listed() {
-    for_each_identity(|identity| {
-        for depth in [1, 3] {
-            let (file, home) = topology(depth);
-            let nest = Detached::up(Nest::new(&file).identity(identity));
-            let home = home.replace('@', &nest.nest.root);
-            let found = until_complete(&nest);
-            let what = format!("{identity:?}, depth {depth}: {found:?}");
-            for (word, process) in &found {
-                let pids = numbers(process, "pids");
-                assert_eq!(pids, chain(pids[0]), "{word}, {what}");
-                assert_eq!(
-                    text(process, "path"),
-                    format!("{home}#{}", pids[depth]),
-                    "{what}"
-                );
-                assert!(
-                    process["exit"].is_null() && process["start_time"].is_u64(),
-                    "{what}"
-                );
-            }
-            let of = |word: &str| &found[word];
-            let (zombie, orphan, child, inner) = (of("zombie"), of("1006"), of("1003"), of("1004"));
+fn children_orphans_and_zombies_of_programs_are_listed() {
+    Tree::for_each(|tree| {
+        let (home, depth, about) = (&tree.home, tree.depth, tree.about());
+        for (word, process) in &tree.found {
+            let pids = numbers(process, "pids");
+            let kernel = kernel::process(pids[0]).expect("it lives");
+            assert_eq!(pids, kernel.numbers, "{word}, {about}");
             assert_eq!(
-                (text(zombie, "state"), text(zombie, "ns")),
-                ("zombie", &*home),
-                "{what}"
+                text(process, "path"),
+                format!("{home}#{}", pids[depth]),
+                "{about}"
             );
-            // An orphan is a child of PID 1.
-            assert_eq!(numbers(orphan, "ppids")[depth], 1, "{what}");
-            let made = text(child, "ns");
             assert!(
-                made.starts_with("pid:[") && text(inner, "ns") != made,
-                "{what}"
+                process["exit"].is_null() && process["start_time"].is_u64(),
+                "{about}"
             );
-            assert_eq!(
-                (numbers(child, "pids").len(), numbers(inner, "pids").len()),
-                (depth + 2, depth + 3),
-                "{what}"
-            );
-            assert_eq!(
-                (text(inner, "enter"), numbers(inner, "ppids").last()),
-                ("init", Some(&0)),
-                "{what}"
-            );
-            // Exactly the processes in it.
-            let inside: Vec<&str> = found.values().map(|process| text(process, "ns")).collect();
-            let tree = nest.document(&["tree", "--format", "json"]);
-            let namespaces: Vec<&Value> = list(&tree, "namespaces")
-                .iter()
-                .filter(|namespace| namespace["declared"] == false)
-                .collect();
-            assert_eq!(namespaces.len(), 2, "{what}");
-            for namespace in &namespaces {
-                let inode = namespace["pidns"].as_u64().expect("an inode");
-                assert!(inside.contains(&text(namespace, "path")), "{what}");
-                assert_eq!(text(namespace, "path"), format!("pid:[{inode}]"), "{what}");
-            }
-            assert_eq!(
-                (
-                    text(namespaces[0], "parent"),
-                    text(namespaces[0], "hostname")
-                ),
-                (&*home, "web-1"),
-                "{what}"
-            );
-            assert_eq!(
-                (text(namespaces[1], "parent"), &namespaces[1]["hostname"]),
-                (made, &Value::Null),
-                "{what}"
-            );
-            // A part of it, and only what is declared.
-            let direct = nest.document(&["ps", &home, "--format", "json"]);
-            assert!(
-                !undeclared(list(&direct, "processes")).contains_key("1004"),
-                "{what}"
-            );
-            let all = nest.document(&["ps", "-r", &home, "--format", "json"]);
-            assert_eq!(
-                undeclared(list(&all, "processes")).len(),
-                found.len(),
-                "{what}"
-            );
-            let declared = nest.document(&["ps", "--declared", "--format", "json"]);
-            assert_eq!(undeclared(list(&declared, "processes")).len(), 0);
-            let zombies = nest.run(&["ps", "--state", "zombie", "-q"]);
-            assert_eq!(zombies, format!("{}\n", text(zombie, "path")), "{what}");
         }
+        let (zombie, orphan) = (tree.zombie(), &tree.found["1006"]);
+        assert_eq!(
+            (text(zombie, "state"), text(zombie, "ns")),
+            ("zombie", home.as_str()),
+            "{about}"
+        );
+        // An orphan is a child of PID 1.
+        assert_eq!(numbers(orphan, "ppids")[depth], 1, "{about}");
+        let zombies = tree.nest.run(&["ps", "--state", "zombie", "-q"]);
+        assert_eq!(zombies, format!("{}\n", text(zombie, "path")), "{about}");
+    });
+}
+
+#[test]
+fn namespaces_of_programs_are_listed() {
+    Tree::for_each(|tree| {
+        let (child, inner) = (tree.child(), tree.inner());
+        let (depth, about) = (tree.depth, tree.about());
+        let made = text(child, "ns");
+        assert!(
+            made.starts_with("pid:[") && text(inner, "ns") != made,
+            "{about}"
+        );
+        assert_eq!(
+            (numbers(child, "pids").len(), numbers(inner, "pids").len()),
+            (depth + 2, depth + 3),
+            "{about}"
+        );
+        assert_eq!(
+            (text(inner, "enter"), numbers(inner, "ppids").last()),
+            ("init", Some(&0)),
+            "{about}"
+        );
+        // Exactly the processes in it.
+        let processes = tree.found.values();
+        let inside: Vec<&str> = processes.map(|process| text(process, "ns")).collect();
+        let drawn = tree.nest.document(&["tree", "--format", "json"]);
+        let namespaces: Vec<&Value> = list(&drawn, "namespaces")
+            .iter()
+            .filter(|namespace| namespace["declared"] == false)
+            .collect();
+        assert_eq!(namespaces.len(), 2, "{about}");
+        for namespace in &namespaces {
+            let inode = namespace["pidns"].as_u64().expect("an inode");
+            assert!(inside.contains(&text(namespace, "path")), "{about}");
+            assert_eq!(text(namespace, "path"), format!("pid:[{inode}]"), "{about}");
+        }
+        let (outer, inner) = (namespaces[0], namespaces[1]);
+        assert_eq!(
+            (text(outer, "parent"), text(outer, "hostname")),
+            (tree.home.as_str(), "web-1"),
+            "{about}"
+        );
+        assert_eq!(
+            (text(inner, "parent"), &inner["hostname"]),
+            (made, &Value::Null),
+            "{about}"
+        );
+    });
+}
+
+#[test]
+fn a_part_of_the_undeclared_processes_is_listed() {
+    Tree::for_each(|tree| {
+        let listed = |arguments: &[&str]| {
+            let words = [&["ps"], arguments, &["--format", "json"]].concat();
+            undeclared(list(&tree.nest.document(&words), "processes"))
+        };
+        let direct = listed(&[&tree.home]);
+        assert!(!direct.contains_key("1004"), "{}", tree.about());
+        let all = listed(&["-r", &tree.home]);
+        assert_eq!(all.len(), tree.found.len(), "{}", tree.about());
+        assert_eq!(listed(&["--declared"]).len(), 0);
     });
 }
 
 #[test]
 fn undeclared_processes_are_addressed_by_pid() {
-    for_each_identity(|identity| {
-        for depth in [1, 3] {
-            let (file, home) = topology(depth);
-            let nest = Detached::up(Nest::new(&file).identity(identity));
-            let home = home.replace('@', &nest.nest.root);
-            let found = until_complete(&nest);
-            let what = format!("{identity:?}, depth {depth}: {found:?}");
-            let (child, inner, zombie) = (&found["1003"], &found["1004"], &found["zombie"]);
-            let (child_path, inner_path) = (text(child, "path"), text(inner, "path"));
-            let pids = numbers(inner, "pids")
-                .iter()
-                .map(i64::to_string)
-                .collect::<Vec<_>>()
-                .join("/");
-            assert!(
-                nest.run(&["pid", inner_path])
-                    .starts_with(&format!("{pids}  (")),
-                "{what}"
-            );
-            // Inside: in its PID namespace, with its host name.
-            let inside = nest.run(&[
-                "exec",
-                child_path,
-                "--",
-                "sh",
-                "-c",
-                "hostname; readlink /proc/self/ns/pid",
+    Tree::for_each(|tree| {
+        let (nest, home, about) = (&tree.nest, &tree.home, tree.about());
+        let inner_path = text(tree.inner(), "path");
+        let pids = numbers(tree.inner(), "pids");
+        let words: Vec<String> = pids.iter().map(i32::to_string).collect();
+        assert!(
+            nest.run(&["pid", inner_path])
+                .starts_with(&format!("{}  (", words.join("/"))),
+            "{about}"
+        );
+        let number = &words[tree.depth];
+        let told = nest.document(&["whois", number, "--in", home, "--format", "json"]);
+        assert_eq!(list(&told, "matches").len(), 1, "{told}");
+        // Inside: in its PID namespace, with its host name.
+        let script = "hostname; readlink /proc/self/ns/pid";
+        let child = tree.child();
+        let inside = nest.run(&["exec", text(child, "path"), "--", "sh", "-c", script]);
+        assert_eq!(inside, format!("web-1\n{}\n", text(child, "ns")), "{about}");
+    });
+}
+
+#[test]
+fn undeclared_processes_are_inspected() {
+    Tree::for_each(|tree| {
+        let (nest, inner, about) = (&tree.nest, tree.inner(), tree.about());
+        let (inner_path, zombie_path) = (text(inner, "path"), text(tree.zombie(), "path"));
+        let sheet = nest.document(&["inspect", inner_path, "--format", "json"]);
+        assert_eq!(
+            (text(&sheet["process"], "ns"), &sheet["process"]["declared"]),
+            (text(inner, "ns"), &false.into())
+        );
+        let sheet = nest.document(&["inspect", zombie_path, "--format", "json"]);
+        assert_eq!(text(&sheet["process"], "state"), "zombie");
+        let home = format!("{}/", tree.home);
+        let sheet = nest.document(&["inspect", &home, "--format", "json"]);
+        let strays: Vec<&str> = list(&sheet["namespace"]["members"], "strays")
+            .iter()
+            .map(|one| text(one, "path"))
+            .collect();
+        assert!(
+            strays.contains(&zombie_path) && !strays.contains(&inner_path),
+            "{strays:?}, {about}"
+        );
+        let told = nest.run(&["inspect", &home]);
+        assert!(
+            told.contains(zombie_path) && told.contains(", zombie"),
+            "{told}"
+        );
+    });
+}
+
+#[test]
+fn undeclared_processes_are_observers() {
+    Tree::for_each(|tree| {
+        let (nest, about) = (&tree.nest, tree.about());
+        let (child, inner) = (text(tree.child(), "path"), text(tree.inner(), "path"));
+        // By each mechanism: the one inside sees itself alone.
+        for via in MECHANISMS {
+            let seen = nest.document(&[
+                "see", inner, "--of", inner, child, "--via", via, "--format", "json",
             ]);
-            assert_eq!(inside, format!("web-1\n{}\n", text(child, "ns")), "{what}");
-            let sheet = nest.document(&["inspect", inner_path, "--format", "json"]);
+            let number = |path: &str| {
+                let row = list(&seen, "rows")
+                    .iter()
+                    .find(|row| row["path"] == path)
+                    .expect("it was asked for");
+                row["pids"][inner].as_i64()
+            };
             assert_eq!(
-                (text(&sheet["process"], "ns"), &sheet["process"]["declared"]),
-                (text(inner, "ns"), &false.into())
+                (number(inner), number(child)),
+                (Some(1), None),
+                "{via}, {about}"
             );
-            let sheet = nest.document(&["inspect", text(zombie, "path"), "--format", "json"]);
-            assert_eq!(text(&sheet["process"], "state"), "zombie");
-            let sheet = nest.document(&["inspect", &format!("{home}/"), "--format", "json"]);
-            let strays: Vec<&str> = list(&sheet["namespace"]["members"], "strays")
-                .iter()
-                .map(|one| text(one, "path"))
-                .collect();
+            // unshare(1) has the /proc of the namespace that it makes.
+            let told = nest.nestns(&["see", "--via", via, "--diff"]).stdout;
+            let is_right = if via == "proc" {
+                !told.contains("unexplained")
+            } else {
+                told.starts_with("no difference: ")
+            };
+            assert!(is_right, "{via}, {about}: {told}");
+        }
+        let all = nest.document(&["see", "--format", "json"]);
+        let observers: Vec<&str> = list(&all, "observers")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        for process in [tree.child(), tree.inner()] {
             assert!(
-                strays.contains(&text(zombie, "path")) && !strays.contains(&inner_path),
-                "{strays:?}, {what}"
+                observers.contains(&text(process, "ns")),
+                "{observers:?}, {about}"
             );
-            let told = nest.run(&["inspect", &format!("{home}/")]);
-            assert!(
-                told.contains(text(zombie, "path")) && told.contains(", zombie"),
-                "{told}"
-            );
-            // As observers, by each mechanism: the one inside sees itself alone.
-            for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-                let seen = nest.document(&[
-                    "see", inner_path, "--of", inner_path, child_path, "--via", via, "--format",
-                    "json",
-                ]);
-                let number = |path: &str| {
-                    let row = list(&seen, "rows")
-                        .iter()
-                        .find(|row| row["path"] == path)
-                        .expect("it was asked for");
-                    row["pids"][inner_path].as_i64()
-                };
-                assert_eq!(
-                    (number(inner_path), number(child_path)),
-                    (Some(1), None),
-                    "{via}, {what}"
-                );
-                // unshare(1) has the /proc of the namespace that it makes.
-                let told = nest.nestns(&["see", "--via", via, "--diff"]).stdout;
-                let is_right = if via == "proc" {
-                    !told.contains("unexplained")
-                } else {
-                    told.starts_with("no difference: ")
-                };
-                assert!(is_right, "{via}, {what}: {told}");
-            }
-            let all = nest.document(&["see", "--format", "json"]);
-            let observers: Vec<&str> = list(&all, "observers")
-                .iter()
-                .filter_map(Value::as_str)
-                .collect();
-            for process in [child, inner] {
-                assert!(
-                    observers.contains(&text(process, "ns")),
-                    "{observers:?}, {what}"
-                );
-            }
-            let told = nest.document(&[
-                "whois",
-                &numbers(inner, "pids")[depth].to_string(),
-                "--in",
-                &home,
-                "--format",
-                "json",
-            ]);
-            assert_eq!(list(&told, "matches").len(), 1, "{told}");
         }
     });
 }
@@ -285,9 +314,7 @@ fn undeclared_processes_are_addressed_by_pid() {
 #[test]
 fn undeclared_processes_are_in_the_truth() {
     for_each_identity(|identity| {
-        let (file, _) = topology(1);
-        let nest = Detached::up(Nest::new(&file).identity(identity));
-        let found = until_complete(&nest);
+        let Tree { nest, found, .. } = Tree::up(1, identity);
         let expected: Vec<&str> = found
             .values()
             .map(|process| text(process, "path"))
