@@ -6,66 +6,60 @@ use serde_json::{Value, json};
 
 use crate::harness::chain::{chain, path};
 use crate::harness::detached::Detached;
-use crate::harness::identity::{Identity, for_each_identity, identities};
+use crate::harness::document::list;
+use crate::harness::identity::{for_each_depth, for_each_identity};
+use crate::harness::kernel;
 use crate::harness::nest::Nest;
-use crate::harness::requirement::{installed, nesting, require};
+use crate::harness::requirement::{installed, require};
+use crate::harness::visibility::{MECHANISMS, assert_no_difference};
 
-/// A process and the numbers of its threads besides the first, as the kernel has them.
-struct Threads {
+/// A running process and the numbers of its threads besides the first, as the kernel has them.
+struct Threads<'a> {
+    nest: &'a Detached,
     path: String,
     namespace: String,
-    process: Vec<i64>,
-    others: Vec<Vec<i64>>,
-}
-
-fn numbers(status: &str) -> Vec<i64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("NSpid:"))
-        .expect("it has the line");
-    line.split_whitespace()
-        .map(|number| number.parse().expect("a number"))
-        .collect()
+    process: Vec<i32>,
+    others: Vec<Vec<i32>>,
 }
 
 /// Search by /proc alone.
-fn threads(nest: &Detached, namespace: &str, name: &str, count: usize) -> Threads {
+fn threads<'a>(nest: &'a Detached, namespace: &str, name: &str, count: usize) -> Threads<'a> {
     let namespace = namespace.replace('@', &nest.nest.root);
     let path = format!("{namespace}/{name}");
-    let found = nest.until("the threads have begun", |nest| {
+    let (process, others) = nest.until("the threads have begun", |nest| {
         let document = nest.document(&["ps", "-r", "--format", "json"]);
         let pid = document["processes"]
             .as_array()?
             .iter()
             .find(|one| one["path"] == path.as_str())?["pids"][0]
             .as_i64()?;
-        let mut tids: Vec<i64> = fs::read_dir(format!("/proc/{pid}/task"))
+        let pid = i32::try_from(pid).ok()?;
+        let mut tids: Vec<i32> = fs::read_dir(format!("/proc/{pid}/task"))
             .ok()?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|&tid| tid != pid)
             .collect();
         tids.sort_unstable();
-        let of = |tid: i64| fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok();
-        let all: Option<Vec<Vec<i64>>> = tids
-            .into_iter()
-            .map(|tid| Some(numbers(&of(tid)?)))
-            .collect();
+        // A thread has a directory in /proc as well, which is only not listed.
+        let numbers = |tid: i32| kernel::process(tid).map(|found| found.numbers);
+        let all: Option<Vec<Vec<i32>>> = tids.into_iter().map(numbers).collect();
         let all = all.filter(|all| all.len() == count)?;
-        Some((numbers(&of(pid)?), all))
+        Some((numbers(pid)?, all))
     });
     Threads {
+        nest,
         path,
         namespace,
-        process: found.0,
-        others: found.1,
+        process,
+        others,
     }
 }
 
-fn own(chain: &[i64]) -> i64 {
+fn own(chain: &[i32]) -> i32 {
     *chain.last().expect("it has one")
 }
 
-fn joined(chain: &[i64]) -> String {
+fn joined(chain: &[i32]) -> String {
     chain
         .iter()
         .map(ToString::to_string)
@@ -82,173 +76,173 @@ fn row(document: &Value, path: &str) -> Value {
         .clone()
 }
 
-/// Every verb that takes a number, asked about a thread.
-fn compare(nest: &Detached, them: &Threads, identity: Identity) {
-    for thread in &them.others {
-        let address = format!("{}#{}", them.namespace, own(thread));
-        for address in [address.clone(), format!("host#{}", thread[0])] {
-            let document = nest.document(&["pid", &address, "--format", "json"]);
-            assert_eq!(
-                document["path"],
-                them.path.as_str(),
-                "{identity:?} {address}"
-            );
-            let pids: Vec<i64> = thread.clone();
-            let told = document["pids"].as_object().expect("by namespace");
-            assert_eq!(told.len(), pids.len(), "{document}");
-            assert_eq!(
-                (&told["host"], &told[&them.namespace]),
-                (&json!(pids[0]), &json!(own(&pids))),
-                "{document}"
-            );
-            assert_eq!(
-                document["thread_of"][&them.namespace],
-                own(&them.process),
-                "{document}"
-            );
-            assert_eq!(
-                nest.run(&["pid", "-q", &address]),
-                format!("{}\n", joined(thread)),
-                "{identity:?}"
-            );
-            assert!(
-                nest.run(&["pid", &address])
-                    .ends_with(&format!("  thread of {}\n", them.path)),
-                "{identity:?}"
-            );
-            assert_eq!(
-                nest.run(&["pid", &address, "--in", &them.namespace]),
-                format!("{}\n", own(thread))
-            );
+impl Threads<'_> {
+    /// The address of a process or thread by its number in the namespace.
+    fn address(&self, numbers: &[i32]) -> String {
+        format!("{}#{}", self.namespace, own(numbers))
+    }
+
+    /// The observers for whom a thread has a number, outermost first.
+    fn observers(&self) -> Vec<&str> {
+        let namespace = self.namespace.as_str();
+        let around = namespace
+            .match_indices('/')
+            .map(|(slash, _)| &namespace[..slash]);
+        ["host"]
+            .into_iter()
+            .chain(around)
+            .chain([namespace])
+            .collect()
+    }
+
+    /// Makes sure that every verb that takes a number knows the threads.
+    fn assert_every_verb_knows(&self) {
+        for thread in &self.others {
+            for address in [self.address(thread), format!("host#{}", thread[0])] {
+                self.assert_pid(thread, &address);
+            }
+            self.assert_whois(thread);
+            self.assert_capture(thread);
+            self.assert_is_its_process(thread);
+            for via in MECHANISMS {
+                self.assert_seen(thread, via);
+            }
         }
-        let number = own(thread).to_string();
-        let found = nest.document(&[
-            "whois",
-            &number,
-            "--in",
-            &them.namespace,
-            "--format",
-            "json",
-        ]);
-        let found = found["matches"].as_array().expect("a list");
-        assert_eq!(found.len(), 1, "{identity:?}: {found:?}");
+        self.assert_refused_as_namespace(&self.others[0]);
+        self.assert_process_is_no_thread();
+        self.assert_listed();
+    }
+
+    fn assert_pid(&self, thread: &[i32], address: &str) {
+        let document = self.nest.document(&["pid", address, "--format", "json"]);
+        assert_eq!(document["path"], self.path.as_str(), "{address}");
+        let told = document["pids"].as_object().expect("by namespace");
+        assert_eq!(told.len(), thread.len(), "{document}");
         assert_eq!(
-            (&found[0]["path"], &found[0]["pids"]),
-            (&json!(them.path), &json!(thread)),
-            "{identity:?}"
-        );
-        assert_eq!(found[0]["thread_of"], json!(them.process), "{identity:?}");
-        let table = nest.run(&["whois", &address]);
-        assert!(
-            table.contains(&format!("thread of {}", them.path)),
-            "{table}"
-        );
-        let host = nest.document(&["whois", &format!("host#{}", thread[0]), "--format", "json"]);
-        assert_eq!(host["matches"][0]["pids"], json!(thread), "{identity:?}");
-        let captured = nest.run(&["capture", &thread[0].to_string()]);
-        assert!(
-            captured.contains(&format!("from process {} (", them.process[0])),
-            "{captured}"
-        );
-        // What is done to a thread is done to its process.
-        let document = nest.document(&["inspect", &address, "--format", "json"]);
-        assert_eq!(
-            document["process"]["path"],
-            them.path.as_str(),
-            "{identity:?}"
-        );
-        assert_eq!(
-            document["process"]["thread_list"].as_array().map(Vec::len),
-            Some(1),
+            (&told["host"], &told[&self.namespace]),
+            (&json!(thread[0]), &json!(own(thread))),
             "{document}"
         );
         assert_eq!(
-            document["process"]["thread_list"][0]["pids"],
-            json!(thread),
-            "{identity:?}"
+            document["thread_of"][&self.namespace],
+            own(&self.process),
+            "{document}"
         );
+        let quiet = self.nest.run(&["pid", "-q", address]);
+        assert_eq!(quiet, format!("{}\n", joined(thread)));
+        let told = self.nest.run(&["pid", address]);
+        assert!(
+            told.ends_with(&format!("  thread of {}\n", self.path)),
+            "{told}"
+        );
+        let inside = self.nest.run(&["pid", address, "--in", &self.namespace]);
+        assert_eq!(inside, format!("{}\n", own(thread)));
+    }
+
+    /// The processes that have a number in the namespace.
+    fn whois(&self, numbers: &[i32]) -> Vec<Value> {
+        let number = own(numbers).to_string();
+        let words = [
+            "whois",
+            &number,
+            "--in",
+            &self.namespace,
+            "--format",
+            "json",
+        ];
+        list(&self.nest.document(&words), "matches").to_vec()
+    }
+
+    fn assert_whois(&self, thread: &[i32]) {
+        let found = self.whois(thread);
+        assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(
-            nest.run(&["ps", "-q", &address]),
-            format!("{}\n", them.path),
-            "{identity:?}"
+            (&found[0]["path"], &found[0]["pids"]),
+            (&json!(self.path), &json!(thread))
         );
-        for via in ["chain", "proc", "kill", "pidfd", "cred"] {
-            let document =
-                nest.document(&["see", "--of", &address, "--via", via, "--format", "json"]);
-            assert_eq!(
-                document["rows"].as_array().map(Vec::len),
-                Some(1),
-                "{document}"
-            );
-            assert_eq!(document["mismatches"], json!([]), "{identity:?} {via}");
-            let row = row(&document, &address);
-            let mut outer = vec!["host".to_owned()];
-            let slashes = them
-                .namespace
-                .match_indices('/')
-                .map(|(slash, _)| them.namespace[..slash].to_owned());
-            outer.extend(slashes.chain([them.namespace.clone()]));
-            for (observer, number) in row.as_object().expect("by observer") {
-                let expected = outer
-                    .iter()
-                    .position(|one| one == observer)
-                    .map(|level| thread[level]);
-                assert_eq!(
-                    number.as_i64(),
-                    expected,
-                    "{identity:?} {via} {observer}: {document}"
-                );
-            }
+        assert_eq!(found[0]["thread_of"], json!(self.process));
+        let table = self.nest.run(&["whois", &self.address(thread)]);
+        assert!(
+            table.contains(&format!("thread of {}", self.path)),
+            "{table}"
+        );
+        let outside = format!("host#{}", thread[0]);
+        let host = self.nest.document(&["whois", &outside, "--format", "json"]);
+        assert_eq!(host["matches"][0]["pids"], json!(thread));
+    }
+
+    fn assert_capture(&self, thread: &[i32]) {
+        let captured = self.nest.run(&["capture", &thread[0].to_string()]);
+        assert!(
+            captured.contains(&format!("from process {} (", self.process[0])),
+            "{captured}"
+        );
+    }
+
+    /// Makes sure that what is done to a thread is done to its process.
+    fn assert_is_its_process(&self, thread: &[i32]) {
+        let address = self.address(thread);
+        let sheet = self
+            .nest
+            .document(&["inspect", &address, "--format", "json"]);
+        let process = &sheet["process"];
+        assert_eq!(process["path"], self.path.as_str());
+        assert_eq!(list(process, "thread_list").len(), 1, "{sheet}");
+        assert_eq!(process["thread_list"][0]["pids"], json!(thread));
+        let listed = self.nest.run(&["ps", "-q", &address]);
+        assert_eq!(listed, format!("{}\n", self.path));
+    }
+
+    /// Makes sure that a thread is seen by a mechanism from its namespace and from those around it.
+    fn assert_seen(&self, thread: &[i32], via: &str) {
+        let address = self.address(thread);
+        let words = ["see", "--of", &address, "--via", via, "--format", "json"];
+        let document = self.nest.document(&words);
+        assert_eq!(list(&document, "rows").len(), 1, "{document}");
+        assert_eq!(document["mismatches"], json!([]), "{via}");
+        let outer = self.observers();
+        let row = row(&document, &address);
+        for (observer, number) in row.as_object().expect("by observer") {
+            let level = outer.iter().position(|one| one == observer);
+            let expected = level.map(|level| i64::from(thread[level]));
+            assert_eq!(number.as_i64(), expected, "{via} {observer}: {document}");
         }
     }
-    // A namespace does not end for a number of a thread.
-    let down = nest.nestns(&[
-        "down",
-        &format!(
-            "{}:/{}#{}",
-            nest.nest.root,
-            them.namespace,
-            own(&them.others[0])
-        ),
-    ]);
-    assert!(
-        down.code == 1 && down.stderr.contains("is a thread ("),
-        "{identity:?}: {}",
-        down.stderr
-    );
-    // A number of a process is that of a process.
-    let number = own(&them.process).to_string();
-    let found = nest.document(&[
-        "whois",
-        &number,
-        "--in",
-        &them.namespace,
-        "--format",
-        "json",
-    ]);
-    assert_eq!(
-        (
-            &found["matches"][0]["pids"],
-            &found["matches"][0]["thread_of"]
-        ),
-        (&json!(them.process), &Value::Null)
-    );
-    let document = nest.document(&["inspect", &them.path, "--threads", "--format", "json"]);
-    let listed = document["process"]["thread_list"]
-        .as_array()
-        .expect("they were asked for")
-        .iter();
-    assert_eq!(
-        listed.map(|one| one["pids"].clone()).collect::<Vec<_>>(),
-        them.others.iter().map(|one| json!(one)).collect::<Vec<_>>()
-    );
+
+    /// Makes sure that a namespace does not end for a number of a thread.
+    fn assert_refused_as_namespace(&self, thread: &[i32]) {
+        let address = format!("{}:/{}", self.nest.nest.root, self.address(thread));
+        let down = self.nest.nestns(&["down", &address]);
+        assert!(
+            down.code == 1 && down.stderr.contains("is a thread ("),
+            "{}",
+            down.stderr
+        );
+    }
+
+    /// Makes sure that a number of a process is that of a process.
+    fn assert_process_is_no_thread(&self) {
+        let found = self.whois(&self.process);
+        assert_eq!(
+            (&found[0]["pids"], &found[0]["thread_of"]),
+            (&json!(self.process), &Value::Null)
+        );
+    }
+
+    fn assert_listed(&self) {
+        let words = ["inspect", &self.path, "--threads", "--format", "json"];
+        let sheet = self.nest.document(&words);
+        let listed = list(&sheet["process"], "thread_list").iter();
+        assert_eq!(
+            listed.map(|one| one["pids"].clone()).collect::<Vec<_>>(),
+            self.others.iter().map(|one| json!(one)).collect::<Vec<_>>()
+        );
+    }
 }
 
 #[test]
 fn every_verb_that_takes_a_pid_takes_that_of_a_thread() {
-    require!(nesting());
-    let cases = [(1, Identity::Own), (31, Identity::Own)].into_iter();
-    for (depth, identity) in cases.chain(identities().into_iter().map(|identity| (3, identity))) {
+    for_each_depth(3, &[1, 31], |depth, identity| {
         // Another namespace has the same numbers for its processes.
         let topology = format!(
             "{}proc.t = {{ actor = \"threads --count 2\" }}\n[ns.\"@/other\"]\nproc.a = {{ actor = \"tree --children 4\" }}\n",
@@ -256,23 +250,15 @@ fn every_verb_that_takes_a_pid_takes_that_of_a_thread() {
         );
         let nest = Detached::up(Nest::new(&topology).identity(identity));
         let them = threads(&nest, &path(depth), "t", 2);
-        compare(&nest, &them, identity);
+        them.assert_every_verb_knows();
         for via in ["kill", "pidfd", "ptrace", "cred", "proc"] {
-            let outcome = nest.nestns(&["see", &them.namespace, "@/other", "--via", via, "--diff"]);
-            assert!(
-                outcome.stdout.starts_with("no difference: "),
-                "{identity:?} {via}: {}",
-                outcome.stdout
-            );
+            assert_no_difference(&nest, &[&them.namespace, "@/other"], via);
         }
-        let outcome = nest.nestns(&[
-            "kill",
-            &format!("{}#{}", them.namespace, own(&them.others[1])),
-        ]);
+        let outcome = nest.nestns(&["kill", &them.address(&them.others[1])]);
         assert_eq!(
             (outcome.code, outcome.stdout),
             (0, format!("{}\n", them.path)),
-            "{identity:?}: {}",
+            "{}",
             outcome.stderr
         );
         assert!(
@@ -283,7 +269,7 @@ fn every_verb_that_takes_a_pid_takes_that_of_a_thread() {
         nest.until("all of it has ended", |_| {
             (!fs::exists(format!("/proc/{}", them.process[0])).ok()?).then_some(())
         });
-    }
+    });
 }
 
 #[test]
@@ -300,14 +286,10 @@ fn a_thread_that_outlives_the_main_thread_is_found() {
         );
         let nest = Detached::up(Nest::new(&topology).identity(identity));
         let them = threads(&nest, &path(3), "t", 2);
-        let pid = them.process[0];
         nest.until("the first one has ended", |_| {
-            fs::read_to_string(format!("/proc/{pid}/status"))
-                .ok()?
-                .contains("State:\tZ")
-                .then_some(())
+            kernel::process(them.process[0]).filter(|found| found.state == 'Z')
         });
-        compare(&nest, &them, identity);
+        them.assert_every_verb_knows();
         assert_eq!(
             nest.run(&["pid", "-q", &them.path]),
             format!("{}\n", joined(&them.process)),
@@ -330,12 +312,7 @@ fn a_thread_that_outlives_the_main_thread_is_found() {
             "here\n",
             "{identity:?}"
         );
-        let outcome = nest.nestns(&[
-            "kill",
-            "-s",
-            "KILL",
-            &format!("{}#{}", them.namespace, own(&them.others[0])),
-        ]);
+        let outcome = nest.nestns(&["kill", "-s", "KILL", &them.address(&them.others[0])]);
         assert_eq!(outcome.code, 0, "{identity:?}: {}", outcome.stderr);
     });
 }
