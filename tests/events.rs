@@ -7,12 +7,12 @@ use std::process::Child;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::detached::{Detached, ended};
 use crate::harness::document::objects;
-use crate::harness::identity::{Identity, ORDINARY, for_each_identity};
+use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
 
 /// The whole output of a follower that has ended by itself; the numbers have no gap.
@@ -68,206 +68,213 @@ proc.victim = { cmd = ["sleep", "1000"] }
 init = "pause"
 "#;
 
-/// The events of a topology in which everything that can happen happens: the root's path, how many there were while the
-/// gates were closed, and all of them.
-fn record(identity: Identity) -> (String, usize, Vec<Value>) {
-    let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&[
-        "--hold",
-        "--on-exit",
-        "ignore",
-    ]));
-    let root = detached.nest.root.clone();
-    let before = objects(&detached.run(&["events", "--no-follow"]));
-    let follower = detached.start(&["events", "--since", "1h"]);
-    detached.run(&["release"]);
-    detached.until("all of it runs", |detached| {
-        let events = detached.run(&["events", "--no-follow"]);
-        (events.contains(r#""event":"ready","path":"#) && events.contains("/later\"")).then_some(())
-    });
-    detached.until("the failures are known", |detached| {
-        let events = objects(&detached.run(&["events", "--no-follow"]));
-        let ended = events
-            .iter()
-            .filter(|event| event["event"] == "exit")
-            .count();
-        let later = events
-            .iter()
-            .any(|event| event["event"] == "ready" && event["path"] == format!("{root}/later"));
-        (ended == 3 && later).then_some(())
-    });
-    assert_eq!(
-        detached
-            .nestns(&["exec", "@", "--", "sh", "-c", "exit 7"])
-            .code,
-        7
-    );
-    assert_eq!(detached.nestns(&["exec", "@", "--", "/no/such"]).code, 127);
-    detached.run(&["kill", "-s", "CONT", "@/stay"]);
-    let pid_one = detached.truth().host_pid(&format!("{root}/in/init"));
-    kill(Pid::from_raw(pid_one), Signal::SIGKILL).expect("it runs");
-    // The loss of a PID 1 that is none of the user's ends the topology.
-    let events = follow(follower);
-    assert_eq!(&events[..before.len()], before);
-    let held = before.len();
-    (root, held, events)
+/// The processes of the layout in the order of the file.
+const CREATED: [&str; 9] = [
+    "init",
+    "stay",
+    "once",
+    "later",
+    "bad",
+    "missing",
+    "in/init",
+    "in/victim",
+    "in/deep/init",
+];
+
+/// Events of a topology in which everything that can happen happens.
+struct Recording {
+    root: String,
+    /// The user that has asked for everything.
+    uid: u32,
+    /// Number of the events while the gates were closed.
+    held: usize,
+    events: Vec<Value>,
+}
+
+impl Recording {
+    fn make(identity: Identity) -> Self {
+        let detached = Detached::up(Nest::new(LAYOUT).identity(identity).arguments(&[
+            "--hold",
+            "--on-exit",
+            "ignore",
+        ]));
+        let root = detached.nest.root.clone();
+        let before = objects(&detached.run(&["events", "--no-follow"]));
+        let follower = detached.start(&["events", "--since", "1h"]);
+        detached.run(&["release"]);
+        detached.until("all of it runs", |detached| {
+            let events = detached.run(&["events", "--no-follow"]);
+            (events.contains(r#""event":"ready","path":"#) && events.contains("/later\""))
+                .then_some(())
+        });
+        detached.until("the failures are known", |detached| {
+            let events = objects(&detached.run(&["events", "--no-follow"]));
+            let ended = events
+                .iter()
+                .filter(|event| event["event"] == "exit")
+                .count();
+            let later = events
+                .iter()
+                .any(|event| event["event"] == "ready" && event["path"] == format!("{root}/later"));
+            (ended == 3 && later).then_some(())
+        });
+        let failing = detached.nestns(&["exec", "@", "--", "sh", "-c", "exit 7"]);
+        assert_eq!(failing.code, 7);
+        assert_eq!(detached.nestns(&["exec", "@", "--", "/no/such"]).code, 127);
+        detached.run(&["kill", "-s", "CONT", "@/stay"]);
+        let pid_one = detached.truth().host_pid(&format!("{root}/in/init"));
+        kill(Pid::from_raw(pid_one), Signal::SIGKILL).expect("it runs");
+        // The loss of a PID 1 that is none of the user's ends the topology.
+        let events = follow(follower);
+        assert_eq!(&events[..before.len()], before);
+        Self {
+            root,
+            uid: identity.uid(),
+            held: before.len(),
+            events,
+        }
+    }
+
+    /// The path of a process or of a namespace; that of the root where it is empty.
+    fn path(&self, below: &str) -> String {
+        format!("{}/{below}", self.root)
+            .trim_end_matches('/')
+            .to_owned()
+    }
+
+    /// Index of the first event from `from` on with this word and path and all of these keys.
+    fn at(&self, from: usize, word: &str, path: &str, keys: &Value) -> usize {
+        let mut wanted = json!({ "event": word, "path": path });
+        let object = wanted.as_object_mut().expect("it is one");
+        object.extend(keys.as_object().expect("an object").clone());
+        place(&self.events, from, &wanted)
+    }
+
+    /// The same for an event of the whole topology.
+    fn of_all(&self, from: usize, word: &str, keys: &Value) -> usize {
+        self.at(from, word, ".", keys)
+    }
+
+    /// The same for an event of a process or of a namespace.
+    fn of(&self, from: usize, word: &str, below: &str, keys: &Value) -> usize {
+        self.at(from, word, &self.path(below), keys)
+    }
+
+    /// Makes sure that everything is created in the order of the file and verified before the gates open, and returns the
+    /// index of the release.
+    fn assert_creation(&self) -> usize {
+        let first = &self.events[0];
+        assert_eq!(
+            (&first["event"], &first["path"], &first["seq"]),
+            (&"create".into(), &".".into(), &0.into())
+        );
+        assert_eq!(first["namespaces"], 3);
+        let created = CREATED.map(|name| {
+            let index = self.of(0, "created", name, &json!({}));
+            let level = name.matches('/').count() + 2;
+            let event = &self.events[index];
+            assert_eq!(event["pids"].as_array().unwrap().len(), level, "{event}");
+            index
+        });
+        let last = created.into_iter().max().expect("there are some");
+        let verified = self.of_all(last, "verify", &json!({ "namespaces": 3, "depth": 3 }));
+        let released = self.of_all(verified, "release", &json!({}));
+        assert!(self.held > verified && self.held <= released);
+        released
+    }
+
+    /// Makes sure that a program is executed, started, ready, and a dependent of a one-shot later.
+    fn assert_programs_start(&self, released: usize) {
+        let argv = json!({ "argv": ["sleep", "1000"] });
+        let executed = self.of(released, "exec", "stay", &argv);
+        let started = self.of(executed, "started", "stay", &json!({}));
+        self.of(started, "ready", "stay", &json!({}));
+        // A one-shot is ready when it has exited successfully, and its dependents go on then.
+        let exit = json!({ "exit": { "code": 0 }, "state": "exited" });
+        let ended = self.of(released, "exit", "once", &exit);
+        self.of(ended, "ready", "once", &json!({}));
+        let waited = self.of(ended, "release", "later", &json!({}));
+        self.of(waited, "started", "later", &json!({}));
+    }
+
+    /// Makes sure that a failure is told, and that what is none of a program never starts.
+    fn assert_failures(&self, released: usize) {
+        let exit = json!({ "exit": { "code": 3 }, "state": "failed" });
+        self.of(released, "exit", "bad", &exit);
+        let refused = &self.events[self.of(released, "exec", "missing", &json!({}))];
+        let error = refused["error"].as_str().unwrap();
+        assert!(error.contains("/no/such/program"), "{refused}");
+        let missing = self.path("missing");
+        assert!(
+            !self
+                .events
+                .iter()
+                .any(|event| event["event"] == "started" && event["path"] == missing)
+        );
+        let exit = json!({ "exit": { "code": 127 } });
+        self.of(released, "exit", "missing", &exit);
+    }
+
+    /// Makes sure that exec processes and signals are told with the client, and returns the index of the first exec.
+    fn assert_requests(&self, released: usize) -> usize {
+        let argv = json!({ "argv": ["sh", "-c", "exit 7"] });
+        let exec = self.of(released, "exec", "exec.1", &argv);
+        assert_eq!(self.events[exec]["by"]["uid"], self.uid);
+        assert!(self.events[exec]["by"]["pid"].as_i64().unwrap() > 1);
+        let started = self.of(exec, "started", "exec.1", &json!({}));
+        let exit = json!({ "exit": { "code": 7 } });
+        self.of(started, "exit", "exec.1", &exit);
+        let refused = &self.events[self.of(exec, "exec", "exec.2", &json!({}))];
+        let error = refused["error"].as_str().unwrap();
+        assert!(error.contains("no such program"), "{refused}");
+        let signal = &self.events[self.of(exec, "signal", "stay", &json!({ "signal": "CONT" }))];
+        assert_eq!(signal["by"]["uid"], self.uid);
+        exec
+    }
+
+    /// Makes sure that the processes that the kernel has killed with a PID 1 are told, and returns the index of the end of
+    /// their namespace.
+    fn assert_lost_with_pid_one(&self, from: usize) -> usize {
+        let with = self.path("in/init");
+        for name in ["in/victim", "in/deep/init"] {
+            let exit = json!({ "exit": { "signal": 9 }, "state": "gone", "with": with });
+            self.of(from, "exit", name, &exit);
+        }
+        self.of(from, "gone", "in/deep", &json!({}));
+        let exit = json!({ "exit": { "signal": 9 }, "state": "killed" });
+        let lost = self.of(from, "exit", "in/init", &exit);
+        self.of(lost, "gone", "in", &json!({}))
+    }
+
+    /// Makes sure that the stop is told to the last event, and that no process has ended twice.
+    fn assert_stop(&self, from: usize) {
+        let stopping = self.of_all(from, "stopping", &json!({ "stage": "ask" }));
+        let asked = self.of(stopping, "signal", "stay", &json!({ "signal": "TERM" }));
+        let exit = json!({ "exit": { "signal": 15 }, "state": "killed" });
+        let ended = self.of(asked, "exit", "stay", &exit);
+        let exit = json!({ "exit": { "code": 0 }, "state": "exited" });
+        let left = self.of(ended, "exit", "init", &exit);
+        let gone = self.of(left, "gone", "", &json!({}));
+        let last = self.of_all(gone, "gone", &json!({}));
+        assert_eq!(last, self.events.len() - 1);
+        let mut exits = HashMap::new();
+        for event in self.events.iter().filter(|event| event["event"] == "exit") {
+            *exits.entry(event["path"].as_str().unwrap()).or_insert(0) += 1;
+        }
+        assert!(exits.values().all(|&times| times == 1), "{exits:?}");
+    }
 }
 
 #[test]
 fn events_are_in_order() {
     for_each_identity(|identity| {
-        let (root, held, events) = record(identity);
-        let path = |path: &str| {
-            if path.is_empty() {
-                root.clone()
-            } else {
-                format!("{root}/{path}")
-            }
-        };
-        let uid = if identity == Identity::Ordinary {
-            ORDINARY
-        } else {
-            geteuid().as_raw()
-        };
-        let truth = &events[0];
-        assert_eq!(
-            (&truth["event"], &truth["path"], &truth["seq"]),
-            (&"create".into(), &".".into(), &0.into())
-        );
-        assert_eq!(truth["namespaces"], 3);
-        let at = |from: usize, wanted: Value| place(&events, from, &wanted);
-        // Created in the order of the file, before anything of it runs.
-        let mut created = 0;
-        for name in [
-            "init",
-            "stay",
-            "once",
-            "later",
-            "bad",
-            "missing",
-            "in/init",
-            "in/victim",
-            "in/deep/init",
-        ] {
-            created = at(0, json!({ "event": "created", "path": path(name) })).max(created);
-            let level = name.matches('/').count() + 2;
-            let event = &events[at(0, json!({ "event": "created", "path": path(name) }))];
-            assert_eq!(event["pids"].as_array().unwrap().len(), level, "{event}");
-        }
-        let verified = at(
-            created,
-            json!({ "event": "verify", "path": ".", "namespaces": 3, "depth": 3 }),
-        );
-        let released = at(verified, json!({ "event": "release", "path": "." }));
-        assert!(held > verified && held <= released);
-        // A program: executed, started, ready.
-        let argv = json!(["sleep", "1000"]);
-        let executed = at(
-            released,
-            json!({ "event": "exec", "path": path("stay"), "argv": argv }),
-        );
-        let started = at(
-            executed,
-            json!({ "event": "started", "path": path("stay") }),
-        );
-        at(started, json!({ "event": "ready", "path": path("stay") }));
-        // A one-shot is ready when it has exited successfully, and its dependents go on then.
-        let ended = at(
-            released,
-            json!({ "event": "exit", "path": path("once"), "exit": { "code": 0 }, "state": "exited" }),
-        );
-        at(ended, json!({ "event": "ready", "path": path("once") }));
-        let waited = at(ended, json!({ "event": "release", "path": path("later") }));
-        at(waited, json!({ "event": "started", "path": path("later") }));
-        // Failures, and what is none of a program.
-        at(
-            released,
-            json!({ "event": "exit", "path": path("bad"), "exit": { "code": 3 }, "state": "failed" }),
-        );
-        let refused = &events[at(
-            released,
-            json!({ "event": "exec", "path": path("missing") }),
-        )];
-        assert!(
-            refused["error"]
-                .as_str()
-                .unwrap()
-                .contains("/no/such/program"),
-            "{refused}"
-        );
-        assert!(
-            !events
-                .iter()
-                .any(|event| event["event"] == "started" && event["path"] == path("missing"))
-        );
-        at(
-            released,
-            json!({ "event": "exit", "path": path("missing"), "exit": { "code": 127 } }),
-        );
-        // An exec process, and its client.
-        let exec = at(
-            released,
-            json!({ "event": "exec", "path": path("exec.1"), "argv": ["sh", "-c", "exit 7"] }),
-        );
-        assert_eq!(events[exec]["by"]["uid"], uid);
-        assert!(events[exec]["by"]["pid"].as_i64().unwrap() > 1);
-        let started = at(exec, json!({ "event": "started", "path": path("exec.1") }));
-        at(
-            started,
-            json!({ "event": "exit", "path": path("exec.1"), "exit": { "code": 7 } }),
-        );
-        let refused = &events[at(exec, json!({ "event": "exec", "path": path("exec.2") }))];
-        assert!(
-            refused["error"]
-                .as_str()
-                .unwrap()
-                .contains("no such program"),
-            "{refused}"
-        );
-        let signal = &events[at(
-            exec,
-            json!({ "event": "signal", "path": path("stay"), "signal": "CONT" }),
-        )];
-        assert_eq!(signal["by"]["uid"], uid);
-        // The kernel's part: the processes that were killed with a PID 1.
-        let with = path("in/init");
-        for name in ["in/victim", "in/deep/init"] {
-            let exit = json!({ "event": "exit", "path": path(name), "exit": { "signal": 9 }, "state": "gone", "with": with });
-            at(exec, exit);
-        }
-        let lost = json!({ "event": "exit", "path": path("in/init"), "exit": { "signal": 9 }, "state": "killed" });
-        let gone = at(
-            at(exec, lost),
-            json!({ "event": "gone", "path": path("in") }),
-        );
-        at(exec, json!({ "event": "gone", "path": path("in/deep") }));
-        // The end.
-        let stopping = at(
-            gone,
-            json!({ "event": "stopping", "path": ".", "stage": "ask" }),
-        );
-        let asked = at(
-            stopping,
-            json!({ "event": "signal", "path": path("stay"), "signal": "TERM" }),
-        );
-        let ended = at(
-            asked,
-            json!({ "event": "exit", "path": path("stay"), "exit": { "signal": 15 }, "state": "killed" }),
-        );
-        let left = at(
-            ended,
-            json!({ "event": "exit", "path": path("init"), "exit": { "code": 0 }, "state": "exited" }),
-        );
-        let gone = at(left, json!({ "event": "gone", "path": path("") }));
-        assert_eq!(
-            at(gone, json!({ "event": "gone", "path": "." })),
-            events.len() - 1
-        );
-        // No process has ended twice.
-        let mut exits = HashMap::new();
-        for event in events.iter().filter(|event| event["event"] == "exit") {
-            *exits.entry(event["path"].as_str().unwrap()).or_insert(0) += 1;
-        }
-        assert!(exits.values().all(|&times| times == 1), "{exits:?}");
+        let recording = Recording::make(identity);
+        let released = recording.assert_creation();
+        recording.assert_programs_start(released);
+        recording.assert_failures(released);
+        let exec = recording.assert_requests(released);
+        let gone = recording.assert_lost_with_pid_one(exec);
+        recording.assert_stop(gone);
     });
 }
 
@@ -276,11 +283,6 @@ fn a_stop_has_its_requester_and_its_stages() {
     let topology =
         "[ns.@]\nproc.deaf = { actor = \"ignore-term\", stop = { grace = \"200ms\" } }\n";
     for_each_identity(|identity| {
-        let uid = if identity == Identity::Ordinary {
-            ORDINARY
-        } else {
-            geteuid().as_raw()
-        };
         for (words, stages) in [(&["down"][..], 1), (&["down", "--now", "@"][..], 2)] {
             let detached = Detached::up(Nest::new(topology).identity(identity));
             let follower = detached.start(&["events", "--since", "1h"]);
@@ -292,7 +294,7 @@ fn a_stop_has_its_requester_and_its_stages() {
                 .filter(|event| event["event"] == "stopping")
                 .collect();
             assert_eq!(stopping.len(), stages, "{stopping:?}");
-            assert_eq!(stopping[0]["by"]["uid"], uid);
+            assert_eq!(stopping[0]["by"]["uid"], identity.uid());
             if stages == 1 {
                 let asked = place(
                     &events,
@@ -468,65 +470,84 @@ fn a_follower_reads_everything_through_rotation() {
     });
 }
 
+/// Processes of each kind that exit at once, a dozen in each namespace.
+const SHORT_LIVED: usize = 12;
+/// PID 1s that exit at once.
+const SHORT_LIVED_INITS: usize = 6;
+
+/// A topology of processes that exit at once: below each kind of parent, and as PID 1.
+fn short_lived() -> String {
+    let mut topology =
+        "on_exit = \"ignore\"\n[ns.@]\nproc.stay = { actor = \"idle\" }\n".to_owned();
+    for (header, enter) in [
+        ("", "fork"),
+        ("[ns.\"@/join\"]\ninit = \"pause\"\n", "join"),
+        ("[ns.\"@/program\"]\ninit = { actor = \"idle\" }\n", "join"),
+    ] {
+        topology += header;
+        for number in 0..SHORT_LIVED {
+            let _ = writeln!(
+                topology,
+                "proc.p{number} = {{ cmd = [\"true\"], enter = \"{enter}\", essential = false }}"
+            );
+        }
+    }
+    // A PID 1 that ends at once, and takes along what has only just begun.
+    for number in 0..SHORT_LIVED_INITS {
+        let _ = write!(
+            topology,
+            "[ns.\"@/short{number}\"]\ninit = [\"true\"]\nproc.inside = {{ actor = \"idle\", essential = false }}\n"
+        );
+    }
+    topology
+}
+
+/// Waits until all of them have ended.
+fn until_short_lived_have_ended(detached: &Detached) {
+    for number in 0..SHORT_LIVED {
+        for namespace in ["", "/join", "/program"] {
+            let path = format!("@{namespace}/p{number}");
+            detached.nestns(&["wait", &path, "--timeout", "50s"]);
+        }
+    }
+    for number in 0..SHORT_LIVED_INITS {
+        let path = format!("@/short{number}");
+        detached.nestns(&["wait", &path, "--for", "gone", "--timeout", "50s"]);
+    }
+}
+
+/// Makes sure that a process has started before it has exited, by the words of its events; true if it has done both.
+fn assert_started_first(path: &str, words: &[String]) -> bool {
+    let at = |word: &str| words.iter().position(|other| other == word);
+    let Some(exit) = at("exit") else { return false };
+    let last = words.iter().rposition(|word| word == "started");
+    assert!(last.is_none_or(|last| last < exit), "{path}: {words:?}");
+    let Some(started) = at("started") else {
+        return false;
+    };
+    assert!(
+        at("exec") < Some(started) && started < exit,
+        "{path}: {words:?}"
+    );
+    assert!(
+        at("ready").is_none_or(|ready| started < ready && ready < exit),
+        "{path}: {words:?}"
+    );
+    true
+}
+
 #[test]
 fn a_process_that_exits_at_once_has_started_first() {
     for_each_identity(|identity| {
-        let mut topology =
-            "on_exit = \"ignore\"\n[ns.@]\nproc.stay = { actor = \"idle\" }\n".to_owned();
-        for (namespace, init, enter) in [
-            ("", "\"builtin\"", "fork"),
-            ("/join", "\"pause\"", "join"),
-            ("/program", "{ actor = \"idle\" }", "join"),
-        ] {
-            if !namespace.is_empty() {
-                let _ = write!(topology, "[ns.\"@{namespace}\"]\ninit = {init}\n");
-            }
-            for number in 0..12 {
-                let _ = writeln!(
-                    topology,
-                    "proc.p{number} = {{ cmd = [\"true\"], enter = \"{enter}\", essential = false }}"
-                );
-            }
-        }
-        // A PID 1 that ends at once, and takes along what has only just begun.
-        for number in 0..6 {
-            let _ = write!(
-                topology,
-                "[ns.\"@/short{number}\"]\ninit = [\"true\"]\nproc.inside = {{ actor = \"idle\", essential = false }}\n"
-            );
-        }
-        let detached = Detached::up(
-            Nest::new(&topology)
-                .identity(identity)
-                .arguments(&["--hold"]),
-        );
+        let nest = Nest::new(&short_lived()).identity(identity);
+        let detached = Detached::up(nest.arguments(&["--hold"]));
         let mut follower = detached.start(&["events", "--snapshot"]);
         let mut lines = BufReader::new(follower.stdout.take().expect("it is piped"));
         let mut snapshot = String::new();
         lines.read_line(&mut snapshot).expect("it says something");
         detached.run(&["release"]);
-        let root = &detached.nest.root;
-        for number in 0..12 {
-            for namespace in ["", "/join", "/program"] {
-                detached.nestns(&[
-                    "wait",
-                    &format!("@{namespace}/p{number}"),
-                    "--timeout",
-                    "50s",
-                ]);
-            }
-        }
-        for number in 0..6 {
-            detached.nestns(&[
-                "wait",
-                &format!("@/short{number}"),
-                "--for",
-                "gone",
-                "--timeout",
-                "50s",
-            ]);
-        }
-        detached.run(&["down", root]);
+        until_short_lived_have_ended(&detached);
+        detached.run(&["down", &detached.nest.root]);
         let mut text = String::new();
         lines.read_to_string(&mut text).expect("it is text");
         drop(lines);
@@ -540,35 +561,15 @@ fn a_process_that_exits_at_once_has_started_first() {
                 .or_default()
                 .push(word);
         }
-        let mut count = 0;
-        for (path, words) in seen
+        let short_lived = seen
             .iter()
-            .filter(|(path, _)| path.contains("/p") || path.contains("/short"))
-        {
-            let at = |word: &str| words.iter().position(|other| other == word);
-            let Some(exit) = at("exit") else { continue };
-            if let Some(started) = at("started") {
-                count += 1;
-                assert!(
-                    at("exec") < Some(started) && started < exit,
-                    "{identity:?}, {path}: {words:?}"
-                );
-                assert!(
-                    at("ready").is_none_or(|ready| started < ready && ready < exit),
-                    "{identity:?}, {path}: {words:?}"
-                );
-            }
-            assert!(
-                words
-                    .iter()
-                    .rposition(|word| word == "started")
-                    .is_none_or(|last| last < exit),
-                "{path}: {words:?}"
-            );
-        }
+            .filter(|(path, _)| path.contains("/p") || path.contains("/short"));
+        let count = short_lived
+            .filter(|(path, words)| assert_started_first(path, words))
+            .count();
         assert!(
-            count >= 36,
-            "{identity:?}: {count} of them have started: {seen:#?}"
+            count >= 3 * SHORT_LIVED,
+            "{count} of them have started: {seen:#?}"
         );
     });
 }

@@ -18,6 +18,16 @@ pub(crate) enum Identity {
     Ordinary,
 }
 
+impl Identity {
+    /// The id of the user.
+    pub(crate) fn uid(self) -> u32 {
+        match self {
+            Self::Own => geteuid().as_raw(),
+            Self::Ordinary => ORDINARY,
+        }
+    }
+}
+
 /// Both identities, or only the own one where that is an ordinary user already.
 pub(crate) fn identities() -> Vec<Identity> {
     if geteuid().is_root() {
