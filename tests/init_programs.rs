@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::harness::Outcome;
 use crate::harness::detached::Detached;
+use crate::harness::document::list;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::Nest;
 use crate::harness::requirement::{installed, is_met};
@@ -228,54 +230,106 @@ fn until_started(detached: &Detached, zoo: &[Specimen]) {
     }
 }
 
+/// The names of the programs that ignore TERM, and of the others.
+fn deaf_and_listening(zoo: &[Specimen]) -> (Vec<&'static str>, Vec<&'static str>) {
+    let (deaf, listening): (Vec<_>, Vec<_>) = zoo
+        .iter()
+        .partition(|specimen| specimen.expected == Expected::Dropped);
+    let names = |some: Vec<&Specimen>| some.iter().map(|one| one.name).collect();
+    (names(deaf), names(listening))
+}
+
+/// `nestns kill` of the PID 1s of these names.
+fn kill(detached: &Detached, names: &[&str]) -> Outcome {
+    let addresses: Vec<String> = names.iter().map(|name| format!("@/{name}/init")).collect();
+    let addresses = addresses.iter().map(String::as_str);
+    let words: Vec<&str> = ["kill"].into_iter().chain(addresses).collect();
+    detached.nestns(&words)
+}
+
+/// Waits until the namespace of this name has ended.
+fn until_gone(detached: &Detached, name: &str) {
+    let namespace = format!("@/{name}");
+    detached.run(&["wait", &namespace, "--for", "gone", "--timeout", "50s"]);
+}
+
+/// Makes sure that `inspect` tells what becomes of TERM.
+fn assert_inspected(detached: &Detached, specimen: &Specimen) {
+    let address = format!("@/{}/init", specimen.name);
+    let document = detached.document(&["inspect", &address, "--format", "json"]);
+    let signals = &document["process"]["kernel"]["signals"];
+    let has = |key: &str| list(signals, key).contains(&"TERM".into());
+    let found = match (has("dropped"), has("unknown")) {
+        (true, _) => Expected::Dropped,
+        (false, true) => Expected::Unknown,
+        (false, false) => Expected::Taken,
+    };
+    assert_eq!(found, specimen.expected, "{}: {signals:#}", specimen.name);
+}
+
+/// Makes sure that all that listen are reached when everything is signalled at once, and that the others are named.
+fn assert_reached(detached: &Detached, zoo: &[Specimen]) {
+    let root = &detached.nest.root;
+    let (deaf, listening) = deaf_and_listening(zoo);
+    let all: Vec<&str> = zoo.iter().map(|specimen| specimen.name).collect();
+    let outcome = kill(detached, &all);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    let mut reached: Vec<&str> = outcome.stdout.lines().collect();
+    reached.sort_unstable();
+    let mut expected: Vec<String> = listening
+        .iter()
+        .map(|name| format!("{root}/{name}/init"))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(reached, expected, "{}", outcome.stderr);
+    for name in &deaf {
+        assert!(
+            outcome.stderr.contains(&format!("`{root}/{name}/init`")),
+            "{}",
+            outcome.stderr
+        );
+    }
+    // The kernel agrees: those that were reached exit, and no other.
+    fs::write(detached.nest.directory.path().join("late.go"), "").unwrap();
+    for name in &listening {
+        until_gone(detached, name);
+    }
+    for name in &deaf {
+        let pid = detached.truth().host_pid(&format!("{root}/{name}/init"));
+        assert!(Path::new(&format!("/proc/{pid}")).exists(), "{name}");
+    }
+}
+
+/// Makes sure that a PID 1 that sets its handler late is reached from then on.
+fn assert_reached_later(detached: &Detached) {
+    let directory = detached.nest.directory.path();
+    fs::write(directory.join("late-open.go"), "").unwrap();
+    detached.until("its handler is set", |_| {
+        directory.join("late-open.set").exists().then_some(())
+    });
+    assert_eq!(
+        detached.run(&["kill", "@/late-open/init"]),
+        format!("{}/late-open/init\n", detached.nest.root)
+    );
+    until_gone(detached, "late-open");
+}
+
 #[test]
 fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
     for_each_identity(|identity| {
         let zoo = &zoo();
         let detached = Detached::up(nest(zoo, identity));
         until_started(&detached, zoo);
-        let root = &detached.nest.root;
-        let of = |wanted: Expected| {
-            let matching = zoo.iter().filter(move |specimen| {
-                (specimen.expected == Expected::Dropped) == (wanted == Expected::Dropped)
-            });
-            matching.map(|specimen| specimen.name).collect::<Vec<_>>()
-        };
-        let (deaf, listening) = (of(Expected::Dropped), of(Expected::Taken));
         for specimen in zoo {
-            let document = detached.document(&[
-                "inspect",
-                &format!("@/{}/init", specimen.name),
-                "--format",
-                "json",
-            ]);
-            let signals = &document["process"]["kernel"]["signals"];
-            let has = |key: &str| {
-                signals[key]
-                    .as_array()
-                    .expect("a list")
-                    .contains(&"TERM".into())
-            };
-            let found = match (has("dropped"), has("unknown")) {
-                (true, _) => Expected::Dropped,
-                (false, true) => Expected::Unknown,
-                (false, false) => Expected::Taken,
-            };
-            assert_eq!(
-                found, specimen.expected,
-                "{identity:?}, {}: {signals:#}",
-                specimen.name
-            );
+            assert_inspected(&detached, specimen);
         }
         // Only PID 1s that ignore it: nothing is sent.
-        let words: Vec<String> = deaf.iter().map(|name| format!("@/{name}/init")).collect();
-        let mut command: Vec<&str> = vec!["kill"];
-        command.extend(words.iter().map(String::as_str));
-        let refused = detached.nestns(&command);
+        let (deaf, _) = deaf_and_listening(zoo);
+        let refused = kill(&detached, &deaf);
         assert_eq!(
             (refused.code, refused.stdout.as_str()),
             (1, ""),
-            "{identity:?}: {}",
+            "{}",
             refused.stderr
         );
         assert!(
@@ -284,62 +338,9 @@ fn kill_reaches_inits_that_handle_the_signal_and_names_the_others() {
             "{}",
             refused.stderr
         );
-        // All of them at once: those that ignore it are named, and the others get it.
-        let words: Vec<String> = zoo
-            .iter()
-            .map(|specimen| format!("@/{}/init", specimen.name))
-            .collect();
-        let mut command: Vec<&str> = vec!["kill"];
-        command.extend(words.iter().map(String::as_str));
-        let outcome = detached.nestns(&command);
-        assert_eq!(outcome.code, 1, "{identity:?}: {}", outcome.stderr);
-        let reached: Vec<&str> = outcome.stdout.lines().collect();
-        let mut expected: Vec<String> = listening
-            .iter()
-            .map(|name| format!("{root}/{name}/init"))
-            .collect();
-        expected.sort_unstable();
-        let mut sorted = reached.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, expected, "{identity:?}: {}", outcome.stderr);
-        for name in &deaf {
-            assert!(
-                outcome.stderr.contains(&format!("`{root}/{name}/init`")),
-                "{identity:?}: {}",
-                outcome.stderr
-            );
-        }
-        // The kernel agrees: those that were reached exit, and no other.
-        fs::write(detached.nest.directory.path().join("late.go"), "").unwrap();
-        for name in &listening {
-            detached.run(&[
-                "wait",
-                &format!("@/{name}"),
-                "--for",
-                "gone",
-                "--timeout",
-                "50s",
-            ]);
-        }
-        for name in &deaf {
-            let pid = detached.truth().host_pid(&format!("{root}/{name}/init"));
-            assert!(
-                Path::new(&format!("/proc/{pid}")).exists(),
-                "{identity:?}: {name}"
-            );
-        }
+        assert_reached(&detached, zoo);
         if deaf.contains(&"late-open") {
-            // Deaf a moment ago, and not any more.
-            let directory = detached.nest.directory.path();
-            fs::write(directory.join("late-open.go"), "").unwrap();
-            detached.until("its handler is set", |_| {
-                directory.join("late-open.set").exists().then_some(())
-            });
-            assert_eq!(
-                detached.run(&["kill", "@/late-open/init"]),
-                format!("{root}/late-open/init\n")
-            );
-            detached.run(&["wait", "@/late-open", "--for", "gone", "--timeout", "50s"]);
+            assert_reached_later(&detached);
         }
         detached.run(&["kill", "-s", "KILL", "@/deaf", "@/thread-open"]);
     });

@@ -6,8 +6,9 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::detached::Detached;
-use crate::harness::document::{step, timeline};
+use crate::harness::document::{list, step, timeline};
 use crate::harness::identity::for_each_identity;
+use crate::harness::kernel;
 use crate::harness::nest::{Ended, Nest, Running};
 
 /// A shell that says when it was asked, works for a moment, and says when it has finished. A shell runs its traps between
@@ -44,85 +45,91 @@ fn time(step: &Value, key: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {key}: {step:#}"))
 }
 
+/// Programs of the tree whose stop is compared with its timeline: in a root, deeper inside, and as PID 1.
+const PROGRAMS: [&str; 6] = ["forked", "joined", "middle", "low", "inside", "leaf"];
+
+/// Those programs by their paths below the root.
+const PROGRAM_PATHS: [&str; 6] = [
+    "forked",
+    "joined",
+    "mid/middle",
+    "mid/low/init",
+    "mid/low/inside",
+    "mid/low/deep/leaf",
+];
+
+/// A process, and another one that must not be asked before it.
+const ASKED: [(&str, &str); 7] = [
+    ("init", "forked"),
+    ("init", "joined"),
+    ("init", "mid/init"),
+    ("mid/init", "mid/middle"),
+    ("mid/init", "mid/low/inside"),
+    ("mid/init", "mid/low/deep/init"),
+    ("mid/low/deep/init", "mid/low/deep/leaf"),
+];
+
+/// A process, and another one that must not end before it.
+const ENDED: [(&str, &str); 8] = [
+    ("forked", "init"),
+    ("joined", "init"),
+    ("mid/init", "init"),
+    ("mid/middle", "mid/init"),
+    ("mid/low/init", "mid/init"),
+    ("mid/low/inside", "mid/low/init"),
+    ("mid/low/deep/init", "mid/low/init"),
+    ("mid/low/deep/leaf", "mid/low/deep/init"),
+];
+
+fn programs() -> String {
+    let [forked, joined, middle, low, inside, leaf] = PROGRAMS.map(handler);
+    format!(
+        "[ns.@]\nproc.forked = {{ sh = \"{forked}\" }}\nproc.joined = {{ sh = \"{joined}\", enter = \"join\" }}\n\
+         [ns.\"@/mid\"]\nproc.middle = {{ sh = \"{middle}\" }}\n\
+         [ns.\"@/mid/low\"]\ninit = [\"sh\", \"-c\", \"{low}\"]\nproc.inside = {{ sh = \"{inside}\" }}\n\
+         [ns.\"@/mid/low/deep\"]\nproc.leaf = {{ sh = \"{leaf}\" }}\n"
+    )
+}
+
+/// Makes sure of the order in which the programs themselves were asked and have finished.
+fn assert_recorded_in_order(ended: &Ended) {
+    let asked = |name: &str| stamp(ended, &format!("{name}.asked"));
+    let finished = |name: &str| stamp(ended, &format!("{name}.finished"));
+    for name in PROGRAMS {
+        assert!(asked(name) < finished(name), "{name}");
+    }
+    // A program that is PID 1 is asked when all inside it has left, because its end would be theirs.
+    for name in ["inside", "leaf"] {
+        assert!(finished(name) < asked("low"), "{name}");
+    }
+}
+
 #[test]
 fn the_request_goes_root_first_and_completion_comes_leaf_first() {
-    let names = ["forked", "joined", "middle", "low", "inside", "leaf"];
-    let topology = format!(
-        "[ns.@]\nproc.forked = {{ sh = \"{}\" }}\nproc.joined = {{ sh = \"{}\", enter = \"join\" }}\n\
-         [ns.\"@/mid\"]\nproc.middle = {{ sh = \"{}\" }}\n\
-         [ns.\"@/mid/low\"]\ninit = [\"sh\", \"-c\", \"{}\"]\nproc.inside = {{ sh = \"{}\" }}\n\
-         [ns.\"@/mid/low/deep\"]\nproc.leaf = {{ sh = \"{}\" }}\n",
-        handler("forked"),
-        handler("joined"),
-        handler("middle"),
-        handler("low"),
-        handler("inside"),
-        handler("leaf")
-    );
     for_each_identity(|identity| {
-        let mut running = Nest::new(&topology)
+        let mut running = Nest::new(&programs())
             .identity(identity)
             .arguments(&["--format", "json"])
             .up();
-        ready(&mut running, &names);
+        ready(&mut running, &PROGRAMS);
         let ended = running.stop();
-        assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
-        for name in names {
-            assert!(
-                stamp(&ended, &format!("{name}.asked"))
-                    < stamp(&ended, &format!("{name}.finished")),
-                "{name}"
-            );
-        }
-        // A program that is PID 1 is asked when all inside it has left, because its end would be theirs.
-        for name in ["inside", "leaf"] {
-            assert!(
-                stamp(&ended, &format!("{name}.finished")) < stamp(&ended, "low.asked"),
-                "{identity:?}, {name}"
-            );
-        }
+        assert_eq!(ended.code, 130, "{}", ended.stderr);
+        assert_recorded_in_order(&ended);
         let timeline = timeline(&ended);
         let step = |path| step(&timeline, &ended, &format!("@/{path}"));
-        let asked = |path| time(step(path), "asked_ms");
-        let finished = |path| time(step(path), "ended_ms");
-        for (above, below) in [
-            ("init", "forked"),
-            ("init", "joined"),
-            ("init", "mid/init"),
-            ("mid/init", "mid/middle"),
-            ("mid/init", "mid/low/inside"),
-            ("mid/init", "mid/low/deep/init"),
-            ("mid/low/deep/init", "mid/low/deep/leaf"),
-        ] {
+        for (first, second) in ASKED {
             assert!(
-                asked(above) <= asked(below),
-                "{identity:?}: {above} was asked after {below}: {timeline:#}"
+                time(step(first), "asked_ms") <= time(step(second), "asked_ms"),
+                "{first} was asked after {second}: {timeline:#}"
             );
         }
-        for (below, above) in [
-            ("forked", "init"),
-            ("joined", "init"),
-            ("mid/init", "init"),
-            ("mid/middle", "mid/init"),
-            ("mid/low/init", "mid/init"),
-            ("mid/low/inside", "mid/low/init"),
-            ("mid/low/deep/init", "mid/low/init"),
-            ("mid/low/deep/leaf", "mid/low/deep/init"),
-        ] {
+        for (first, second) in ENDED {
             assert!(
-                finished(below) <= finished(above),
-                "{identity:?}: {above} ended before {below}: {timeline:#}"
+                time(step(first), "ended_ms") <= time(step(second), "ended_ms"),
+                "{second} ended before {first}: {timeline:#}"
             );
         }
-        for path in [
-            "forked",
-            "joined",
-            "mid/middle",
-            "mid/low/init",
-            "mid/low/inside",
-            "mid/low/deep/leaf",
-        ] {
-            let step = step(path);
+        for step in PROGRAM_PATHS.map(step) {
             assert_eq!(
                 (
                     &step["signal"],
@@ -131,20 +138,16 @@ fn the_request_goes_root_first_and_completion_comes_leaf_first() {
                     &step["code"]
                 ),
                 (&"TERM".into(), &true.into(), &"exited".into(), &0.into()),
-                "{identity:?}: {step:#}"
+                "{step:#}"
             );
             assert!(
                 time(step, "ended_ms") - time(step, "asked_ms") >= 100.0,
-                "{identity:?}: {step:#}"
+                "{step:#}"
             );
         }
         // Sorted by when they ended.
-        let ends: Vec<f64> = timeline["steps"]
-            .as_array()
-            .expect("steps")
-            .iter()
-            .map(|step| time(step, "ended_ms"))
-            .collect();
+        let steps = list(&timeline, "steps").iter();
+        let ends: Vec<f64> = steps.map(|step| time(step, "ended_ms")).collect();
         assert!(ends.is_sorted(), "{timeline:#}");
     });
 }
@@ -171,13 +174,7 @@ fn a_leaf_that_ignores_the_request_costs_only_its_own_grace() {
             let deaf = format!("{}/a/b/deaf", running.nest.root);
             let pid = running.until_running().host_pid(&deaf);
             running.until("the actor ignores TERM", |_| {
-                let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-                let ignored = u64::from_str_radix(
-                    status.split("SigIgn:").nth(1)?.split_whitespace().next()?,
-                    16,
-                )
-                .ok()?;
-                (ignored & 1 << 14 != 0).then_some(())
+                (kernel::signals(pid, "SigIgn:") & 1 << 14 != 0).then_some(())
             });
             let ended = running.stop();
             assert_eq!(ended.code, 130, "{identity:?}: {}", ended.stderr);
