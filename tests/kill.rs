@@ -1,7 +1,7 @@
 //! `nestns kill`: the processes that are signalled, those that are not, and the messages.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use nestns_client::protocol::client::Client;
 use nestns_client::protocol::message::{Reply, Request, Target};
@@ -11,6 +11,7 @@ use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, Running, processes_of, program};
 use crate::harness::requirement::{namespaced, nesting, require, root};
+use crate::harness::said;
 
 const TREE: &str = r#"
 on_exit = "ignore"
@@ -280,158 +281,174 @@ done
 exit 1
 "#;
 
-/// The controller's host namespace, by a process in it.
-fn in_namespace_of(running: &Running, words: &[&str]) -> std::process::Output {
-    let pid = running.first_child().to_string();
-    let mut command = Command::new("nsenter");
-    command
-        .args(["--target", &pid, "--pid", "--mount"])
-        .args(words)
-        .stdin(Stdio::null());
-    command.output().expect("there is nsenter(1)")
+/// The command that runs its arguments in a namespace with few numbers.
+const WITH_FEW_NUMBERS: [&str; 9] = [
+    "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+    "sh",
+    "-c",
+    FEW_NUMBERS,
+    "sh",
+];
+
+/// A topology one of whose processes has ended, and a stranger that has its PID now.
+struct Reused {
+    running: Running,
+    /// The path of the process that has ended.
+    path: String,
+    /// The document of the process, as it was.
+    process: Value,
+    /// Its PIDs.
+    pids: Vec<i32>,
 }
 
-/// Signals a stranger by its PID through the control socket, with each start time that a client could have recorded.
-fn signal_stranger(running: &Running, path: &str, process: &Value, number: i32) {
-    let lives = || {
-        in_namespace_of(running, &["kill", "-0", &number.to_string()])
-            .status
-            .success()
-    };
-    // The recorded PID, with the start time that was recorded with it.
-    let mut client = Client::connect(&running.nest.state().join(&running.nest.root)).unwrap();
-    let start_time = process["start_time"].as_u64().unwrap();
-    for start_time in [start_time, start_time + 1] {
+impl Reused {
+    fn up() -> Self {
+        let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n\
+                        proc.short = { actor = \"idle\", essential = false }\n";
+        let mut running = Nest::new(topology).wrapped(&WITH_FEW_NUMBERS).up();
+        let truth = running.until_running();
+        let path = format!("{}/short", running.nest.root);
+        let reused = Self {
+            process: truth.process(&path).clone(),
+            pids: truth.pids(&path),
+            running,
+            path,
+        };
+        let number = reused.number();
+        assert!((300..400).contains(&number), "{number}");
+        // It ends, and the numbers go round until a stranger has its own.
+        reused.succeeds(&["kill", &reused.path]);
+        reused.succeeds(&["wait", &reused.path, "--timeout", "50s"]);
+        let output = reused.inside(&["sh", "-c", STRANGER, "sh", &number.to_string()]);
+        assert!(output.status.success(), "no stranger: {}", said(&output));
+        assert!(reused.stranger_lives());
+        reused
+    }
+
+    /// The PID that the process had in the controller's namespace.
+    fn number(&self) -> i32 {
+        self.pids[0]
+    }
+
+    /// `nestns ARGUMENTS` about the topology.
+    fn nestns(&self, words: &[&str]) -> Output {
+        let mut command = self.running.nest.outside(program(), words);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn succeeds(&self, words: &[&str]) {
+        let output = self.nestns(words);
+        assert!(output.status.success(), "{words:?}: {}", said(&output));
+    }
+
+    /// Another program in the controller's namespace.
+    fn inside(&self, words: &[&str]) -> Output {
+        let pid = self.running.first_child().to_string();
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &pid, "--pid", "--mount"])
+            .args(words)
+            .stdin(Stdio::null());
+        command.output().expect("there is nsenter(1)")
+    }
+
+    fn stranger_lives(&self) -> bool {
+        let number = self.number().to_string();
+        self.inside(&["kill", "-0", &number]).status.success()
+    }
+
+    /// `/proc/PID/stat` of the stranger.
+    fn stat(&self) -> String {
+        let output = self.inside(&["cat", &format!("/proc/{}/stat", self.number())]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Asks the controller to kill the stranger, as the process of a path that was started at this time.
+    fn ask_to_kill(&self, path: &str, start_time: u64) -> Reply {
+        let directory = self.running.nest.state().join(&self.running.nest.root);
         let targets = vec![Target {
             path: path.to_owned(),
-            pid: number,
+            pid: self.number(),
             start_time,
         }];
-        match client.ask(Request::Signal { targets, signal: 9 }) {
-            Ok(Reply::Signalled { reached, ended, .. }) => {
-                assert!(reached.is_empty());
-                assert_eq!(ended, [path]);
-            }
-            other => panic!("{other:?}"),
-        }
-        assert!(lives());
+        let mut client = Client::connect(&directory).unwrap();
+        client.ask(Request::Signal { targets, signal: 9 }).unwrap()
     }
-    // Not even with its own start time: it is no process of the topology.
-    let stat = in_namespace_of(running, &["cat", &format!("/proc/{number}/stat")]).stdout;
-    let stat = String::from_utf8_lossy(&stat).into_owned();
-    let start_time = stat[stat.rfind(')').unwrap()..]
-        .split(' ')
-        .nth(20)
-        .unwrap()
-        .parse()
-        .unwrap();
-    let targets = vec![Target {
-        path: "stranger".to_owned(),
-        pid: number,
-        start_time,
-    }];
-    assert!(matches!(
-        client.ask(Request::Signal { targets, signal: 9 }),
-        Ok(Reply::Signalled { reached, .. }) if reached.is_empty()
-    ));
-    assert!(lives());
 }
 
 #[test]
 fn a_reused_pid_is_never_signalled() {
     require!(nesting(), root(), namespaced("/proc/sys/kernel/pid_max"));
-    let topology = "on_exit = \"ignore\"\n[ns.@]\nproc.idle = { actor = \"idle\" }\n\
-                    proc.short = { actor = \"idle\", essential = false }\n";
-    let wrapper = [
-        "unshare",
-        "--pid",
-        "--fork",
-        "--mount-proc",
-        "--kill-child",
-        "sh",
-        "-c",
-        FEW_NUMBERS,
-        "sh",
-    ];
-    let mut running = Nest::new(topology).wrapped(&wrapper).up();
-    let truth = running.until_running();
-    let root = running.nest.root.clone();
-    let path = format!("{root}/short");
-    let process = truth.process(&path).clone();
-    let number = truth.host_pid(&path);
-    assert!((300..400).contains(&number), "{number}");
-    let nestns = |words: &[&str]| {
-        running
-            .nest
-            .outside(program(), words)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    };
-    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
-
-    // It ends, and the numbers go round until a stranger has its own.
-    let killed = nestns(&["kill", &path]);
-    assert!(killed.status.success(), "{}", said(&killed));
-    let ended = nestns(&["wait", &path, "--timeout", "50s"]);
-    assert!(ended.status.success(), "{}", said(&ended));
-    let output = in_namespace_of(&running, &["sh", "-c", STRANGER, "sh", &number.to_string()]);
-    assert!(output.status.success(), "no stranger: {}", said(&output));
-    let lives = || {
-        in_namespace_of(&running, &["kill", "-0", &number.to_string()])
-            .status
-            .success()
-    };
-    assert!(lives());
-
+    let reused = Reused::up();
+    let (path, root) = (&reused.path, &reused.running.nest.root);
+    let inside = format!("{root}#{}", reused.pids[1]);
+    let outside = format!("host#{}", reused.number());
     for words in [
-        &["kill", "-s", "KILL", &path][..],
-        &[
-            "kill",
-            "-s",
-            "KILL",
-            &format!("{root}#{}", truth.pids(&path)[1]),
-        ],
-        &["kill", "-s", "KILL", &format!("host#{number}")],
-        &["exec", &path, "--", "true"],
+        &["kill", "-s", "KILL", path][..],
+        &["kill", "-s", "KILL", &inside],
+        &["kill", "-s", "KILL", &outside],
+        &["exec", path, "--", "true"],
     ] {
-        let output = nestns(words);
+        let output = reused.nestns(words);
         assert!(!output.status.success(), "{words:?}");
-        assert!(lives(), "{words:?}");
+        assert!(reused.stranger_lives(), "{words:?}");
     }
     // Whatever these come to: it is not the stranger's affair.
     for words in [
-        &["attach", &path][..],
-        &["pause", &path],
-        &["pause", &root],
-        &["resume", &root],
-        &["wait", &path],
-        &["inspect", &path],
-        &["see", &path],
+        &["attach", path][..],
+        &["pause", path],
+        &["pause", root],
+        &["resume", root],
+        &["wait", path],
+        &["inspect", path],
+        &["see", path],
     ] {
-        nestns(words);
-        assert!(lives(), "{words:?}");
-        let state = in_namespace_of(
-            &running,
-            &[
-                "sh",
-                "-c",
-                &format!("read -r stat < /proc/{number}/stat; echo $stat"),
-            ],
-        );
-        let state = String::from_utf8_lossy(&state.stdout).into_owned();
-        assert!(state.contains(") S "), "{words:?}: {state}");
+        reused.nestns(words);
+        assert!(reused.stranger_lives(), "{words:?}");
+        let stat = reused.stat();
+        assert!(stat.contains(") S "), "{words:?}: {stat}");
     }
-    signal_stranger(&running, &path, &process, number);
-    // Last, because it has another number from here on.
-    let restarted = nestns(&["restart", &path]);
-    assert!(restarted.status.success(), "{}", said(&restarted));
-    assert!(lives());
-    let down = nestns(&["down", &root]);
+    // Last, because the process has another number from here on.
+    reused.succeeds(&["restart", path]);
+    assert!(reused.stranger_lives());
     // The shell that is PID 1 there ends after its command, and takes the stranger along: it was alive until then.
-    assert!(down.status.success(), "{}", said(&down));
-    assert!(fs::read_dir(running.nest.state()).is_ok_and(|mut left| left.next().is_none()));
-    running.wait();
+    reused.succeeds(&["down", root]);
+    let state = reused.running.nest.state();
+    assert!(fs::read_dir(state).is_ok_and(|mut left| left.next().is_none()));
+    reused.running.wait();
+}
+
+#[test]
+fn a_reused_pid_is_not_signalled_through_the_control_socket() {
+    require!(nesting(), root(), namespaced("/proc/sys/kernel/pid_max"));
+    let reused = Reused::up();
+    // The recorded PID, with each start time that a client could have recorded with it.
+    let recorded = reused.process["start_time"].as_u64().unwrap();
+    for start_time in [recorded, recorded + 1] {
+        match reused.ask_to_kill(&reused.path, start_time) {
+            Reply::Signalled { reached, ended, .. } => {
+                assert!(reached.is_empty());
+                assert_eq!(ended, [reused.path.as_str()]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(reused.stranger_lives());
+    }
+    // Not even with its own start time: it is no process of the topology.
+    let stat = reused.stat();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let start_time = fields.split(' ').nth(20).unwrap().parse().unwrap();
+    assert!(matches!(
+        reused.ask_to_kill("stranger", start_time),
+        Reply::Signalled { reached, .. } if reached.is_empty()
+    ));
+    assert!(reused.stranger_lives());
+    reused.succeeds(&["down", &reused.running.nest.root]);
+    reused.running.wait();
 }
 
 /// A process that waits for another one is released by that alone, whatever is sent to it meanwhile.
