@@ -2,29 +2,24 @@
 
 use crate::harness::Nestns;
 
-/// A file with something nested so many times.
-fn files(deep: usize) -> Vec<(&'static str, String)> {
-    let sh = |text: String| format!("[ns.a]\nproc.x = {{ sh = \"{text}\" }}\n");
-    let chain = |from: &str| {
-        let links: Vec<String> = (0..deep)
-            .map(|at| {
-                from.replace('@', &at.to_string())
-                    .replace('#', &(at + 1).to_string())
-            })
-            .collect();
-        links.concat()
-    };
+/// A name of what is nested, and a file with it.
+type Nested = (&'static str, String);
+
+/// A declaration for each number, in which `@` is it and `#` the next.
+fn links(deep: usize, declaration: &str) -> String {
+    let links: Vec<String> = (0..deep)
+        .map(|at| {
+            declaration
+                .replace('@', &at.to_string())
+                .replace('#', &(at + 1).to_string())
+        })
+        .collect();
+    links.concat()
+}
+
+/// Files of TOML with something nested so many times, whatever it means.
+fn syntax(deep: usize) -> Vec<Nested> {
     vec![
-        (
-            "defaults of the environment",
-            sh(format!("{{{{{}1}}}}", "env.A ?? ".repeat(deep))),
-        ),
-        (
-            "parentheses",
-            sh(format!("{{{{{}1{}}}}}", "(".repeat(deep), ")".repeat(deep))),
-        ),
-        ("signs", sh(format!("{{{{{}1}}}}", "-".repeat(deep)))),
-        ("sums", sh(format!("{{{{1{}}}}}", "+1".repeat(deep)))),
         (
             "arrays",
             format!("x = {}{}\n", "[".repeat(deep), "]".repeat(deep)),
@@ -40,6 +35,29 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
         ),
         ("headers", format!("[x{}]\n", ".a".repeat(deep))),
         ("arrays of tables", format!("[[x{}]]\n", ".a".repeat(deep))),
+    ]
+}
+
+/// Files with a placeholder in which something is nested so many times.
+fn placeholders(deep: usize) -> Vec<Nested> {
+    let sh = |text: String| format!("[ns.a]\nproc.x = {{ sh = \"{text}\" }}\n");
+    vec![
+        (
+            "defaults of the environment",
+            sh(format!("{{{{{}1}}}}", "env.A ?? ".repeat(deep))),
+        ),
+        (
+            "parentheses",
+            sh(format!("{{{{{}1{}}}}}", "(".repeat(deep), ")".repeat(deep))),
+        ),
+        ("signs", sh(format!("{{{{{}1}}}}", "-".repeat(deep)))),
+        ("sums", sh(format!("{{{{1{}}}}}", "+1".repeat(deep)))),
+    ]
+}
+
+/// Files whose declarations lie in each other, or refer to each other, so many times.
+fn declarations(deep: usize) -> Vec<Nested> {
+    vec![
         (
             "namespaces in namespaces",
             format!("[ns.a{}]\n", ".ns.a".repeat(deep)),
@@ -49,16 +67,30 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
             "variables",
             format!(
                 "[vars]\nv{deep} = 1\n{}[ns.a]\ncount = \"{{{{v0}}}}\"\n",
-                chain("v@ = \"{{v#}}\"\n")
+                links(deep, "v@ = \"{{v#}}\"\n")
             ),
         ),
         (
             "templates",
             format!(
                 "[template.t{deep}]\n{}[ns.a]\nuse = \"t0\"\n",
-                chain("[template.t@]\nuse = \"t#\"\n")
+                links(deep, "[template.t@]\nuse = \"t#\"\n")
             ),
         ),
+        (
+            "waiting",
+            format!(
+                "[ns.a]\nproc.p{deep} = {{ cmd = \"x\" }}\n{}",
+                links(deep, "proc.p@ = { cmd = \"x\", after = [\"p#\"] }\n")
+            ),
+        ),
+        ("depth of a generator", format!("[ns.a]\ndepth = {deep}\n")),
+    ]
+}
+
+/// Files with a value that has a syntax of its own, in which something is nested so many times.
+fn values(deep: usize) -> Vec<Nested> {
+    vec![
         (
             "braces of addresses",
             format!(
@@ -83,13 +115,6 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "waiting",
-            format!(
-                "[ns.a]\nproc.p{deep} = {{ cmd = \"x\" }}\n{}",
-                chain("proc.p@ = { cmd = \"x\", after = [\"p#\"] }\n")
-            ),
-        ),
-        (
             "durations",
             format!("[ns.a]\nstop.grace = \"{}\"\n", "1h".repeat(deep)),
         ),
@@ -100,14 +125,14 @@ fn files(deep: usize) -> Vec<(&'static str, String)> {
                 "idle ".repeat(deep)
             ),
         ),
-        ("depth of a generator", format!("[ns.a]\ndepth = {deep}\n")),
     ]
 }
 
 #[test]
 fn deeply_nested_input_does_not_overflow_the_stack() {
     for deep in [100, 3_000, 30_000] {
-        for (what, file) in files(deep) {
+        let files = [syntax, placeholders, declarations, values].map(|files| files(deep));
+        for (what, file) in files.into_iter().flatten() {
             // Chains of declarations cost more than a character each.
             if file.len() > 1 << 20 && deep > 3_000 {
                 continue;

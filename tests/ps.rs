@@ -104,45 +104,46 @@ fn the_tables_are_complete() {
     });
 }
 
+/// Waits until `apart` is: `unshare` has done so a moment after it was started.
+fn until_apart(detached: &Detached) {
+    let truth = detached.truth();
+    let [apart, beside] =
+        ["apart", "init"].map(|name| truth.host_pid(&format!("{}/in/{name}", detached.nest.root)));
+    detached.until("it has a namespace of its own", |_| {
+        (kernel::namespace(apart, "uts")? != kernel::namespace(beside, "uts")?).then_some(())
+    });
+}
+
+/// Makes sure that the kernel says the same of a process.
+fn assert_row_agrees(process: &Value) {
+    let pid = i32::try_from(process["pids"][0].as_i64().expect("a number")).expect("a PID");
+    let found = kernel::process(pid).expect("it lives");
+    assert_eq!(
+        process["pids"],
+        serde_json::json!(found.numbers),
+        "{process}"
+    );
+    assert_eq!(process["ppids"][0], found.parent, "{process}");
+    for kind in ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"] {
+        assert_eq!(
+            process["namespaces"][kind]["inode"].as_u64(),
+            kernel::namespace(pid, kind),
+            "{kind} {process}"
+        );
+    }
+}
+
 #[test]
 fn the_rows_agree_with_the_kernel() {
     for_each_identity(|identity| {
         let detached = running(Nest::new(TOPOLOGY).identity(identity));
-        // `unshare` has done so a moment after it was started.
-        let apart = detached
-            .truth()
-            .host_pid(&format!("{}/in/apart", detached.nest.root));
-        let beside = detached
-            .truth()
-            .host_pid(&format!("{}/in/init", detached.nest.root));
-        detached.until("it has a namespace of its own", |_| {
-            (kernel::namespace(apart, "uts")? != kernel::namespace(beside, "uts")?).then_some(())
-        });
+        until_apart(&detached);
         let document = detached.document(&["ps", "-N", "--format", "json"]);
         assert_eq!(document["schema"], "nestns.ps/1");
-        let mut looked_at = 0;
-        for process in processes(&document) {
-            if !process["exit"].is_null() {
-                continue;
-            }
-            let pid = i32::try_from(process["pids"][0].as_i64().expect("a number")).expect("a PID");
-            let found = kernel::process(pid).expect("it lives");
-            assert_eq!(
-                process["pids"],
-                serde_json::json!(found.numbers),
-                "{process}"
-            );
-            assert_eq!(process["ppids"][0], found.parent, "{process}");
-            for kind in ["pid", "user", "mnt", "net", "uts", "ipc", "cgroup", "time"] {
-                assert_eq!(
-                    process["namespaces"][kind]["inode"].as_u64(),
-                    kernel::namespace(pid, kind),
-                    "{kind} {process}"
-                );
-            }
-            looked_at += 1;
-        }
-        assert_eq!(looked_at, 5);
+        let mut living = processes(&document);
+        living.retain(|process| process["exit"].is_null());
+        assert_eq!(living.len(), 5);
+        living.iter().for_each(assert_row_agrees);
         let of = |path: &str, kind: &str| {
             let path = format!("{}/{path}", detached.nest.root);
             let process = processes(&document)

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::harness::chain::{DEPTHS, paths};
-use crate::harness::identity::identities;
+use crate::harness::chain::{DEPTHS, path, paths};
+use crate::harness::identity::for_each_identity;
 use crate::harness::lines::answer;
-use crate::harness::nest::{Nest, Truth};
-use crate::harness::requirement::{nesting, require};
+use crate::harness::nest::{Nest, Running, Truth};
 
 /// A script without a fork, in which `WHO` is the process: the names in /proc, and the PIDs below 200 that a signal reaches.
 const TELLS: &str = "names=; for d in /proc/[0-9]*; do read -r c < $d/comm && names=\"$names $c\"; done; echo WHO names $names; \
@@ -33,91 +32,102 @@ fn subtree(truth: &Truth, path: &str) -> BTreeSet<i32> {
     inside.map(|process| truth.pids(&process)[level]).collect()
 }
 
+/// Two siblings at a depth, and the namespaces above them, the outermost first.
+struct Family {
+    above: Vec<String>,
+    left: String,
+    right: String,
+}
+
+impl Family {
+    /// The siblings stand at the depth, their parent above them; at depth 1 it is the host, which is not asked.
+    fn new(depth: usize) -> Self {
+        let leaf = path(depth);
+        Self {
+            above: paths(depth - 1),
+            left: format!("{leaf}-left"),
+            right: format!("{leaf}-right"),
+        }
+    }
+
+    fn topology(&self) -> String {
+        let mut topology = String::new();
+        let mut add = |path: &str, name: &str, watchers: &[(&str, &str)]| {
+            writeln!(
+                topology,
+                "[ns.{path:?}]\nproc.{name} = {{ actor = \"idle\" }}"
+            )
+            .expect("memory");
+            for (watcher, enter) in watchers {
+                let tells = tells(&format!("{path}/{watcher}"));
+                writeln!(
+                    topology,
+                    "proc.{watcher} = {{ sh = {tells:?}, enter = {enter:?} }}"
+                )
+                .expect("memory");
+            }
+        };
+        for (index, path) in self.above.iter().enumerate() {
+            add(path, &format!("top{index}"), &[("watch", "fork")]);
+        }
+        for (path, name) in [(&self.left, "lefty"), (&self.right, "righty")] {
+            add(path, name, &[("watch", "fork"), ("joined", "join")]);
+        }
+        topology
+    }
+}
+
+/// Makes sure that signals of a watcher reach exactly its subtree, and returns the names that it finds in /proc.
+fn watch(running: &mut Running, truth: &Truth, path: &str, watcher: &str) -> BTreeSet<String> {
+    let path = path.replace('@', &running.nest.root);
+    let watcher = format!("{path}/{watcher}");
+    let names = answer(running, &format!("{watcher} names "));
+    let hits = numbers(&answer(running, &format!("{watcher} hits ")));
+    assert_eq!(hits, subtree(truth, &path), "{watcher}");
+    names.split_whitespace().map(str::to_owned).collect()
+}
+
 #[test]
 fn siblings_do_not_see_each_other_a_parent_sees_both_and_a_child_no_parent() {
-    require!(nesting());
-    for depth in DEPTHS {
-        for identity in identities() {
-            // The siblings stand at the depth, their parent above them; at depth 1 it is the host, which is not asked.
-            let mut topology = String::new();
-            let chain = paths(depth);
-            let (leaf, above) = chain.split_last().expect("not empty");
-            for (index, path) in above.iter().enumerate() {
-                writeln!(
-                    topology,
-                    "[ns.{path:?}]\nproc.top{index} = {{ actor = \"idle\" }}"
-                )
-                .expect("memory");
-                writeln!(
-                    topology,
-                    "proc.watch = {{ sh = {:?} }}",
-                    tells(&format!("{path}/watch"))
-                )
-                .expect("memory");
-            }
-            let (left, right) = (format!("{leaf}-left"), format!("{leaf}-right"));
-            for (path, name) in [(&left, "lefty"), (&right, "righty")] {
-                writeln!(
-                    topology,
-                    "[ns.{path:?}]\nproc.{name} = {{ actor = \"idle\" }}"
-                )
-                .expect("memory");
-                for (name, enter) in [("watch", "fork"), ("joined", "join")] {
-                    let tells = tells(&format!("{path}/{name}"));
-                    writeln!(
-                        topology,
-                        "proc.{name} = {{ sh = {tells:?}, enter = {enter:?} }}"
-                    )
-                    .expect("memory");
+    for_each_identity(|identity| {
+        for depth in DEPTHS {
+            let family = Family::new(depth);
+            let mut running = Nest::new(&family.topology()).identity(identity).up();
+            let truth = running.until_running();
+            let mut watch = |path: &str, watcher| watch(&mut running, &truth, path, watcher);
+            for watcher in ["watch", "joined"] {
+                for (path, own, other) in [
+                    (&family.left, "lefty", "righty"),
+                    (&family.right, "righty", "lefty"),
+                ] {
+                    let sees = watch(path, watcher);
+                    assert!(
+                        sees.contains(own) && !sees.contains(other),
+                        "{path}/{watcher}: {sees:?}"
+                    );
+                    assert!(
+                        !sees.iter().any(|name| name.starts_with("top")),
+                        "{path}/{watcher}: {sees:?}"
+                    );
                 }
             }
-            let mut running = Nest::new(&topology).identity(identity).up();
-            let truth = running.until_running();
-            let root = running.nest.root.clone();
-            let mut watch = |path: &str, watcher: &str| {
-                let path = path.replace('@', &root);
-                let watcher = format!("{path}/{watcher}");
-                let names = answer(&mut running, &format!("{watcher} names "));
-                let hits = numbers(&answer(&mut running, &format!("{watcher} hits ")));
-                let names: BTreeSet<String> = names.split_whitespace().map(str::to_owned).collect();
-                assert_eq!(hits, subtree(&truth, &path), "{identity:?} {watcher}");
-                names
-            };
-            for watcher in ["watch", "joined"] {
-                let (sees_left, sees_right) = (watch(&left, watcher), watch(&right, watcher));
-                assert!(
-                    sees_left.contains("lefty") && !sees_left.contains("righty"),
-                    "{sees_left:?}"
-                );
-                assert!(
-                    sees_right.contains("righty") && !sees_right.contains("lefty"),
-                    "{sees_right:?}"
-                );
-                assert!(
-                    !sees_left
-                        .iter()
-                        .chain(&sees_right)
-                        .any(|name| name.starts_with("top")),
-                    "{sees_left:?}"
-                );
-            }
-            for (index, path) in above.iter().enumerate() {
+            for (index, path) in family.above.iter().enumerate() {
                 let sees = watch(path, "watch");
                 assert!(
                     sees.contains("lefty") && sees.contains("righty"),
-                    "{identity:?} {path}: {sees:?}"
+                    "{path}: {sees:?}"
                 );
                 // Downward everything, upward nothing.
                 let tops: BTreeSet<String> = sees
                     .into_iter()
                     .filter(|name| name.starts_with("top"))
                     .collect();
-                let below: BTreeSet<String> = (index..above.len())
+                let below: BTreeSet<String> = (index..family.above.len())
                     .map(|level| format!("top{level}"))
                     .collect();
-                assert_eq!(tops, below, "{identity:?} {path}");
+                assert_eq!(tops, below, "{path}");
             }
             assert_eq!(running.stop().code, 130);
         }
-    }
+    });
 }

@@ -499,31 +499,22 @@ error[NS123]: there is no variable `banana`
     );
 }
 
-const VALUES_OF_THE_COMMAND_LINE_THAT_ARE_WRONG: &str = r#"[vars]
+/// A file with variables of each kind.
+const VARIABLES: &str = r#"[vars]
 n = 1
 flag = true
 big = 1
 word = "w"
 [ns.a]
-count = "{{word}}"
 "#;
 
 #[test]
 fn values_of_the_command_line_that_are_wrong() {
-    let settings = [
-        "n=x",
-        "flag=1",
-        "big=99999999999999999999",
-        "word=3",
-        "m=1",
-        "banana=2",
-    ];
-    let arguments: Vec<&str> = settings
-        .iter()
-        .flat_map(|setting| ["--set", setting])
-        .collect();
+    let text = format!("{VARIABLES}count = \"{{{{word}}}}\"\n");
+    let settings = ["n=x", "flag=1", "big=99999999999999999999", "word=3"];
+    let arguments = settings.map(|setting| ["--set", setting]).concat();
     assert_data_eq!(
-        Files::new(&[("x.toml", VALUES_OF_THE_COMMAND_LINE_THAT_ARE_WRONG)]).human(&arguments),
+        Files::new(&[("x.toml", &text)]).human(&arguments),
         str![[r#"
 error[NS101]: `count` must be a number
  --> x.toml:7:9
@@ -569,6 +560,18 @@ error[NS125]: `big` must be an integer
 4 | big = 1
   |       - it is an integer here
 
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn values_of_the_command_line_for_variables_that_there_are_not() {
+    let arguments = ["--set", "m=1", "--set", "banana=2"];
+    assert_data_eq!(
+        Files::new(&[("x.toml", VARIABLES)]).human(&arguments),
+        str![[r#"
 error[NS123]: there is no variable `m` to set
  --> <--set m>:1:1
   |
