@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use nestns_client::documents::Kind;
-use nestns_client::{GuardError, Topology};
 use serde_json::Value;
 
 use crate::harness::Nestns;
 use crate::harness::detached::Detached;
-use crate::harness::nest::{Nest, program};
+use crate::harness::nest::Nest;
 use crate::harness::requirement::{nesting, require};
-use crate::harness::wait;
 
 const TOPOLOGY: &str = r#"
 [ns."@"]
@@ -198,113 +196,4 @@ fn an_error_is_a_document_as_well() {
         let document: Value = serde_json::from_str(&outcome.stderr).expect("it was validated");
         assert_eq!(document["error"]["status"], outcome.code);
     }
-}
-
-/// Choices under which the library finds the program under test, with a state root that is the test's own.
-fn options(directory: &std::path::Path) -> nestns_client::Options {
-    Topology::options()
-        .program(program())
-        .environment(crate::harness::STATE_ROOT, directory)
-}
-
-#[test]
-fn the_guard_starts_a_topology_and_takes_it_down() {
-    require!(nesting());
-    let state = tempfile::tempdir().expect("the temporary directory is writable");
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/dind.toml");
-    let tree = options(state.path()).up(file).expect("it can be built");
-    let runner = tree.process("vm/ci/runner").expect("it is declared");
-    let numbers =
-        ["host", "vm", "vm/ci"].map(|place| runner.pid_in(place).expect("it has a number there"));
-    assert_eq!(runner.document().pids, numbers.map(Some));
-    assert_eq!(runner.pid_in("vm/ci/job"), None);
-    assert_eq!(runner.pid_in("v"), None);
-    let seen = tree
-        .exec(
-            "vm/ci",
-            [
-                "sh",
-                "-c",
-                &format!("kill -0 {} && echo $PPID; exit 7", numbers[2]),
-            ],
-        )
-        .expect("it runs");
-    assert_eq!(
-        (seen.status.code(), seen.stderr.as_slice()),
-        (Some(7), &b""[..])
-    );
-    assert_eq!(tree.truth().expect("it stands").topology, tree.name());
-    match tree.process("vm/nothing") {
-        Err(GuardError::NoProcess { known, .. }) => {
-            assert!(known.contains(&"vm/ci/runner".to_owned()));
-        }
-        other => panic!("{other:?}"),
-    }
-    let entry = state.path().join(tree.name());
-    assert!(entry.exists());
-    drop(tree);
-    assert!(!entry.exists());
-    let another = options(state.path())
-        .name("chosen")
-        .up(file)
-        .expect("it can be built");
-    assert_eq!(another.name(), "chosen");
-    let stop = another.down().expect("it ends");
-    assert_eq!(
-        (stop.topology.as_str(), stop.steps.is_empty()),
-        ("chosen", false)
-    );
-    assert!(!state.path().join("chosen").exists());
-}
-
-#[test]
-fn the_guard_tells_why_a_topology_cannot_be_built() {
-    let state = tempfile::tempdir().expect("the temporary directory is writable");
-    match options(state.path()).up("/nothing/of/that/name.toml") {
-        Err(GuardError::Failed { stderr, .. }) => {
-            assert!(stderr.contains("/nothing/of/that/name.toml"), "{stderr}");
-        }
-        other => panic!("{other:?}"),
-    }
-    match options(state.path())
-        .program("/nothing/of/that/name")
-        .up("x.toml")
-    {
-        Err(GuardError::Program { program, .. }) => assert_eq!(program, "/nothing/of/that/name"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(
-        std::fs::read_dir(state.path())
-            .expect("it is there")
-            .count(),
-        0
-    );
-}
-
-#[test]
-fn the_guard_of_a_process_that_is_killed_leaves_nothing() {
-    require!(nesting());
-    let state = tempfile::tempdir().expect("the temporary directory is writable");
-    // What starts a topology as the guard does, and is killed before it could drop anything.
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hello.toml");
-    let mut starter = std::process::Command::new("sh")
-        .args(["-c", "\"$0\" up -d --tie-to-parent --name killed \"$1\" >/dev/null && echo up && exec sleep 1000"])
-        .arg(program())
-        .arg(file)
-        .env(crate::harness::STATE_ROOT, state.path())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("sh runs");
-    let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(starter.stdout.take().expect("a pipe")),
-        &mut line,
-    )
-    .expect("it can be read");
-    assert_eq!(line, "up\n");
-    starter.kill().expect("it runs");
-    starter.wait().expect("it was killed");
-    wait::until("the topology ends with the process that started it", || {
-        !state.path().join("killed").exists()
-    });
 }

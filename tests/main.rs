@@ -39,6 +39,7 @@ mod explain_layout;
 mod explanations;
 mod fault_injection;
 mod graph;
+mod guard;
 mod harness;
 mod host_snapshot;
 mod imports;

@@ -13,6 +13,9 @@ use std::{env, fs, io};
 use serde::de::DeserializeOwned;
 
 use crate::documents::{ProcessDocument, Timeline, TruthDocument, UpDocument};
+use crate::protocol::Request;
+use crate::protocol::client::Client;
+use crate::protocol::client_error::ClientError;
 
 /// The variable that names the program.
 pub const PROGRAM: &str = "NESTNS_BIN";
@@ -51,6 +54,14 @@ pub enum GuardError {
         command: String,
         /// The error.
         error: serde_json::Error,
+    },
+    /// The controller could not be asked: the topology has ended, or does not answer.
+    #[error("cannot ask the controller of {topology}: {error}")]
+    Controller {
+        /// The name of the topology.
+        topology: String,
+        /// The error.
+        error: ClientError,
     },
     /// The file with what stands could not be read.
     #[error("cannot read {}: {error}", path.display())]
@@ -280,13 +291,22 @@ impl Topology {
         &self.document
     }
 
-    /// The running tree, as the kernel confirmed it.
+    /// The running tree at this moment, with what `nestns exec` has started and with the threads
+    /// that there are by now: the controller writes the document anew before it is read.
     ///
     /// # Errors
     ///
     /// An error if the topology has ended, or does not answer.
     pub fn truth(&self) -> Result<TruthDocument, GuardError> {
         let path = PathBuf::from(&self.document.truth);
+        let directory = path.parent().unwrap_or(&path);
+        // The connection ends here: a controller that stops waits for its clients.
+        Client::connect(directory)
+            .and_then(|mut client| client.ask(Request::RefreshTruth))
+            .map_err(|error| GuardError::Controller {
+                topology: self.name().to_owned(),
+                error,
+            })?;
         let text = fs::read(&path).map_err(|error| GuardError::Truth {
             path: path.clone(),
             error,
