@@ -111,36 +111,29 @@ impl<'a> Expander<'a, '_> {
             generator: &generator,
             shape,
         };
-        match shape {
-            Shape::One => {
-                let member = Member {
-                    place: 0,
-                    depth: 1,
-                    index: around.index,
-                };
-                self.member(block, around, member, out);
-            }
-            Shape::Siblings(0) => {
-                if let Some(absent) = &mut self.absent {
-                    absent.push(path);
-                }
-            }
+        if shape != Shape::Siblings(0) {
+            self.instances(block, around, out);
+        } else if let Some(absent) = &mut self.absent {
+            absent.push(path);
+        }
+    }
+
+    /// Expands all instances of a block; those of a chain or tree by its outermost.
+    fn instances(&mut self, block: Block<'_, 'a>, around: Around<'_>, out: &mut Diagnostics) {
+        let top = |depth, index| Member {
+            place: 0,
+            depth,
+            index,
+        };
+        match block.shape {
+            Shape::One => self.member(block, around, top(1, around.index), out),
             Shape::Siblings(count) => {
                 let around = Around {
                     again: around.again || count > 1,
                     ..around
                 };
                 for index in 0..count {
-                    self.member(
-                        block,
-                        around,
-                        Member {
-                            place: 0,
-                            depth: 1,
-                            index,
-                        },
-                        out,
-                    );
+                    self.member(block, around, top(1, index), out);
                 }
             }
             Shape::Chain(depth) | Shape::Tree { depth, .. } => {
@@ -148,16 +141,7 @@ impl<'a> Expander<'a, '_> {
                     again: true,
                     ..around
                 };
-                self.member(
-                    block,
-                    around,
-                    Member {
-                        place: 0,
-                        depth,
-                        index: 0,
-                    },
-                    out,
-                );
+                self.member(block, around, top(depth, 0), out);
             }
         }
     }

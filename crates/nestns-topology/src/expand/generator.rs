@@ -47,60 +47,12 @@ impl Generator {
         trace: &mut Trace,
         out: &mut Diagnostics,
     ) -> Self {
-        let mut number = |key: &str, lowest: u64, out: &mut Diagnostics| {
-            let entry = table.get(key)?;
-            Some((
-                Entry::of(entry).key_span,
-                integer(Entry::of(entry), lowest, evaluator, trace, out),
-            ))
-        };
-        let count = number("count", 0, out);
-        let depth = number("depth", 1, out);
-        let fanout = number("fanout", 1, out);
+        let numbers = Numbers::read(table, evaluator, trace, out);
+        let shape = numbers.shape(out);
         let names = table.get("as");
-        let shape = match (count, depth, fanout) {
-            (None, None, None) => Shape::One,
-            (Some((_, count)), None, None) => {
-                count.map_or(Shape::One, |count| Shape::Siblings(count.value))
-            }
-            (None, Some((_, depth)), None) => {
-                depth.map_or(Shape::One, |depth| Shape::Chain(depth.value))
-            }
-            (None, Some((_, depth)), Some((_, fanout))) => match (depth, fanout) {
-                (Some(depth), Some(fanout)) => Shape::Tree {
-                    depth: depth.value,
-                    fanout: fanout.value,
-                },
-                _ => Shape::One,
-            },
-            (Some((count, _)), Some((depth, _)), _) => {
-                let (first, second) = if count < depth {
-                    (count, depth)
-                } else {
-                    (depth, count)
-                };
-                out.push(
-                    Diagnostic::at(
-                        Code::BadGenerator,
-                        second,
-                        "a namespace has both `count` and `depth`",
-                    )
-                    .label("use one of them: siblings or a chain")
-                    .also(first, "the other is here")
-                    .help("declare the chain inside the group: [ns.\"group/chain\"]"),
-                );
-                Shape::One
-            }
-            (_, None, Some((fanout, _))) => {
-                out.push(
-                    Diagnostic::at(Code::BadGenerator, fanout, "`fanout` needs `depth`")
-                        .label("the depth of the tree is missing")
-                        .help("add depth = 3, or write count for siblings without a tree"),
-                );
-                Shape::One
-            }
-        };
-        if let (Some(names), (None, None, None)) = (names, (count, depth, fanout)) {
+        if let Some(names) = names
+            && numbers.are_absent()
+        {
             out.push(
                 Diagnostic::at(
                     Code::BadGenerator,
@@ -117,13 +69,104 @@ impl Generator {
             }
             is_text
         });
-        let depth_span = depth.and_then(|(_, depth)| Some(depth?.span));
         Self {
             shape,
             names: names.map(|entry| entry.value.clone()),
-            depth_span,
+            depth_span: numbers.depth.and_then(|depth| Some(depth.value?.span)),
         }
     }
+}
+
+/// A key of a generator, and its number if that can be read.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    key_span: Span,
+    value: Option<Located<u64>>,
+}
+
+/// The numbers of a generator as they are written.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    count: Option<Number>,
+    depth: Option<Number>,
+    fanout: Option<Number>,
+}
+
+impl Numbers {
+    fn read(
+        table: &Table,
+        evaluator: &Evaluator<'_>,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let mut number = |key: &str, lowest: u64| {
+            let entry = Entry::of(table.get(key)?);
+            Some(Number {
+                key_span: entry.key_span,
+                value: integer(entry, lowest, evaluator, trace, out),
+            })
+        };
+        Self {
+            count: number("count", 0),
+            depth: number("depth", 1),
+            fanout: number("fanout", 1),
+        }
+    }
+
+    const fn are_absent(&self) -> bool {
+        self.count.is_none() && self.depth.is_none() && self.fanout.is_none()
+    }
+
+    /// The shape that the numbers give; one namespace where they contradict each other, which is reported.
+    fn shape(&self, out: &mut Diagnostics) -> Shape {
+        let shape = match (self.count, self.depth, self.fanout) {
+            (None, None, None) => None,
+            (Some(count), None, None) => count.value.map(|count| Shape::Siblings(count.value)),
+            (None, Some(depth), None) => depth.value.map(|depth| Shape::Chain(depth.value)),
+            (None, Some(depth), Some(fanout)) => {
+                depth
+                    .value
+                    .zip(fanout.value)
+                    .map(|(depth, fanout)| Shape::Tree {
+                        depth: depth.value,
+                        fanout: fanout.value,
+                    })
+            }
+            (Some(count), Some(depth), _) => {
+                out.push(count_and_depth(count.key_span, depth.key_span));
+                None
+            }
+            (_, None, Some(fanout)) => {
+                out.push(
+                    Diagnostic::at(
+                        Code::BadGenerator,
+                        fanout.key_span,
+                        "`fanout` needs `depth`",
+                    )
+                    .label("the depth of the tree is missing")
+                    .help("add depth = 3, or write count for siblings without a tree"),
+                );
+                None
+            }
+        };
+        shape.unwrap_or(Shape::One)
+    }
+}
+
+fn count_and_depth(count: Span, depth: Span) -> Diagnostic {
+    let (first, second) = if count < depth {
+        (count, depth)
+    } else {
+        (depth, count)
+    };
+    Diagnostic::at(
+        Code::BadGenerator,
+        second,
+        "a namespace has both `count` and `depth`",
+    )
+    .label("use one of them: siblings or a chain")
+    .also(first, "the other is here")
+    .help("declare the chain inside the group: [ns.\"group/chain\"]")
 }
 
 /// A number that may be computed.

@@ -23,6 +23,7 @@ mod order;
 mod place;
 mod prepare;
 mod reading;
+mod resolved;
 mod scalar;
 mod settings;
 mod size;
@@ -33,26 +34,20 @@ mod unused;
 mod variables;
 mod whole;
 
-use std::cell::OnceCell;
-use std::collections::HashSet;
-
-use super::check::{Checker, Count, name_from, too_many};
-use super::syntax::{Document, Limits};
+use super::check::name_from;
+use super::syntax::Document;
 use super::toml_text::Table;
 use super::tree::Topology;
 use super::{Parsed, Request};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Label, Sources, Span};
 use declared::{DeclarationKind, Declarations, Declared};
 use evaluate::Evaluator;
-use expander::{Expander, Extent};
-use expectations::{attach, expectations};
+use expectations::expectations;
 use files::Files;
-use layers::Layer;
 use library::Library;
-use prepare::{Defaults, Slot};
+use prepare::Defaults;
+use resolved::Resolved;
 use settings::{listed, overrides};
-use size::{Size, SizeEstimate};
-use taken::Taken;
 use trace::Trace;
 use variables::{Override, Scopes};
 use whole::whole;
@@ -139,68 +134,26 @@ impl<'t> Texts<'t> {
         let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
         let expected = expectations(&documents, scopes, &evaluator, sources, out);
         let (library, defaults) = self.resolve(&documents, &evaluator, out);
+        let resolved = Resolved {
+            library,
+            defaults,
+            evaluator: &evaluator,
+            limits,
+            sources,
+        };
         // A name that is wrong on one side makes the other side look unused.
         if !out.has_errors() {
-            Self::report_unused(&library, sources, out);
+            resolved.report_unused(out);
         }
-        let roots: Vec<_> = library
-            .declarations
-            .roots(DeclarationKind::Namespaces, 0)
-            .iter()
-            .map(|&root| Slot {
-                layers: vec![Layer::own(root)],
-                prepared: OnceCell::new(),
-            })
-            .collect();
+        let roots = resolved.roots();
         if roots.is_empty() {
-            self.check_templates(&library, &evaluator, out);
+            resolved.check_templates(out);
             if is_complete && !out.has_errors() {
                 out.push(no_namespace());
             }
             return None;
         }
-        let mut estimate = SizeEstimate::new(&library, &defaults, &evaluator, &limits);
-        let size = estimate.total(&roots, out);
-        let extent = extent(size, &estimate, &limits, out);
-        let SizeEstimate {
-            repetition,
-            uses_names,
-            leaves_out,
-            ..
-        } = estimate;
-        if extent == Extent::Whole {
-            topology.reserve(usize::try_from(size.namespaces).unwrap_or(usize::MAX));
-        }
-        let mut expander = Expander {
-            library: &library,
-            defaults: &defaults,
-            evaluator: &evaluator,
-            extent,
-            deepest: limits.depth,
-            checker: Checker::new(topology, sources),
-            repetition,
-            orphans: 0,
-            taken: uses_names.then(Taken::default),
-            absent: (!expected.is_empty()).then(Vec::new),
-            sampled: HashSet::new(),
-        };
-        expander.forest(&roots, out);
-        let Expander {
-            checker,
-            mut repetition,
-            absent,
-            ..
-        } = expander;
-        let topology = checker
-            .finish(&mut repetition, out)
-            .and_then(|tree| attach(tree, expected, &absent.unwrap_or_default(), out));
-        repetition.finish(out);
-        let before = out.len();
-        self.check_templates(&library, &evaluator, out);
-        if leaves_out || size.processes == 0 {
-            Self::check_namespaces(&library, &evaluator, &defaults, out);
-        }
-        topology.filter(|_| out.len() == before || !out.has_errors())
+        resolved.build(topology, &roots, expected, out)
     }
 
     /// Finds out which templates the namespaces and defaults of all files use.
@@ -224,43 +177,6 @@ impl<'t> Texts<'t> {
             library.resolve_users(&roots, evaluator, out);
         }
         (library, defaults)
-    }
-
-    /// Checks the declared namespaces that are not in the tree. The others were checked there.
-    fn check_namespaces(
-        library: &Library<'_>,
-        evaluator: &Evaluator<'_>,
-        defaults: &[Defaults<'_>],
-        out: &mut Diagnostics,
-    ) {
-        let mut reader = unused::Reader::new(library, evaluator, out);
-        for (scope, defaults) in defaults.iter().enumerate() {
-            reader.nodes(
-                library
-                    .declarations
-                    .roots(DeclarationKind::Namespaces, scope),
-                out,
-            );
-            reader.defaults(&defaults.processes, out);
-        }
-    }
-
-    /// Checks the unused templates. The others were checked where they are used; what is reported there is not repeated.
-    fn check_templates(
-        &self,
-        library: &Library<'_>,
-        evaluator: &Evaluator<'_>,
-        out: &mut Diagnostics,
-    ) {
-        let mut reader = unused::Reader::new(library, evaluator, out);
-        for scope in 0..self.number_of_scopes {
-            reader.nodes(
-                library
-                    .declarations
-                    .roots(DeclarationKind::Templates, scope),
-                out,
-            );
-        }
     }
 
     /// Enters the namespaces and templates of all files; the defaults of each scope.
@@ -305,24 +221,6 @@ impl<'t> Texts<'t> {
         }
         declarations.mount_all(self.mounts);
         defaults
-    }
-
-    fn report_unused(library: &Library<'_>, sources: &Sources, out: &mut Diagnostics) {
-        for template in library.unused(sources) {
-            let node = library.node(template);
-            out.push(
-                Diagnostic::at(
-                    Code::UnusedTemplate,
-                    node.span,
-                    format!("template `{}` is never used", node.path),
-                )
-                .label("no namespace uses it")
-                .help(format!(
-                    "write use = \"{}\" in a namespace, or remove the template",
-                    node.path
-                )),
-            );
-        }
     }
 }
 
@@ -387,49 +285,6 @@ fn define(
     given_name
         .or_else(|| named(scopes, &default))
         .unwrap_or(default)
-}
-
-/// Returns whether the tree is small enough to be built; reports one that is not.
-fn extent(
-    size: Size,
-    estimate: &SizeEstimate<'_, '_>,
-    limits: &Limits,
-    out: &mut Diagnostics,
-) -> Extent {
-    let place = estimate.crossed.unwrap_or_default();
-    let count = |number| Count {
-        number,
-        is_complete: !size.incomplete,
-    };
-    too_many(
-        "namespaces",
-        count(size.namespaces),
-        limits.namespaces,
-        place,
-        out,
-    );
-    too_many(
-        "processes",
-        count(size.processes),
-        limits.processes,
-        place,
-        out,
-    );
-    if size.namespaces == 0 && !out.has_errors() {
-        out.push(none_of_any());
-    }
-    let is_too_large =
-        size.namespaces > limits.namespaces.into() || size.processes > limits.processes.into();
-    if is_too_large || estimate.too_deep || size.namespaces == 0 {
-        Extent::Sample
-    } else {
-        Extent::Whole
-    }
-}
-
-fn none_of_any() -> Diagnostic {
-    Diagnostic::of_file(Code::NoNamespace, "the topology has no namespace")
-        .note("every count at its top level is 0")
 }
 
 fn no_namespace() -> Diagnostic {

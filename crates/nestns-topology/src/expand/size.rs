@@ -195,6 +195,7 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
         size
     }
 
+    /// All instances of a block, with what is inside them.
     fn generated(
         &mut self,
         prepared: &Prepared<'a>,
@@ -202,80 +203,56 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
         around: Around<'_>,
         out: &mut Diagnostics,
     ) -> Size {
-        let mut size = Size::default();
-        let first = around.level + 1;
-        let place = |level, index| Place {
-            path: around.path,
-            name: &prepared.name,
-            level,
+        let at = |level, index| Around {
+            level: around.level + 1 + level,
             index,
+            ..around
         };
         match shape {
-            Shape::One => {
-                size.add(self.own(prepared, place(first, around.index), (0, 1), out));
-                size.add(self.sum(
-                    &prepared.children,
-                    Around {
-                        level: first,
-                        ..around
-                    },
-                    size,
-                    out,
-                ));
-            }
+            Shape::One => self.instance(prepared, at(0, around.index), (0, 1), out),
             Shape::Siblings(count) => {
                 let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
-                    let mut one = estimate.own(prepared, place(first, index), (0, 1), out);
-                    one.add(estimate.sum(
-                        &prepared.children,
-                        Around {
-                            level: first,
-                            index,
-                            ..around
-                        },
-                        one,
-                        out,
-                    ));
-                    one
+                    estimate.instance(prepared, at(0, index), (0, 1), out)
                 };
-                size.add(self.repeated(count.into(), one, out));
+                self.repeated(count.into(), one, out)
             }
             Shape::Chain(depth) => {
+                let mut size = Size::default();
                 for level in 0..depth {
-                    size.add(self.own(prepared, place(first + level, level), (level, depth), out));
+                    size.add(self.own(prepared, at(level, level), (level, depth), out));
                 }
-                let innermost = Around {
-                    level: around.level + depth,
-                    index: depth - 1,
-                    ..around
-                };
+                let innermost = at(depth - 1, depth - 1);
                 size.add(self.sum(&prepared.children, innermost, size, out));
                 size.indexed = false;
+                size
             }
             Shape::Tree { depth, fanout } => {
+                let mut size = Size::default();
                 let mut width: u128 = 1;
                 for level in 0..depth {
                     let one = |estimate: &mut Self, index, out: &mut Diagnostics| {
-                        let mut one = estimate.own(
-                            prepared,
-                            place(first + level, index),
-                            (level, depth),
-                            out,
-                        );
-                        if level + 1 == depth {
-                            let inside = Around {
-                                level: first + level,
-                                index,
-                                ..around
-                            };
-                            one.add(estimate.sum(&prepared.children, inside, one, out));
-                        }
-                        one
+                        estimate.instance(prepared, at(level, index), (level, depth), out)
                     };
                     size.add(self.repeated(width, one, out));
                     width = width.saturating_mul(fanout.into());
                 }
+                size
             }
+        }
+    }
+
+    /// One instance, on a level of so many, with what is inside it if it is on the innermost; `here` is the place of what is
+    /// inside it.
+    fn instance(
+        &mut self,
+        prepared: &Prepared<'a>,
+        here: Around<'_>,
+        (level, depth): (u64, u64),
+        out: &mut Diagnostics,
+    ) -> Size {
+        let mut size = self.own(prepared, here, (level, depth), out);
+        if level + 1 == depth {
+            size.add(self.sum(&prepared.children, here, size, out));
         }
         size
     }
@@ -311,10 +288,16 @@ impl<'a, 'l> SizeEstimate<'a, 'l> {
     fn own(
         &mut self,
         prepared: &Prepared<'a>,
-        place: Place<'_>,
+        here: Around<'_>,
         (level, depth): (u64, u64),
         out: &mut Diagnostics,
     ) -> Size {
+        let place = Place {
+            path: here.path,
+            name: &prepared.name,
+            level: here.level,
+            index: here.index,
+        };
         let mut size = Size {
             namespaces: 1,
             ..Size::default()

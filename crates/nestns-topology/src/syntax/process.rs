@@ -52,90 +52,25 @@ impl ProcessBody {
     }
 
     fn read_table(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
-        let mut body = Self::of(ProgramSyntax::Absent);
-        let (mut restart, mut stop) = (RestartSyntax::default(), StopSyntax::default());
-        let mut programs: Vec<(ProcessKey, Span)> = Vec::new();
+        let mut reader = TableReader {
+            body: Self::of(ProgramSyntax::Absent),
+            restart: RestartSyntax::default(),
+            stop: StopSyntax::default(),
+            programs: Vec::new(),
+        };
         let before = out.len();
         for entry in entries(table) {
-            let Some(key) = known::<ProcessKey>(&entry, path, out) else {
-                continue;
-            };
-            if key.handling() == Handling::Choice {
-                programs.push((key, entry.key_span));
-            }
-            match key {
-                ProcessKey::Count | ProcessKey::At => {}
-                ProcessKey::Cmd => body.program = ProgramSyntax::command(&entry, out),
-                ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
-                ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
-                ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| {
-                    values.entry = way;
-                }),
-                ProcessKey::Env => body.values.env = entry.environment(out),
-                ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| {
-                    values.cwd = Some(path);
-                }),
-                ProcessKey::User => body.put(key, user(&entry, out), |values, user| {
-                    values.user = Some(user);
-                }),
-                ProcessKey::Labels => body.values.labels = entry.labels(out),
-                ProcessKey::Description => {
-                    body.put(key, entry.string(out), |values, text| {
-                        values.description = Some(text);
-                    });
-                }
-                ProcessKey::Tty => {
-                    body.put(key, entry.boolean(out), |values, own| {
-                        values.terminal = Terminal::from_tty(own);
-                    });
-                }
-                ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
-                    values.stdin = input;
-                }),
-                ProcessKey::Stdout => {
-                    body.put(key, stream::output(&entry, out), |values, output| {
-                        values.stdout = output;
-                    });
-                }
-                ProcessKey::Stderr => {
-                    body.put(key, stream::output(&entry, out), |values, output| {
-                        values.stderr = output;
-                    });
-                }
-                ProcessKey::After => body.after = after(&entry, out),
-                ProcessKey::Ready => {
-                    body.put(key, ready::read(&entry, path, out), |values, probe| {
-                        values.ready = Some(probe);
-                    });
-                }
-                ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| {
-                    values.ok = codes;
-                }),
-                ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| {
-                    values.oneshot = flag;
-                }),
-                ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| {
-                    values.weight = weight(flag);
-                }),
-                ProcessKey::Restart => restart.read_when(&entry, out),
-                ProcessKey::Max => restart.read_max(&entry, out),
-                ProcessKey::Backoff => restart.read_backoff(&entry, out),
-                ProcessKey::Stop => stop = StopSyntax::read(&entry, path, out),
+            if let Some(key) = known(&entry, path, out) {
+                reader.read(key, entry, path, out);
             }
         }
-        if let [(first, first_span), (second, second_span), ..] = programs[..] {
-            let message = format!(
-                "a process has both `{}` and `{}`",
-                first.name(),
-                second.name()
-            );
-            out.push(
-                Diagnostic::at(Code::NotOneProgram, second_span, message)
-                    .label("it can run only one program")
-                    .also(first_span, "the first one is here"),
-            );
-            body.program = ProgramSyntax::Broken;
-        }
+        reader.check_programs(out);
+        let TableReader {
+            mut body,
+            restart,
+            stop,
+            ..
+        } = reader;
         // Whatever was wrong may have been meant as the program, as `command` of compose is.
         if out.len() > before {
             body = body.without_program();
@@ -146,6 +81,106 @@ impl ProcessBody {
         body.grace_span = stop.grace.as_ref().map(|grace| grace.span);
         contradictions::check(&body, &restart, out);
         body
+    }
+}
+
+/// Values of the keys that were read of a table, before those that belong together are put together.
+struct TableReader {
+    body: ProcessBody,
+    restart: RestartSyntax,
+    stop: StopSyntax,
+    /// The keys that are a program, of which there may be one.
+    programs: Vec<(ProcessKey, Span)>,
+}
+
+impl TableReader {
+    /// Reads one key.
+    fn read(&mut self, key: ProcessKey, entry: Entry<'_>, path: &str, out: &mut Diagnostics) {
+        let Self {
+            body,
+            restart,
+            stop,
+            programs,
+        } = self;
+        if key.handling() == Handling::Choice {
+            programs.push((key, entry.key_span));
+        }
+        match key {
+            ProcessKey::Count | ProcessKey::At => {}
+            ProcessKey::Cmd => body.program = ProgramSyntax::command(&entry, out),
+            ProcessKey::Sh => body.program = ProgramSyntax::script(&entry, out),
+            ProcessKey::Actor => body.program = ProgramSyntax::actor(&entry, out),
+            ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| {
+                values.entry = way;
+            }),
+            ProcessKey::Env => body.values.env = entry.environment(out),
+            ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| {
+                values.cwd = Some(path);
+            }),
+            ProcessKey::User => body.put(key, user(&entry, out), |values, user| {
+                values.user = Some(user);
+            }),
+            ProcessKey::Labels => body.values.labels = entry.labels(out),
+            ProcessKey::Description => {
+                body.put(key, entry.string(out), |values, text| {
+                    values.description = Some(text);
+                });
+            }
+            ProcessKey::Tty => {
+                body.put(key, entry.boolean(out), |values, own| {
+                    values.terminal = Terminal::from_tty(own);
+                });
+            }
+            ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
+                values.stdin = input;
+            }),
+            ProcessKey::Stdout => {
+                body.put(key, stream::output(&entry, out), |values, output| {
+                    values.stdout = output;
+                });
+            }
+            ProcessKey::Stderr => {
+                body.put(key, stream::output(&entry, out), |values, output| {
+                    values.stderr = output;
+                });
+            }
+            ProcessKey::After => body.after = after(&entry, out),
+            ProcessKey::Ready => {
+                body.put(key, ready::read(&entry, path, out), |values, probe| {
+                    values.ready = Some(probe);
+                });
+            }
+            ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| {
+                values.ok = codes;
+            }),
+            ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| {
+                values.oneshot = flag;
+            }),
+            ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| {
+                values.weight = weight(flag);
+            }),
+            ProcessKey::Restart => restart.read_when(&entry, out),
+            ProcessKey::Max => restart.read_max(&entry, out),
+            ProcessKey::Backoff => restart.read_backoff(&entry, out),
+            ProcessKey::Stop => *stop = StopSyntax::read(&entry, path, out),
+        }
+    }
+
+    /// Reports more than one program.
+    fn check_programs(&mut self, out: &mut Diagnostics) {
+        if let [(first, first_span), (second, second_span), ..] = self.programs[..] {
+            let message = format!(
+                "a process has both `{}` and `{}`",
+                first.name(),
+                second.name()
+            );
+            out.push(
+                Diagnostic::at(Code::NotOneProgram, second_span, message)
+                    .label("it can run only one program")
+                    .also(first_span, "the first one is here"),
+            );
+            self.body.program = ProgramSyntax::Broken;
+        }
     }
 }
 
