@@ -71,83 +71,8 @@ pub fn capture(machine: &HostSnapshot, scope: Scope, programs: bool) -> Capture 
         Scope::Host => machine.unreadable,
         Scope::Process(pid) => work.index.unread_below(pid),
     };
-    let mut missing = vec![
-        (
-            work.leaderless,
-            "namespace",
-            "without a live PID 1, left out with everything inside",
-        ),
-        (
-            work.unread,
-            "namespace",
-            "whose host name or other namespaces cannot be read, written with the defaults",
-        ),
-        (
-            work.unsayable,
-            "namespace",
-            "with a user or time namespace of its own, which a file cannot express",
-        ),
-        (
-            work.shared,
-            "namespace",
-            "that shares others with a sibling, written with some of its own",
-        ),
-        (
-            work.left_out,
-            "process",
-            "left to the program that forks it",
-        ),
-        (
-            unread,
-            "process",
-            "in namespaces that only root can examine",
-        ),
-    ];
-    missing.extend(
-        work.mounts
-            .iter()
-            .zip(mounts::KINDS)
-            .map(|(&number, matter)| (number, "namespace", matter)),
-    );
-    missing.extend(
-        work.deviations
-            .iter()
-            .zip(manner::KINDS)
-            .map(|(&number, matter)| (number, "process", matter)),
-    );
-    missing.retain(|&(number, ..)| number > 0);
-    let missing = missing
-        .into_iter()
-        .map(|(number, noun, matter)| Missing {
-            number,
-            noun,
-            matter,
-        })
-        .collect();
-    let namespaces = work.namespaces.len();
-    let mut document = Table::new();
-    document.insert("nestns".to_owned(), 1.into());
-    let processes = work
-        .namespaces
-        .values()
-        .filter_map(|space| Some(space.get("proc")?.as_table()?.len()))
-        .sum::<usize>();
-    let mut limits = Table::new();
-    for (key, number, default) in [
-        ("namespaces", namespaces, 1024),
-        ("processes", processes, 4096),
-    ] {
-        if number > default {
-            limits.insert(
-                key.to_owned(),
-                i64::try_from(number).unwrap_or(i64::MAX).into(),
-            );
-        }
-    }
-    if !limits.is_empty() {
-        document.insert("limits".to_owned(), limits.into());
-    }
-    document.insert("ns".to_owned(), work.namespaces.into());
+    let missing = work.missing(unread);
+    let (document, namespaces) = work.document();
     Capture {
         document,
         namespaces,
@@ -157,6 +82,14 @@ pub fn capture(machine: &HostSnapshot, scope: Scope, programs: bool) -> Capture 
 
 /// Actors that run by themselves and fork nothing: children of others are in the file as processes of their own.
 const KEPT: [&str; 3] = ["idle", "serve", "ignore-term"];
+
+/// The PID 1 of a captured namespace.
+enum Init {
+    /// One of nestns, which forks the processes of the file; with its value in the file, if that is not the default.
+    Forks(Option<Value>),
+    /// A program or an actor.
+    Program(Value),
+}
 
 struct Work<'m> {
     index: Index<'m>,
@@ -192,6 +125,73 @@ impl<'m> Work<'m> {
             met: HashSet::new(),
             maker: Manner::default(),
         }
+    }
+
+    /// The gaps of the capture; `unread` is the number of processes that could not be examined.
+    fn missing(&self, unread: usize) -> Vec<Missing> {
+        let counts = [
+            (
+                self.leaderless,
+                "namespace",
+                "without a live PID 1, left out with everything inside",
+            ),
+            (
+                self.unread,
+                "namespace",
+                "whose host name or other namespaces cannot be read, written with the defaults",
+            ),
+            (
+                self.unsayable,
+                "namespace",
+                "with a user or time namespace of its own, which a file cannot express",
+            ),
+            (
+                self.shared,
+                "namespace",
+                "that shares others with a sibling, written with some of its own",
+            ),
+            (
+                self.left_out,
+                "process",
+                "left to the program that forks it",
+            ),
+            (
+                unread,
+                "process",
+                "in namespaces that only root can examine",
+            ),
+        ];
+        let mounts = self.mounts.iter().zip(mounts::KINDS);
+        let deviations = self.deviations.iter().zip(manner::KINDS);
+        counts
+            .into_iter()
+            .chain(mounts.map(|(&number, matter)| (number, "namespace", matter)))
+            .chain(deviations.map(|(&number, matter)| (number, "process", matter)))
+            .filter(|&(number, ..)| number > 0)
+            .map(|(number, noun, matter)| Missing {
+                number,
+                noun,
+                matter,
+            })
+            .collect()
+    }
+
+    /// The tables of the file, and the number of its namespaces.
+    fn document(self) -> (Table, usize) {
+        let namespaces = self.namespaces.len();
+        let processes = self
+            .namespaces
+            .values()
+            .filter_map(|space| Some(space.get("proc")?.as_table()?.len()))
+            .sum::<usize>();
+        let limits = raised_limits(namespaces, processes);
+        let mut document = Table::new();
+        document.insert("nestns".to_owned(), 1.into());
+        if !limits.is_empty() {
+            document.insert("limits".to_owned(), limits.into());
+        }
+        document.insert("ns".to_owned(), self.namespaces.into());
+        (document, namespaces)
     }
 
     /// The process outside that has made an outermost namespace; the reader if that is not known.
@@ -233,82 +233,23 @@ impl<'m> Work<'m> {
         };
         let title = self.index.title(leader);
         let name = siblings.take(title.map_or(&leader.name, |title| &title.name));
-        let kind = title.map(|title| title.kind.clone());
         let path = if around.is_empty() {
             name
         } else {
             format!("{around}/{name}")
         };
         let mut table = Table::new();
-        let outside = self
-            .index
-            .machine
-            .space(id)
-            .parent
-            .and_then(|parent| self.index.leader(parent));
-        match Surroundings::read(leader.pid(), outside.map(ProcessInfo::pid)) {
-            Ok(surroundings) => {
-                self.unsayable += usize::from(surroundings.has_unsayable());
-                for &kind in surroundings.mounts() {
-                    self.mounts[kind] += 1;
-                }
-                let met: Vec<bool> = surroundings
-                    .own()
-                    .iter()
-                    .map(|&own| !self.met.insert(own))
-                    .collect();
-                self.shared += usize::from(met.contains(&true));
-                surroundings.write(&mut table);
-            }
-            Err(_) => self.unread += 1,
-        }
-        let members: Vec<&ProcessInfo> = self.index.members(id).to_vec();
-        let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
-        let work = self.program(leader);
-        // Only a PID 1 of nestns forks the processes of the file.
-        let forks = match kind.as_deref() {
-            // The title of a PID 1 of nestns.
-            Some("init") => true,
-            Some("pause") => {
-                table.insert("init".to_owned(), "pause".into());
-                true
-            }
-            _ if work.is_none() && members.iter().any(|member| here.contains(&member.parent)) => {
-                true
-            }
-            _ => {
-                let init = work.unwrap_or_else(|| {
-                    Table::from_iter([("actor".to_owned(), self.actor(leader))]).into()
-                });
-                table.insert("init".to_owned(), init);
-                false
-            }
+        self.surroundings(id, leader, &mut table);
+        let init = self.init(id, leader);
+        let forker = match &init {
+            Init::Forks(_) => Some(leader),
+            Init::Program(_) => None,
         };
-        let first = self.manner(leader, None, None);
-        let mut own = Names::default();
-        let mut processes = Table::new();
-        for &member in members.iter().filter(|member| member.own() != 1) {
-            let is_forked = here.contains(&member.parent);
-            if self.is_forked_by_program(member, forks.then_some(leader)) && is_forked {
-                self.left_out += 1;
-                continue;
-            }
-            let name = own.take(
-                self.index
-                    .title(member)
-                    .map_or(&member.name, |title| &title.name),
-            );
-            let mut process = Table::new();
-            match self.program(member) {
-                Some(words) => process.insert("cmd".to_owned(), words),
-                None => process.insert("actor".to_owned(), self.actor(member)),
-            };
-            if forks && !is_forked {
-                process.insert("enter".to_owned(), "join".into());
-            }
-            self.manner(member, Some(&first), Some(&mut process));
-            processes.insert(name, process.into());
+        if let Init::Forks(Some(value)) | Init::Program(value) = init {
+            table.insert("init".to_owned(), value);
         }
+        let mut own = Names::default();
+        let processes = self.processes(id, leader, forker, &mut own);
         if !processes.is_empty() {
             table.insert("proc".to_owned(), processes.into());
         }
@@ -316,6 +257,84 @@ impl<'m> Work<'m> {
         for inner in self.index.inside(id).to_vec() {
             self.space(inner, &path, &mut own);
         }
+    }
+
+    /// Writes the namespaces of other kinds around a PID 1, and counts those that the file cannot express.
+    fn surroundings(&mut self, id: PidNamespaceId, leader: &ProcessInfo, table: &mut Table) {
+        let parent = self.index.machine.space(id).parent;
+        let outside = parent.and_then(|parent| self.index.leader(parent));
+        let Ok(surroundings) = Surroundings::read(leader.pid(), outside.map(ProcessInfo::pid))
+        else {
+            self.unread += 1;
+            return;
+        };
+        self.unsayable += usize::from(surroundings.has_unsayable());
+        for &kind in surroundings.mounts() {
+            self.mounts[kind] += 1;
+        }
+        let met: Vec<bool> = surroundings
+            .own()
+            .iter()
+            .map(|&own| !self.met.insert(own))
+            .collect();
+        self.shared += usize::from(met.contains(&true));
+        surroundings.write(table);
+    }
+
+    /// The PID 1 as the file is to have it.
+    fn init(&self, id: PidNamespaceId, leader: &ProcessInfo) -> Init {
+        let work = self.program(leader);
+        // Only a PID 1 of nestns forks the processes of the file.
+        match self.index.title(leader).map(|title| title.kind.as_str()) {
+            // The title of a PID 1 of nestns.
+            Some("init") => Init::Forks(None),
+            Some("pause") => Init::Forks(Some("pause".into())),
+            _ if work.is_none() && self.has_children_inside(id) => Init::Forks(None),
+            _ => Init::Program(work.unwrap_or_else(|| {
+                Table::from_iter([("actor".to_owned(), self.actor(leader))]).into()
+            })),
+        }
+    }
+
+    /// True if a process of the namespace has its parent in it.
+    fn has_children_inside(&self, id: PidNamespaceId) -> bool {
+        let members = self.index.members(id);
+        let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
+        members.iter().any(|member| here.contains(&member.parent))
+    }
+
+    /// The processes beside PID 1; `forker` is the PID 1 if it forks the processes of the file.
+    fn processes(
+        &mut self,
+        id: PidNamespaceId,
+        leader: &ProcessInfo,
+        forker: Option<&ProcessInfo>,
+        names: &mut Names,
+    ) -> Table {
+        let first = self.manner(leader, None, None);
+        let members = self.index.members(id).to_vec();
+        let here: HashSet<i32> = members.iter().map(|member| member.pid()).collect();
+        let mut processes = Table::new();
+        for &member in members.iter().filter(|member| member.own() != 1) {
+            let is_forked = here.contains(&member.parent);
+            if self.is_forked_by_program(member, forker) && is_forked {
+                self.left_out += 1;
+                continue;
+            }
+            let title = self.index.title(member);
+            let name = names.take(title.map_or(&member.name, |title| &title.name));
+            let mut process = Table::new();
+            match self.program(member) {
+                Some(words) => process.insert("cmd".to_owned(), words),
+                None => process.insert("actor".to_owned(), self.actor(member)),
+            };
+            if forker.is_some() && !is_forked {
+                process.insert("enter".to_owned(), "join".into());
+            }
+            self.manner(member, Some(&first), Some(&mut process));
+            processes.insert(name, process.into());
+        }
+        processes
     }
 
     /// Command line of a process, if it is wanted, and if running it again would not make again what is in the file
@@ -358,6 +377,23 @@ impl<'m> Work<'m> {
             .unwrap_or("idle")
             .into()
     }
+}
+
+/// The limits that a file with so many namespaces and processes has to raise.
+fn raised_limits(namespaces: usize, processes: usize) -> Table {
+    let mut limits = Table::new();
+    for (key, number, default) in [
+        ("namespaces", namespaces, 1024),
+        ("processes", processes, 4096),
+    ] {
+        if number > default {
+            limits.insert(
+                key.to_owned(),
+                i64::try_from(number).unwrap_or(i64::MAX).into(),
+            );
+        }
+    }
+    limits
 }
 
 fn command_line(process: &ProcessInfo) -> Option<Vec<u8>> {
