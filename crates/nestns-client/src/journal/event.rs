@@ -140,117 +140,140 @@ mod tests {
     use super::{Caller, Event, Stage};
     use crate::documents::ExitDocument;
 
+    const PATH: &str = "vm/app";
+    const PIDS: &[i32] = &[10, 2];
+    const BY: Option<Caller> = Some(Caller { pid: 7, uid: 1000 });
+
+    /// One of each event, with its word.
+    const EVENTS: [(Event<'_>, &str); 16] = [
+        (
+            Event::Create {
+                path: ".",
+                name: "n",
+                controller: 1,
+                namespaces: 1,
+                processes: 2,
+                depth: 1,
+            },
+            "create",
+        ),
+        (
+            Event::Verify {
+                path: ".",
+                namespaces: 1,
+                processes: 2,
+                depth: 1,
+                ms: 1.5,
+            },
+            "verify",
+        ),
+        (
+            Event::Exec {
+                path: PATH,
+                pids: PIDS,
+                argv: &[],
+                by: BY,
+                error: None,
+            },
+            "exec",
+        ),
+        (
+            Event::Signal {
+                path: PATH,
+                signal: "TERM",
+                by: None,
+            },
+            "signal",
+        ),
+        (
+            Event::Exit {
+                path: PATH,
+                pids: PIDS,
+                exit: ExitDocument::Code(3),
+                state: "failed",
+                with: None,
+            },
+            "exit",
+        ),
+        (
+            Event::Reparent {
+                path: PATH,
+                pid: Some(5),
+                count: None,
+                exit: Some(ExitDocument::Signal(9)),
+            },
+            "reparent",
+        ),
+        (
+            Event::Stopping {
+                path: ".",
+                stage: Stage::Ask,
+                cause: Some("asked"),
+                by: BY,
+                by_pid: None,
+            },
+            "stopping",
+        ),
+        (
+            Event::Restart {
+                path: PATH,
+                attempt: Some(1),
+                by: None,
+            },
+            "restart",
+        ),
+        (Event::Pause { path: PATH, by: BY }, "pause"),
+        (Event::Resume { path: PATH, by: BY }, "resume"),
+        (
+            Event::Created {
+                path: PATH,
+                pids: PIDS,
+            },
+            "created",
+        ),
+        (Event::Release { path: PATH }, "release"),
+        (
+            Event::Started {
+                path: PATH,
+                pids: PIDS,
+            },
+            "started",
+        ),
+        (Event::Ready { path: PATH }, "ready"),
+        (Event::Refused { path: PATH, pid: 7 }, "refused"),
+        (Event::Gone { path: PATH }, "gone"),
+    ];
+
     #[test]
     fn every_event_has_its_word_and_its_path() {
-        let path = "vm/app";
-        let argv = ["sleep".to_owned()];
-        let pids = [10, 2];
-        let by = Some(Caller { pid: 7, uid: 1000 });
-        let all = [
-            (
-                Event::Create {
-                    path: ".",
-                    name: "n",
-                    controller: 1,
-                    namespaces: 1,
-                    processes: 2,
-                    depth: 1,
-                },
-                "create",
-            ),
-            (Event::Created { path, pids: &pids }, "created"),
-            (
-                Event::Verify {
-                    path: ".",
-                    namespaces: 1,
-                    processes: 2,
-                    depth: 1,
-                    ms: 1.5,
-                },
-                "verify",
-            ),
-            (Event::Release { path }, "release"),
-            (Event::Started { path, pids: &pids }, "started"),
-            (Event::Ready { path }, "ready"),
-            (
-                Event::Exec {
-                    path,
-                    pids: &pids,
-                    argv: &argv,
-                    by,
-                    error: None,
-                },
-                "exec",
-            ),
-            (
-                Event::Signal {
-                    path,
-                    signal: "TERM",
-                    by: None,
-                },
-                "signal",
-            ),
-            (
-                Event::Exit {
-                    path,
-                    pids: &pids,
-                    exit: ExitDocument::Code(3),
-                    state: "failed",
-                    with: None,
-                },
-                "exit",
-            ),
-            (
-                Event::Reparent {
-                    path,
-                    pid: Some(5),
-                    count: None,
-                    exit: Some(ExitDocument::Signal(9)),
-                },
-                "reparent",
-            ),
-            (
-                Event::Stopping {
-                    path: ".",
-                    stage: Stage::Ask,
-                    cause: Some("asked"),
-                    by,
-                    by_pid: None,
-                },
-                "stopping",
-            ),
-            (Event::Refused { path, pid: 7 }, "refused"),
-            (Event::Gone { path }, "gone"),
-            (
-                Event::Restart {
-                    path,
-                    attempt: Some(1),
-                    by: None,
-                },
-                "restart",
-            ),
-            (Event::Pause { path, by }, "pause"),
-            (Event::Resume { path, by }, "resume"),
-        ];
-        for (event, word) in all {
+        for (event, word) in EVENTS {
             let value: Value = serde_json::to_value(&event).unwrap();
             assert_eq!(value["event"], word);
             assert!(value["path"].is_string(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_field_without_a_value_is_left_out() {
+        let argv = ["sleep".to_owned()];
         let exec = Event::Exec {
-            path,
-            pids: &pids,
+            path: PATH,
+            pids: PIDS,
             argv: &argv,
-            by,
+            by: BY,
             error: None,
         };
         let expected = json!({
             "event": "exec", "path": "vm/app", "pids": [10, 2], "argv": ["sleep"], "by": { "pid": 7, "uid": 1000 },
         });
         assert_eq!(serde_json::to_value(&exec).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_signal_is_an_exit_by_its_number() {
         let exit = Event::Exit {
-            path,
-            pids: &pids,
+            path: PATH,
+            pids: PIDS,
             exit: ExitDocument::Signal(9),
             state: "gone",
             with: Some("vm/init"),
