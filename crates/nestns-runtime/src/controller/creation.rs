@@ -1,8 +1,9 @@
 //! Creation of a tree: from a checked topology to open gates, or back to nothing.
 
-use std::ffi::OsStr;
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::channels::{self, Channels};
@@ -70,7 +71,7 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
         directory,
         manager,
         rules,
-        options,
+        mut options,
         log_bytes,
         ..
     } = prepared;
@@ -87,64 +88,22 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     fault::point("name-taken");
     ward.name = Name::Taken;
     start.entrust(&ward, &state)?;
-    let events = EventLoop::new().map_err(system("open an event loop"))?;
-    let output = StandardOutput::open(options.lines_to, &events);
-    let server = Server::open(&state.remains().handle(), &events)
-        .map_err(system("open the control socket"))?;
-    let crossing =
-        user_namespace::cross().map_err(|failure| describe(&Roster::new(plan), failure))?;
-    let alone = user_namespace::is_single_user(&crossing);
-    let journal = Journal::open(&state.remains().handle(), log_bytes, plan.counts().logged);
-    start.begin_to_build(|guardian, event_sink| {
-        let parts = Parts {
-            plan,
-            event_sink,
-            events,
-            output,
-            relay,
-            saved: saved.as_ref(),
-            remains: state.remains(),
-            guardian,
-            reports,
-            limit: options.timeout.map(|timeout| began.plus(timeout)),
-            server,
-            origin: &origin,
-            journal,
-            tied_to: options.tied_to,
-            signals_for: options.signals_for,
-        };
-        let reactor = Reactor::new(parts)
-            .by(Call::EpollCtl)
-            .map_err(system("watch the channels of the tree"))?;
-        Ok((reactor, Children::new(plan, None, crossing, run_pid_one)))
-    })?;
-    let summary = |create, (conclusion, left): (Conclusion, Left)| Summary {
-        name: origin.name.clone(),
-        truth: state.truth(),
-        counts: plan.counts(),
-        create,
-        release: conclusion.release,
-        timeline: conclusion.timeline,
-        status: conclusion.status,
-        left,
+    let site = Site {
+        plan,
+        origin: &origin,
+        state: &state,
+        log_bytes,
+        began,
     };
-    let create = match build(&mut start, alone, began) {
+    let ends = Ends {
+        reports,
+        relay,
+        saved: saved.as_ref(),
+    };
+    let create = match site.build(&mut start, ends, &mut options) {
         Ok(create) => create,
         Err(Interruption::StartError(trouble)) => return Err(*trouble),
-        Err(Interruption::Stopped) => {
-            let (status, left) = start.roll_back();
-            return Ok(summary(
-                None,
-                (
-                    Conclusion {
-                        status,
-                        release: None,
-                        timeline: None,
-                    },
-                    left,
-                ),
-            ));
-        }
+        Err(Interruption::Stopped) => return Ok(site.interrupted(start.roll_back())),
     };
     write_state(start.reactor()?, &state, options.text.as_deref(), create)?;
     let (reactor, children) = start.finish()?;
@@ -157,47 +116,124 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
         release: None,
     };
     let freezer = Box::new(TreeFreezer::new(state.remains()));
-    let supervisor = Supervisor::new(
-        Host::new(reactor, children, gate),
-        freezer,
-        rules,
-        options.command,
-        opening,
-    );
-    Ok(summary(
-        Some(create),
-        life_loop::live(supervisor, options.gates),
-    ))
+    let host = Host::new(reactor, children, gate);
+    let supervisor = Supervisor::new(host, freezer, rules, options.command, opening);
+    let (conclusion, left) = life_loop::live(supervisor, options.gates);
+    Ok(site.summary(Some(create), conclusion, left))
 }
 
 fn system(what: &'static str) -> impl Fn(CallError) -> StartError {
     move |cause| StartError::System { what, cause }
 }
 
-/// Writes that the creation begins, and creates everything. Returns how long that took.
-fn build(start: &mut Start<'_>, alone: bool, began: Moment) -> Result<Duration, Interruption> {
-    let reactor = start.reactor()?;
-    let plan = reactor.tree.plan;
+/// The controller's end of the reports of a tree, and the caller's terminal.
+struct Ends<'a> {
+    reports: OwnedFd,
+    relay: Option<Relay>,
+    saved: Option<&'a SavedTerminal>,
+}
+
+/// Place at which a tree is built, and the moment when that began.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    plan: Plan,
+    origin: &'a Origin,
+    state: &'a StateDirectory,
+    log_bytes: u64,
+    began: Moment,
+}
+
+impl<'a> Site<'a> {
+    /// Creates everything. Returns how long that took.
+    fn build(
+        &self,
+        start: &mut Start<'a>,
+        ends: Ends<'a>,
+        options: &mut Options,
+    ) -> Result<Duration, Interruption> {
+        let handle = self.state.remains().handle();
+        let events = EventLoop::new().map_err(system("open an event loop"))?;
+        let output = StandardOutput::open(options.lines_to, &events);
+        let server = Server::open(&handle, &events).map_err(system("open the control socket"))?;
+        let crossing = user_namespace::cross()
+            .map_err(|failure| describe(&Roster::new(self.plan), failure))?;
+        let is_alone = user_namespace::is_single_user(&crossing);
+        let journal = Journal::open(&handle, self.log_bytes, self.plan.counts().logged);
+        start.begin_to_build(|guardian, event_sink| {
+            let parts = Parts {
+                plan: self.plan,
+                event_sink,
+                events,
+                output,
+                relay: ends.relay,
+                saved: ends.saved,
+                remains: self.state.remains(),
+                guardian,
+                reports: ends.reports,
+                limit: options.timeout.map(|timeout| self.began.plus(timeout)),
+                server,
+                origin: self.origin,
+                journal,
+                tied_to: options.tied_to.take(),
+                signals_for: options.signals_for,
+            };
+            let reactor = Reactor::new(parts)
+                .by(Call::EpollCtl)
+                .map_err(system("watch the channels of the tree"))?;
+            Ok((
+                reactor,
+                Children::new(self.plan, None, crossing, run_pid_one),
+            ))
+        })?;
+        record_creation(start.reactor()?);
+        if is_alone {
+            refuse_other_users(self.plan)?;
+        }
+        start.build(self.began)
+    }
+
+    /// Outcome of a tree that stood.
+    fn summary(&self, create: Option<Duration>, conclusion: Conclusion, left: Left) -> Summary {
+        Summary {
+            name: self.origin.name.clone(),
+            truth: self.state.truth(),
+            counts: self.plan.counts(),
+            create,
+            release: conclusion.release,
+            timeline: conclusion.timeline,
+            status: conclusion.status,
+            left,
+        }
+    }
+
+    /// Outcome of a creation that was interrupted and rolled back.
+    fn interrupted(&self, (status, left): (u8, Left)) -> Summary {
+        let conclusion = Conclusion {
+            status,
+            release: None,
+            timeline: None,
+        };
+        self.summary(None, conclusion, left)
+    }
+}
+
+/// Writes that the creation begins.
+fn record_creation(reactor: &mut Reactor<'_>) {
     let Counts {
         namespaces,
         processes,
         depth,
         ..
-    } = plan.counts();
-    let name = reactor.tree.name.clone();
+    } = reactor.tree.plan.counts();
     let controller = nix::unistd::getpid().as_raw();
     reactor.console.journal.record(&Noted::Create {
         path: WHOLE,
-        name: &name,
+        name: &reactor.tree.name,
         controller,
         namespaces,
         processes,
         depth,
     });
-    if alone {
-        refuse_other_users(plan)?;
-    }
-    start.build(began)
 }
 
 /// Writes the files that tell of a tree which stands; without them no gate is opened.
@@ -265,20 +301,7 @@ impl Prepared {
         } = request;
         let descriptors = keep_descriptors(&mut options)?;
         let directory = StateDirectory::place(&origin.name);
-        let mut environment = std::mem::take(&mut options.environment);
-        // It is for nestns itself: a program that said it is ready there would speak for the whole
-        // tree.
-        let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
-        if options.announce_truth {
-            environment.insert(
-                TRUTH_VARIABLE.into(),
-                nestns_client::state_directory::truth_in(&directory).into(),
-            );
-        }
-        if let Some(root) = nestns_client::state_directory::state_root() {
-            // A program starts in another directory than the caller.
-            environment.insert(STATE_ROOT.into(), root.into());
-        }
+        let (environment, manager) = environment(&mut options, &directory);
         let rules = Rules {
             on_exit: topology.on_exit,
             status_from: options.status_from.take(),
@@ -343,6 +366,25 @@ impl Prepared {
         let is_used = self.wants_terminal && self.keyboard == Keyboard::Caller;
         is_used.then(relay::saved_terminal).flatten()
     }
+}
+
+/// The environment of programs, and the service manager that is told when the tree is ready.
+fn environment(options: &mut Options, directory: &Path) -> (BTreeMap<OsString, OsString>, Manager) {
+    let mut environment = std::mem::take(&mut options.environment);
+    // It is for nestns itself: a program that said it is ready there would speak for the whole
+    // tree.
+    let manager = Manager::at(environment.remove(OsStr::new(NOTIFY_SOCKET)).as_deref());
+    if options.announce_truth {
+        environment.insert(
+            TRUTH_VARIABLE.into(),
+            nestns_client::state_directory::truth_in(directory).into(),
+        );
+    }
+    if let Some(root) = nestns_client::state_directory::state_root() {
+        // A program starts in another directory than the caller.
+        environment.insert(STATE_ROOT.into(), root.into());
+    }
+    (environment, manager)
 }
 
 /// Closes what the caller has open besides the standard descriptors, which is of no use to anything

@@ -60,6 +60,24 @@ impl Record {
         asks_for_an_end || ending.status() == Ending::Signalled(sent).status()
     }
 
+    /// Records the request to end; false if it was asked before.
+    pub fn record_request(&mut self, signal: i32, at: Moment) -> bool {
+        let is_first = self.stop_record.asked.replace((signal, at)).is_none();
+        if is_first && !self.state.is_over() {
+            self.state = State::Stopping;
+        }
+        is_first
+    }
+
+    /// Records that its time was over; false if that was so before.
+    pub fn record_kill(&mut self, at: Moment) -> bool {
+        let is_first = self.stop_record.killed.replace(at).is_none();
+        if is_first && !self.state.is_over() {
+            self.state = State::Killing;
+        }
+        is_first
+    }
+
     /// PID on the host.
     pub fn pid(&self) -> Option<Pid> {
         self.facts
@@ -190,6 +208,11 @@ impl Roster {
         self.namespace_mut(subject.namespace)?
             .members
             .get_mut(index)
+    }
+
+    /// True if a PID on the host is that of the PID 1 of a namespace.
+    pub fn is_init(&self, namespace: NamespaceIndex, pid: Pid) -> bool {
+        self.get(ProcessKey::init(namespace)).and_then(Record::pid) == Some(pid)
     }
 
     /// Notes that a process exists; says whether it is news.

@@ -173,6 +173,12 @@ impl Tree {
         }
     }
 
+    /// Takes note of processes that a PID 1 has inherited and that have ended.
+    pub(super) fn add_orphan(&mut self, namespace: NamespaceIndex, orphan: Orphan) {
+        self.incidents
+            .push_back(Incident::Orphan { namespace, orphan });
+    }
+
     /// True if the creation has to be given up.
     pub(super) fn is_interrupted(&self) -> bool {
         let has_failed = |part: &Target| {

@@ -240,91 +240,102 @@ impl StopPlan {
 
 impl Entry {
     fn new(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey]) -> Self {
-        let Times { plan, now, .. } = times;
-        let namespace = plan.namespace(subject.namespace);
-        let around = times.around(subject.namespace);
-        let held = |latest| Phase::Held { latest };
-        match (subject.slot, &namespace.init) {
+        match (subject.slot, &times.plan.namespace(subject.namespace).init) {
             (Slot::Init, InitPlan::Program(program)) => {
-                // The parent's children inside it are one run in the order of creation.
-                let inside = subject.namespace..subject.namespace + plan.subtree(subject.namespace);
-                let behind = if plan.numbers_below(subject.namespace) == 0 {
-                    Vec::new()
-                } else {
-                    let others = all.iter().copied().filter(|&other| other != subject);
-                    others
-                        .filter(|other| inside.contains(&other.namespace))
-                        .collect()
-                };
-                let deadline = Some(now.plus(namespace.stop.grace));
-                let phase = held(times.half_until(subject.namespace, around));
-                Self {
-                    subject,
-                    stop: program.stop,
-                    behind,
-                    deadline,
-                    until: around,
-                    phase,
-                }
+                Self::of_program(times, subject, all, program.stop)
             }
-            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
-                // It keeps its own deadline; its parent only makes sure. A call is no request to
-                // stop, whatever the file says.
-                let signal = if namespace.stop.signal.number() == OPEN as i32 {
-                    Signal::TERM
-                } else {
-                    namespace.stop.signal
-                };
-                let stop = Stop {
-                    signal,
-                    grace: namespace.stop.grace + MARGIN,
-                };
-                Self {
-                    subject,
-                    stop,
-                    behind: Vec::new(),
-                    deadline: None,
-                    until: around,
-                    phase: held(now),
-                }
-            }
-            (slot, _) => {
-                let dependents = namespace
-                    .processes
+            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => Self::of_init(times, subject),
+            _ => Self::of_process(times, subject, all),
+        }
+    }
+
+    /// Entry of a program that is PID 1.
+    fn of_program(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey], stop: Stop) -> Self {
+        let Times { plan, now, .. } = times;
+        let index = subject.namespace;
+        // The parent's children inside it are one run in the order of creation.
+        let inside = index..index + plan.subtree(index);
+        let behind = if plan.numbers_below(index) == 0 {
+            Vec::new()
+        } else {
+            let others = all.iter().copied().filter(|&other| other != subject);
+            others
+                .filter(|other| inside.contains(&other.namespace))
+                .collect()
+        };
+        let around = times.around(index);
+        Self {
+            subject,
+            stop,
+            behind,
+            deadline: Some(now.plus(plan.namespace(index).stop.grace)),
+            until: around,
+            phase: Phase::Held {
+                latest: times.half_until(index, around),
+            },
+        }
+    }
+
+    /// Entry of an init of nestns. It keeps its own deadline; its parent only makes sure.
+    fn of_init(times: Times<'_>, subject: ProcessKey) -> Self {
+        let stop = times.plan.namespace(subject.namespace).stop;
+        // A call is no request to stop, whatever the file says.
+        let signal = if stop.signal.number() == OPEN as i32 {
+            Signal::TERM
+        } else {
+            stop.signal
+        };
+        Self {
+            subject,
+            stop: Stop {
+                signal,
+                grace: stop.grace + MARGIN,
+            },
+            behind: Vec::new(),
+            deadline: None,
+            until: times.around(subject.namespace),
+            phase: Phase::Held { latest: times.now },
+        }
+    }
+
+    /// Entry of a process that is not PID 1: behind those that depend on it.
+    fn of_process(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey]) -> Self {
+        let namespace = times.plan.namespace(subject.namespace);
+        let dependents = namespace
+            .processes
+            .iter()
+            .enumerate()
+            .filter(|(_, process)| {
+                process
+                    .after
                     .iter()
-                    .enumerate()
-                    .filter(|(_, process)| {
-                        process
-                            .after
-                            .iter()
-                            .any(|after| Slot::declared(after.process) == slot)
-                    });
-                let behind = dependents
-                    .map(|(place, _)| ProcessKey {
-                        slot: Slot::declared(place),
-                        ..subject
-                    })
-                    .filter(|dependent| all.contains(dependent))
-                    .collect();
-                let stop = namespace
-                    .process(slot)
-                    .map_or(namespace.stop, |process| process.stop);
-                // Beside a program that is PID 1 it has as long as that program is not asked.
-                let until = if namespace.forks_its_members() {
-                    times.end
-                } else {
-                    Some(times.half(subject.namespace))
-                };
-                let phase = held(times.half_until(subject.namespace, until));
-                Self {
-                    subject,
-                    stop,
-                    behind,
-                    deadline: None,
-                    until,
-                    phase,
-                }
-            }
+                    .any(|after| Slot::declared(after.process) == subject.slot)
+            });
+        let behind = dependents
+            .map(|(place, _)| ProcessKey {
+                slot: Slot::declared(place),
+                ..subject
+            })
+            .filter(|dependent| all.contains(dependent))
+            .collect();
+        let stop = namespace
+            .process(subject.slot)
+            .map_or(namespace.stop, |process| process.stop);
+        // Beside a program that is PID 1 it has as long as that program is not asked.
+        let until = if namespace.forks_its_members() {
+            times.end
+        } else {
+            Some(times.half(subject.namespace))
+        };
+        Self {
+            subject,
+            stop,
+            behind,
+            deadline: None,
+            until,
+            phase: Phase::Held {
+                latest: times.half_until(subject.namespace, until),
+            },
         }
     }
 

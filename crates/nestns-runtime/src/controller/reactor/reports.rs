@@ -27,6 +27,9 @@ use nestns_sys::moment::Moment;
 const HIDDEN: usize = 20;
 const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
 
+/// Descriptors that came with a message, in the order of its reports.
+type Attached = std::vec::IntoIter<OwnedFd>;
+
 impl Reactor<'_> {
     pub(super) fn on_received(&mut self, scope: Scope, received: Received) {
         let Received {
@@ -34,119 +37,104 @@ impl Reactor<'_> {
             reports,
             descriptors,
         } = received;
-        let mut descriptors = descriptors.into_iter();
+        let mut attached = descriptors.into_iter();
         for report in reports {
             self.prepare_for(scope, &report);
-            if !self.tree.may_report(scope, sender, &report) {
+            if self.tree.may_report(scope, sender, &report) {
+                self.on_report(scope, sender, report, &mut attached);
+            } else {
                 self.refuse_report(scope, sender);
-                continue;
-            }
-            match report {
-                Report::Channel { subject } => match descriptors.next().filter(is_socket) {
-                    Some(end) => self.open_channel(subject, end),
-                    None if self.tree.roster.is_released() => self.refuse_report(scope, sender),
-                    // The kernel drops what exceeds the limit on descriptors.
-                    None => self
-                        .tree
-                        .fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
-                },
-                Report::Created { namespace } => {
-                    self.arrived(ProcessKey::init(namespace), sender, scope);
-                }
-                Report::AtGate { subject } => self.arrived(subject, sender, scope),
-                Report::Starting {
-                    subject,
-                    stdout,
-                    stderr,
-                    ready,
-                } => {
-                    let is_believable = self.begins_to_start(subject)
-                        && descriptors.as_slice().iter().take(1).all(is_pipe);
-                    if is_believable {
-                        self.starting(subject, [stdout, stderr, ready], &mut descriptors);
-                    } else {
-                        self.refuse_report(scope, sender);
-                    }
-                }
-                Report::Failed(failure) => self.on_failed(scope, sender, failure),
-                Report::Refused { subject, refusal } if self.begins_to_start(subject) => {
-                    self.on_refusal(subject, refusal);
-                }
-                Report::Refused { .. } => self.refuse_report(scope, sender),
-                Report::Line { namespace } => {
-                    let init = self
-                        .tree
-                        .roster
-                        .get(ProcessKey::init(namespace))
-                        .and_then(Record::pid);
-                    if let Some(end) = descriptors.next().filter(|_| init == Some(sender)) {
-                        self.lines.on_line(namespace, end, &self.events);
-                    }
-                }
-                Report::Orphan {
-                    namespace,
-                    number,
-                    ending,
-                } => {
-                    let orphan = Orphan::One { number, ending };
-                    self.tree
-                        .incidents
-                        .push_back(Incident::Orphan { namespace, orphan });
-                }
-                Report::Orphans { namespace, count } => {
-                    let orphan = Orphan::More(count);
-                    self.tree
-                        .incidents
-                        .push_back(Incident::Orphan { namespace, orphan });
-                }
-                Report::Asked {
-                    subject,
-                    signal,
-                    at,
-                } => self.on_asked_to_end(subject, signal, at),
-                Report::Killed { subject, at } => self.on_killed(subject, at),
-                Report::Ended {
-                    subject,
-                    ending,
-                    at,
-                } => {
-                    // What it has said itself, and of a PID 1 what everything inside has, was said
-                    // before.
-                    self.drain_ended(subject);
-                    self.note_ended(subject, ending, at);
-                }
-                Report::Stopping {
-                    namespace,
-                    sender,
-                    at,
-                } => self.on_stopping(namespace, sender, at),
             }
         }
     }
 
-    fn on_asked_to_end(&mut self, subject: ProcessKey, signal: i32, at: Moment) {
-        self.tree.doubt_deafness(subject, signal);
-        // Once in a life: a program that takes the place of its PID 1 could else fill the log of
-        // events.
-        if let Some(record) = self.tree.roster.get_mut(subject)
-            && record.stop_record.asked.replace((signal, at)).is_none()
-        {
-            if !record.state.is_over() {
-                record.state = State::Stopping;
+    /// Takes in one report that its sender is entitled to, with the descriptors that belong to it.
+    fn on_report(&mut self, scope: Scope, sender: Pid, report: Report, attached: &mut Attached) {
+        match report {
+            Report::Channel { subject } => match attached.next().filter(is_socket) {
+                Some(end) => self.open_channel(subject, end),
+                None if self.tree.roster.is_released() => self.refuse_report(scope, sender),
+                // The kernel drops what exceeds the limit on descriptors.
+                None => self
+                    .tree
+                    .fail(Failure::new(subject, Stage::Channel, Errno::EMFILE)),
+            },
+            Report::Created { namespace } => {
+                self.arrived(ProcessKey::init(namespace), sender, scope);
             }
+            Report::AtGate { subject } => self.arrived(subject, sender, scope),
+            Report::Starting {
+                subject,
+                stdout,
+                stderr,
+                ready,
+            } => {
+                let is_believable = self.begins_to_start(subject)
+                    && attached.as_slice().iter().take(1).all(is_pipe);
+                if !is_believable {
+                    return self.refuse_report(scope, sender);
+                }
+                self.starting(subject, [stdout, stderr, ready], attached);
+            }
+            Report::Failed(failure) => self.on_failed(scope, sender, failure),
+            Report::Refused { subject, refusal } if self.begins_to_start(subject) => {
+                self.on_refusal(subject, refusal);
+            }
+            Report::Refused { .. } => self.refuse_report(scope, sender),
+            Report::Line { namespace } => {
+                let is_init = self.tree.roster.is_init(namespace, sender);
+                if let Some(end) = attached.next().filter(|_| is_init) {
+                    self.lines.on_line(namespace, end, &self.events);
+                }
+            }
+            Report::Orphan {
+                namespace,
+                number,
+                ending,
+            } => self
+                .tree
+                .add_orphan(namespace, Orphan::One { number, ending }),
+            Report::Orphans { namespace, count } => {
+                self.tree.add_orphan(namespace, Orphan::More(count));
+            }
+            Report::Asked {
+                subject,
+                signal,
+                at,
+            } => {
+                self.tree.doubt_deafness(subject, signal);
+                self.on_signalled(subject, signal, |record| record.record_request(signal, at));
+            }
+            Report::Killed { subject, at } => {
+                self.on_signalled(subject, libc::SIGKILL, |record| record.record_kill(at));
+            }
+            Report::Ended {
+                subject,
+                ending,
+                at,
+            } => {
+                // What it has said, and of a PID 1 what everything inside has, was said before.
+                self.drain_ended(subject);
+                self.note_ended(subject, ending, at);
+            }
+            Report::Stopping {
+                namespace,
+                sender,
+                at,
+            } => self.on_stopping(namespace, sender, at),
+        }
+    }
+
+    /// Records a signal of a stop, by what says whether it is the first of its kind: once in a life,
+    /// because a program that takes the place of its PID 1 could else fill the log of events.
+    fn on_signalled(
+        &mut self,
+        subject: ProcessKey,
+        signal: i32,
+        record: impl FnOnce(&mut Record) -> bool,
+    ) {
+        if self.tree.roster.get_mut(subject).is_some_and(record) {
             self.console.record_signal(&self.tree.path(subject), signal);
-        }
-    }
-
-    fn on_killed(&mut self, subject: ProcessKey, at: Moment) {
-        if let Some(record) = self.tree.roster.get_mut(subject)
-            && record.stop_record.killed.replace(at).is_none()
-        {
-            if !record.state.is_over() {
-                record.state = State::Killing;
-            }
-            self.console
-                .record_signal(&self.tree.path(subject), libc::SIGKILL);
         }
     }
 
@@ -191,12 +179,7 @@ impl Reactor<'_> {
 
     /// A process is about to become its program; `expected` says which of standard output, standard
     /// error and a descriptor to be ready on come behind the one that tells how exec went.
-    fn starting(
-        &mut self,
-        subject: ProcessKey,
-        expected: [bool; 3],
-        descriptors: &mut std::vec::IntoIter<OwnedFd>,
-    ) {
+    fn starting(&mut self, subject: ProcessKey, expected: [bool; 3], descriptors: &mut Attached) {
         self.tree.exec_records.read();
         let path = self.tree.path(subject);
         let [stdout, stderr, ready] = expected;

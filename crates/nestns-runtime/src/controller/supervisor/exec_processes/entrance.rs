@@ -31,64 +31,95 @@ pub(super) fn find(
     namespace: NamespaceIndex,
     execution: &ExecRequest,
 ) -> Result<(Entrance, Option<Identity>), RequestError> {
-    let gone = |path: &str| RequestError::TargetEnded {
-        path: path.to_owned(),
-    };
-    let (path, pid, start_time) = if let Some(Target {
-        path,
-        pid,
-        start_time,
-    }) = &execution.beside
-    {
-        (path.clone(), *pid, *start_time)
-    } else {
-        let path = format!("{}/init", execution.namespace);
-        let record = edge.tree().roster.get(ProcessKey::init(namespace));
-        let facts = record
-            .and_then(|record| record.facts.as_ref())
-            .ok_or_else(|| gone(&path))?;
-        let pid = facts.numbers.first().copied().ok_or_else(|| gone(&path))?;
-        (path, pid, facts.start_time)
-    };
-    let pid = Pid::from_raw(pid);
-    let mut process = edge
+    let target = target(edge, namespace, execution)?;
+    let process = edge
         .kernel()
-        .open(pid, start_time)
-        .map_err(|_| gone(&path))?;
-    let unreadable = |error: std::io::Error| RequestError::NamespacesUnreadable {
-        path: path.clone(),
-        reason: of_io(&error),
-    };
+        .open(Pid::from_raw(target.pid), target.start_time)
+        .map_err(|_| ended(&target.path))?;
     let only = execution.only.as_deref();
     // nestns as PID 1 stays in the namespaces that it was born in, so that these are found out
     // once.
-    let is_settled = execution.beside.is_none()
+    let is_constant = execution.beside.is_none()
         && only.is_none()
         && matches!(
             edge.tree().plan.namespace(namespace).init,
             InitPlan::Builtin | InitPlan::Pause
         );
-    let namespaces = match entered.get(&namespace) {
-        Some(&(known, flags)) if is_settled && known == start_time => flags,
-        _ => match edge.to_enter(pid, only) {
-            // Its first thread has ended, and has left its namespaces; the others are still in them
-            // (R71).
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let thread = thread::of_process(pid)
-                    .ok()
-                    .and_then(|threads| threads.into_iter().next());
-                let tid = Pid::from_raw(thread.ok_or_else(|| gone(&path))?.tid());
-                process = Pidfd::open_thread(tid).map_err(|_| gone(&path))?;
-                edge.to_enter(tid, only).map_err(unreadable)?
-            }
-            flags => flags.map_err(unreadable)?,
-        },
+    let (process, namespaces) = match entered.get(&namespace) {
+        Some(&(known, flags)) if is_constant && known == target.start_time => (process, flags),
+        _ => enterable(edge, &target, process, only)?,
     };
-    if is_settled {
-        entered.insert(namespace, (start_time, namespaces));
+    if is_constant {
+        entered.insert(namespace, (target.start_time, namespaces));
     }
-    let is_elsewhere = namespaces.contains(CloneFlags::CLONE_NEWUSER);
-    let identity = match &execution.identity {
+    Ok((
+        Entrance::Beside {
+            process,
+            namespaces,
+        },
+        identity(execution, namespaces),
+    ))
+}
+
+fn ended(path: &str) -> RequestError {
+    RequestError::TargetEnded {
+        path: path.to_owned(),
+    }
+}
+
+/// The process that is named, or else the PID 1 of the namespace.
+fn target(
+    edge: &dyn Edge,
+    namespace: NamespaceIndex,
+    execution: &ExecRequest,
+) -> Result<Target, RequestError> {
+    if let Some(target) = &execution.beside {
+        return Ok(target.clone());
+    }
+    let path = format!("{}/init", execution.namespace);
+    let record = edge.tree().roster.get(ProcessKey::init(namespace));
+    let numbered = record
+        .and_then(|record| record.facts.as_ref())
+        .and_then(|facts| Some((*facts.numbers.first()?, facts.start_time)));
+    let (pid, start_time) = numbered.ok_or_else(|| ended(&path))?;
+    Ok(Target {
+        path,
+        pid,
+        start_time,
+    })
+}
+
+/// The namespaces of a process, and the process or the thread of it that is in them.
+fn enterable(
+    edge: &dyn Edge,
+    target: &Target,
+    process: Pidfd,
+    only: Option<&[String]>,
+) -> Result<(Pidfd, CloneFlags), RequestError> {
+    let unreadable = |error: std::io::Error| RequestError::NamespacesUnreadable {
+        path: target.path.clone(),
+        reason: of_io(&error),
+    };
+    let pid = Pid::from_raw(target.pid);
+    match edge.to_enter(pid, only) {
+        // Its first thread has ended, and has left its namespaces; the others are still in them
+        // (R71).
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let thread = thread::of_process(pid)
+                .ok()
+                .and_then(|threads| threads.into_iter().next());
+            let tid = Pid::from_raw(thread.ok_or_else(|| ended(&target.path))?.tid());
+            let thread = Pidfd::open_thread(tid).map_err(|_| ended(&target.path))?;
+            let namespaces = edge.to_enter(tid, only).map_err(unreadable)?;
+            Ok((thread, namespaces))
+        }
+        namespaces => Ok((process, namespaces.map_err(unreadable)?)),
+    }
+}
+
+/// The user that is asked for, or else root of a user namespace that is entered.
+fn identity(execution: &ExecRequest, namespaces: CloneFlags) -> Option<Identity> {
+    match &execution.identity {
         Some((uid, gid, groups)) => Some(Identity {
             uid: *uid,
             gid: *gid,
@@ -96,20 +127,13 @@ pub(super) fn find(
         }),
         // In a user namespace that was made inside, the controller's own user may have no number at
         // all.
-        None if is_elsewhere => Some(Identity {
+        None if namespaces.contains(CloneFlags::CLONE_NEWUSER) => Some(Identity {
             uid: 0,
             gid: 0,
             groups: vec![0],
         }),
         None => None,
-    };
-    Ok((
-        Entrance::Beside {
-            process,
-            namespaces,
-        },
-        identity,
-    ))
+    }
 }
 
 /// The plan of a process, by what a client wants and what its namespace says.
