@@ -47,122 +47,10 @@ const fn passed(holds: bool) -> Status {
 }
 
 fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
-    let how = if via == Via::Chain {
-        String::new()
-    } else {
-        format!(" via {}", via.word())
-    };
-    let (name, verdict) = match &claim.assertion {
-        Assertion::Sees { from, of } => (
-            format!("{from} sees {of}{how}"),
-            visibility(facts, via, from, of, Wish::Seen),
-        ),
-        Assertion::Hides { from, of } => (
-            format!("{from} does not see {of}{how}"),
-            visibility(facts, via, from, of, Wish::Hidden),
-        ),
-        Assertion::Signal {
-            from,
-            to,
-            allowed: true,
-        } => (
-            format!("{from} may signal {to}"),
-            visibility(facts, Via::Kill, from, to, Wish::Allowed),
-        ),
-        Assertion::Signal {
-            from,
-            to,
-            allowed: false,
-        } => (
-            format!("{from} may not signal {to}"),
-            visibility(facts, Via::Kill, from, to, Wish::Refused),
-        ),
-        Assertion::SeesSoMany { from, count } => (
-            format!("{from} sees {}{how}", so_many(*count)),
-            sees_so_many(facts, via, from, *count),
-        ),
-        Assertion::SoMany { process, count } => {
-            let found = processes(facts, process)
-                .filter(|process| process.lives())
-                .count() as u64;
-            let verdict = Verdict {
-                expected: count.to_string(),
-                found: found.to_string(),
-                status: passed(found == *count),
-                rows: Vec::new(),
-            };
-            let are = if *count == 1 { "is" } else { "are" };
-            (
-                format!("{} {are} called {process}", so_many(*count)),
-                verdict,
-            )
-        }
-        Assertion::Pid {
-            process,
-            space,
-            number,
-        } => (
-            format!("{process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| {
-                alive(fact, || in_space(&fact.numbers, space))
-            }),
-        ),
-        Assertion::Ppid {
-            process,
-            space,
-            number,
-        } => (
-            format!("the parent of {process} is {number} in {space}"),
-            each(facts, process, &number.to_string(), |fact| {
-                alive(fact, || in_space(&fact.parents, space))
-            }),
-        ),
-        Assertion::Chain { process, numbers } => {
-            let words = |numbers: &[i32]| {
-                numbers
-                    .iter()
-                    .map(i32::to_string)
-                    .collect::<Vec<_>>()
-                    .join("/")
-            };
-            let found = |fact: &ProcessFact| {
-                let numbers: Vec<i32> = fact
-                    .numbers
-                    .iter()
-                    .skip(1)
-                    .map(|&(_, number)| number)
-                    .collect();
-                words(&numbers)
-            };
-            let expected = words(numbers);
-            (
-                format!("the numbers of {process} are {expected}"),
-                each(facts, process, &expected, |fact| {
-                    alive(fact, || found(fact))
-                }),
-            )
-        }
-        Assertion::State { process, state } => (
-            format!("{process} is {state}"),
-            // What is ready runs as well.
-            each(facts, process, state.word(), |fact| match &*fact.state {
-                "ready" if *state == State::Running => State::Running.word().to_owned(),
-                state => state.to_owned(),
-            }),
-        ),
-        Assertion::Exit { process, status } => (
-            format!("{process} ended with {status}"),
-            each(facts, process, &status.to_string(), |fact| {
-                match fact.exit {
-                    Some(status) => status.to_string(),
-                    None => format!("it is {}", fact.state),
-                }
-            }),
-        ),
-    };
+    let verdict = verdict(&claim.assertion, via, facts);
     let file = files.get(claim.position.file as usize);
     Case {
-        name,
+        name: name(&claim.assertion, via),
         status: verdict.status,
         expected: verdict.expected,
         found: verdict.found,
@@ -172,6 +60,113 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
         }),
         rows: verdict.rows,
     }
+}
+
+/// A claim as a sentence.
+fn name(assertion: &Assertion, via: Via) -> String {
+    let how = if via == Via::Chain {
+        String::new()
+    } else {
+        format!(" via {}", via.word())
+    };
+    match assertion {
+        Assertion::Sees { from, of } => format!("{from} sees {of}{how}"),
+        Assertion::Hides { from, of } => format!("{from} does not see {of}{how}"),
+        Assertion::Signal {
+            from,
+            to,
+            allowed: true,
+        } => format!("{from} may signal {to}"),
+        Assertion::Signal {
+            from,
+            to,
+            allowed: false,
+        } => format!("{from} may not signal {to}"),
+        Assertion::SeesSoMany { from, count } => format!("{from} sees {}{how}", so_many(*count)),
+        Assertion::SoMany { process, count } => {
+            let are = if *count == 1 { "is" } else { "are" };
+            format!("{} {are} called {process}", so_many(*count))
+        }
+        Assertion::Pid {
+            process,
+            space,
+            number,
+        } => format!("{process} is {number} in {space}"),
+        Assertion::Ppid {
+            process,
+            space,
+            number,
+        } => format!("the parent of {process} is {number} in {space}"),
+        Assertion::Chain { process, numbers } => {
+            format!("the numbers of {process} are {}", chain(numbers))
+        }
+        Assertion::State { process, state } => format!("{process} is {state}"),
+        Assertion::Exit { process, status } => format!("{process} ended with {status}"),
+    }
+}
+
+/// A claim compared with the facts.
+fn verdict(assertion: &Assertion, via: Via, facts: &Facts) -> Verdict {
+    match assertion {
+        Assertion::Sees { from, of } => visibility(facts, via, from, of, Wish::Seen),
+        Assertion::Hides { from, of } => visibility(facts, via, from, of, Wish::Hidden),
+        Assertion::Signal { from, to, allowed } => {
+            let wish = if *allowed {
+                Wish::Allowed
+            } else {
+                Wish::Refused
+            };
+            visibility(facts, Via::Kill, from, to, wish)
+        }
+        Assertion::SeesSoMany { from, count } => sees_so_many(facts, via, from, *count),
+        Assertion::SoMany { process, count } => {
+            let found = processes(facts, process).filter(|process| process.lives());
+            let found = found.count() as u64;
+            Verdict {
+                expected: count.to_string(),
+                found: found.to_string(),
+                status: passed(found == *count),
+                rows: Vec::new(),
+            }
+        }
+        Assertion::Pid {
+            process,
+            space,
+            number,
+        } => each(facts, process, &number.to_string(), |fact| {
+            alive(fact, || in_space(&fact.numbers, space))
+        }),
+        Assertion::Ppid {
+            process,
+            space,
+            number,
+        } => each(facts, process, &number.to_string(), |fact| {
+            alive(fact, || in_space(&fact.parents, space))
+        }),
+        Assertion::Chain { process, numbers } => each(facts, process, &chain(numbers), |fact| {
+            let inside = fact.numbers.iter().skip(1).map(|(_, number)| number);
+            alive(fact, || chain(inside))
+        }),
+        // What is ready runs as well.
+        Assertion::State { process, state } => {
+            each(facts, process, state.word(), |fact| match &*fact.state {
+                "ready" if *state == State::Running => State::Running.word().to_owned(),
+                state => state.to_owned(),
+            })
+        }
+        Assertion::Exit { process, status } => each(facts, process, &status.to_string(), |fact| {
+            match fact.exit {
+                Some(status) => status.to_string(),
+                None => format!("it is {}", fact.state),
+            }
+        }),
+    }
+}
+
+/// The numbers of a process in words.
+fn chain<'a>(numbers: impl IntoIterator<Item = &'a i32>) -> String {
+    let numbers: Vec<String> = numbers.into_iter().map(i32::to_string).collect();
+    numbers.join("/")
 }
 
 fn so_many(count: u64) -> String {

@@ -5,6 +5,9 @@
 //! thousand processes in a thousand namespaces nearly all cells are empty.
 
 mod fold;
+mod group;
+mod tally;
+mod unlike;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

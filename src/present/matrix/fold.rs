@@ -8,51 +8,12 @@
 //! among themselves, in that some are seen and others not, the lines are left as they are: everything folded can be
 //! unfolded again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::HashSet;
 
-use super::{Line, Mark, Matrix, Relation};
-
-/// Lines that may be shown as one.
-#[derive(Debug)]
-struct Group {
-    pattern: String,
-    members: Vec<usize>,
-    /// Number of leading segments of the path up to each index in it, the outermost first.
-    indexed: Vec<usize>,
-}
-
-/// Cells at a crossing of two groups, for one kind of pair.
-#[derive(Debug, Clone, Default)]
-struct Tally {
-    pairs: usize,
-    seen: usize,
-    mark: Option<Mark>,
-    is_mixed: bool,
-}
-
-impl Tally {
-    fn add(&mut self, mark: &Mark) {
-        self.seen += 1;
-        match &mut self.mark {
-            Some(all) => {
-                self.is_mixed |= all.refused != mark.refused;
-                all.first = all.first.min(mark.first);
-                all.last = all.last.max(mark.last);
-            }
-            all => *all = Some(mark.clone()),
-        }
-    }
-
-    /// Returns whether it cannot be said in one cell.
-    fn differs(&self) -> bool {
-        self.is_mixed || (self.seen > 0 && self.seen < self.pairs)
-    }
-}
-
-/// Tallies of each kind of pair, by group of rows and group of columns; a kind is the number of indices of the column
-/// that both share.
-type Tallies = BTreeMap<(usize, usize), Vec<Tally>>;
+use super::group::{Group, groups, pairs_by_kind, prefix};
+use super::tally::{Tallies, Tally, tallies};
+use super::unlike::{few, signatures};
+use super::{Line, Matrix, Relation};
 
 pub(super) fn fold(matrix: &Matrix) -> Matrix {
     let (mut apart_rows, mut apart_columns) = (HashSet::new(), HashSet::new());
@@ -96,168 +57,6 @@ pub(super) fn fold(matrix: &Matrix) -> Matrix {
     }
 }
 
-/// The members of a group that are unlike most; all of them if nothing distinguishes them.
-fn few<S: Eq + Hash>(group: &Group, signature: impl Fn(usize) -> S) -> Vec<usize> {
-    let mut alike: HashMap<S, Vec<usize>> = HashMap::new();
-    for &member in &group.members {
-        alike.entry(signature(member)).or_default().push(member);
-    }
-    let mut alike: Vec<Vec<usize>> = alike.into_values().collect();
-    alike.sort_by_key(|members| (members.len(), std::cmp::Reverse(members[0])));
-    if alike.len() > 1 {
-        alike.pop();
-    }
-    alike.concat()
-}
-
-/// Answers of a line, or about it: by group on the other side and kind of pair, the number of each answer.
-type Signature<'a> = BTreeMap<(usize, usize), BTreeMap<Option<&'a str>, usize>>;
-
-struct Signatures<'a> {
-    of_rows: HashMap<usize, Signature<'a>>,
-    of_columns: HashMap<usize, Signature<'a>>,
-}
-
-fn signatures<'a>(matrix: &'a Matrix, rows: &[Group], columns: &[Group]) -> Signatures<'a> {
-    let (row_of, column_of) = (
-        places(rows, matrix.rows.len()),
-        places(columns, matrix.columns.len()),
-    );
-    let mut all = Signatures {
-        of_rows: HashMap::new(),
-        of_columns: HashMap::new(),
-    };
-    for (&(row, column), mark) in &matrix.marks {
-        let group = &columns[column_of[column]];
-        let kind = kind(group, &matrix.rows[row].path, &matrix.columns[column].path);
-        let answer = mark.refused.as_deref();
-        let of_row = all
-            .of_rows
-            .entry(row)
-            .or_default()
-            .entry((column_of[column], kind))
-            .or_default();
-        *of_row.entry(answer).or_default() += 1;
-        let of_column = all
-            .of_columns
-            .entry(column)
-            .or_default()
-            .entry((row_of[row], kind))
-            .or_default();
-        *of_column.entry(answer).or_default() += 1;
-    }
-    all
-}
-
-/// The groups, in the order of their first members.
-fn groups(lines: &[Line], apart: &HashSet<usize>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut known: HashMap<(String, usize, u64), usize> = HashMap::new();
-    for (at, line) in lines.iter().enumerate() {
-        let pattern = pattern(&line.path);
-        let mut make = || {
-            let segments = pattern.split('/').enumerate();
-            let indexed = segments
-                .filter(|(_, segment)| segment.contains(".*"))
-                .map(|(place, _)| place + 1)
-                .collect();
-            groups.push(Group {
-                pattern: pattern.clone(),
-                members: Vec::new(),
-                indexed,
-            });
-            groups.len() - 1
-        };
-        let group = if apart.contains(&at) {
-            make()
-        } else {
-            *known
-                .entry((pattern.clone(), line.level, line.kin))
-                .or_insert_with(make)
-        };
-        groups[group].members.push(at);
-    }
-    for group in groups.iter_mut().filter(|group| group.members.len() == 1) {
-        // One line is itself for every observer.
-        group.indexed.clear();
-    }
-    groups
-}
-
-fn tallies(matrix: &Matrix, rows: &[Group], columns: &[Group]) -> Tallies {
-    let (row_of, column_of) = (
-        places(rows, matrix.rows.len()),
-        places(columns, matrix.columns.len()),
-    );
-    let mut tallies = Tallies::new();
-    for (&(row, column), mark) in &matrix.marks {
-        let (row_group, column_group) = (row_of[row], column_of[column]);
-        let group = &columns[column_group];
-        let kinds = tallies.entry((row_group, column_group)).or_insert_with(|| {
-            let pairs = pairs(matrix, &rows[row_group], group);
-            pairs
-                .into_iter()
-                .map(|pairs| Tally {
-                    pairs,
-                    ..Tally::default()
-                })
-                .collect()
-        });
-        kinds[kind(group, &matrix.rows[row].path, &matrix.columns[column].path)].add(mark);
-    }
-    tallies
-}
-
-fn places(groups: &[Group], lines: usize) -> Vec<usize> {
-    let mut places = vec![0; lines];
-    for (place, group) in groups.iter().enumerate() {
-        group.members.iter().for_each(|&line| places[line] = place);
-    }
-    places
-}
-
-/// Number of indices of a column's path that a row shares, counted from the outermost.
-fn kind(group: &Group, row: &str, column: &str) -> usize {
-    let shared = |&&end: &&usize| {
-        prefix(row, end).is_some_and(|prefix_of_row| Some(prefix_of_row) == prefix(column, end))
-    };
-    group.indexed.iter().take_while(shared).count()
-}
-
-/// The first segments of a path; a number behind `#` belongs to none.
-fn prefix(path: &str, segments: usize) -> Option<&str> {
-    let path = path.split_once('#').map_or(path, |(path, _)| path);
-    match path.match_indices('/').nth(segments - 1) {
-        Some((slash, _)) => Some(&path[..slash]),
-        None => (path.split('/').count() == segments).then_some(path),
-    }
-}
-
-/// Number of pairs of each kind.
-fn pairs(matrix: &Matrix, rows: &Group, columns: &Group) -> Vec<usize> {
-    // At least so much is shared.
-    let mut shared = vec![rows.members.len() * columns.members.len()];
-    for &end in &columns.indexed {
-        let mut here: HashMap<&str, usize> = HashMap::new();
-        for &column in &columns.members {
-            *here
-                .entry(prefix(&matrix.columns[column].path, end).unwrap_or_default())
-                .or_default() += 1;
-        }
-        let found = rows
-            .members
-            .iter()
-            .filter_map(|&row| here.get(prefix(&matrix.rows[row].path, end)?));
-        shared.push(found.sum());
-    }
-    let next = shared.iter().skip(1).copied().chain([0]);
-    shared
-        .iter()
-        .zip(next)
-        .map(|(at_least, more)| at_least - more)
-        .collect()
-}
-
 /// A column of the folded matrix: kinds of pairs of a group that are shown as one, from the least that is shared to the
 /// most.
 struct Slice {
@@ -289,7 +88,7 @@ fn draw(matrix: &Matrix, rows: &[Group], columns: &[Group], tallies: &Tallies) -
                 let is_there = if slice.kinds == (0..=group.indexed.len()) {
                     true
                 } else {
-                    pairs = self::pairs(matrix, instances, group);
+                    pairs = pairs_by_kind(matrix, instances, group);
                     pairs[slice.kinds.clone()].iter().any(|&pairs| pairs > 0)
                 };
                 match kinds
@@ -360,27 +159,13 @@ fn relation(group: &Group, slice: &Slice) -> Relation {
     }
 }
 
-/// The path with `*` for every index, and for every number behind `#`.
-pub(super) fn pattern(path: &str) -> String {
-    let mut pattern = String::with_capacity(path.len());
-    let mut rest = path.chars().peekable();
-    while let Some(character) = rest.next() {
-        pattern.push(character);
-        if matches!(character, '.' | '#') && rest.peek().is_some_and(char::is_ascii_digit) {
-            while rest.next_if(char::is_ascii_digit).is_some() {}
-            pattern.push('*');
-        }
-    }
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
-    use super::{pattern, prefix};
+    use crate::present::matrix::group::{pattern, prefix};
     use crate::present::matrix::{Line, Mark, Matrix, Relation};
 
     /// Paths of namespaces: each segment a plain name or one of some replicas.

@@ -48,43 +48,13 @@ pub(super) fn whole(
     page: &Page,
 ) -> String {
     let mut comment = Comment::default();
-    let description = topology.description.as_deref().unwrap_or_default();
-    let mut lines = description.lines();
-    comment.say(&lines.next().map_or(topology.name.clone(), |first| {
-        format!("{}: {first}", topology.name)
-    }));
-    lines.for_each(|line| comment.say(line));
+    comment.describe(topology);
     comment.say("");
     let path = match part {
         Scope::Subtree(id) => Some(topology.namespace(id).path.as_str()),
         _ => None,
     };
-    let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
-    let path = path.map(|path| format!(" {path}")).unwrap_or_default();
-    let tools = if page.flags.contains(&Flag::Nsenter) {
-        "unshare(1) and nsenter(1)"
-    } else {
-        "unshare(1)"
-    };
-    let file = arguments
-        .iter()
-        .map(|word| quoted(word))
-        .collect::<Vec<_>>()
-        .join(" ");
-    comment.say(&format!(
-        "{what} `nestns up {file}` builds, with {tools} of util-linux."
-    ));
-    comment.say("");
-    comment.tell("Run it", 9, &format!("nestns explain {file}{path} | sh"));
-    comment.tell(
-        "Stop it",
-        9,
-        if page.flags.contains(&Flag::KillChild) {
-            "Ctrl-C. Whenever this shell ends, everything inside ends with it."
-        } else {
-            "End the program: when PID 1 ends, everything inside ends."
-        },
-    );
+    comment.explain_use(arguments, path, page);
     if forest
         .jobs()
         .iter()
@@ -93,26 +63,7 @@ pub(super) fn whole(
         comment.tell("Needs", 9, "nestns in the PATH, for the actors.");
     }
     if !forest.is_one_program() {
-        comment.tell(
-            "Lacks",
-            9,
-            "what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, \
-             stop in order, verify.",
-        );
-        let reasons = caveats::of_all(forest, page);
-        let numbers = "The PIDs in the comments are those of nestns, on every run.";
-        if reasons.is_empty() {
-            comment.tell(
-                "Numbers",
-                9,
-                &format!("{numbers} This script yields the same."),
-            );
-        } else {
-            comment.tell("Numbers", 9, &format!("{numbers} Here they may differ:"));
-            for reason in reasons {
-                comment.tell("         -", 11, reason);
-            }
-        }
+        comment.tell_differences(forest, page);
     }
     if page.is_too_large() {
         comment.tell(
@@ -133,6 +84,69 @@ pub(super) fn whole(
         .iter()
         .for_each(|flag| comment.tell(flag.spelling(), column, flag.meaning()));
     format!("#!/bin/sh\n{}\n", comment.0)
+}
+
+impl Comment {
+    /// Name and description of the topology.
+    fn describe(&mut self, topology: &Topology) {
+        let description = topology.description.as_deref().unwrap_or_default();
+        let mut lines = description.lines();
+        self.say(&lines.next().map_or(topology.name.clone(), |first| {
+            format!("{}: {first}", topology.name)
+        }));
+        lines.for_each(|line| self.say(line));
+    }
+
+    /// Purpose of the script, and how it is run and stopped; `path` is the namespace that it is about.
+    fn explain_use(&mut self, arguments: &[String], path: Option<&str>, page: &Page) {
+        let what = path.map_or_else(|| "What".to_owned(), |path| format!("{path} of what"));
+        let path = path.map(|path| format!(" {path}")).unwrap_or_default();
+        let tools = if page.flags.contains(&Flag::Nsenter) {
+            "unshare(1) and nsenter(1)"
+        } else {
+            "unshare(1)"
+        };
+        let words: Vec<_> = arguments.iter().map(|word| quoted(word)).collect();
+        let file = words.join(" ");
+        self.say(&format!(
+            "{what} `nestns up {file}` builds, with {tools} of util-linux."
+        ));
+        self.say("");
+        self.tell("Run it", 9, &format!("nestns explain {file}{path} | sh"));
+        self.tell(
+            "Stop it",
+            9,
+            if page.flags.contains(&Flag::KillChild) {
+                "Ctrl-C. Whenever this shell ends, everything inside ends with it."
+            } else {
+                "End the program: when PID 1 ends, everything inside ends."
+            },
+        );
+    }
+
+    /// Abilities of nestns that the script lacks, and reasons why its numbers may be others.
+    fn tell_differences(&mut self, forest: &Forest, page: &Page) {
+        self.tell(
+            "Lacks",
+            9,
+            "what nestns does in addition: hold every program until the whole tree is built, wait for `after`, reap, \
+             stop in order, verify.",
+        );
+        let reasons = caveats::of_all(forest, page);
+        let numbers = "The PIDs in the comments are those of nestns, on every run.";
+        if reasons.is_empty() {
+            self.tell(
+                "Numbers",
+                9,
+                &format!("{numbers} This script yields the same."),
+            );
+            return;
+        }
+        self.tell("Numbers", 9, &format!("{numbers} Here they may differ:"));
+        for reason in reasons {
+            self.tell("         -", 11, reason);
+        }
+    }
 }
 
 /// Above a single line: in which shell it is typed.
