@@ -74,6 +74,16 @@ pub(super) enum Detail {
     Problems,
 }
 
+/// Form and extent of the reports.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reports {
+    pub(super) progress: Progress,
+    pub(super) detail: Detail,
+    pub(super) color: Color,
+    /// Treatment of what the lines of programs contain.
+    pub(super) controls: Controls,
+}
+
 /// Reports of what happens to a tree, for people or as JSON Lines.
 #[derive(Debug)]
 pub(super) struct ConsoleReporter {
@@ -92,17 +102,14 @@ pub(super) struct ConsoleReporter {
 }
 
 impl ConsoleReporter {
-    pub(super) fn new(
-        progress: Progress,
-        detail: Detail,
-        color: Color,
-        files: Vec<String>,
-        name: String,
-    ) -> Self {
+    /// A reporter of the topology of this name.
+    pub(super) fn new(reports: Reports, files: Vec<String>, name: String) -> Self {
+        let mut lines = Lines::default();
+        lines.controls = reports.controls;
         Self {
-            progress: progress.resolve(),
-            detail,
-            colour: if color == Color::Styled {
+            progress: reports.progress.resolve(),
+            detail: reports.detail,
+            colour: if reports.color == Color::Styled {
                 Colour::On
             } else {
                 Colour::Off
@@ -113,19 +120,9 @@ impl ConsoleReporter {
             bar: None,
             began: Instant::now(),
             tenths: 0,
-            lines: Lines::default(),
+            lines,
             countdown: 0,
         }
-    }
-
-    /// Hands the lines of programs on as they come.
-    pub(super) fn raw(mut self, is_raw: bool) -> Self {
-        self.lines.controls = if is_raw {
-            Controls::Raw
-        } else {
-            Controls::Shown
-        };
-        self
     }
 
     fn is_verbose(&self) -> bool {
@@ -248,6 +245,91 @@ pub(super) fn charset() -> Charset {
 }
 
 impl ConsoleReporter {
+    /// Reports a note about an earlier topology of the same name.
+    fn note_of_earlier(&self, note: &Note<'_>) {
+        match note {
+            Note::LeftOver { cleared } => {
+                let text = format!(
+                    "removed what an earlier `{}` left behind{}",
+                    self.name,
+                    cleared.words()
+                );
+                self.problem("warning", None, &text);
+            }
+            Note::Awaited => {
+                let text = format!(
+                    "the controller of an earlier `{}` had just died; waited until its tree was gone",
+                    self.name
+                );
+                self.problem("warning", None, &text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports a note about a restart.
+    fn note_of_restart(&self, note: &Note<'_>) {
+        match note {
+            Note::Restarting {
+                path,
+                ending,
+                delay,
+                count,
+                most,
+            } => {
+                let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
+                let text = format!(
+                    "`{path}` {}; restart {count}{most} in a row, in {}",
+                    ended(*ending),
+                    Human(*delay)
+                );
+                self.problem("warning", Some(path), &text);
+            }
+            Note::NotRestarted { path, trouble } => {
+                self.problem(
+                    "error",
+                    Some(path),
+                    &format!("`{path}` could not be brought back: {trouble}"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports a note about the readiness of a process.
+    fn note_of_readiness(&self, note: &Note<'_>) {
+        match note {
+            Note::ProbeRefused {
+                path,
+                position,
+                refusal,
+            } => {
+                let text = format!(
+                    "cannot probe whether `{path}` is ready: {}{}; nestns will try again",
+                    refused(refusal),
+                    self.place(*position)
+                );
+                self.problem("warning", Some(path), &text);
+            }
+            Note::ProbeLost { path, cause } => {
+                let call = cause.call.name().unwrap_or_default();
+                let text = format!("cannot determine whether `{path}` is ready ({call}): {cause}");
+                self.problem("warning", Some(path), &text);
+            }
+            Note::Unreachable { path, dependency } => {
+                let text = format!(
+                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without reaching the \
+                     required state"
+                );
+                self.problem("error", Some(path), &text);
+            }
+            Note::NotifyRefused { path, sender } => {
+                self.problem("warning", Some(path), &not_ready_by(path, *sender));
+            }
+            _ => {}
+        }
+    }
+
     /// Reports a note about the state directory.
     fn note_of_state(&mut self, note: &Note<'_>) {
         match note {
@@ -382,21 +464,7 @@ impl EventSink for ConsoleReporter {
 
     fn note(&mut self, note: &Note<'_>) {
         match note {
-            Note::LeftOver { cleared } => {
-                let text = format!(
-                    "removed what an earlier `{}` left behind{}",
-                    self.name,
-                    cleared.words()
-                );
-                self.problem("warning", None, &text);
-            }
-            Note::Awaited => {
-                let text = format!(
-                    "the controller of an earlier `{}` had just died; waited until its tree was gone",
-                    self.name
-                );
-                self.problem("warning", None, &text);
-            }
+            Note::LeftOver { .. } | Note::Awaited => self.note_of_earlier(note),
             Note::GuardianLost { loss } => self.problem("warning", None, &lost(*loss)),
             Note::Refused {
                 path,
@@ -416,52 +484,11 @@ impl EventSink for ConsoleReporter {
             Note::Failed { .. } | Note::Unready { .. } | Note::FailedMeanwhile { .. } => {
                 self.note_end(note);
             }
-            Note::Restarting {
-                path,
-                ending,
-                delay,
-                count,
-                most,
-            } => {
-                let most = most.map(|most| format!(" of {most}")).unwrap_or_default();
-                let text = format!(
-                    "`{path}` {}; restart {count}{most} in a row, in {}",
-                    ended(*ending),
-                    Human(*delay)
-                );
-                self.problem("warning", Some(path), &text);
-            }
-            Note::NotRestarted { path, trouble } => {
-                self.problem(
-                    "error",
-                    Some(path),
-                    &format!("`{path}` could not be brought back: {trouble}"),
-                );
-            }
-            Note::ProbeRefused {
-                path,
-                position,
-                refusal,
-            } => {
-                let text = format!(
-                    "cannot probe whether `{path}` is ready: {}{}; nestns will try again",
-                    refused(refusal),
-                    self.place(*position)
-                );
-                self.problem("warning", Some(path), &text);
-            }
-            Note::ProbeLost { path, cause } => {
-                let call = cause.call.name().unwrap_or_default();
-                let text = format!("cannot determine whether `{path}` is ready ({call}): {cause}");
-                self.problem("warning", Some(path), &text);
-            }
-            Note::Unreachable { path, dependency } => {
-                let text = format!(
-                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without reaching the \
-                     required state"
-                );
-                self.problem("error", Some(path), &text);
-            }
+            Note::Restarting { .. } | Note::NotRestarted { .. } => self.note_of_restart(note),
+            Note::ProbeRefused { .. }
+            | Note::ProbeLost { .. }
+            | Note::Unreachable { .. }
+            | Note::NotifyRefused { .. } => self.note_of_readiness(note),
             Note::InitLost { path, ending } => {
                 let text = format!(
                     "PID 1 `{path}` {}; the kernel has killed everything inside",
@@ -489,9 +516,6 @@ impl EventSink for ConsoleReporter {
             | Note::LeftBehind { .. }
             | Note::JournalLost { .. }
             | Note::TruthLost { .. } => self.note_of_state(note),
-            Note::NotifyRefused { path, sender } => {
-                self.problem("warning", Some(path), &not_ready_by(path, *sender));
-            }
             Note::ReportRefused { path, sender } => {
                 self.problem("warning", Some(path), &not_reported_by(path, *sender));
             }

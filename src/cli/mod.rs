@@ -14,6 +14,7 @@ mod command_error;
 mod completions;
 mod config;
 mod console_reporter;
+mod controller;
 mod detach;
 mod doctor;
 mod doctor_file;

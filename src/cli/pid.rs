@@ -142,27 +142,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     } else {
         Some(snapshot(args)?)
     };
-    let (pid, start_time) = match (&args.address, &snapshot) {
-        (PidTarget::Number(inode, number), _) => {
-            let found = walk(Some(*inode), *number)?;
-            let nobody = || {
-                CommandError::not_found(format!(
-                    "no process has the number {number} in `pid:[{inode}]`"
-                ))
-            };
-            (found.ok_or_else(nobody)?, None)
-        }
-        (PidTarget::Address(address), snapshot) => match (snapshot, address.number()) {
-            (_, Some(number)) if is_foreign => (number, None),
-            (Some(snapshot), Some(number)) => (bearer(snapshot, address, number)?, None),
-            (Some(snapshot), None) => declared(snapshot, address)?,
-            (None, _) => {
-                return Err(CommandError::not_found(format!(
-                    "there is no process `{address}`"
-                )));
-            }
-        },
-    };
+    let (pid, start_time) = process(args, snapshot.as_ref())?;
     let chain = match translation::chain(Pid::from_raw(pid)) {
         Ok(chain) if start_time.is_none_or(|time| time == chain.process.start_time) => chain,
         Ok(_) => {
@@ -191,52 +171,110 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             Some(found.ok_or_else(|| invisible(args, &numbers))?)
         }
     };
-    let whose = chain.thread.as_ref().map(|thread| whose(thread, &names));
-    let shown = inside.map_or(&*numbers, |place| std::slice::from_ref(&numbers[place]));
+    let answer = Answer {
+        args,
+        names: &names,
+        numbers: &numbers,
+        inside,
+        thread: chain.thread.as_ref(),
+    };
     if args.answer.format == AnswerFormat::Json {
-        let leader = chain.thread.as_ref().map_or(pid, Thread::pid);
-        let known = names
-            .process(leader)
-            .map(|known| known.document.path.clone());
-        let path = known.unwrap_or_else(|| args.address.to_string());
-        let thread_of = chain.thread.as_ref().map(|thread| {
-            let by_namespace = numbers.iter().zip(&thread.process);
+        answer.write_document(pid)?;
+    } else {
+        io::Write::write_all(&mut io::stdout().lock(), answer.line().as_bytes())?;
+    }
+    Ok(Status::Done)
+}
+
+/// The number on the host of the process that is asked about, and its start time where that is known.
+fn process(args: &Args, snapshot: Option<&Snapshot>) -> Result<(i32, Option<u64>), CommandError> {
+    let address = match &args.address {
+        PidTarget::Address(address) => address,
+        PidTarget::Number(inode, number) => {
+            let found = walk(Some(*inode), *number)?;
+            let nobody = || {
+                CommandError::not_found(format!(
+                    "no process has the number {number} in `pid:[{inode}]`"
+                ))
+            };
+            return Ok((found.ok_or_else(nobody)?, None));
+        }
+    };
+    match (snapshot, address.number()) {
+        (_, Some(number)) if args.address.is_foreign() => Ok((number, None)),
+        (Some(snapshot), Some(number)) => Ok((bearer(snapshot, address, number)?, None)),
+        (Some(snapshot), None) => declared(snapshot, address),
+        (None, _) => Err(CommandError::not_found(format!(
+            "there is no process `{address}`"
+        ))),
+    }
+}
+
+/// The numbers of a process, and how they are asked for.
+struct Answer<'a> {
+    args: &'a Args,
+    names: &'a Names,
+    numbers: &'a [(String, i32)],
+    /// Place of the only number that is asked for.
+    inside: Option<usize>,
+    /// The thread that it is, if it is not the first of its process.
+    thread: Option<&'a Thread>,
+}
+
+impl<'a> Answer<'a> {
+    /// The numbers that are asked for.
+    fn shown(&self) -> &'a [(String, i32)] {
+        self.inside.map_or(self.numbers, |place| {
+            std::slice::from_ref(&self.numbers[place])
+        })
+    }
+
+    fn write_document(&self, pid: i32) -> Result<(), CommandError> {
+        let answer = &self.args.answer;
+        let leader = self.thread.map_or(pid, Thread::pid);
+        let known = self.names.process(leader);
+        let path = known.map_or_else(
+            || self.args.address.to_string(),
+            |known| known.document.path.clone(),
+        );
+        let thread_of = self.thread.map(|thread| {
+            let by_namespace = self.numbers.iter().zip(&thread.process);
             by_namespace
                 .map(|((name, _), &number)| (name.clone(), number))
                 .collect::<Vec<_>>()
         });
-        args.answer.write(&PidDocument {
+        answer.write(&PidDocument {
             schema: Kind::Pid.schema().into(),
             path,
-            pids: Pids(shown, &args.answer),
-            thread_of: thread_of
-                .as_deref()
-                .map(|numbers| Pids(numbers, &args.answer)),
+            pids: Pids(self.shown(), answer),
+            thread_of: thread_of.as_deref().map(|numbers| Pids(numbers, answer)),
         })?;
-        return Ok(Status::Done);
+        Ok(())
     }
-    let text: Vec<String> = shown
-        .iter()
-        .map(|(name, number)| {
+
+    /// The numbers as text, with their namespaces where there may be several.
+    fn line(&self) -> String {
+        let answer = &self.args.answer;
+        let number = |(name, number): &(String, i32)| {
             if name == HOST {
-                args.answer.redaction().host_pid(*number)
+                answer.redaction().host_pid(*number)
             } else {
                 number.to_string()
             }
-        })
-        .collect();
-    let text = text.join("/");
-    let line = if inside.is_some() || args.quiet {
-        format!("{text}\n")
-    } else {
+        };
+        let shown = self.shown();
+        let text: Vec<String> = shown.iter().map(number).collect();
+        let text = text.join("/");
+        if self.inside.is_some() || self.args.quiet {
+            return format!("{text}\n");
+        }
         let spaces: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
-        let whose = whose
-            .map(|whose| format!("  thread of {whose}"))
+        let whose = self
+            .thread
+            .map(|thread| format!("  thread of {}", whose(thread, self.names)))
             .unwrap_or_default();
         format!("{text}  ({}){whose}\n", spaces.join(" / "))
-    };
-    io::Write::write_all(&mut io::stdout().lock(), line.as_bytes())?;
-    Ok(Status::Done)
+    }
 }
 
 fn snapshot(args: &Args) -> Result<Snapshot, CommandError> {

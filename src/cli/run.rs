@@ -8,16 +8,18 @@ use clap::builder::FalseyValueParser;
 
 use super::color::When;
 use super::command_error::CommandError;
-use super::console_reporter::{ConsoleReporter, Detail, Progress};
+use super::console_reporter::{Detail, Progress, Reports};
+use super::controller;
 use super::launch::{self, Checked};
 use super::status::Status;
 use super::topology_arguments::{TopologyArguments, Values};
+use crate::present::line::Controls;
 use nestns_observe::namespaces;
-use nestns_runtime::controller::{self, Command, Fixture, LinesTo, Request, SignalsFor};
+use nestns_runtime::controller::{Command, Fixture, LinesTo, Options, Request, SignalsFor};
 use nestns_runtime::engine::plan::ProcessPlan;
-use nestns_topology::Terminal;
 use nestns_topology::config::{self, Arrangement};
 use nestns_topology::wrap::{self, Connection, Role};
+use nestns_topology::{OnExit, Process, Terminal};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -92,95 +94,105 @@ pub(super) struct Args {
 const OWN_FAILURE: u8 = 125;
 
 /// Runs the verb.
-pub(super) fn run(args: Args) -> Result<Status, CommandError> {
+pub(super) fn run(mut args: Args) -> Result<Status, CommandError> {
     let is_anonymous = args.name.is_none();
-    let name = args.name.unwrap_or_else(|| unique_name("run"));
+    let name = args.name.take().unwrap_or_else(|| unique_name("run"));
     let connection = connection();
     // What the command writes to its terminal goes to the caller's, not into a redirected output.
     let is_redirected = connection.terminal == Terminal::Own && connection.stdout_inherited;
-    let process = wrap::command("cmd", args.command, connection);
+    let process = wrap::command("cmd", std::mem::take(&mut args.command), connection);
+    let reports = Reports {
+        progress: Progress::Auto,
+        detail: Detail::Problems,
+        color: launch::color(args.color, LinesTo::Stderr),
+        controls: Controls::of_raw(args.raw),
+    };
     let mut options = launch::options();
     options.timeout = args.timeout;
     options.announce_truth = true;
     options.signals_for = SignalsFor::Command;
-    let (checked, mut origin) = match &args.file {
-        None => {
-            let role = if args.as_init {
-                Role::Init
-            } else {
-                Role::Child
-            };
-            let topology = wrap::around(name.clone(), args.depth.into(), role, process);
-            options.status_from = Some(wrap::path(args.depth.into(), role));
-            options.text = Some(config::toml(&topology, Arrangement::Paths));
-            let checked = Checked {
-                topology,
-                file: None,
-                base: PathBuf::from("/"),
-                variables: Vec::new(),
-            };
-            let origin = checked.origin();
-            (checked, origin)
-        }
-        Some(file) => {
-            let arguments = TopologyArguments {
-                file: Some(file.clone()),
-                values: args.values,
-            };
-            let mut checked = launch::check(&arguments, Some(name), args.color)?;
-            let namespace = args.namespace.filter(|path| path != "host");
-            if let Some(path) = &namespace {
-                launch::find_namespace(&checked.topology, path, &file.display().to_string())?;
-            }
-            let origin = checked.origin();
-            options.text = Some(config::toml(&checked.topology, Arrangement::Paths));
-            options.fixture = Some(Fixture {
-                status: OWN_FAILURE,
-                on_exit: checked.topology.on_exit,
-            });
-            // The command decides when the tree ends; until then its processes end as they like.
-            checked.topology.on_exit = nestns_topology::OnExit::Ignore;
-            let process = ProcessPlan::new(
-                &process,
-                namespace.as_deref().unwrap_or("host"),
-                Path::new("/"),
-            );
-            let process = process.map_err(|error| CommandError::failed(error.to_string()))?;
-            options.command = Some(Command { process, namespace });
-            (checked, origin)
-        }
+    let mut request = match args.file.take() {
+        None => around(&args, name, process, options),
+        Some(file) => beside(file, args, name, &process, options)?,
     };
-    origin.anonymous = is_anonymous;
-    let Checked { topology, base, .. } = checked;
-    let files = topology.files.clone();
-    let color = launch::color(args.color, LinesTo::Stderr);
-    options.lines_to = if !files.is_empty() || is_redirected {
+    request.origin.anonymous = is_anonymous;
+    request.options.lines_to = if !request.topology.files.is_empty() || is_redirected {
         LinesTo::Stderr
     } else {
         LinesTo::Stdout
     };
-    let mut reporter = ConsoleReporter::new(
-        Progress::Auto,
-        Detail::Problems,
-        color,
-        files.clone(),
-        origin.name.clone(),
-    )
-    .raw(args.raw);
-    match controller::run(
-        Request {
-            topology,
-            origin,
-            base,
-            options,
-        },
-        &mut reporter,
-    ) {
-        Ok(summary) => Ok(Status::Other(summary.status_or(OWN_FAILURE))),
-        Err(trouble) => {
-            Err(launch::start_error(&trouble, &files).with_status(Status::Other(OWN_FAILURE)))
-        }
+    let summary = controller::run(request, reports)
+        .map_err(|error| error.with_status(Status::Other(OWN_FAILURE)))?;
+    Ok(Status::Other(summary.status_or(OWN_FAILURE)))
+}
+
+/// Namespaces around a command.
+fn around(args: &Args, name: String, process: Process, mut options: Options) -> Request {
+    let role = if args.as_init {
+        Role::Init
+    } else {
+        Role::Child
+    };
+    let depth = args.depth.into();
+    let topology = wrap::around(name, depth, role, process);
+    options.status_from = Some(wrap::path(depth, role));
+    options.text = Some(config::toml(&topology, Arrangement::Paths));
+    let checked = Checked {
+        topology,
+        file: None,
+        base: PathBuf::from("/"),
+        variables: Vec::new(),
+    };
+    Request {
+        origin: checked.origin(),
+        topology: checked.topology,
+        base: checked.base,
+        options,
     }
+}
+
+/// The tree of a file, and a command beside it or in it.
+fn beside(
+    file: PathBuf,
+    args: Args,
+    name: String,
+    process: &Process,
+    mut options: Options,
+) -> Result<Request, CommandError> {
+    let label = file.display().to_string();
+    let arguments = TopologyArguments {
+        file: Some(file),
+        values: args.values,
+    };
+    let checked = launch::check(&arguments, Some(name), args.color)?;
+    let namespace = args.namespace.filter(|path| path != "host");
+    if let Some(path) = &namespace {
+        launch::find_namespace(&checked.topology, path, &label)?;
+    }
+    let origin = checked.origin();
+    let Checked {
+        mut topology, base, ..
+    } = checked;
+    options.text = Some(config::toml(&topology, Arrangement::Paths));
+    options.fixture = Some(Fixture {
+        status: OWN_FAILURE,
+        on_exit: topology.on_exit,
+    });
+    // The command decides when the tree ends; until then its processes end as they like.
+    topology.on_exit = OnExit::Ignore;
+    let process = ProcessPlan::new(
+        process,
+        namespace.as_deref().unwrap_or("host"),
+        Path::new("/"),
+    );
+    let process = process.map_err(|error| CommandError::failed(error.to_string()))?;
+    options.command = Some(Command { process, namespace });
+    Ok(Request {
+        topology,
+        origin,
+        base,
+        options,
+    })
 }
 
 /// `VERB-PID`; inside a PID namespace also with that one's inode, because its numbers are others' numbers elsewhere, and a

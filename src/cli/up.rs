@@ -9,7 +9,8 @@ use clap::builder::FalseyValueParser;
 use super::answer_format::{AnswerFormat, write_document};
 use super::color::When;
 use super::command_error::{CommandError, Context as _};
-use super::console_reporter::{ConsoleReporter, Detail, Progress};
+use super::console_reporter::{Detail, Progress, Reports};
+use super::controller;
 use super::detach::{self, Outcome, Side};
 use super::launch;
 use super::running;
@@ -19,12 +20,11 @@ use super::topology_arguments::TopologyArguments;
 use super::tree;
 use crate::present::count::count;
 use crate::present::duration::Human;
+use crate::present::line::Controls;
 use nestns_client::documents::{Kind, UpDocument};
-use nestns_observe::doctor::required::refused_calls;
-use nestns_runtime::controller::start_error::StartError;
 use nestns_runtime::controller::startup_report::{StartupReport, WaitUntil};
 use nestns_runtime::controller::timeline::milliseconds;
-use nestns_runtime::controller::{self, Gates, LinesTo, Request, Summary};
+use nestns_runtime::controller::{Gates, LinesTo, Options, Request, Summary};
 use nestns_runtime::engine::plan::Order;
 use nestns_runtime::engine::report::Ending;
 use nestns_topology::config::{self, Arrangement};
@@ -142,11 +142,6 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         let message = format!("there is no process `{path}` in {}", checked.topology.name);
         return Err(CommandError::usage(message));
     }
-    let lines_to = if args.format == AnswerFormat::Json {
-        LinesTo::Stderr
-    } else {
-        LinesTo::Stdout
-    };
     if args.dry_run {
         let status = tree::declared(&checked.topology, args.format, tree::FOLDING, args.color)?;
         // The process is about to end: there is no need to free each of a hundred thousand
@@ -169,52 +164,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     if let Some(status) = running::look_for(&origin, same_name, args.detach, args.quiet)? {
         return Ok(status);
     }
-    let mut options = launch::options();
-    options.timeout = args.timeout;
-    options.status_from.clone_from(&args.exit_code_from);
-    options.lines_to = lines_to;
-    options.text = Some(config::toml(&topology, Arrangement::Paths));
-    if args.hold {
-        options.gates = Gates::Held;
-    }
-    if args.tie_to_parent {
-        options.tied_to = Some(
-            detach::parent().context("cannot tie the topology to the process that started it")?,
-        );
-    }
-    if args.jobs > 1 {
-        options.order = Order::Parallel(args.jobs);
-        standard_error::write(&format!(
-            "warning: with --jobs {} the PIDs differ from run to run\n",
-            args.jobs
-        ));
-    }
+    let mut options = args.options(&topology)?;
     let mut detail = Detail::Everything;
     if args.detach {
-        // What a controller of its own would miss is told as one in the foreground tells it.
-        let refused = refused_calls();
-        if !refused.is_empty() {
-            return Err(launch::start_error(
-                &StartError::Calls(refused),
-                &topology.files,
-            ));
-        }
-        let wait_until = if args.no_wait {
-            WaitUntil::UntilReleased
-        } else {
-            WaitUntil::UntilReady
-        };
-        // As a controller in the foreground that fails as early.
-        let failed = |cause| {
-            launch::start_error(
-                &StartError::System {
-                    what: "start a controller",
-                    cause,
-                },
-                &topology.files,
-            )
-        };
-        match detach::split(wait_until).map_err(failed)? {
+        controller::check_calls(&topology.files)?;
+        match controller::split(args.wait_until(), &topology.files)? {
             Side::Caller(Outcome::Ended(status, _)) => return Ok(Status::Other(status)),
             Side::Caller(Outcome::Detached(news)) => {
                 let what = format!("`{}` is running, but this cannot be reported", news.name);
@@ -227,32 +181,67 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         options.lines_to = LinesTo::Nowhere;
         detail = Detail::Start;
     }
-    let progress = if args.quiet {
-        Progress::Quiet
-    } else {
-        args.progress
-    };
-    let files = topology.files.clone();
-    let color = launch::color(args.color, options.lines_to);
-    let mut reporter =
-        ConsoleReporter::new(progress, detail, color, files.clone(), origin.name.clone())
-            .raw(args.raw);
-    match controller::run(
-        Request {
-            topology,
-            origin,
-            base,
-            options,
+    let reports = Reports {
+        progress: if args.quiet {
+            Progress::Quiet
+        } else {
+            args.progress
         },
-        &mut reporter,
-    ) {
-        Ok(summary) => {
-            if args.format == AnswerFormat::Json && !args.detach {
-                write_document(&of_summary(&summary))?;
-            }
-            Ok(Status::Other(summary.status_or(Status::No.code())))
+        detail,
+        color: launch::color(args.color, options.lines_to),
+        controls: Controls::of_raw(args.raw),
+    };
+    let request = Request {
+        topology,
+        origin,
+        base,
+        options,
+    };
+    let summary = controller::run(request, reports)?;
+    if args.format == AnswerFormat::Json && !args.detach {
+        write_document(&of_summary(&summary))?;
+    }
+    Ok(Status::Other(summary.status_or(Status::No.code())))
+}
+
+impl Args {
+    /// Options of the controller, but for those of one in the background.
+    fn options(&self, topology: &Topology) -> Result<Options, CommandError> {
+        let mut options = launch::options();
+        options.timeout = self.timeout;
+        options.status_from.clone_from(&self.exit_code_from);
+        options.lines_to = if self.format == AnswerFormat::Json {
+            LinesTo::Stderr
+        } else {
+            LinesTo::Stdout
+        };
+        options.text = Some(config::toml(topology, Arrangement::Paths));
+        if self.hold {
+            options.gates = Gates::Held;
         }
-        Err(trouble) => Err(launch::start_error(&trouble, &files)),
+        if self.tie_to_parent {
+            options.tied_to = Some(
+                detach::parent()
+                    .context("cannot tie the topology to the process that started it")?,
+            );
+        }
+        if self.jobs > 1 {
+            options.order = Order::Parallel(self.jobs);
+            standard_error::write(&format!(
+                "warning: with --jobs {} the PIDs differ from run to run\n",
+                self.jobs
+            ));
+        }
+        Ok(options)
+    }
+
+    /// Moment at which `--detach` returns.
+    fn wait_until(&self) -> WaitUntil {
+        if self.no_wait {
+            WaitUntil::UntilReleased
+        } else {
+            WaitUntil::UntilReady
+        }
     }
 }
 

@@ -19,6 +19,13 @@ pub(crate) enum Controls {
     Raw,
 }
 
+impl Controls {
+    /// The treatment that `--raw` asks for.
+    pub(crate) const fn of_raw(is_raw: bool) -> Self {
+        if is_raw { Self::Raw } else { Self::Shown }
+    }
+}
+
 /// Style of lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lines {

@@ -1,23 +1,24 @@
 //! `nestns down`: take a running topology down, by name.
 
+mod silence;
+
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 
-use nix::unistd::Pid;
-
-use super::abandoned;
-use super::answer_format::{AnswerFormat, write_document};
-use super::color::When;
-use super::command_error::{CommandError, ErrorKind};
-use super::launch;
-use super::selection::{Selection, resolve, threads};
-use super::standard_error;
-use super::status::Status;
-use super::target::{Connection, Target, request_error};
-use super::unresponsive;
+use self::silence::Silence;
+use crate::cli::abandoned;
+use crate::cli::answer_format::{AnswerFormat, write_document};
+use crate::cli::color::When;
+use crate::cli::command_error::{CommandError, ErrorKind};
+use crate::cli::launch;
+use crate::cli::selection::{Selection, resolve, threads};
+use crate::cli::standard_error;
+use crate::cli::status::Status;
+use crate::cli::target::{Connection, Target, request_error};
+use crate::cli::unresponsive;
 use crate::present::duration::Human;
 use crate::present::stop;
 use nestns_client::discovery::{self, Found, Presence};
@@ -25,17 +26,11 @@ use nestns_client::documents::Timeline;
 use nestns_client::protocol::client::Client;
 use nestns_client::protocol::client_error::ClientError;
 use nestns_client::protocol::message::{Force, Reply, Request};
-use nestns_observe::process;
 use nestns_sys::moment::Moment;
 use nestns_topology::Address;
 
 /// Interval between two looks at whether the controller still does anything.
 const GLANCE: Duration = Duration::from_millis(500);
-/// After so long a controller that is stopped says nothing because of that.
-const SURE: Duration = Duration::from_secs(1);
-/// Time that a controller has to kill everything: its own bounds are shorter.
-const LONGEST: Duration = Duration::from_secs(20);
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 All processes are asked to stop, from the roots down, and given their grace period; those \
@@ -314,48 +309,6 @@ fn take_down(
             Err(error) => return Err(connection.fail(&error)),
         }
     }
-}
-
-/// Time since a stop was last heard of: a controller tells every second what it waits for.
-struct Silence {
-    since: Moment,
-    force: Force,
-    has_told: bool,
-}
-
-impl Silence {
-    fn begin(force: Force) -> Self {
-        Self {
-            since: Moment::now(),
-            force,
-            has_told: false,
-        }
-    }
-
-    fn break_it(&mut self) {
-        self.since = Moment::now();
-        self.has_told = false;
-    }
-
-    /// Returns whether a controller that was to kill everything has to be killed itself.
-    fn is_over(&self, controller: i32) -> bool {
-        let wait_until = if is_stopped(controller) {
-            SURE
-        } else {
-            LONGEST
-        };
-        self.force == Force::Kill && self.since.plus(wait_until) <= Moment::now()
-    }
-
-    /// Returns whether there is something to say about a controller that was to ask.
-    fn is_news(&mut self, controller: i32) -> bool {
-        let is_late = self.since.plus(SURE) <= Moment::now() && is_stopped(controller);
-        is_late && !std::mem::replace(&mut self.has_told, true)
-    }
-}
-
-fn is_stopped(controller: i32) -> bool {
-    process::is_stopped(Pid::from_raw(controller)).unwrap_or(false)
 }
 
 fn done(

@@ -29,11 +29,7 @@ impl Printer {
             charset(),
             paths.iter().map(String::as_str),
         );
-        lines.controls = if args.raw {
-            Controls::Raw
-        } else {
-            Controls::Shown
-        };
+        lines.controls = Controls::of_raw(args.raw);
         Self {
             format: args.format,
             timestamps: args.timestamps,

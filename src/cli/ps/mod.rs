@@ -1,33 +1,28 @@
 //! `nestns ps`: a row a process.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+mod columns;
+mod row;
 
-use anstyle::Style;
+use std::collections::{HashMap, HashSet};
+
 use clap::builder::FalseyValueParser;
 
-use super::command_error::CommandError;
-use super::selection::{self, Selected, Selection, Unresolved};
-use super::standard_error;
-use super::status::Status;
-use super::table_arguments::{Field, TableArguments};
-use super::target::{Connection, Target};
-use super::undeclared;
-use crate::present::age::Age;
-use crate::present::depth;
-use crate::present::redact::Redaction;
-use crate::present::state::{State, style};
-use crate::present::table::{Cell, Cut};
-use nestns_client::documents::{
-    ExitDocument, Kind, NamespaceOf, NamespaceRelations, ProcessDocument, PsDocument, PsRow,
-    Sequence,
-};
+use self::columns::fields;
+use self::row::{Row, fold};
+use crate::cli::command_error::CommandError;
+use crate::cli::selection::{self, Selected, Selection, Unresolved};
+use crate::cli::standard_error;
+use crate::cli::status::Status;
+use crate::cli::table_arguments::TableArguments;
+use crate::cli::target::{Connection, Target};
+use crate::cli::undeclared;
+use crate::present::state::State;
+use nestns_client::documents::{Kind, ProcessDocument, PsDocument, Sequence};
 use nestns_client::protocol::message::Snapshot;
 use nestns_client::shared_namespaces::SharedNamespaces;
 use nestns_observe::memberships::Depth;
 use nestns_observe::process::Clock;
-use nestns_topology::{Address, Signal};
+use nestns_topology::Address;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -74,123 +69,6 @@ pub(super) struct Args {
 
     #[command(flatten)]
     table: TableArguments,
-}
-
-/// A row of the table, and of the document.
-#[derive(Debug)]
-struct Row<'a> {
-    process: &'a ProcessDocument,
-    topology: &'a str,
-    /// Path for people, with the topology in front where several are shown.
-    path: Cow<'a, str>,
-    state: Option<State>,
-    age: Option<Duration>,
-    /// Of a row that stands for others like this one: how many.
-    more: Option<(usize, Cow<'a, str>)>,
-    /// Answer of the kernel about the namespaces of the process, when that was asked for, or why it does not.
-    namespaces: Option<Result<NamespaceRelations, String>>,
-}
-
-const fn usual<'a>() -> [Field<Row<'a>>; 12] {
-    [
-        Field::new("path", "PATH", |row: &Row, _| {
-            let style = depth::style(row.process.pids.len().saturating_sub(1));
-            match &row.more {
-                Some((more, like)) => {
-                    Cell::styled(&format!("… {more} more like {like}"), style.dimmed())
-                }
-                None => Cell::styled(&row.path, style),
-            }
-        })
-        .cut(Cut::Middle),
-        Field::new("pid", "PID", |row: &Row, redaction| {
-            row.while_it_lives(|process| Cell::text(&redaction.chain(&process.pids)))
-        }),
-        Field::new("ppid", "PPID", |row: &Row, _| {
-            row.while_it_lives(|process| Cell::maybe(process.ppids.last().copied().flatten()))
-        })
-        .right(),
-        Field::new("state", "STATE", |row: &Row, _| row.one(state)),
-        Field::new("age", "AGE", |row: &Row, redaction| {
-            row.one(|row| Cell::maybe(row.age.map(|age| redaction.time(Age(age)))))
-        })
-        .right(),
-        Field::new("command", "COMMAND", |row: &Row, _| row.one(command)).cut(Cut::End),
-        Field::new("ns", "NS", |row: &Row, _| Cell::text(&row.process.ns))
-            .cut(Cut::Middle)
-            .unusual(),
-        Field::new("name", "NAME", |row: &Row, _| Cell::text(&row.process.name)).unusual(),
-        Field::new("enter", "ENTER", |row: &Row, _| {
-            Cell::text(&row.process.enter)
-        })
-        .unusual(),
-        Field::new("exit", "EXIT", |row: &Row, _| {
-            Cell::maybe(row.process.exit.map(ExitDocument::status))
-        })
-        .right()
-        .unusual(),
-        Field::new("hostpid", "HOSTPID", |row: &Row, redaction| {
-            let pid = |process: &ProcessDocument| process.pids.first().copied().flatten();
-            row.while_it_lives(|process| {
-                Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid)))
-            })
-        })
-        .right()
-        .unusual(),
-        Field::new("labels", "LABELS", |row: &Row, _| {
-            let labels = row
-                .process
-                .labels
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"));
-            Cell::text(&labels.collect::<Vec<_>>().join(","))
-        })
-        .cut(Cut::End)
-        .unusual(),
-    ]
-}
-
-/// The columns, those of the namespaces with them where they were asked for.
-fn fields<'a>(with_namespaces: bool) -> Vec<Field<Row<'a>>> {
-    let mut fields: Vec<_> = usual().into();
-    if with_namespaces {
-        // A function pointer holds nothing, so that each kind has its own.
-        fields.extend([
-            Field::new("pidns", "PIDNS", |row: &Row, redaction| {
-                space(row, "pid", redaction)
-            })
-            .right(),
-            Field::new("userns", "USERNS", |row: &Row, redaction| {
-                space(row, "user", redaction)
-            })
-            .right(),
-            Field::new("mntns", "MNTNS", |row: &Row, redaction| {
-                space(row, "mnt", redaction)
-            })
-            .right(),
-            Field::new("netns", "NETNS", |row: &Row, redaction| {
-                space(row, "net", redaction)
-            })
-            .right(),
-            Field::new("utsns", "UTSNS", |row: &Row, redaction| {
-                space(row, "uts", redaction)
-            })
-            .right(),
-            Field::new("ipcns", "IPCNS", |row: &Row, redaction| {
-                space(row, "ipc", redaction)
-            })
-            .right(),
-            Field::new("cgroupns", "CGROUPNS", |row: &Row, redaction| {
-                space(row, "cgroup", redaction)
-            })
-            .right(),
-            Field::new("timens", "TIMENS", |row: &Row, redaction| {
-                space(row, "time", redaction)
-            })
-            .right(),
-        ]);
-    }
-    fields
 }
 
 /// Runs the verb.
@@ -353,120 +231,4 @@ fn rows<'a>(
         }
     };
     processes.into_iter().map(row).collect()
-}
-
-/// More undeclared processes than this that are alike are folded, to one less and a row for the others.
-const ALIKE: usize = 6;
-
-/// Folds undeclared processes of one parent, name and state.
-fn fold(rows: &mut Vec<Row<'_>>) {
-    let is_alike = |one: &Row<'_>, next: &Row<'_>| {
-        let (process, other) = (one.process, next.process);
-        !process.declared
-            && !other.declared
-            && one.topology == next.topology
-            && (&process.ns, &process.name, &process.state)
-                == (&other.ns, &other.name, &other.state)
-            && process.ppids.first() == other.ppids.first()
-    };
-    let mut at = 0;
-    while at < rows.len() {
-        let alike = 1 + rows[at + 1..]
-            .iter()
-            .take_while(|row| is_alike(&rows[at], row))
-            .count();
-        if alike > ALIKE {
-            let first = at + ALIKE - 1;
-            let more = alike - (ALIKE - 1);
-            rows[first].more = Some((more, rows[at].path.clone()));
-            rows.drain(first + 1..at + alike);
-            at = first + 1;
-        } else {
-            at += alike;
-        }
-    }
-}
-
-impl<'a> Row<'a> {
-    fn document(&self) -> PsRow<&'a ProcessDocument> {
-        let (namespaces, problem) = match &self.namespaces {
-            None => (None, None),
-            Some(Ok(relations)) => (Some(relations.clone()), None),
-            Some(Err(problem)) => (Some(NamespaceRelations::default()), Some(problem.clone())),
-        };
-        PsRow {
-            process: self.process,
-            topology: self.topology.to_owned(),
-            namespaces,
-            problem,
-        }
-    }
-
-    /// A cell about the process; nothing where it stands for several.
-    fn one(&self, cell: impl FnOnce(&Self) -> Cell) -> Cell {
-        if self.more.is_some() {
-            Cell::text("")
-        } else {
-            cell(self)
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        selection::is_over(self.process)
-    }
-
-    /// A number may be given to another process as soon as its own has ended.
-    fn while_it_lives(&self, cell: impl FnOnce(&ProcessDocument) -> Cell) -> Cell {
-        self.one(|row| {
-            if row.has_ended() {
-                Cell::None
-            } else {
-                cell(row.process)
-            }
-        })
-    }
-}
-
-/// The command line; the name where there is none, as `ps` of procps has it.
-fn command(row: &Row) -> Cell {
-    match (row.process.argv.as_slice(), &*row.process.name) {
-        ([], name) if !row.process.declared => Cell::text(&format!("[{name}]")),
-        (argv, _) => Cell::text(&argv.join(" ")),
-    }
-}
-
-/// The word, with what it ended with where that is not plain.
-fn state(row: &Row) -> Cell {
-    let word = row.process.state.as_deref().unwrap_or_default();
-    let text = match row.process.exit {
-        Some(ExitDocument::Signal(signal)) => format!("{word} ({})", Signal::from_number(signal)),
-        Some(ExitDocument::Code(code)) if code != 0 => format!("{word} ({code})"),
-        _ => word.to_owned(),
-    };
-    Cell::styled(&text, row.state.map(style).unwrap_or_default())
-}
-
-fn space(row: &Row, kind: &str, redaction: Redaction) -> Cell {
-    let Some(spaces) = &row.namespaces else {
-        return Cell::None;
-    };
-    match spaces
-        .as_ref()
-        .ok()
-        .and_then(|relations| relations.get(kind))
-    {
-        Some(relation) => {
-            let inode = redaction.inode(relation.inode);
-            match relation.of {
-                Some(NamespaceOf::Around) => {
-                    Cell::styled(&format!("{inode}="), Style::new().dimmed())
-                }
-                Some(NamespaceOf::Namespace) => Cell::text(&format!("{inode} ")),
-                Some(NamespaceOf::Process) => Cell::text(&format!("{inode}!")),
-                None => Cell::text(&format!("{inode}?")),
-            }
-        }
-        None if row.has_ended() => Cell::None,
-        None => Cell::text("?"),
-    }
 }

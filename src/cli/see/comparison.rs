@@ -23,11 +23,17 @@ pub(super) struct Comparison<'a> {
 impl Comparison<'_> {
     /// Everything that is not as it should be; of observers that could not look, nothing.
     pub(super) fn mismatches(&self, views: &[View]) -> Vec<MismatchEntry> {
-        let Self {
-            machine,
-            observation,
-            ..
-        } = *self;
+        let computed = self.computed();
+        let observers = self.observation.observers.iter().zip(views).zip(&computed);
+        observers
+            .filter(|((_, view), _)| view.trouble.is_none())
+            .flat_map(|((named, view), computed)| self.mismatches_of(named, view, computed))
+            .collect()
+    }
+
+    /// The rows that each observer should see.
+    fn computed(&self) -> Vec<HashSet<usize>> {
+        let observation = self.observation;
         // By place as the file has it, or by that of the kernel where there is no file.
         let mut observers: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, named) in observation.observers.iter().enumerate() {
@@ -36,84 +42,73 @@ impl Comparison<'_> {
                 .or_default()
                 .push(at);
         }
-        let own = key(None, machine.own());
-        let mut computed: Vec<HashSet<usize>> = vec![HashSet::new(); observation.observers.len()];
+        let mut computed = vec![HashSet::new(); observation.observers.len()];
         for (row, one) in observation.seen.iter().enumerate() {
-            let around: Vec<String> = if let Some(place) = &one.place {
-                let slashes = place
-                    .match_indices('/')
-                    .map(|(slash, _)| place[..slash].to_owned());
-                // Those that a program has made have no place in the file.
-                let made = machine
-                    .line(one.process.space.unwrap_or(machine.own()))
-                    .into_iter()
-                    .map(|id| key(None, id));
-                slashes
-                    .chain([place.clone(), own.clone()])
-                    .chain(made)
-                    .collect()
-            } else {
-                let space = one.process.space.unwrap_or(machine.own());
-                machine
-                    .line(space)
-                    .into_iter()
-                    .map(|space| key(None, space))
-                    .collect()
-            };
-            for at in around
-                .iter()
-                .filter_map(|place| observers.get(place))
-                .flatten()
-            {
-                computed[*at].insert(row);
+            let around = self.around(one);
+            let seers = around.iter().filter_map(|place| observers.get(place));
+            for &at in seers.flatten() {
+                computed[at].insert(row);
             }
         }
-        let mut mismatches = Vec::new();
-        for (at, (named, view)) in observation
-            .observers
+        computed
+    }
+
+    /// The namespaces around a process, its own included, by the keys of observers in them.
+    fn around(&self, one: &Seen<'_>) -> Vec<String> {
+        let own = self.machine.own();
+        let space = one.process.space.unwrap_or(own);
+        let line = self.machine.line(space).into_iter();
+        // Those that a program has made have no place in the file.
+        let made = line.map(|space| key(None, space));
+        let Some(place) = &one.place else {
+            return made.collect();
+        };
+        let slashes = place
+            .match_indices('/')
+            .map(|(slash, _)| place[..slash].to_owned());
+        slashes
+            .chain([place.clone(), key(None, own)])
+            .chain(made)
+            .collect()
+    }
+
+    /// Differences of one view from the rows that its observer should see.
+    fn mismatches_of(
+        &self,
+        named: &NamedObserver,
+        view: &View,
+        computed: &HashSet<usize>,
+    ) -> Vec<MismatchEntry> {
+        let seen: HashSet<usize> = view
+            .cells
             .iter()
-            .zip(views)
-            .enumerate()
-            .filter(|(_, (_, view))| view.trouble.is_none())
-        {
-            let seen: HashSet<usize> = view
-                .cells
-                .iter()
-                .filter(|(_, cell)| cell.answer.is_sighting())
-                .map(|(&row, _)| row)
-                .collect();
-            let mut rows: Vec<usize> = computed[at].union(&seen).copied().collect();
-            rows.sort_unstable();
-            for row in rows {
-                let one = &observation.seen[row];
-                let is_computed = computed[at].contains(&row);
-                let expected = is_computed
-                    .then(|| one.process.numbers.get(named.level).copied())
-                    .flatten();
-                let number = if seen.contains(&row) {
-                    view.number(row)
-                } else {
-                    None
-                };
-                if is_computed == seen.contains(&row) && expected == number {
-                    continue;
-                }
-                // It may have ended while the others were looked at.
-                let Some(reason) = self.reason(named, one, view) else {
-                    continue;
-                };
-                mismatches.push(MismatchEntry {
-                    observer: named.path.clone(),
-                    path: one.path.clone(),
-                    computed: if is_computed { "visible" } else { "invisible" }.into(),
-                    measured: view.answer(row).to_string(),
-                    expected,
-                    number,
-                    reason,
-                });
+            .filter(|(_, cell)| cell.answer.is_sighting())
+            .map(|(&row, _)| row)
+            .collect();
+        let mut rows: Vec<usize> = computed.union(&seen).copied().collect();
+        rows.sort_unstable();
+        let mismatch = |row: usize| {
+            let one = &self.observation.seen[row];
+            let (is_computed, is_seen) = (computed.contains(&row), seen.contains(&row));
+            let expected = is_computed
+                .then(|| one.process.numbers.get(named.level).copied())
+                .flatten();
+            let number = is_seen.then(|| view.number(row)).flatten();
+            if is_computed == is_seen && expected == number {
+                return None;
             }
-        }
-        mismatches
+            Some(MismatchEntry {
+                observer: named.path.clone(),
+                path: one.path.clone(),
+                computed: if is_computed { "visible" } else { "invisible" }.into(),
+                measured: view.answer(row).to_string(),
+                expected,
+                number,
+                // It may have ended while the others were looked at.
+                reason: self.reason(named, one, view)?,
+            })
+        };
+        rows.into_iter().filter_map(mismatch).collect()
     }
 
     /// Why; `None` of a process that is there no more.

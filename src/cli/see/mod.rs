@@ -1,16 +1,18 @@
 //! `nestns see`: visibility between processes, measured by a mechanism of the kernel's.
 
 mod comparison;
+mod differences;
 mod document;
 pub(super) mod observation;
+pub(super) mod topology_observation;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use clap::ValueEnum;
 use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use self::comparison::Comparison;
+use self::differences::differences;
 use self::document::Sheet;
 use self::observation::{Observation, Question};
 use super::answer_format::write_document;
@@ -24,10 +26,8 @@ use super::standard_error;
 use super::status::Status;
 use super::target::Target;
 use crate::cli::command_error::CommandError;
-use crate::present::count::count;
 use crate::present::matrix::{Line, Look, Mark, Matrix};
 use crate::present::redact::Redaction;
-use crate::present::table::{self, Align, Cell, Column, Cut};
 use nestns_client::documents::MismatchEntry;
 use nestns_observe::host_snapshot::{HostSnapshot, Search};
 use nestns_observe::visibility::{self, Answer, Rows, View};
@@ -171,14 +171,14 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     HostSnapshot::make_room();
     let mut machine = HostSnapshot::read(Search::Members)?;
     if let Some(snapshot) = &snapshot {
-        observation::ask_about_threads(&mut machine, snapshot, &args.of);
+        topology_observation::ask_about_threads(&mut machine, snapshot, &args.of);
     }
     let question = Question {
         from: &args.from,
         of: &args.of,
     };
     let observation = match &snapshot {
-        Some(snapshot) => Observation::of_topology(&machine, snapshot, &names, question),
+        Some(snapshot) => topology_observation::of_topology(&machine, snapshot, &names, question),
         None => Observation::of_machine(&machine, &names, question),
     };
     let observation = observation?;
@@ -200,32 +200,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     };
     let mismatches = comparison.mismatches(&views);
     write_notes(&observation, &views);
-    let redaction = if args.redact {
-        Redaction::On
-    } else {
-        Redaction::Off
-    };
-    let sheet = Sheet {
-        observation: &observation,
-        views: &views,
-        via: args.via.word(),
-        redaction,
-    };
-    match args.format {
-        Format::Json => write_document(&sheet.document(&mismatches))?,
-        Format::Csv => {
-            let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-            sheet.write_csv(&mut stdout, args.transpose)?;
-            stdout.flush()?;
-        }
-        Format::Table if args.diff => {
-            std::io::stdout().write_all(differences(args, &observation, &mismatches).as_bytes())?;
-        }
-        Format::Table => {
-            std::io::stdout()
-                .write_all(drawing(args, &machine, &observation, &views).as_bytes())?;
-        }
-    }
+    write(args, &comparison, &views, &mismatches)?;
     let mut troubles = views.iter().map(|view| view.trouble.is_some());
     // Of all processes some may not be looked from; one that was named was meant.
     let is_blind = if args.from.is_empty() {
@@ -238,6 +213,43 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     }
     let is_no = (args.diff && !mismatches.is_empty()) || is_blind;
     Ok(if is_no { Status::No } else { Status::Done })
+}
+
+/// Writes the result in the format that is asked for.
+fn write(
+    args: &Args,
+    comparison: &Comparison<'_>,
+    views: &[View],
+    mismatches: &[MismatchEntry],
+) -> Result<(), CommandError> {
+    let observation = comparison.observation;
+    let sheet = Sheet {
+        observation,
+        views,
+        via: args.via.word(),
+        redaction: if args.redact {
+            Redaction::On
+        } else {
+            Redaction::Off
+        },
+    };
+    let mut stdout = std::io::stdout();
+    match args.format {
+        Format::Json => write_document(&sheet.document(mismatches))?,
+        Format::Csv => {
+            let mut stdout = std::io::BufWriter::with_capacity(1 << 16, stdout.lock());
+            sheet.write_csv(&mut stdout, args.transpose)?;
+            stdout.flush()?;
+        }
+        Format::Table if args.diff => {
+            stdout.write_all(differences(args, observation, mismatches).as_bytes())?;
+        }
+        Format::Table => {
+            let drawing = drawing(args, comparison.machine, observation, views);
+            stdout.write_all(drawing.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 impl Args {
@@ -312,96 +324,6 @@ fn drawing(
         matrix = matrix.transposed();
     }
     matrix.render(args.look())
-}
-
-const COLUMNS: [Column; 5] = [
-    Column {
-        header: "OBSERVER",
-        align: Align::Left,
-        cut: Cut::Middle,
-    },
-    Column {
-        header: "PROCESS",
-        align: Align::Left,
-        cut: Cut::Middle,
-    },
-    Column {
-        header: "COMPUTED",
-        align: Align::Left,
-        cut: Cut::Never,
-    },
-    Column {
-        header: "MEASURED",
-        align: Align::Left,
-        cut: Cut::Never,
-    },
-    Column {
-        header: "WHY",
-        align: Align::Left,
-        cut: Cut::Never,
-    },
-];
-
-fn differences(args: &Args, observation: &Observation<'_>, mismatches: &[MismatchEntry]) -> String {
-    if mismatches.is_empty() {
-        return format!(
-            "no difference: {} and {}, via {}\n",
-            count(observation.observers.len(), "observer"),
-            count(observation.seen.len(), "process"),
-            args.via.word()
-        );
-    }
-    let number = |number: Option<i32>, word: &str| {
-        number.map_or_else(|| word.to_owned(), |number| number.to_string())
-    };
-    let look = args.look();
-    let look = table::Look {
-        charset: look.charset,
-        colour: look.colour,
-        ..table::Look::default()
-    };
-    let row = |observer: &str, process: &str, computed: &str, measured: &str, reason: &str| {
-        vec![
-            Cell::text(observer),
-            Cell::text(process),
-            Cell::text(computed),
-            Cell::text(measured),
-            Cell::text(reason),
-        ]
-    };
-    let rows: Vec<Vec<Cell>> = if args.is_folded(mismatches.len()) {
-        let mut alike: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
-        for one in mismatches {
-            *alike
-                .entry((&one.observer, &*one.computed, &one.measured, &one.reason))
-                .or_default() += 1;
-        }
-        let rows = alike.into_iter();
-        rows.map(|((observer, computed, measured, reason), many)| {
-            row(
-                observer,
-                &count(many, "process").to_string(),
-                computed,
-                measured,
-                reason,
-            )
-        })
-        .collect()
-    } else {
-        let rows = mismatches.iter();
-        rows.map(|one| {
-            let computed = number(one.expected, &one.computed);
-            row(
-                &one.observer,
-                &one.path,
-                &computed,
-                &number(one.number, &one.measured),
-                &one.reason,
-            )
-        })
-        .collect()
-    };
-    table::render(&COLUMNS, &rows, look)
 }
 
 /// Prints the observers that could not look, each with the reason.

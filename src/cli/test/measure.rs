@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::cli::command_error::CommandError;
 use crate::cli::names::Names;
 use crate::cli::place::Place;
-use crate::cli::see::observation::{Observation, Question, space_of};
+use crate::cli::see::observation::Question;
+use crate::cli::see::topology_observation::{of_topology, space_of};
 use crate::cli::target::Connection;
 use crate::expect::facts::{Facts, Mark, Observer, ProcessFact, Seen, Visibility};
 use nestns_client::protocol::message::Snapshot;
@@ -137,7 +138,7 @@ fn visibility(
         // There is an observer, even if all that were named have ended: that is to be found, and no failure.
         places.push(Place::Address(HOST.parse()?));
     }
-    let observation = Observation::of_topology(
+    let observation = of_topology(
         machine,
         snapshot,
         names,

@@ -6,6 +6,8 @@ mod agent;
 mod fixture;
 mod interruption;
 mod measure;
+mod start;
+mod trial;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -14,29 +16,23 @@ use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 
 use self::interruption::Interruption;
+use self::start::{Start, start};
+use self::trial::{Done, Trial};
 use super::color::When;
-use super::console_reporter::{ConsoleReporter, Detail, Progress};
-use super::detach::{self, Outcome, Side};
+use super::detach::Outcome;
 use super::doctor_file;
 use super::down;
 use super::launch::{self, Checked};
 use super::run::unique_name;
 use super::status::Status as Exit;
-use super::target::{Connection, Target};
 use super::topology_arguments::TopologyArguments;
 use crate::cli::command_error::{CommandError, Context as _, ErrorFormat, ErrorKind};
 use crate::expect::report::{self, Format};
-use crate::expect::{Case, Status, judge, learn};
+use crate::expect::{Case, Status, judge};
 use nestns_client::protocol::message::{Force, Reply, Request as Question};
-use nestns_observe::doctor::required::refused_calls;
 use nestns_observe::doctor::{self, HostCheck};
-use nestns_runtime::controller::start_error::StartError;
-use nestns_runtime::controller::startup_report::{NotReady, WaitUntil};
-use nestns_runtime::controller::{self, Fixture, LinesTo, Request};
-use nestns_sys::pidfd::Pidfd;
-use nestns_topology::config::{self, Arrangement};
-use nestns_topology::expectation::Expectation;
-use nestns_topology::{OnExit, Topology};
+use nestns_runtime::controller::startup_report::NotReady;
+use nestns_topology::Topology;
 
 /// Build a topology, check the expectations in its file (`[[expect]]`), and take it down
 #[derive(Debug, clap::Args)]
@@ -130,14 +126,10 @@ impl From<FormatWord> for Format {
     }
 }
 
-/// The status of `--timeout`, as with timeout(1).
-const TIMED_OUT: Exit = Exit::Other(124);
 /// The tree did not become ready.
 const NOT_READY: u8 = 1;
 /// This machine cannot do it.
 const CANNOT: u8 = 4;
-/// So often something with `within` is looked at again.
-const PULSE: Duration = Duration::from_millis(20);
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Exit, CommandError> {
@@ -251,244 +243,6 @@ fn not_started(
     }
     write_report(args, label, &[fixture::not_ready(status, why)])?;
     Ok(Exit::Other(status))
-}
-
-/// Process that goes on after the fork, and its result.
-enum Start {
-    /// The controller, at its end.
-    Controller(Exit),
-    Caller(Outcome),
-    /// This machine refuses system calls.
-    Refused(CommandError),
-}
-
-/// Forks the controller, and waits until everything is ready.
-fn start(checked: &Checked, args: &Args) -> Result<Start, CommandError> {
-    let refused = refused_calls();
-    if !refused.is_empty() {
-        return Ok(Start::Refused(launch::start_error(
-            &StartError::Calls(refused),
-            &checked.topology.files,
-        )));
-    }
-    let own =
-        Pidfd::open(nix::unistd::getpid()).context("cannot tie the topology to this process")?;
-    let mut origin = checked.origin();
-    origin.anonymous = args.name.is_none();
-    let failed = |cause| {
-        launch::start_error(
-            &StartError::System {
-                what: "start a controller",
-                cause,
-            },
-            &checked.topology.files,
-        )
-    };
-    let report_channel = match detach::split(WaitUntil::UntilReady).map_err(failed)? {
-        Side::Caller(outcome) => return Ok(Start::Caller(outcome)),
-        Side::Controller(report_channel) => report_channel,
-    };
-    let mut topology: Topology = checked.topology.clone();
-    let text = config::toml(&topology, Arrangement::Paths);
-    topology.detach();
-    fixture::excuse(&mut topology, &checked.topology.expectations);
-    // The test decides when the tree ends; until then its processes end as they like.
-    let mut options = launch::options();
-    options.fixture = Some(Fixture {
-        status: NOT_READY,
-        on_exit: topology.on_exit,
-    });
-    topology.on_exit = OnExit::Ignore;
-    options.timeout = args.timeout;
-    options.announce_truth = true;
-    options.stays = true;
-    options.text = Some(text);
-    options.lines_to = LinesTo::Nowhere;
-    options.report_channel = Some(report_channel);
-    options.tied_to = Some(own);
-    let files = topology.files.clone();
-    let color = launch::color(args.color, LinesTo::Stderr);
-    let mut reporter = ConsoleReporter::new(
-        Progress::Auto,
-        Detail::Problems,
-        color,
-        files.clone(),
-        origin.name.clone(),
-    );
-    let request = Request {
-        topology,
-        origin,
-        base: checked.base.clone(),
-        options,
-    };
-    let summary = controller::run(request, &mut reporter)
-        .map_err(|trouble| launch::start_error(&trouble, &files))?;
-    Ok(Start::Controller(Exit::Other(
-        summary.status_or(Exit::No.code()),
-    )))
-}
-
-/// Result of the test.
-enum Done {
-    Learnt(String),
-    Judged(Vec<Case>, Exit),
-    /// By a signal, by time, or because the tree has ended.
-    Stopped(Exit),
-}
-
-/// Result of judging the expectations.
-enum Judged {
-    All(Vec<Case>),
-    /// By a signal.
-    Interrupted(i32),
-}
-
-/// Test that is carried out while the tree is up.
-struct Trial<'a> {
-    args: &'a Args,
-    name: &'a str,
-    expectations: &'a [Expectation],
-    topology: &'a Topology,
-    files: &'a [String],
-    end: Option<Instant>,
-    interruption: Interruption,
-}
-
-impl Trial<'_> {
-    fn connect(&self) -> Result<Connection, CommandError> {
-        Target {
-            name: Some(self.name.to_owned()),
-        }
-        .connect(None)
-    }
-
-    fn learn(&self) -> Result<Done, CommandError> {
-        let facts = measure::facts(&mut self.connect()?, &measure::everybody())?;
-        Ok(Done::Learnt(learn(&facts)))
-    }
-
-    fn carry_out(&self, namespace: Option<&str>) -> Result<Done, CommandError> {
-        let mut connection = self.connect()?;
-        let mut cases = match self.judge_all(&mut connection)? {
-            Judged::All(cases) => cases,
-            Judged::Interrupted(signal) => return Ok(Done::Stopped(interrupted(signal))),
-        };
-        let truth = nestns_client::state_directory::truth_in(&connection.directory);
-        if !self.args.command.is_empty() {
-            connection
-                .client
-                .ask(Question::RefreshTruth)
-                .map_err(|error| connection.fail(&error))?;
-        }
-        // A controller that is asked to stop waits for clients that are connected.
-        drop(connection);
-        let has_failed = Case::count(&cases, Status::Failed) > 0;
-        let is_known = Case::count(&cases, Status::Skipped) == 0;
-        let mut status = match (has_failed, is_known) {
-            (true, _) => Exit::No,
-            // Neither that it is so nor that it is not: it must not be taken for the one or the other.
-            (false, false) => Exit::Other(CANNOT),
-            (false, true) => Exit::Done,
-        };
-        if !self.args.command.is_empty() {
-            let agent = agent::Agent {
-                command: &self.args.command,
-                topology: self.name,
-                namespace,
-                truth: &truth,
-                apart: self.args.format != FormatWord::Pretty,
-            };
-            // A test tells everything that it can find out: the program under test runs also where the layout is not as expected.
-            let (case, code) = agent.run(&self.interruption, self.end)?;
-            cases.push(case);
-            let code = Exit::Other(code);
-            let is_worse =
-                status == Exit::Done || (status == Exit::Other(CANNOT) && code != Exit::Other(0));
-            if is_worse || code == TIMED_OUT {
-                status = code;
-            }
-        }
-        if let Some(case) = self.fallen() {
-            cases.push(case);
-            if status.code() == 0 || status == Exit::Other(CANNOT) {
-                status = Exit::No;
-            }
-        }
-        Ok(match self.interruption.arrived() {
-            Some(signal) => Done::Stopped(interrupted(signal)),
-            None => Done::Judged(cases, status),
-        })
-    }
-
-    /// Unintended end of the tree, if there was one.
-    fn fallen(&self) -> Option<Case> {
-        let found = nestns_client::discovery::of(self.name)
-            .pop()
-            .and_then(|found| found.client);
-        match found.map(|mut client| client.ask(Question::Snapshot)) {
-            Some(Ok(Reply::Snapshot(snapshot))) => fixture::fallen(self.topology, &snapshot),
-            _ => Some(fixture::gone()),
-        }
-    }
-
-    /// Compares until everything is so, or has had its time.
-    fn judge_all(&self, connection: &mut Connection) -> Result<Judged, CommandError> {
-        let began = Instant::now();
-        let mut settled: Vec<Option<Vec<Case>>> = vec![None; self.expectations.len()];
-        loop {
-            let pending: Vec<&Expectation> = self
-                .expectations
-                .iter()
-                .zip(&settled)
-                .filter(|(_, settled)| settled.is_none())
-                .map(|(pending, _)| pending)
-                .collect();
-            if pending.is_empty() {
-                break;
-            }
-            let facts = measure::facts(connection, &measure::wanted(&pending))?;
-            // What was measured is as old as this: it may have become true since, but not have been so before.
-            let passed = began.elapsed();
-            for (expectation, settled) in self
-                .expectations
-                .iter()
-                .zip(&mut settled)
-                .filter(|(_, settled)| settled.is_none())
-            {
-                let cases = judge(expectation, &facts, self.files);
-                if Case::count(&cases, Status::Passed) == cases.len()
-                    || passed >= expectation.within
-                {
-                    *settled = Some(cases);
-                }
-            }
-            if settled.iter().all(Option::is_some) {
-                break;
-            }
-            if self.end.is_some_and(|end| Instant::now() >= end) {
-                let message = "the timeout has expired, and not everything is as expected";
-                return Err(CommandError::new(ErrorKind::Timeout, message));
-            }
-            self.interruption
-                .wait(PULSE)
-                .context("cannot wait for signals (poll)")?;
-            if let Some(signal) = self.interruption.arrived() {
-                return Ok(Judged::Interrupted(signal));
-            }
-        }
-        let mut cases: Vec<Case> = settled.into_iter().flatten().flatten().collect();
-        if self.args.require {
-            cases
-                .iter_mut()
-                .filter(|case| case.status == Status::Skipped)
-                .for_each(|case| case.status = Status::Failed);
-        }
-        Ok(Judged::All(cases))
-    }
-}
-
-fn interrupted(signal: i32) -> Exit {
-    Exit::Other(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
 /// Nothing was built: everything is skipped where the machine cannot do it, and has failed where that is not enough or not so.
