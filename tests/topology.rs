@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use nestns_topology::diagnostic::Source;
 use nestns_topology::{
-    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Position, Process, Program,
-    Request, Signal, Stdin, Terminal, Topology, Weight, parse,
+    Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Part, Position, Process,
+    Program, Request, Signal, Stdin, StopOrder, Target, Terminal, Topology, Weight, parse,
 };
 
 fn topology(text: &str) -> Topology {
@@ -177,8 +177,12 @@ fn every_key_of_a_process_arrives() {
     assert_eq!(
         b.after,
         [After {
-            process: 0,
-            condition: Condition::Ready
+            target: Target {
+                namespace: 0,
+                part: Part::Process(0),
+            },
+            condition: Condition::Ready,
+            stop_order: StopOrder::Reverse,
         }]
     );
     assert_eq!(
@@ -314,7 +318,7 @@ fn grace_is_derived_from_the_inside_out() {
         ("a", 21),
         ("short/x", 1),
         ("short", 5),
-        ("chain", 8),
+        ("chain", 9),
     ] {
         assert_eq!(
             grace(&topology, path),
@@ -324,7 +328,7 @@ fn grace_is_derived_from_the_inside_out() {
     }
     assert_eq!(
         process(&topology, "chain", "mid").stop.grace,
-        Duration::from_secs(8)
+        Duration::from_secs(5)
     );
 }
 

@@ -111,7 +111,7 @@ fn check_tree(topology: &Topology) {
                 process
                     .after
                     .iter()
-                    .all(|after| after.process < namespace.processes.len())
+                    .all(|after| (after.target.namespace as usize) < order.len())
             );
         }
         assert!(topology.children(id).iter().all(|&child| {

@@ -23,9 +23,7 @@ error[NS206]: `web` waits for `b/c`, which does not exist
  --> <stdin>:3:55
   |
 3 | proc.web = { cmd = "x", after = { databse = "ready", "b/c" = "ready" } }
-  |                                                       ^^^ no process of `a` has this name
-  |
-  = note: a process can wait only for processes of its own namespace
+  |                                                       ^^^ no namespace below the host has this name
 
 
 "#]]
@@ -86,14 +84,14 @@ proc.d = { cmd = "x", after = { a = "started" } }
         human(text),
         str![[r#"
 error[NS208]: processes wait for each other: a → b → c → a
- --> <stdin>:2:6
+ --> <stdin>:2:33
   |
 2 | proc.a = { cmd = "x", after = { b = "started" } }
-  |      ^ `a` waits for `b`
+  |                                 ^ `a` waits for `b`
 3 | proc.b = { cmd = "x", after = { c = "started" } }
-  |      - `b` waits for `c`
+  |                                 - `b` waits for `c`
 4 | proc.c = { cmd = "x", after = { a = "started" } }
-  |      - `c` waits for `a`
+  |                                 - `c` waits for `a`
 
 
 "#]]
@@ -113,20 +111,20 @@ proc.d = { cmd = "x", after = { c = "started" } }
         human(text),
         str![[r#"
 error[NS208]: processes wait for each other: a → b → a
- --> <stdin>:2:6
+ --> <stdin>:2:33
   |
 2 | proc.a = { cmd = "x", after = { b = "started" } }
-  |      ^ `a` waits for `b`
+  |                                 ^ `a` waits for `b`
 3 | proc.b = { cmd = "x", after = { a = "started" } }
-  |      - `b` waits for `a`
+  |                                 - `b` waits for `a`
 
 error[NS208]: processes wait for each other: c → d → c
- --> <stdin>:4:6
+ --> <stdin>:4:33
   |
 4 | proc.c = { cmd = "x", after = { d = "started" } }
-  |      ^ `c` waits for `d`
+  |                                 ^ `c` waits for `d`
 5 | proc.d = { cmd = "x", after = { c = "started" } }
-  |      - `d` waits for `c`
+  |                                 - `d` waits for `c`
 
 
 "#]]

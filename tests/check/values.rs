@@ -119,7 +119,7 @@ error[NS109]: `pasue` is not a value of `init`
  --> <stdin>:3:8
   |
 3 | init = "pasue"
-  |        ^^^^^^^ expected "builtin", "pause", an array of arguments or { actor = "…" }
+  |        ^^^^^^^ expected "builtin", "pause", an array of arguments or a table of a process
   |
   = help: did you mean `pause`?
 
@@ -147,7 +147,7 @@ error[NS109]: `bash -l` is not a value of `init`
  --> <stdin>:6:8
   |
 6 | init = "bash -l"
-  |        ^^^^^^^^^ expected "builtin", "pause", an array of arguments or { actor = "…" }
+  |        ^^^^^^^^^ expected "builtin", "pause", an array of arguments or a table of a process
   |
   = help: to make a program PID 1 write init = ["bash", "-l"]
 
@@ -163,7 +163,7 @@ error[NS109]: `started up` is not a value of `after`
  --> <stdin>:7:53
   |
 7 | proc.c = { cmd = "x", enter = "jion", after = { d = "started up" }, stdin = "log", stdout = "lgo" }
-  |                                                     ^^^^^^^^^^^^ expected "created", "started", "ready", "exited" or "ok"
+  |                                                     ^^^^^^^^^^^^ expected "created", "started", "ready", "exited", "done" or "ok"
   |
   = help: did you mean `started`?
 

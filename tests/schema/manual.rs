@@ -50,7 +50,6 @@ fn every_key_is_in_the_manual() {
     assert!(page.contains(".TH nestns-topology 5"), "{page}");
     for title in [
         "NAMESPACE",
-        "INIT",
         "PROCESS",
         "READY",
         "STOP",

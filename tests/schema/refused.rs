@@ -47,7 +47,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("ns.a.init = \"bash\"", "/ns/a/init anyOf"),
     ("ns.a.init = []", "/ns/a/init minItems"),
     ("ns.a.init = [1]", "/ns/a/init/0 type"),
-    ("ns.a.init = {}", "/ns/a/init required"),
     ("ns.a.init.actor = \"sing\"", "/ns/a/init/actor anyOf"),
     (
         "ns.a.init = { actor = \"idle\", cmd = \"x\" }",

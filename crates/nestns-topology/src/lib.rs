@@ -34,6 +34,7 @@ mod actor;
 pub mod address;
 mod check;
 pub mod config;
+mod dependency;
 pub mod diagnostic;
 mod duration;
 mod expand;
@@ -59,15 +60,14 @@ pub mod wrap;
 
 pub use actor::{Actor, ActorError};
 pub use address::{Address, AddressError};
+pub use dependency::{After, Condition, Part, StopOrder, Target};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use labels::Labels;
 pub use namespace::{Init, Isolation, Namespace, NamespaceSpec};
 pub use numbering::Numbering;
 pub use position::Position;
 pub use probe::{Notifier, Pattern, Probe};
-pub use process::{
-    After, Condition, Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight,
-};
+pub use process::{Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
 pub use restart::{RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use state::State;
@@ -159,6 +159,6 @@ pub fn parse(request: Request<'_>) -> Parsed {
 }
 
 /// A namespace as a table of the language, without what is inside it: read again it is the same.
-pub fn write(namespace: &Namespace) -> toml::Table {
-    syntax::write(namespace)
+pub fn write(topology: &Topology, id: NamespaceId) -> toml::Table {
+    syntax::write(topology, id)
 }

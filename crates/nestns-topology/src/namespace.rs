@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::dependency::After;
 use super::labels::Labels;
 use super::position::Position;
 use super::process::Process;
@@ -113,8 +114,14 @@ pub struct NamespaceSpec {
     pub cwd: Option<PathBuf>,
     /// True if it is built again, with all inside, when its PID 1 has ended.
     pub restart: RestartPolicy,
+    /// The processes and namespaces that everything in it waits for.
+    pub after: Vec<After>,
     /// The way it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
+    /// Time after the stop request to the namespace around it, or to the tree, at which it is asked at the latest.
+    pub asked_after: Duration,
+    /// Time that everything in it takes to stop, at the most: the longest chain of graces.
+    pub stop_time: Duration,
     /// Position of its header.
     pub position: Position,
 }
@@ -135,10 +142,13 @@ impl Namespace {
             env: BTreeMap::new(),
             cwd: None,
             restart: RestartPolicy::NEVER,
+            after: Vec::new(),
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::ZERO,
             },
+            asked_after: Duration::ZERO,
+            stop_time: Duration::ZERO,
             position: Position::default(),
         };
         Self {

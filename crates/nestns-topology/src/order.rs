@@ -13,6 +13,8 @@ pub(super) struct Order {
     /// One cycle of each group in which all need each other: each member needs the next one, the last one the first. It begins
     /// with the member of the lowest number.
     pub(super) cycles: Vec<Vec<usize>>,
+    /// All that are in a cycle.
+    pub(super) entangled: Vec<usize>,
 }
 
 /// Puts things in order, by what each of them needs.
@@ -36,6 +38,8 @@ pub(super) fn order(needs: &[Vec<usize>]) -> Order {
         .filter_map(|component| cycle(component, needs))
         .collect();
     cycles.sort_unstable_by_key(|cycle| cycle[0]);
+    let tangles = components.iter().filter(|component| component.len() > 1);
+    let entangled = tangles.flatten().map(|node| node.index()).collect();
     Order {
         sequence: components
             .into_iter()
@@ -43,6 +47,7 @@ pub(super) fn order(needs: &[Vec<usize>]) -> Order {
             .map(NodeIndex::index)
             .collect(),
         cycles,
+        entangled,
     }
 }
 

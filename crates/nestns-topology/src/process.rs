@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::dependency::After;
 use super::labels::Labels;
 use super::position::Position;
 use super::probe::Probe;
@@ -91,30 +92,6 @@ impl Terminal {
     }
 }
 
-/// A condition on another process, true before this one is released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Condition {
-    /// Existing, as every process is before the first is released.
-    Created,
-    /// Started: exec succeeded.
-    Started,
-    /// Ready; without a probe, when it has started, a one-shot when it has ended well.
-    Ready,
-    /// Ended, however.
-    Exited,
-    /// Ended with a status of its `ok`.
-    Ok,
-}
-
-/// One entry of `after`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct After {
-    /// The process: an index into [`Namespace::processes`](super::Namespace::processes).
-    pub process: usize,
-    /// The condition that is waited for.
-    pub condition: Condition,
-}
-
 /// The weight of a process's end for the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Weight {
@@ -194,9 +171,12 @@ pub struct ProcessSpec {
     pub stdout: Output,
     /// Standard error.
     pub stderr: Output,
-    /// The processes that it waits for.
+    /// The processes and namespaces that it waits for.
     pub after: Vec<After>,
-    /// The probe, `None` where the start makes it ready, or the good end of a one-shot; always `None` of a PID 1.
+    /// Time after the stop request to its namespace at which it is asked at the latest: until then it is left to those that
+    /// wait for it to end.
+    pub asked_after: Duration,
+    /// The probe, `None` where the start makes it ready, or the good end of a one-shot.
     pub ready: Option<Probe>,
     /// The exit codes that count as success.
     pub ok: Vec<u8>,
@@ -227,6 +207,7 @@ impl ProcessSpec {
             stdout: Output::Log,
             stderr: Output::Log,
             after: Vec::new(),
+            asked_after: Duration::ZERO,
             ready: None,
             ok: vec![0],
             oneshot: false,

@@ -3,7 +3,6 @@
 //! Namespaces are added in pre-order, so that the order of their indices is that of creation, of the whole and of siblings.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -19,6 +18,19 @@ pub const DEFAULT_LOG_BYTES: u64 = 64 << 20;
 /// A namespace of one [`Topology`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamespaceId(NodeIndex);
+
+impl NamespaceId {
+    /// The namespace at a place in the order of creation.
+    pub(super) fn at(place: u32) -> Self {
+        Self(NodeIndex::new(place as usize))
+    }
+
+    /// Its place in the order of creation.
+    pub(super) fn place(self) -> u32 {
+        // A tree is as large as the kernel's PID_MAX_LIMIT at most.
+        u32::try_from(self.0.index()).unwrap_or(u32::MAX)
+    }
+}
 
 /// The reason that ends a foreground `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,22 +123,6 @@ impl Topology {
         std::iter::successors(last, |&id| self.parent(id)).any(|open| open == id)
     }
 
-    /// Gives a namespace its time to stop, and with it those of its processes that have none of their own.
-    pub(super) fn set_grace(&mut self, id: NamespaceId, grace: Duration) {
-        let namespace = &mut self.graph[id.0];
-        namespace.stop.grace = grace;
-        if let Init::Program(program) = &mut namespace.init {
-            program.stop.grace = grace;
-        }
-        for process in namespace
-            .processes
-            .iter_mut()
-            .filter(|process| process.own_grace.is_none())
-        {
-            process.stop.grace = grace;
-        }
-    }
-
     /// Detaches the processes from the caller: what would use its streams is captured instead, or reads nothing.
     pub fn detach(&mut self) {
         for namespace in self.graph.node_weights_mut() {
@@ -185,6 +181,11 @@ impl Topology {
     /// The namespaces directly below the host, in file order.
     pub fn roots(&self) -> &[NamespaceId] {
         &self.roots
+    }
+
+    /// The namespace itself, to be completed.
+    pub(super) fn namespace_mut(&mut self, id: NamespaceId) -> &mut Namespace {
+        &mut self.graph[id.0]
     }
 
     /// The namespace itself.

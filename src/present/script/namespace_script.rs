@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Scope;
 use super::series::{self, Run};
 use nestns_topology::{
-    Actor, Condition, Entry, Init, Isolation, Namespace, NamespaceId, Numbering, Output, Process,
+    Actor, After, Condition, Entry, Init, Isolation, NamespaceId, Numbering, Output, Part, Process,
     Program, Stdin, Terminal, Topology,
 };
 
@@ -116,7 +116,7 @@ impl NamespaceScript {
             after: process
                 .after
                 .iter()
-                .map(|after| condition(namespace, after.process, after.condition))
+                .map(|after| condition(topology, id, after))
                 .collect(),
             job: Job::of(process),
         };
@@ -233,13 +233,17 @@ impl Job {
     }
 }
 
-/// `db has started`
-fn condition(namespace: &Namespace, process: usize, condition: Condition) -> String {
-    let name = namespace
-        .processes
-        .get(process)
-        .map_or("?", |process| process.name.as_str());
-    let what = match condition {
+/// `db has started`, `lab/store is ready`
+fn condition(topology: &Topology, id: NamespaceId, after: &After) -> String {
+    let path = after.target.path(topology);
+    let around = &topology.namespace(id).path;
+    let name = match path.rsplit_once('/') {
+        Some((namespace, name)) if namespace == around && after.target.part != Part::Namespace => {
+            name
+        }
+        _ => &path,
+    };
+    let what = match after.condition {
         Condition::Created => "exists",
         Condition::Started => "has started",
         Condition::Ready => "is ready",

@@ -7,10 +7,10 @@ use nestns_client::documents::{Description, RestartDescription, StopDescription}
 
 use super::roster::{Record, Roster};
 use crate::controller::start_error::exec_error_sentence;
-use crate::engine::plan::{NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan, Slot};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, TreePart, part};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
-    Condition, Notifier, Output, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop,
+    After, Notifier, Output, Part, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop,
     Terminal, Weight, format_duration,
 };
 
@@ -30,7 +30,7 @@ impl Sources<'_> {
     pub fn namespace(self, index: NamespaceIndex) -> Description {
         let plan = self.roster.plan().namespace(index);
         let mut description = match plan.process(Slot::Init) {
-            Some(program) => self.program(ProcessKey::init(index), &plan, program),
+            Some(program) => self.program(ProcessKey::init(index), program),
             None => Description::default(),
         };
         let own = plan.isolation;
@@ -53,6 +53,8 @@ impl Sources<'_> {
         description.domainname.clone_from(&plan.domainname);
         description.cwd = plan.cwd.as_ref().map(|cwd| cwd.display().to_string());
         description.env = plan.env.keys().cloned().collect();
+        let after = self.after(index, &plan.after);
+        description.after.splice(..0, after);
         description.stop = Some(stop(plan.stop));
         description.restart = Some(restart(plan.restart));
         description.restarts = self
@@ -66,7 +68,7 @@ impl Sources<'_> {
     pub fn process(self, subject: ProcessKey) -> Option<Description> {
         let plan = self.roster.plan().namespace(subject.namespace);
         if let Some(process) = plan.process(subject.slot) {
-            return Some(self.program(subject, &plan, process));
+            return Some(self.program(subject, process));
         }
         subject.is_init().then(|| Description {
             declared: self.place(plan.position),
@@ -76,12 +78,28 @@ impl Sources<'_> {
         })
     }
 
-    fn program(
-        self,
-        subject: ProcessKey,
-        plan: &NamespacePlan,
-        process: &ProcessPlan,
-    ) -> Description {
+    /// What a part of a namespace waits for: names in the same namespace, else paths.
+    fn after(self, namespace: NamespaceIndex, after: &[After]) -> Vec<String> {
+        let describe = |after: &After| {
+            let path = match part(after.target) {
+                TreePart::Namespace(index) => self.roster.plan().namespace(index).path.clone(),
+                TreePart::Process(subject) => self.roster.path(subject),
+            };
+            let name = match path.rsplit_once('/') {
+                Some((_, name))
+                    if after.target.part != Part::Namespace
+                        && after.target.namespace == namespace =>
+                {
+                    name.to_owned()
+                }
+                _ => path,
+            };
+            format!("{name}: {}", after.condition.word(after.target.part))
+        };
+        after.iter().map(describe).collect()
+    }
+
+    fn program(self, subject: ProcessKey, process: &ProcessPlan) -> Description {
         let record: Option<&Record> = self.roster.get(subject);
         let identity = process
             .identity
@@ -103,14 +121,7 @@ impl Sources<'_> {
             user: identity,
             cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
             env: process.env.keys().cloned().collect(),
-            after: process
-                .after
-                .iter()
-                .filter_map(|after| {
-                    let other = plan.processes.get(after.process)?;
-                    Some(format!("{}: {}", other.name, condition(after.condition)))
-                })
-                .collect(),
+            after: self.after(subject.namespace, &process.after),
             ready: Some(process.ready.as_ref().map_or_else(
                 || {
                     if process.oneshot {
@@ -176,16 +187,6 @@ fn restart(policy: RestartPolicy) -> RestartDescription {
         when: when.to_owned(),
         max: policy.max,
         backoff: format_duration(policy.backoff),
-    }
-}
-
-fn condition(condition: Condition) -> &'static str {
-    match condition {
-        Condition::Created => "created",
-        Condition::Started => "started",
-        Condition::Ready => "ready",
-        Condition::Exited => "exited",
-        Condition::Ok => "ok",
     }
 }
 

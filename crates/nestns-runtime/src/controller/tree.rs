@@ -24,7 +24,7 @@ use super::undeclared_watch::UndeclaredWatch;
 use crate::engine::control_channel::Answer;
 use crate::engine::exec_error::ExecError;
 use crate::engine::failure::Failure;
-use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, TreePart};
 use crate::engine::report::Ending;
 use nestns_client::journal::record;
 use nestns_observe::process;
@@ -45,6 +45,8 @@ pub(super) enum Incident {
     /// The command that asks could not become itself.
     ProbeRefused(ProcessKey, ExecError),
     Refused(ProcessKey),
+    /// The PID 1 of a namespace has begun to stop it.
+    Stopping(NamespaceIndex),
     Ended(ProcessKey, Ending, Moment),
     /// A program of `exec` could not become itself, or not even begin to.
     SessionRefused(ProcessKey, ExecError),
@@ -111,6 +113,8 @@ pub(super) struct Tree {
     pub(super) stop_waiters: Vec<Asker>,
     /// Incidents that are still to be decided about.
     pub(super) incidents: VecDeque<Incident>,
+    /// What has started or become ready since dependencies were last looked at.
+    pub(super) changes: Vec<TreePart>,
     /// Requests of clients that are still to be served.
     pub(super) pending: VecDeque<Heard>,
     /// Signals on their way to the command.
@@ -143,6 +147,7 @@ impl Tree {
             stop_end: None,
             stop_waiters: Vec::new(),
             incidents: VecDeque::new(),
+            changes: Vec::new(),
             pending: VecDeque::new(),
             passing: Passing::new(signals_for),
             undeclared: UndeclaredWatch::default(),

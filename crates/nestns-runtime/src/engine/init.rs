@@ -7,6 +7,7 @@
 
 mod orders;
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -19,7 +20,9 @@ use super::control_channel::{self, ControlChannel};
 use super::failure::{Failure, Stage};
 use super::forked_by::RunPidOne;
 use super::gate::{self, Delivered};
-use super::plan::{InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, RestartNeed, Slot};
+use super::plan::{
+    HoldIndex, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, RestartNeed, Slot,
+};
 use super::program;
 use super::report::{self, Outbox, Report};
 use super::stop_plan::{self, Action, StopPlan};
@@ -73,6 +76,8 @@ pub struct Init {
     members: Vec<Member>,
     outbox: Outbox,
     stopping: Option<Stopping>,
+    /// Holds that were lifted before the request to stop was read.
+    lifted: BTreeSet<HoldIndex>,
     control_channel: ControlChannel,
 }
 
@@ -111,6 +116,7 @@ impl Init {
             members: Vec::new(),
             outbox: Outbox::default(),
             stopping: None,
+            lifted: BTreeSet::new(),
             control_channel: ControlChannel::default(),
         }
     }
@@ -268,7 +274,12 @@ impl Init {
     }
 
     fn on_signal(&mut self, delivered: Delivered) {
-        let Delivered { signal, sender, .. } = delivered;
+        let Delivered {
+            signal,
+            sender,
+            word,
+            ..
+        } = delivered;
         match signal {
             libc::SIGCHLD => {}
             // From inside it is no call of the controller, and a namespace that is ending does not
@@ -279,8 +290,21 @@ impl Init {
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => {
                 self.begin_to_stop(delivered);
             }
+            stop_plan::LIFT if sender == 0 && word.is_some() => self.lift(word),
             _ if is_passed_on(signal) => self.forward(signal),
             _ => {}
+        }
+    }
+
+    /// Lifts a hold of the stop, or of the one that is about to begin.
+    fn lift(&mut self, word: Option<i32>) {
+        let Some(hold) = word.and_then(|word| HoldIndex::try_from(word).ok()) else {
+            return;
+        };
+        match &mut self.stopping {
+            Some(stopping) => stopping.stop_plan.lift(hold),
+            None if self.plan.holds().held(hold).is_some() => _ = self.lifted.insert(hold),
+            None => {}
         }
     }
 
@@ -318,7 +342,11 @@ impl Init {
             slot: member.slot,
         });
         let subjects: Vec<ProcessKey> = asked_here.chain(members).collect();
-        let stop_plan = StopPlan::begin(&self.plan, &subjects, now, Some(end));
+        let mut stop_plan =
+            StopPlan::begin(&self.plan, Some(self.index), &subjects, now, Some(end));
+        for &hold in &self.lifted {
+            stop_plan.lift(hold);
+        }
         self.stopping = Some(Stopping {
             stop_plan,
             deadline,

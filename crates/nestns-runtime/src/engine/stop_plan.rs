@@ -3,23 +3,29 @@
 //!
 //! Pure: its input is the time and the processes that have ended, its output the actions to take.
 //! The request goes to child namespaces and to the parent's own processes at once, with two
-//! exceptions: a process on which others depend (`after`) is asked when they have ended, and a
-//! program that is PID 1 when everything inside it has ended, because its end is theirs. Both wait
-//! no longer than half of the time that their namespace really has: its grace, or less if something
-//! around it ends sooner. So every process is asked before it is killed.
+//! exceptions: what others depend on (`after`) is asked when they have ended, and a program that is
+//! PID 1 when everything inside it has ended, because its end is theirs. Of dependents that another
+//! parent asks only the controller knows, which lifts the hold. Both wait no longer than the graces
+//! of those before them take together, shortened alike where their namespace has less time; a
+//! program that is PID 1 no longer than half of its time if that is more. So every process is asked
+//! before it is killed.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::control_channel::OPEN;
-use super::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey, Slot};
+use super::plan::{HoldIndex, InitPlan, NamespaceIndex, Plan, ProcessKey, Slot};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Signal, Stop};
 
 /// Time by which the parent of a builtin init waits longer than the init itself.
 pub const MARGIN: Duration = Duration::from_millis(500);
+
+/// Time that a program that is PID 1 has at least when everything inside it takes as long as it may.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside.
 ///
@@ -34,6 +40,19 @@ pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
         Err(Errno::EAGAIN) => pidfd.signal(signal.number()),
         result => result,
     }
+}
+
+/// Signal by which the controller lifts a hold, with its number. Without a value, or from inside, it
+/// is a signal like any other.
+pub const LIFT: i32 = 64;
+
+/// Tells an init of nestns that a hold is lifted.
+///
+/// # Errors
+///
+/// Those of `pidfd_send_signal(2)`.
+pub fn lift(pidfd: &Pidfd, hold: HoldIndex) -> nix::Result<()> {
+    pidfd.signal_with(LIFT, i32::try_from(hold).unwrap_or(i32::MAX))
 }
 
 /// Time left, by the value sent with a stop request.
@@ -77,6 +96,8 @@ struct Entry {
     stop: Stop,
     /// Processes that have to end first.
     behind: Vec<ProcessKey>,
+    /// Holds that only the controller can lift, because processes elsewhere have to end first.
+    holds: Vec<HoldIndex>,
     /// Deadline, if it does not depend on the time of the request.
     deadline: Option<Moment>,
     /// End of the surroundings.
@@ -89,6 +110,8 @@ struct Entry {
 struct Times<'a> {
     plan: &'a Plan,
     now: Moment,
+    /// The namespace of the parent; `None` is the controller.
+    parent: Option<NamespaceIndex>,
     /// End of the parent itself.
     end: Option<Moment>,
 }
@@ -99,20 +122,47 @@ impl Times<'_> {
     fn around(&self, index: NamespaceIndex) -> Option<Moment> {
         let parent = self.plan.namespace(index).parent;
         match parent.filter(|&parent| !self.plan.namespace(parent).forks_its_members()) {
-            Some(program) => Some(self.half(program)),
+            Some(program) => Some(self.program_asked(program)),
             None => self.end,
         }
     }
 
-    /// Moment at which half of the time that a namespace really has is over.
-    fn half(&self, index: NamespaceIndex) -> Moment {
-        self.half_until(index, self.around(index))
+    /// Moment at which a program that is PID 1 is asked at the latest: when half of the time of its
+    /// namespace is over, or later if the chain of graces inside it is longer than that.
+    fn program_asked(&self, index: NamespaceIndex) -> Moment {
+        let namespace = self.plan.namespace(index);
+        let grace = namespace.stop.grace;
+        let end = self.around(index);
+        let left = end.map_or(grace, |end| grace.min(end.since(self.now)));
+        let inside = namespace.stop_time.min(left.saturating_sub(LAST));
+        self.now.plus(inside.max(left / 2))
     }
 
-    fn half_until(&self, index: NamespaceIndex, end: Option<Moment>) -> Moment {
-        let grace = self.plan.namespace(index).stop.grace;
-        let left = end.map_or(grace, |end| grace.min(end.since(self.now)));
-        self.now.plus(left / 2)
+    /// Moment at which a process is asked at the latest, by the times that have been derived for it
+    /// and for the namespaces around it up to that of the parent, shortened alike where there is
+    /// less time than they need.
+    fn latest(&self, subject: ProcessKey) -> Moment {
+        let namespace = self.plan.namespace(subject.namespace);
+        let of_process = namespace
+            .process(subject.slot)
+            .map(|process| process.asked_after);
+        let mut offset = of_process.unwrap_or_default();
+        let mut around = Some(subject.namespace);
+        while let Some(index) = around.filter(|_| around != self.parent) {
+            let namespace = self.plan.namespace(index);
+            offset = offset.saturating_add(namespace.asked_after);
+            around = namespace.parent;
+        }
+        let needed = match self.parent {
+            Some(parent) => self.plan.namespace(parent).stop_time,
+            None => offset.saturating_add(namespace.stop.grace),
+        };
+        let left = self.end.map(|end| end.since(self.now));
+        let offset = match left.filter(|&left| left < needed) {
+            Some(left) => offset.mul_f64(left.as_secs_f64() / needed.as_secs_f64()),
+            None => offset,
+        };
+        self.now.plus(offset)
     }
 }
 
@@ -126,13 +176,25 @@ pub struct StopPlan {
 }
 
 impl StopPlan {
-    /// Begins to stop `subjects`: those that this process itself has to ask. `end` is the moment at
-    /// which it is killed itself, if known.
-    pub fn begin(plan: &Plan, subjects: &[ProcessKey], now: Moment, end: Option<Moment>) -> Self {
-        let times = Times { plan, now, end };
+    /// Begins to stop `subjects`: those that the init of `parent`, or the controller, itself has to
+    /// ask. `end` is the moment at which it is killed itself, if known.
+    pub fn begin(
+        plan: &Plan,
+        parent: Option<NamespaceIndex>,
+        subjects: &[ProcessKey],
+        now: Moment,
+        end: Option<Moment>,
+    ) -> Self {
+        let times = Times {
+            plan,
+            now,
+            parent,
+            end,
+        };
+        let all: HashSet<ProcessKey> = subjects.iter().copied().collect();
         let mut entries: Vec<Entry> = subjects
             .iter()
-            .map(|&subject| Entry::new(times, subject, subjects))
+            .map(|&subject| Entry::new(times, subject, &all))
             .collect();
         entries.sort_by_key(|entry| entry.subject);
         let held = entries.len();
@@ -161,6 +223,18 @@ impl StopPlan {
         }
     }
 
+    /// Lifts a hold: everything that has to end before what it holds has ended, or is not being
+    /// stopped.
+    pub fn lift(&mut self, hold: HoldIndex) {
+        for entry in &mut self.entries {
+            let before = entry.holds.len();
+            entry.holds.retain(|&there| there != hold);
+            if entry.holds.len() < before {
+                self.next = Some(Moment::default());
+            }
+        }
+    }
+
     /// Actions that are due.
     pub fn due(&mut self, now: Moment) -> Vec<Action> {
         if self.next.is_none_or(|next| next > now) {
@@ -181,10 +255,11 @@ impl StopPlan {
             let entry = &self.entries[place];
             if let Phase::Held { latest } = entry.phase
                 && (latest <= now
-                    || entry
-                        .behind
-                        .iter()
-                        .all(|subject| has_left(&self.entries, subject)))
+                    || entry.holds.is_empty()
+                        && entry
+                            .behind
+                            .iter()
+                            .all(|subject| has_left(&self.entries, subject)))
             {
                 actions.push(Action::Ask {
                     subject: entry.subject,
@@ -239,103 +314,43 @@ impl StopPlan {
 }
 
 impl Entry {
-    fn new(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey]) -> Self {
-        match (subject.slot, &times.plan.namespace(subject.namespace).init) {
-            (Slot::Init, InitPlan::Program(program)) => {
-                Self::of_program(times, subject, all, program.stop)
-            }
-            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => Self::of_init(times, subject),
-            _ => Self::of_process(times, subject, all),
-        }
-    }
-
-    /// Entry of a program that is PID 1.
-    fn of_program(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey], stop: Stop) -> Self {
+    fn new(times: Times<'_>, subject: ProcessKey, all: &HashSet<ProcessKey>) -> Self {
         let Times { plan, now, .. } = times;
-        let index = subject.namespace;
-        // The parent's children inside it are one run in the order of creation.
-        let inside = index..index + plan.subtree(index);
-        let behind = if plan.numbers_below(index) == 0 {
-            Vec::new()
-        } else {
-            let others = all.iter().copied().filter(|&other| other != subject);
-            others
-                .filter(|other| inside.contains(&other.namespace))
-                .collect()
-        };
-        let around = times.around(index);
-        Self {
-            subject,
-            stop,
-            behind,
-            deadline: Some(now.plus(plan.namespace(index).stop.grace)),
-            until: around,
-            phase: Phase::Held {
-                latest: times.half_until(index, around),
-            },
-        }
-    }
-
-    /// Entry of an init of nestns. It keeps its own deadline; its parent only makes sure.
-    fn of_init(times: Times<'_>, subject: ProcessKey) -> Self {
-        let stop = times.plan.namespace(subject.namespace).stop;
-        // A call is no request to stop, whatever the file says.
-        let signal = if stop.signal.number() == OPEN as i32 {
-            Signal::TERM
-        } else {
-            stop.signal
-        };
-        Self {
-            subject,
-            stop: Stop {
-                signal,
-                grace: stop.grace + MARGIN,
-            },
-            behind: Vec::new(),
-            deadline: None,
-            until: times.around(subject.namespace),
-            phase: Phase::Held { latest: times.now },
-        }
-    }
-
-    /// Entry of a process that is not PID 1: behind those that depend on it.
-    fn of_process(times: Times<'_>, subject: ProcessKey, all: &[ProcessKey]) -> Self {
-        let namespace = times.plan.namespace(subject.namespace);
-        let dependents = namespace
-            .processes
-            .iter()
-            .enumerate()
-            .filter(|(_, process)| {
-                process
-                    .after
-                    .iter()
-                    .any(|after| Slot::declared(after.process) == subject.slot)
-            });
-        let behind = dependents
-            .map(|(place, _)| ProcessKey {
-                slot: Slot::declared(place),
-                ..subject
-            })
-            .filter(|dependent| all.contains(dependent))
-            .collect();
-        let stop = namespace
+        let namespace = plan.namespace(subject.namespace);
+        let (mut behind, holds) = dependents(times, subject, all);
+        let mut latest = times.latest(subject);
+        let mut stop = namespace
             .process(subject.slot)
             .map_or(namespace.stop, |process| process.stop);
-        // Beside a program that is PID 1 it has as long as that program is not asked.
-        let until = if namespace.forks_its_members() {
-            times.end
-        } else {
-            Some(times.half(subject.namespace))
-        };
+        let (mut deadline, mut until) = (None, times.around(subject.namespace));
+        match (subject.slot, &namespace.init) {
+            (Slot::Init, InitPlan::Program(_)) => {
+                behind.extend(inside(plan, subject, all));
+                latest = latest.max(times.program_asked(subject.namespace));
+                deadline = Some(now.plus(namespace.stop.grace));
+            }
+            (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
+                // It keeps its own deadline; its parent only makes sure. A call is no request to
+                // stop, whatever the file says.
+                if stop.signal.number() == OPEN as i32 {
+                    stop.signal = Signal::TERM;
+                }
+                stop.grace += MARGIN;
+            }
+            // Beside a program that is PID 1 it has as long as that program is not asked.
+            _ if !namespace.forks_its_members() => {
+                until = Some(times.program_asked(subject.namespace));
+            }
+            _ => until = times.end,
+        }
         Self {
             subject,
             stop,
             behind,
-            deadline: None,
+            holds,
+            deadline,
             until,
-            phase: Phase::Held {
-                latest: times.half_until(subject.namespace, until),
-            },
+            phase: Phase::Held { latest },
         }
     }
 
@@ -345,6 +360,41 @@ impl Entry {
             Phase::Killed | Phase::Gone => None,
         }
     }
+}
+
+/// What ends with a program that is PID 1, of what the same parent asks.
+fn inside(plan: &Plan, program: ProcessKey, all: &HashSet<ProcessKey>) -> Vec<ProcessKey> {
+    if plan.numbers_below(program.namespace) == 0 {
+        return Vec::new();
+    }
+    // The parent's children inside it are one run in the order of creation.
+    let inside = program.namespace..program.namespace + plan.subtree(program.namespace);
+    let others = all.iter().copied().filter(|&other| other != program);
+    others
+        .filter(|other| inside.contains(&other.namespace))
+        .collect()
+}
+
+/// What has to end before a process is asked: processes that the same parent asks, and holds that
+/// the controller lifts.
+fn dependents(
+    times: Times<'_>,
+    subject: ProcessKey,
+    all: &HashSet<ProcessKey>,
+) -> (Vec<ProcessKey>, Vec<HoldIndex>) {
+    let Times { plan, parent, .. } = times;
+    let (mut behind, mut holds) = (Vec::new(), Vec::new());
+    for hold in plan.holds_of(subject, parent) {
+        let is_here =
+            |waiter: &ProcessKey| all.contains(waiter) || plan.asker_of(*waiter) == parent;
+        let waiters = plan.waiters(hold);
+        if waiters.iter().all(is_here) {
+            behind.extend(waiters.iter().filter(|waiter| all.contains(waiter)));
+        } else {
+            holds.push(hold);
+        }
+    }
+    (behind, holds)
 }
 
 #[cfg(test)]
@@ -363,7 +413,7 @@ mod tests {
     }
 
     fn begin(plan: &Plan, subjects: &[ProcessKey]) -> StopPlan {
-        StopPlan::begin(plan, subjects, at(0.0), None)
+        StopPlan::begin(plan, plan.asker_of(subjects[0]), subjects, at(0.0), None)
     }
 
     /// Orders due at a moment: `+` and the slot's number for a request, `-` for a kill.
@@ -415,28 +465,54 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
     }
 
     #[test]
-    fn nobody_is_held_back_longer_than_half_of_the_time() {
+    fn nothing_is_held_longer_than_the_graces_before_it() {
         let plan = plan(CHAIN);
         let mut stop_plan = begin(&plan, &[process(0), process(1)]);
         assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
         assert_eq!(stop_plan.next(), Some(at(1.0)));
-        assert_eq!(due(&mut stop_plan, 1.0), ["-0.2"]);
-        // Killed, and not gone yet.
-        assert_eq!(stop_plan.next(), Some(at(4.0)));
-        assert_eq!(due(&mut stop_plan, 4.0), ["+0.1 3"]);
-        assert_eq!(due(&mut stop_plan, 5.9), [""; 0]);
-        assert_eq!(due(&mut stop_plan, 6.0), ["-0.1"]);
+        assert_eq!(due(&mut stop_plan, 1.0), ["+0.1 3", "-0.2"]);
+        assert_eq!(due(&mut stop_plan, 2.9), [""; 0]);
+        assert_eq!(due(&mut stop_plan, 3.0), ["-0.1"]);
     }
 
     #[test]
-    fn what_ends_sooner_around_it_halves_its_time() {
+    fn what_ends_sooner_around_it_shortens_its_time() {
         let plan = plan(CHAIN);
-        let mut stop_plan =
-            StopPlan::begin(&plan, &[process(0), process(1)], at(0.0), Some(at(3.0)));
+        let subjects = [process(0), process(1)];
+        let mut stop_plan = StopPlan::begin(&plan, Some(0), &subjects, at(0.0), Some(at(1.5)));
         assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
         stop_plan.gone(ProcessKey::init(0));
-        assert_eq!(due(&mut stop_plan, 1.4), ["-0.2"]);
-        assert_eq!(due(&mut stop_plan, 1.5), ["+0.1 3"]);
+        assert_eq!(due(&mut stop_plan, 0.4), [""; 0]);
+        assert_eq!(due(&mut stop_plan, 0.5), ["+0.1 3"]);
+    }
+
+    const ELSEWHERE: &str = r#"
+[ns.a]
+[ns."a/b"]
+proc.user = { actor = "idle", after = { "../c" = "ready", "/a/d/init" = "started" } }
+[ns."a/c"]
+[ns."a/d"]
+init = { actor = "idle" }
+"#;
+
+    #[test]
+    fn what_is_elsewhere_is_held_until_the_controller_lifts_the_hold() {
+        let plan = plan(ELSEWHERE);
+        let subjects = [1, 2, 3].map(ProcessKey::init);
+        let mut stop_plan = StopPlan::begin(&plan, Some(0), &subjects, at(0.0), None);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+1.0 15"]);
+        stop_plan.gone(ProcessKey::init(1));
+        assert_eq!(due(&mut stop_plan, 0.1), [""; 0]);
+        let [hold] = plan.holds_of(ProcessKey::init(2), Some(0))[..] else {
+            panic!("a hold on the namespace")
+        };
+        stop_plan.lift(hold);
+        assert_eq!(due(&mut stop_plan, 0.2), ["+2.0 15"]);
+        let [hold] = plan.holds_of(ProcessKey::init(3), Some(0))[..] else {
+            panic!("a hold on the program")
+        };
+        stop_plan.lift(hold);
+        assert_eq!(due(&mut stop_plan, 0.3), ["+3.0 15"]);
     }
 
     #[test]
@@ -473,7 +549,7 @@ proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s"
     fn an_init_of_ours_has_a_margin_and_is_told_when_what_is_around_it_ends() {
         let plan = plan("[ns.a]\n[ns.\"a/b\"]\nstop = { signal = 'USR1', grace = '1s' }\n");
         let subject = ProcessKey::init(1);
-        let mut stop_plan = StopPlan::begin(&plan, &[subject], at(0.0), Some(at(9.0)));
+        let mut stop_plan = StopPlan::begin(&plan, Some(0), &[subject], at(0.0), Some(at(9.0)));
         let [Action::Ask { signal, until, .. }] = stop_plan.due(at(0.0))[..] else {
             panic!("it is asked at once")
         };

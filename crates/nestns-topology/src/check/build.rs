@@ -1,14 +1,16 @@
 //! A namespace as it is read → one behind the door, with every default filled in.
 
-use super::dependencies::Dependencies;
-use super::instance::{Instance, ProcessInstance};
+use std::time::Duration;
+
+use super::instance::Instance;
 use crate::diagnostic::{Sources, Span};
 use crate::keys::ProcessKey;
 use crate::namespace::{Init, Isolation, Namespace, NamespaceSpec};
 use crate::position::Position;
-use crate::process::{Entry, Process, ProcessSpec, Terminal};
+use crate::process::{Entry, Process, Terminal};
+use crate::restart::RestartPolicy;
 use crate::stop::Stop;
-use crate::syntax::{InitSyntax, Located, NamespaceBody, ProgramSyntax};
+use crate::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody, ProgramSyntax};
 
 /// The places of the graces of a namespace and of its processes, for those that have one.
 type Graces = Vec<(Option<usize>, Span)>;
@@ -21,18 +23,16 @@ pub(super) struct Builder<'s> {
 
 impl Builder<'_> {
     /// Builds one. What derives from other namespaces, its grace, is left open.
-    pub(super) fn namespace(
-        &self,
-        instance: &Instance,
-        dependencies: Dependencies,
-    ) -> (Namespace, Graces) {
+    pub(super) fn namespace(&self, instance: &Instance) -> (Namespace, Graces) {
         let body = &*instance.body;
         let mut graces = Graces::new();
-        let own_grace = body.stop.grace.as_ref().map(|grace| {
+        // What the table of PID 1 says is said of the namespace.
+        let (stop, restart) = body.of_init();
+        let own_grace = stop.grace.as_ref().map(|grace| {
             graces.push((None, grace.span));
             grace.value
         });
-        let stop = body.stop.stop();
+        let (stop, restart) = (stop.stop(), restart.policy());
         let mut isolation = body.unshare.as_ref().map_or(
             Isolation {
                 mount: true,
@@ -41,25 +41,19 @@ impl Builder<'_> {
             |unshare| unshare.value,
         );
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
-        let init = self.init(body, stop);
+        let init = self.init(body, stop, restart);
         let entry = if matches!(init, Init::Program(_)) {
             Entry::Join
         } else {
             Entry::Fork
         };
         let mut processes = Vec::with_capacity(instance.processes.len());
-        for (process, after) in instance.processes.iter().zip(dependencies.after) {
-            let built = self.process(process, body, entry);
-            if let Some(span) = process.body.grace_span {
-                graces.push((Some(processes.len()), span));
+        for process in &instance.processes {
+            if let Some(grace) = &process.body.stop.grace {
+                graces.push((Some(processes.len()), grace.span));
             }
-            processes.push(Process {
-                spec: ProcessSpec {
-                    after,
-                    ..built.spec
-                },
-                ..built
-            });
+            let name = &process.name;
+            processes.push(self.process(name, &process.body, body, entry));
         }
         let spec = NamespaceSpec {
             position: self.position(instance.path.span),
@@ -74,8 +68,11 @@ impl Builder<'_> {
             domainname: body.domainname.clone(),
             env: body.env.clone(),
             cwd: body.cwd.clone(),
-            restart: body.restart.policy(),
+            restart,
+            after: Vec::new(),
             stop,
+            asked_after: Duration::ZERO,
+            stop_time: Duration::ZERO,
         };
         let description = body.description.clone();
         let namespace = Namespace {
@@ -88,25 +85,21 @@ impl Builder<'_> {
         (namespace, graces)
     }
 
-    fn init(&self, body: &NamespaceBody, stop: Stop) -> Init {
+    fn init(&self, body: &NamespaceBody, stop: Stop, restart: RestartPolicy) -> Init {
         let Some(Located { value, span }) = &body.init else {
             return Init::Builtin;
         };
         match value {
             InitSyntax::Pause => Init::Pause,
-            InitSyntax::Program(ProgramSyntax::Given(program)) => {
-                let spec = ProcessSpec {
-                    name: "init".to_owned(),
-                    entry: Entry::Init,
-                    env: body.env.clone(),
-                    cwd: body.cwd.clone(),
-                    terminal: Terminal::from_tty(body.tty.as_ref().is_some_and(|tty| tty.value)),
-                    restart: body.restart.policy(),
-                    stop,
-                    position: self.position(*span),
-                    ..ProcessSpec::new(program.value.clone())
-                };
-                Init::Program(Box::new(spec.into()))
+            InitSyntax::Program(init) if matches!(init.program, ProgramSyntax::Given(_)) => {
+                let name = Located::new("init".to_owned(), *span);
+                let mut program = self.process(&name, init, body, Entry::Init);
+                (program.stop, program.restart) = (stop, restart);
+                program.own_grace = None;
+                if body.tty.as_ref().is_some_and(|tty| tty.value) {
+                    program.terminal = Terminal::Own;
+                }
+                Init::Program(Box::new(program))
             }
             // What is broken has been reported, and a file with errors is not built.
             InitSyntax::Builtin | InitSyntax::Broken | InitSyntax::Program(_) => Init::Builtin,
@@ -115,14 +108,14 @@ impl Builder<'_> {
 
     fn process(
         &self,
-        instance: &ProcessInstance,
+        name: &Located<String>,
+        body: &ProcessBody,
         namespace: &NamespaceBody,
         way: Entry,
     ) -> Process {
-        let body = &*instance.body;
         let mut process = body.values.clone();
-        process.name.clone_from(&instance.name.value);
-        process.position = self.position(instance.name.span);
+        process.name.clone_from(&name.value);
+        process.position = self.position(name.span);
         if let ProgramSyntax::Given(program) = &body.program {
             process.program = program.value.clone();
         }

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::dependencies::needs;
+use super::nodes::Node;
 use super::repetition::Repetition;
+use super::stop_schedule::{StopOrders, Times};
+use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Span};
 use crate::duration::format_duration;
-use crate::namespace::Namespace;
-use crate::order::order;
+use crate::namespace::{Init, Namespace};
+use crate::process::Process;
 use crate::tree::{NamespaceId, Topology};
 
 /// The least grace of a namespace, unless the file says otherwise: a short grace inside never shortens one outside.
@@ -25,135 +27,238 @@ pub(super) type Owner = (NamespaceId, Option<usize>);
 /// The places of graces, and of their uses.
 pub(super) type Places = HashMap<Owner, (Span, Vec<Label>)>;
 
-/// The slowest thing inside a namespace.
-#[derive(Debug, Clone)]
-struct Inside {
-    grace: Duration,
-    what: String,
-    owner: Owner,
-}
-
-/// A namespace with less time than something inside it.
+/// A namespace with less time than what is inside it takes.
 #[derive(Debug)]
 struct Short {
     id: NamespaceId,
     explicit: Duration,
-    inside: Inside,
+    time: Duration,
+    /// What takes that time, one after another.
+    what: String,
+    owner: Owner,
     derived: Duration,
 }
 
-/// Gives every namespace, and every process that has none of its own, its grace.
+/// Gives every namespace, and every process that has none of its own, its grace, and the time at which it is asked.
 pub(super) fn derive(
     topology: &mut Topology,
+    orders: &StopOrders,
     places: &Places,
     repetition: &mut Repetition,
     out: &mut Diagnostics,
 ) {
-    let order = topology.pre_order();
-    let mut short = Vec::new();
-    for &id in order.iter().rev() {
-        let namespace = topology.namespace(id);
-        let children = topology.children(id);
-        let slowest = children
-            .iter()
-            .map(|&child| (topology.namespace(child).stop.grace, child))
-            // The first of several equally slow ones: `max_by_key` would take the last.
-            .reduce(|best, next| if next.0 > best.0 { next } else { best });
-        let inside = slowest.map(|(grace, child)| Inside {
-            grace,
-            what: String::new(),
-            owner: (child, None),
-        });
-        let processes = slowest_processes(namespace, id);
-        let slowest = match (inside, processes) {
-            (Some(child), Some(process)) if process.grace > child.grace => Some(process),
-            (child @ Some(_), _) => child,
-            (None, process) => process,
-        };
-        let derived = slowest
-            .as_ref()
-            .map_or(LEAST, |inside| inside.grace.saturating_add(STEP))
-            .max(LEAST);
-        let grace = match namespace.own_grace {
-            None => derived,
-            Some(explicit) => {
-                if let Some(mut inside) = slowest.filter(|inside| explicit < inside.grace) {
-                    if inside.what.is_empty() {
-                        inside.what = format!("`{}`", topology.namespace(inside.owner.0).path);
-                    }
-                    short.push(Short {
-                        id,
-                        explicit,
-                        inside,
-                        derived,
-                    });
+    let mut stop_times = vec![Duration::ZERO; topology.len()];
+    let tree = &*topology;
+    let times = orders.times(
+        tree,
+        |number, target| match process(tree, target) {
+            Some((process, namespace)) => process.own_grace.unwrap_or_else(|| {
+                if orders.is_chained(number) {
+                    share(namespace)
+                } else {
+                    Duration::ZERO
                 }
-                explicit
-            }
-        };
-        topology.set_grace(id, grace);
+            }),
+            None => Duration::ZERO,
+        },
+        |id, inside| {
+            stop_times[id.place() as usize] = inside.time;
+            let own = tree.namespace(id).own_grace;
+            own.unwrap_or_else(|| derived(inside.time))
+        },
+    );
+    for (id, stop_time) in topology.pre_order().into_iter().zip(stop_times) {
+        set(topology, id, orders, &times);
+        topology.namespace_mut(id).stop_time = stop_time;
     }
     // The first of many that are alike is told, as everywhere.
-    for short in short.into_iter().rev() {
+    for short in find_short(topology, orders) {
         let mut found = Diagnostics::new();
         found.push(too_short(topology.namespace(short.id), &short, places));
         repetition.absorb(found, out);
     }
 }
 
-/// The chain of processes whose own graces take longest together: what waits for something is stopped before it.
-fn slowest_processes(namespace: &Namespace, id: NamespaceId) -> Option<Inside> {
-    let processes = &namespace.processes;
-    if processes.iter().all(|process| process.own_grace.is_none()) {
-        return None;
+/// A process or a program that is PID 1, and its namespace.
+fn process(topology: &Topology, target: Target) -> Option<(&Process, &Namespace)> {
+    let namespace = topology.namespace(NamespaceId::at(target.namespace));
+    let process = match (target.part, &namespace.init) {
+        (Part::Process(place), _) => namespace.processes.get(place as usize),
+        (Part::Init, Init::Program(program)) => Some(&**program),
+        _ => None,
+    };
+    process.map(|process| (process, namespace))
+}
+
+/// The grace of a namespace in which the stop takes some time.
+fn derived(inside: Duration) -> Duration {
+    if inside.is_zero() {
+        LEAST
+    } else {
+        inside.saturating_add(STEP).max(LEAST)
     }
-    let grace = |index: usize| processes[index].own_grace.unwrap_or_default();
-    let mut totals = vec![Duration::ZERO; processes.len()];
-    let mut before = vec![None; processes.len()];
-    let needs = needs(processes.iter().map(|process| &process.after));
-    for index in order(&needs).sequence {
-        let previous = needs[index]
-            .iter()
-            .copied()
-            .max_by_key(|&process| totals[process]);
-        before[index] = previous;
-        totals[index] = previous
-            .map_or(Duration::ZERO, |process| totals[process])
-            .saturating_add(grace(index));
+}
+
+/// The time of a process that has no grace of its own and is stopped before another one or after it.
+fn share(namespace: &Namespace) -> Duration {
+    namespace
+        .own_grace
+        .map_or(LEAST, |grace| LEAST.min(grace / 2))
+}
+
+/// Sets the times of a namespace and of its processes.
+fn set(topology: &mut Topology, id: NamespaceId, orders: &StopOrders, times: &[Times]) {
+    let nodes = &orders.nodes;
+    let index = id.place();
+    let around = topology.parent(id).map(NamespaceId::place);
+    let around = around.map_or(Duration::ZERO, |around| times[nodes.begin(around)].asked);
+    let begin = times[nodes.begin(index)].asked;
+    let grace = times[nodes.end(index)].ended.saturating_sub(begin);
+    let namespace = topology.namespace_mut(id);
+    namespace.asked_after = begin.saturating_sub(around);
+    namespace.stop.grace = grace;
+    let own_share = share(namespace);
+    let asked_after = |part| {
+        let number = nodes.process(Target {
+            namespace: index,
+            part,
+        });
+        let asked = number.map_or(begin, |number| times[number].asked);
+        (asked.saturating_sub(begin), number)
+    };
+    if let Init::Program(program) = &mut namespace.init {
+        program.stop.grace = grace;
+        (program.asked_after, _) = asked_after(Part::Init);
     }
-    let last = (0..processes.len())
-        .rev()
-        .max_by_key(|&index| totals[index])?;
-    if totals[last].is_zero() {
-        return None;
+    for (place, process) in (0..).zip(&mut namespace.processes) {
+        let (asked_after, number) = asked_after(Part::Process(place));
+        process.asked_after = asked_after;
+        if process.own_grace.is_none() {
+            let is_chained = number.is_some_and(|number| orders.is_chained(number));
+            process.stop.grace = if is_chained {
+                own_share.min(grace)
+            } else {
+                grace
+            };
+        }
     }
-    let chain: Vec<_> = std::iter::successors(Some(last), |&index| before[index])
-        .filter(|&index| !grace(index).is_zero())
-        .collect();
-    let names: Vec<_> = chain
-        .iter()
-        .map(|&index| format!("`{}/{}`", namespace.path, processes[index].name))
-        .collect();
-    Some(Inside {
-        grace: totals[last],
-        what: names.join(" and then "),
-        owner: (id, Some(*chain.first()?)),
-    })
+}
+
+/// The namespaces whose own graces are shorter than what the file says of what is in them.
+fn find_short(topology: &Topology, orders: &StopOrders) -> Vec<Short> {
+    let is_explicit = |&id: &NamespaceId| topology.namespace(id).own_grace.is_some();
+    if !topology.pre_order().iter().any(is_explicit) {
+        return Vec::new();
+    }
+    let mut short = Vec::new();
+    let times = orders.times(
+        topology,
+        |number, target| match process(topology, target) {
+            Some((process, namespace)) => process.own_grace.unwrap_or_else(|| {
+                // What shares an explicit grace asks for no more than that.
+                if orders.is_chained(number) && namespace.own_grace.is_none() {
+                    LEAST
+                } else {
+                    Duration::ZERO
+                }
+            }),
+            None => Duration::ZERO,
+        },
+        |id, inside| {
+            let namespace = topology.namespace(id);
+            if let Some(explicit) = namespace.own_grace
+                && explicit < inside.time
+                && let Some(last) = inside.last
+            {
+                short.push((id, explicit, inside.time, last));
+            }
+            namespace.stop.grace
+        },
+    );
+    short.sort_unstable_by_key(|&(id, ..)| id);
+    let found = short.into_iter().map(|(id, explicit, time, last)| {
+        let chain = chain(topology, orders, &times, (id, last));
+        Short {
+            id,
+            explicit,
+            time,
+            what: describe(topology, orders, &chain),
+            owner: owner(orders, chain.first().copied().unwrap_or(last)),
+            derived: derived(time),
+        }
+    });
+    found.collect()
+}
+
+/// What ends one after another in a namespace, the last of it being known.
+fn chain(
+    topology: &Topology,
+    orders: &StopOrders,
+    times: &[Times],
+    (id, last): (NamespaceId, usize),
+) -> Vec<usize> {
+    let mut chain = vec![last];
+    let mut here = last;
+    while let Some(behind) = times[here].behind {
+        match orders.nodes.node(behind) {
+            // Before the request to the namespace itself nothing counts.
+            Node::Begin(index) if !is_below(topology, NamespaceId::at(index), id) => break,
+            Node::Begin(_) => {}
+            Node::Process(_) if times[behind].ended == times[behind].asked => {}
+            Node::End(_) | Node::Process(_) => chain.push(behind),
+        }
+        here = behind;
+    }
+    chain.reverse();
+    chain
+}
+
+/// Returns whether a namespace is inside another one.
+fn is_below(topology: &Topology, id: NamespaceId, outer: NamespaceId) -> bool {
+    std::iter::successors(topology.parent(id), |&id| topology.parent(id)).any(|id| id == outer)
+}
+
+fn describe(topology: &Topology, orders: &StopOrders, chain: &[usize]) -> String {
+    let names = chain.iter().map(|&number| {
+        let target = match orders.nodes.node(number) {
+            Node::Process(target) => target,
+            Node::Begin(namespace) | Node::End(namespace) => Target {
+                namespace,
+                part: Part::Namespace,
+            },
+        };
+        format!("`{}`", target.path(topology))
+    });
+    names.collect::<Vec<_>>().join(" and then ")
+}
+
+fn owner(orders: &StopOrders, number: usize) -> Owner {
+    match orders.nodes.node(number) {
+        Node::Begin(namespace) | Node::End(namespace) => (NamespaceId::at(namespace), None),
+        Node::Process(Target { namespace, part }) => {
+            let place = match part {
+                Part::Process(place) => Some(place as usize),
+                Part::Namespace | Part::Init => None,
+            };
+            (NamespaceId::at(namespace), place)
+        }
+    }
 }
 
 fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnostic {
     let &Short {
         id,
         explicit,
-        ref inside,
+        time,
+        ref what,
+        owner,
         derived,
     } = short;
     let path = &namespace.path;
     let message = format!(
-        "`{path}` has {} to stop, but {} inside it needs {}",
+        "`{path}` has {} to stop, but {what} inside it needs {}",
         format_duration(explicit),
-        inside.what,
-        format_duration(inside.grace)
+        format_duration(time)
     );
     let mut diagnostic = match places.get(&(id, None)) {
         None => Diagnostic::of_file(Code::ShortGrace, message),
@@ -166,10 +271,7 @@ fn too_short(namespace: &Namespace, short: &Short, places: &Places) -> Diagnosti
         }
     };
     let own = places.get(&(id, None)).map(|(span, _)| *span);
-    if let Some((span, _)) = places
-        .get(&inside.owner)
-        .filter(|(span, _)| Some(*span) != own)
-    {
+    if let Some((span, _)) = places.get(&owner).filter(|(span, _)| Some(*span) != own) {
         diagnostic = diagnostic.also(*span, "required here");
     }
     diagnostic

@@ -4,6 +4,7 @@
 //! when all are there. Only a tree without an error is handed out.
 
 mod build;
+mod cycles;
 mod dependencies;
 mod expectations;
 mod forest;
@@ -11,14 +12,17 @@ mod grace;
 mod instance;
 mod limits;
 mod namespace;
+mod nodes;
 mod pid_one;
 mod repetition;
+mod stop_schedule;
 mod terminal;
 
 use super::tree::{NamespaceId, Topology};
 use crate::diagnostic::{Diagnostics, Label, Sources};
 use build::Builder;
 use dependencies::Dependencies;
+use stop_schedule::StopOrders;
 
 pub(super) use build::{name_from, position};
 pub(super) use expectations::check_expectations;
@@ -33,6 +37,7 @@ pub(super) struct Checker<'s> {
     builder: Builder<'s>,
     terminal: terminal::Owner,
     graces: grace::Places,
+    dependencies: Dependencies,
     topology: Topology,
 }
 
@@ -43,6 +48,7 @@ impl<'s> Checker<'s> {
             builder: Builder { sources },
             terminal: terminal::Owner::default(),
             graces: grace::Places::new(),
+            dependencies: Dependencies::default(),
             topology,
         }
     }
@@ -61,14 +67,19 @@ impl<'s> Checker<'s> {
             namespace::check(instance, out);
         }
         self.terminal.check(instance, out);
-        let dependencies = Dependencies::resolve(instance, out);
-        let (namespace, places) = self.builder.namespace(instance, dependencies);
+        let (namespace, places) = self.builder.namespace(instance);
         let id = self.topology.add(parent, namespace);
+        self.dependencies.add(id, instance);
         for (process, span) in places {
             self.graces
                 .insert((id, process), (span.in_layer(0), used(span.layer)));
         }
         id
+    }
+
+    /// Notes a namespace that is declared and has a count of 0: nothing waits for it in vain.
+    pub(super) fn leave_out(&mut self, path: String) {
+        self.dependencies.leave_out(path);
     }
 
     /// The tree, or nothing if there is an error.
@@ -77,7 +88,14 @@ impl<'s> Checker<'s> {
         repetition: &mut Repetition,
         out: &mut Diagnostics,
     ) -> Option<Topology> {
-        grace::derive(&mut self.topology, &self.graces, repetition, out);
+        let topology = &mut self.topology;
+        let dependencies = self.dependencies.resolve(topology, repetition, out);
+        let before = out.len();
+        cycles::check(topology, &dependencies, out);
+        if out.len() == before {
+            let orders = StopOrders::derive(topology, &dependencies);
+            grace::derive(topology, &orders, &self.graces, repetition, out);
+        }
         if out.has_errors() {
             None
         } else {

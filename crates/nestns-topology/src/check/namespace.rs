@@ -5,7 +5,7 @@ use super::pid_one;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::ProcessKey;
 use crate::process::Entry;
-use crate::syntax::{InitSyntax, NamespaceBody, ProgramSyntax};
+use crate::syntax::{InitSyntax, NamespaceBody, ProgramSyntax, RestartSyntax, StopSyntax};
 
 /// Reports what contradicts itself within a namespace.
 pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
@@ -13,6 +13,7 @@ pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
     check_mount_proc(body, out);
     check_terminal(body, out);
     check_processes(instance, out);
+    check_init(body, out);
     pid_one::check(instance, out);
 }
 
@@ -51,6 +52,34 @@ fn check_terminal(body: &NamespaceBody, out: &mut Diagnostics) {
                 "write tty = true in the process that owns the terminal, or init = [\"program\"]",
             ),
         );
+    }
+}
+
+/// Reports what is said of a namespace and of its PID 1 as well.
+fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
+    let Some(program) = body.program() else {
+        return;
+    };
+    let span = |stop: &StopSyntax| {
+        let signal = stop.signal.as_ref().map(|signal| signal.span);
+        signal.or(stop.grace.as_ref().map(|grace| grace.span))
+    };
+    let when = |restart: &RestartSyntax| restart.when.as_ref().map(|when| when.span);
+    let tty = program.place(ProcessKey::Tty);
+    for (key, outer, inner) in [
+        ("stop", span(&body.stop), span(&program.stop)),
+        ("restart", when(&body.restart), when(&program.restart)),
+        ("tty", body.tty.as_ref().map(|tty| tty.span), tty),
+    ] {
+        if let (Some(outer), Some(inner)) = (outer, inner) {
+            let message = format!("`{key}` is set for the namespace and for its PID 1");
+            out.push(
+                Diagnostic::at(Code::Contradiction, inner, message)
+                    .label("a namespace begins and ends with its PID 1")
+                    .also(outer, "it is also set here")
+                    .help("remove one of the two"),
+            );
+        }
     }
 }
 

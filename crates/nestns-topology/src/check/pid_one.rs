@@ -7,7 +7,7 @@ use super::instance::Instance;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::process::Program;
 use crate::stop::Signal;
-use crate::syntax::{InitSyntax, ProgramSyntax};
+use crate::syntax::ProgramSyntax;
 
 /// Programs that install no handler at all.
 const WITHOUT_HANDLER: [&str; 10] = [
@@ -18,18 +18,17 @@ const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 
 /// Warns of a PID 1 that will sit out its whole grace.
 pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
-    let Some(init) = &instance.body.init else {
+    let (Some(init), Some(body)) = (&instance.body.init, instance.body.program()) else {
         return;
     };
-    let InitSyntax::Program(ProgramSyntax::Given(program)) = &init.value else {
+    let ProgramSyntax::Given(program) = &body.program else {
         return;
     };
     let Program::Command(words) = &program.value else {
         return;
     };
-    let signal = instance
-        .body
-        .stop
+    let (stop, _) = instance.body.of_init();
+    let signal = stop
         .signal
         .as_ref()
         .map_or(Signal::TERM, |signal| signal.value);

@@ -15,12 +15,13 @@ impl Owner {
     /// Reports every owner but the first.
     pub(super) fn check(&mut self, instance: &Instance, out: &mut Diagnostics) {
         let path = &instance.path.value;
-        let own = instance
-            .body
-            .tty
-            .iter()
-            .filter(|tty| tty.value)
-            .map(|tty| (tty.span, "init"));
+        let body = &instance.body;
+        let own = body.tty.iter().filter(|tty| tty.value).map(|tty| tty.span);
+        let init = body
+            .program()
+            .filter(|init| init.values.terminal == Terminal::Own);
+        let init = init.and_then(|init| init.place(ProcessKey::Tty));
+        let own = own.chain(init).map(|span| (span, "init"));
         let owners = instance
             .processes
             .iter()

@@ -138,9 +138,13 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
     let namespaces = match arrangement {
         Arrangement::Paths => {
             let order = topology.pre_order().into_iter();
-            let entries = order.map(|id| topology.namespace(id));
-            entries
-                .map(|namespace| (namespace.path.clone(), write(namespace).into()))
+            order
+                .map(|id| {
+                    (
+                        topology.namespace(id).path.clone(),
+                        write(topology, id).into(),
+                    )
+                })
                 .collect()
         }
         Arrangement::Nested => nested(topology, topology.roots()),
@@ -162,7 +166,7 @@ fn nested(topology: &Topology, ids: &[NamespaceId]) -> Table {
     let mut tables = Table::new();
     for &id in ids {
         let namespace = topology.namespace(id);
-        let mut own = write(namespace);
+        let mut own = write(topology, id);
         let children = topology.children(id);
         if !children.is_empty() {
             own.insert("ns".to_owned(), nested(topology, &children).into());

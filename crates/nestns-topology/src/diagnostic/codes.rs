@@ -110,9 +110,9 @@ codes! {
     SharedName = "NS203", "a process and a namespace have the same name";
     TooDeep = "NS204", "namespaces are nested too deeply";
     TooMany = "NS205", "the tree is larger than its limits";
-    UnknownDependency = "NS206", "a process waits for one that does not exist";
-    OwnDependency = "NS207", "a process waits for itself";
-    DependencyCycle = "NS208", "processes wait for each other";
+    UnknownDependency = "NS206", "`after` names something that does not exist";
+    OwnDependency = "NS207", "a process or namespace waits for itself";
+    DependencyCycle = "NS208", "processes or namespaces wait for each other";
     ImpossibleFork = "NS209", "a process cannot be forked by a program that is PID 1";
     NoNamespace = "NS210", "the file declares no namespace";
     SeveralTerminals = "NS211", "several processes claim the terminal";

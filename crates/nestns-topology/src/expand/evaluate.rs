@@ -14,6 +14,7 @@ use super::scalar::Scalar;
 use super::trace::Trace;
 use super::variables::Scopes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Sources, Span};
+use crate::keys::{Key, ProcessKey};
 use crate::toml_text::{Entry, Kind, Table, Value};
 
 /// Texts that are made of texts that are made of texts become longer than any memory.
@@ -79,7 +80,7 @@ impl<'a> Evaluator<'a> {
             .entries
             .iter()
             .filter(is_read)
-            .any(|entry| has_placeholder_in(&entry.value))
+            .any(has_placeholder_in_entry)
         {
             return Cow::Borrowed(table);
         }
@@ -109,15 +110,58 @@ impl<'a> Evaluator<'a> {
 
     fn entry(&self, entry: &Entry, trace: &mut Trace, out: &mut Diagnostics) -> Option<Entry> {
         // A private note is not read, so nothing in it is a placeholder.
-        let value = if is_private(&entry.key) {
-            entry.value.clone()
-        } else {
-            self.replace(&entry.value, trace, out)?
+        let value = match &entry.value.kind {
+            _ if is_private(&entry.key) => entry.value.clone(),
+            Kind::Table(table) if has_names(entry) => Value {
+                kind: Kind::Table(self.names(table, trace, out)),
+                span: entry.value.span,
+            },
+            _ => self.replace(&entry.value, trace, out)?,
         };
         Some(Entry {
             key: Rc::clone(&entry.key),
             key_span: entry.key_span,
             value,
+        })
+    }
+
+    /// A table whose keys are names of other parts of the tree, with every placeholder in them replaced.
+    fn names(&self, table: &Table, trace: &mut Trace, out: &mut Diagnostics) -> Table {
+        let entries = table.entries.iter().filter_map(|entry| {
+            let value = self.replace(&entry.value, trace, out)?;
+            let key = if has_placeholder(&entry.key) {
+                self.part_name(entry, trace, out)?
+            } else {
+                Rc::clone(&entry.key)
+            };
+            let key_span = entry.key_span;
+            Some(Entry {
+                key,
+                key_span,
+                value,
+            })
+        });
+        Table {
+            entries: entries.collect(),
+        }
+    }
+
+    fn part_name(
+        &self,
+        entry: &Entry,
+        trace: &mut Trace,
+        out: &mut Diagnostics,
+    ) -> Option<Rc<str>> {
+        let name = self.string(&entry.key, entry.key_span, trace, out)?;
+        Some(match name.kind {
+            Kind::String(text) => Rc::from(&*text),
+            other => Rc::from(
+                Value {
+                    kind: other,
+                    span: entry.key_span,
+                }
+                .as_str()?,
+            ),
         })
     }
 
@@ -299,14 +343,28 @@ fn is_private(key: &str) -> bool {
     key.starts_with("x-")
 }
 
+fn has_placeholder_in_entry(entry: &Entry) -> bool {
+    let is_named = match &entry.value.kind {
+        Kind::Table(names) if has_names(entry) => names
+            .entries
+            .iter()
+            .any(|entry| has_placeholder(&entry.key)),
+        _ => false,
+    };
+    is_named || has_placeholder_in(&entry.value)
+}
+
+/// Returns whether the keys of a table are names of other parts of the tree: what waits for the neighbor of the same number
+/// has that in a key.
+fn has_names(entry: &Entry) -> bool {
+    &*entry.key == ProcessKey::After.name()
+}
+
 fn has_placeholder_in(value: &Value) -> bool {
     match &value.kind {
         Kind::String(text) => has_placeholder(text),
         Kind::Array(values) => values.iter().any(has_placeholder_in),
-        Kind::Table(table) => table
-            .entries
-            .iter()
-            .any(|entry| has_placeholder_in(&entry.value)),
+        Kind::Table(table) => table.entries.iter().any(has_placeholder_in_entry),
         Kind::Integer(_) | Kind::Boolean(_) | Kind::Float | Kind::Datetime | Kind::Computed(_) => {
             false
         }

@@ -111,10 +111,13 @@ impl<'a> Expander<'a, '_> {
             generator: &generator,
             shape,
         };
-        if shape != Shape::Siblings(0) {
+        if shape == Shape::Siblings(0) {
+            if let Some(absent) = &mut self.absent {
+                absent.push(path.clone());
+            }
+            self.checker.leave_out(path);
+        } else {
             self.instances(block, around, out);
-        } else if let Some(absent) = &mut self.absent {
-            absent.push(path);
         }
     }
 

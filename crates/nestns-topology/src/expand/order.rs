@@ -39,7 +39,9 @@ pub(super) fn definitions(
                 .collect()
         })
         .collect();
-    let Order { sequence, cycles } = order(&needs);
+    let Order {
+        sequence, cycles, ..
+    } = order(&needs);
     for members in cycles {
         let members: Vec<_> = members
             .into_iter()

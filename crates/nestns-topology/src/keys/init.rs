@@ -5,9 +5,14 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::Key;
 use super::placeholder::PLACEHOLDER;
+use super::rows::ProcessKey;
 
-/// The value of `init`, whose table is `T`. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
+/// Keys of a process that mean nothing for PID 1: there is one, which enters its namespace first.
+pub(crate) const REFUSED: [ProcessKey; 3] = [ProcessKey::Count, ProcessKey::At, ProcessKey::Enter];
+
+/// The value of `init`, whose table is a process `T` without the keys that mean nothing for PID 1. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
 pub(super) struct InitValue<T>(PhantomData<T>);
 
 impl<T: JsonSchema> JsonSchema for InitValue<T> {
@@ -21,7 +26,11 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
             "type".to_owned(),
             serde_json::json!(["string", "array", "object"]),
         );
-        schema.insert("required".to_owned(), serde_json::json!(["actor"]));
+        if let Some(serde_json::Value::Object(keys)) = schema.get_mut("properties") {
+            for key in REFUSED {
+                keys.remove(key.name());
+            }
+        }
         schema.insert("default".to_owned(), "builtin".into());
         schema.insert("items".to_owned(), serde_json::json!({ "type": "string" }));
         schema.insert("minItems".to_owned(), 1.into());
@@ -40,7 +49,7 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
                 "type": "array",
                 "description": "This program, as with `docker run IMAGE PROGRAM`. When it ends, the namespace ends. The kernel drops signals that it does not handle.",
             },
-            { "title": "{ actor = \"…\" }", "type": "object", "description": "A built-in workload." },
+            { "title": "table", "type": "object", "description": "A program or a built-in workload, with the keys of a process except `count`, `at` and `enter`. `stop`, `restart`, `max`, `backoff` and `tty` in it apply to its namespace." },
         ] });
         for (key, value) in words.as_object().into_iter().flatten() {
             schema.insert(key.clone(), value.clone());

@@ -25,10 +25,11 @@ mod top;
 mod value;
 mod variables;
 
+pub(super) use init::REFUSED as REFUSED_OF_INIT;
 pub(super) use placeholder::PLACEHOLDER;
 pub(super) use rows::{
-    DefaultsKey, ExpectationKey, InitKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey,
-    ReadyKey, StopKey, TableKind, Top, TopKey,
+    DefaultsKey, ExpectationKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey, ReadyKey,
+    StopKey, TableKind, Top, TopKey,
 };
 
 /// Keys of compose and containerlab that nothing of nestns replaces, with the answer to them.

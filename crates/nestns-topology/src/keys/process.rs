@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
-use super::name::{RESERVED, name_pattern};
+use super::name::{RESERVED, name_pattern, target_pattern};
 use super::placeholder::word_or_placeholder;
 
 /// How a process gets into its namespace.
@@ -24,20 +24,22 @@ pub(super) enum Enter {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]
 enum Condition {
-    /// The process exists; true for all processes before the first one starts.
+    /// It exists; true of everything before the first process starts.
     Created,
-    /// The program runs.
+    /// The program runs. Of a namespace: that of its PID 1, and its own conditions hold.
     Started,
     /// Ready: the `ready` probe has succeeded; without one, the program runs, or a one-shot has
-    /// exited successfully.
+    /// exited successfully. Of a namespace: everything in it is ready.
     Ready,
     /// Exited, with any status.
     Exited,
-    /// Exited with a status listed in its `ok`.
+    /// Same as `exited`, for namespaces: PID 1 has exited.
+    Done,
+    /// Exited with a status listed in its `ok`. Of a namespace: every process in it has.
     Ok,
 }
 
-/// A table of conditions by process.
+/// A table of conditions by the names and paths of processes and namespaces.
 pub(super) struct After;
 
 impl JsonSchema for After {
@@ -53,7 +55,7 @@ impl JsonSchema for After {
         json_schema!({
             "title": "table of conditions",
             "type": "object",
-            "patternProperties": { name_pattern(): generator.subschema_for::<Condition>() },
+            "patternProperties": { target_pattern(): generator.subschema_for::<Condition>() },
             "additionalProperties": false,
         })
     }

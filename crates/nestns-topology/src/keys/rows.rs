@@ -161,13 +161,20 @@ tables! {
         /// The name of each generated namespace, instead of the numbered one.
         #[schemars(example = &"lvl{{level}}")]
         As "as": As, Generator;
-        /// PID 1: nestns, as one of two kinds of init, or a program.
-        Init "init": InitValue<Init>
+        /// PID 1: nestns, as one of two kinds of init, or a program. A program does not fork for nestns: the declared
+        /// processes are moved in from outside.
+        Init "init": InitValue<Process>
             as compose "entrypoint": "write init = [\"…\"]: the program that is PID 1";
         /// Processes other than PID 1, by name, created in this order.
         Proc "proc": Processes<Process>, Content;
         /// Namespaces inside this one, as nested tables: `[ns.vm.ns.ci]` is `[ns."vm/ci"]`.
         Ns "ns": Namespaces<Namespace>, Content;
+        /// Processes and namespaces that everything in it waits for, each with a condition. A bare name means a sibling;
+        /// `..` means the surrounding namespace; a path of several names starts at the top level. On a stop, it is asked
+        /// before anything that it waits for.
+        #[schemars(example = json!({ "db": "ready" }), example = json!({ "/store/db/init": "started" }))]
+        After "after": After
+            as compose "depends_on": "write after = { NAME = \"started\" }";
         /// Kinds of namespaces it has of its own besides PID; the others are shared with the
         /// surrounding namespace.
         #[schemars(extend("default" = ["mount"]), example = json!(["mount", "uts", "ipc"]))]
@@ -250,10 +257,11 @@ tables! {
         Stdout "stdout": OutputTo;
         /// Destination of its standard error.
         Stderr "stderr": OutputTo;
-        /// Processes of the same namespace that it waits for, each with a condition.
-        #[schemars(example = json!({ "db": "started" }))]
-        After "after": After
-            as compose "depends_on": "write after = { NAME = \"started\" }";
+        /// Processes and namespaces that it waits for, each with a condition. A bare name means something in its own
+        /// namespace, `init` the PID 1 there; `..` means the surrounding namespace; a path of several names starts at the
+        /// top level. On a stop, it is asked before anything that it waits for.
+        #[schemars(example = json!({ "db": "started" }), example = json!({ "../store": "ready" }))]
+        After "after": After;
         /// Readiness probe; without one it is ready when its program runs.
         Ready "ready": Ready
             as compose "healthcheck": "nestns has no health checks; ready = { exec = [\"…\"] } waits until a command succeeds once";
@@ -412,14 +420,6 @@ tables! {
         Ns "ns": NamespaceDefaults<Namespace>;
         /// The keys of a process.
         Proc "proc": ProcessDefaults<Process>;
-    }
-
-    /// PID 1. A program, given as an array or as an actor, does not fork for nestns: the declared
-    /// processes are moved in from outside.
-    #[schemars(title = "init", transform = table)]
-    Init: InitKey = "`init`", later [] {
-        /// The built-in workload that is PID 1.
-        Actor "actor": ActorText;
     }
 
     /// One or several assertions about the tree, which `nestns test` compares with the kernel. Its subject is given

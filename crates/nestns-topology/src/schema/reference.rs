@@ -68,9 +68,8 @@ pub struct Term {
 }
 
 /// The tables in the order in which a reader wants them, by the names of their definitions.
-const TABLES: [(&str, TableKind); 9] = [
+const TABLES: [(&str, TableKind); 8] = [
     ("Namespace", TableKind::Namespace),
-    ("Init", TableKind::Init),
     ("Process", TableKind::Process),
     ("Ready", TableKind::Ready),
     ("Stop", TableKind::Stop),

@@ -4,6 +4,7 @@
 //! or on the tree is left to `check`. A value that is wrong has been reported and is then treated as absent, so that one
 //! mistake gives one diagnostic.
 
+mod after;
 mod contradictions;
 mod document;
 mod expanded;
@@ -24,6 +25,7 @@ mod suggest;
 mod unknown;
 mod writer;
 
+pub(super) use after::{AfterSyntax, TOP};
 pub use document::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use expectation::{ExpectationSyntax, Named};
@@ -33,4 +35,6 @@ pub(super) use namespace::{InitSyntax, NamespaceBody, write};
 pub(super) use process_body::ProcessBody;
 pub(super) use program::ProgramSyntax;
 pub(super) use reader::{Entry, entries};
+pub(super) use restart::RestartSyntax;
+pub(super) use stop::StopSyntax;
 pub(super) use suggest::{SUGGESTIONS, nearest};

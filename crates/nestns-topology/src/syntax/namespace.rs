@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::after::{self, AfterSyntax};
 use super::located::Located;
-use super::process;
+use super::process::{self, Place};
+use super::process_body::ProcessBody;
 use super::program::ProgramSyntax;
 use super::reader::{Entry, alternatives, entries};
 use super::restart::{self, RestartSyntax};
@@ -12,20 +14,22 @@ use super::stop::{self, StopSyntax};
 use super::suggest::did_you_mean;
 use super::unknown::known;
 use super::writer::{non_empty, words, write_ranked};
+use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::keys::{InitKey, Key, NamespaceKey};
+use crate::keys::NamespaceKey;
 use crate::labels::Labels;
-use crate::namespace::{Init, Isolation, Namespace};
-use crate::process::{Program, Terminal};
+use crate::namespace::{Init, Isolation};
+use crate::process::{Process, Program};
 use crate::toml_text::Table;
+use crate::tree::{NamespaceId, Topology};
 
 /// The PID 1.
 #[derive(Debug, Clone)]
 pub(crate) enum InitSyntax {
     Builtin,
     Pause,
-    /// A program or an actor; one that was reported is still one.
-    Program(ProgramSyntax),
+    /// A program or an actor with its values; one that was reported is still one.
+    Program(Box<ProcessBody>),
     /// Something that was reported, so that nothing can be said about what depends on it.
     Broken,
 }
@@ -36,6 +40,7 @@ pub(crate) struct NamespaceBody {
     pub(crate) description: Option<String>,
     pub(crate) labels: Labels,
     pub(crate) init: Option<Located<InitSyntax>>,
+    pub(crate) after: AfterSyntax,
     pub(crate) unshare: Option<Located<Isolation>>,
     pub(crate) mount_proc: Option<Located<bool>>,
     pub(crate) hostname: Option<String>,
@@ -71,6 +76,7 @@ impl NamespaceBody {
                 NamespaceKey::Init => {
                     body.init = Some(Located::new(init(&entry, path, out), entry.span));
                 }
+                NamespaceKey::After => body.after = after::read(&entry, out),
                 NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
                 NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),
                 NamespaceKey::Hostname => body.hostname = host_name(&entry, out),
@@ -87,10 +93,36 @@ impl NamespaceBody {
         body.restart.check(out);
         body
     }
+
+    /// The table of a program that is PID 1.
+    pub(crate) fn program(&self) -> Option<&ProcessBody> {
+        match &self.init.as_ref()?.value {
+            InitSyntax::Program(program) => Some(program),
+            InitSyntax::Builtin | InitSyntax::Pause | InitSyntax::Broken => None,
+        }
+    }
+
+    /// The stop and restart keys: those of the namespace, and for each that it does not have that of its PID 1.
+    pub(crate) fn of_init(&self) -> (StopSyntax, RestartSyntax) {
+        let (mut stop, mut restart) = (self.stop.clone(), self.restart.clone());
+        if let Some(program) = self.program() {
+            stop.signal = stop.signal.or(program.stop.signal);
+            stop.grace = stop.grace.or(program.stop.grace);
+            if restart.when.is_none() {
+                restart = program.restart.clone();
+            }
+        }
+        (stop, restart)
+    }
 }
 
 /// A namespace as a table, without what is inside it.
-pub(crate) fn write(namespace: &Namespace) -> toml::Table {
+pub(crate) fn write(topology: &Topology, id: NamespaceId) -> toml::Table {
+    let place = Place {
+        topology,
+        id,
+        namespace: topology.namespace(id),
+    };
     // What it is comes before what it says for what is in it, and that before the processes.
     let rank = |key| match key {
         NamespaceKey::Description | NamespaceKey::Labels => 0,
@@ -99,15 +131,12 @@ pub(crate) fn write(namespace: &Namespace) -> toml::Table {
         NamespaceKey::Proc => 4,
         _ => 3,
     };
-    write_ranked(rank, |key| value(key, namespace))
+    write_ranked(rank, |key| value(key, &place))
 }
 
-fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
+fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
+    let namespace = place.namespace;
     let isolation = namespace.isolation;
-    let program = match &namespace.init {
-        Init::Program(program) => Some(&**program),
-        Init::Builtin | Init::Pause => None,
-    };
     match key {
         NamespaceKey::Use
         | NamespaceKey::Include
@@ -115,17 +144,18 @@ fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
         | NamespaceKey::Depth
         | NamespaceKey::Fanout
         | NamespaceKey::As
-        | NamespaceKey::Ns => None,
+        | NamespaceKey::Ns
+        // The table of PID 1 has it.
+        | NamespaceKey::Tty => None,
         NamespaceKey::Description => namespace.description.clone().map(Into::into),
         NamespaceKey::Labels => words(namespace.labels.iter()),
-        NamespaceKey::Init => write_init(&namespace.init),
+        NamespaceKey::Init => write_init(place),
         NamespaceKey::Proc => {
-            let processes = namespace.processes.iter();
-            non_empty(
-                processes
-                    .map(|own| (own.name.clone(), process::write(own, namespace).into()))
-                    .collect(),
-            )
+            let entry = |(part, own): (u32, &Process)| {
+                let table = process::write(own, Part::Process(part), place);
+                (own.name.clone(), table.into())
+            };
+            non_empty((0..).zip(&namespace.processes).map(entry).collect())
         }
         NamespaceKey::Unshare => write_unshare(
             isolation,
@@ -146,9 +176,13 @@ fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
             .cwd
             .as_ref()
             .map(|cwd| cwd.to_string_lossy().into_owned().into()),
-        NamespaceKey::Tty => program
-            .filter(|program| program.terminal == Terminal::Own)
-            .map(|_| true.into()),
+        NamespaceKey::After => {
+            let waiter = Target {
+                namespace: place.id.place(),
+                part: Part::Namespace,
+            };
+            after::write(waiter, &namespace.after, place.topology)
+        }
         NamespaceKey::Stop => stop::write(namespace.stop, namespace.own_grace),
         NamespaceKey::Restart => restart::write_when(namespace.restart),
         NamespaceKey::Max => restart::write_max(namespace.restart),
@@ -156,19 +190,18 @@ fn value(key: NamespaceKey, namespace: &Namespace) -> Option<toml::Value> {
     }
 }
 
-fn write_init(init: &Init) -> Option<toml::Value> {
-    match init {
-        Init::Builtin => None,
-        Init::Pause => Some("pause".into()),
-        Init::Program(program) => Some(match &program.program {
-            Program::Command(words) => words.clone().into(),
-            Program::Actor(actor) => toml::Table::from_iter([(
-                InitKey::Actor.name().to_owned(),
-                actor.to_string().into(),
-            )])
-            .into(),
-        }),
-    }
+fn write_init(place: &Place<'_>) -> Option<toml::Value> {
+    let program = match &place.namespace.init {
+        Init::Builtin => return None,
+        Init::Pause => return Some("pause".into()),
+        Init::Program(program) => program,
+    };
+    let table = process::write(program, Part::Init, place);
+    // The short form of nothing but a program.
+    Some(match &program.program {
+        Program::Command(words) if table.len() == 1 => words.clone().into(),
+        _ => table.into(),
+    })
 }
 
 fn write_unshare(isolation: Isolation, is_named: bool) -> Option<toml::Value> {
@@ -187,28 +220,11 @@ fn write_unshare(isolation: Isolation, is_named: bool) -> Option<toml::Value> {
 
 fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
     if entry.value.as_array().is_some() {
-        return InitSyntax::Program(ProgramSyntax::arguments(entry, out));
+        let program = ProgramSyntax::arguments(entry, out);
+        return InitSyntax::Program(Box::new(ProcessBody::of(program)));
     }
     if entry.value.as_table().is_some() {
-        let mut program = ProgramSyntax::Absent;
-        for key in entry.table(out).unwrap_or_default() {
-            match known(&key, path, out) {
-                Some(InitKey::Actor) => program = ProgramSyntax::actor(&key, out),
-                None => {}
-            }
-        }
-        if matches!(program, ProgramSyntax::Absent) {
-            out.push(
-                Diagnostic::at(
-                    Code::NotOneProgram,
-                    entry.key_span,
-                    "`init` names no program",
-                )
-                .help("write init = { actor = \"idle\" } or init = [\"program\", \"argument\"]"),
-            );
-            program = ProgramSyntax::Broken;
-        }
-        return InitSyntax::Program(program);
+        return InitSyntax::Program(Box::new(ProcessBody::read_init(entry, path, out)));
     }
     match entry.value.as_str() {
         Some("builtin") => InitSyntax::Builtin,
@@ -216,7 +232,7 @@ fn init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> InitSyntax {
         Some(text) => {
             let message = format!("`{text}` is not a value of `init`");
             let diagnostic = Diagnostic::at(Code::UnknownWord, entry.span, message).label(
-                "expected \"builtin\", \"pause\", an array of arguments or { actor = \"…\" }",
+                "expected \"builtin\", \"pause\", an array of arguments or a table of a process",
             );
             let help = did_you_mean(text, ["builtin", "pause"]).unwrap_or_else(|| {
                 let words: Vec<_> = text

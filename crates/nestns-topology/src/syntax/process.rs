@@ -9,23 +9,17 @@ use super::reader::{Entry, entries};
 use super::restart::{self, RestartSyntax};
 use super::stop::{self, StopSyntax};
 use super::unknown::known;
-use super::writer::{non_empty, words, write_ranked};
-use super::{contradictions, ready, stream};
+use super::writer::{words, write_ranked};
+use super::{after, contradictions, ready, stream};
+use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::keys::{Handling, Key, ProcessKey};
+use crate::keys::{Handling, Key, ProcessKey, REFUSED_OF_INIT};
 use crate::namespace::{Init, Namespace};
-use crate::process::{Condition, Entry as Way, Process, Terminal, Weight};
+use crate::process::{Entry as Way, Process, Terminal, Weight};
 use crate::toml_text::{Kind, Table, Value};
+use crate::tree::{NamespaceId, Topology};
 
 const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
-const CONDITIONS: &[(&str, Condition)] = &[
-    ("created", Condition::Created),
-    ("started", Condition::Started),
-    ("ready", Condition::Ready),
-    ("exited", Condition::Exited),
-    ("ok", Condition::Ok),
-];
-
 impl ProcessBody {
     /// A program alone, or a table. `path` is the namespace around it.
     pub(crate) fn read(
@@ -48,6 +42,38 @@ impl ProcessBody {
                 entry.wrong_type("a string of words, an array of arguments or a table", out);
                 Self::broken()
             }
+        }
+    }
+
+    /// The program that is PID 1, as a table.
+    pub(super) fn read_init(entry: &Entry<'_>, path: &str, out: &mut Diagnostics) -> Self {
+        let before = out.len();
+        let table = entry.value.as_table().cloned().unwrap_or_default();
+        for key in entries(&table) {
+            if let Some(found) =
+                ProcessKey::find(key.key).filter(|found| REFUSED_OF_INIT.contains(found))
+            {
+                let message = format!("`{}` cannot be used for PID 1", found.name());
+                out.push(
+                    Diagnostic::at(Code::MisplacedKey, key.key_span, message)
+                        .label("a namespace has one PID 1, which enters it first"),
+                );
+            }
+        }
+        let body = Self::read_table(&table, path, out);
+        if out.len() == before && matches!(body.program, ProgramSyntax::Absent) {
+            out.push(
+                Diagnostic::at(
+                    Code::NotOneProgram,
+                    entry.key_span,
+                    "`init` names no program",
+                )
+                .help("write init = { actor = \"idle\" } or init = [\"program\", \"argument\"]"),
+            );
+        }
+        match body.program {
+            ProgramSyntax::Absent => body.without_program(),
+            _ => body,
         }
     }
 
@@ -78,8 +104,8 @@ impl ProcessBody {
         body.values.restart = restart.policy();
         body.values.stop = stop.stop();
         body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
-        body.grace_span = stop.grace.as_ref().map(|grace| grace.span);
         contradictions::check(&body, &restart, out);
+        (body.restart, body.stop) = (restart, stop);
         body
     }
 }
@@ -144,7 +170,7 @@ impl TableReader {
                     values.stderr = output;
                 });
             }
-            ProcessKey::After => body.after = after(&entry, out),
+            ProcessKey::After => body.after = after::read(&entry, out),
             ProcessKey::Ready => {
                 body.put(key, ready::read(&entry, path, out), |values, probe| {
                     values.ready = Some(probe);
@@ -184,8 +210,9 @@ impl TableReader {
     }
 }
 
-/// A process of a namespace, whose environment and directory it inherits, as a table.
-pub(super) fn write(process: &Process, namespace: &Namespace) -> toml::Table {
+/// A process, which inherits the environment and the directory of its namespace, as a table. `part` is its part of the
+/// namespace.
+pub(super) fn write(process: &Process, part: Part, place: &Place<'_>) -> toml::Table {
     // The description stands behind the program, and what the process waits for at the end.
     let rank = |key| match key {
         ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor | ProcessKey::Enter => 0,
@@ -194,10 +221,19 @@ pub(super) fn write(process: &Process, namespace: &Namespace) -> toml::Table {
         ProcessKey::After => 4,
         _ => 3,
     };
-    write_ranked(rank, |key| value(key, process, namespace))
+    write_ranked(rank, |key| value(key, process, part, place))
 }
 
-fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<toml::Value> {
+/// A namespace, and the tree that it is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'t> {
+    pub(super) topology: &'t Topology,
+    pub(super) id: NamespaceId,
+    pub(super) namespace: &'t Namespace,
+}
+
+fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> Option<toml::Value> {
+    let namespace = place.namespace;
     match key {
         ProcessKey::Count | ProcessKey::At => None,
         ProcessKey::Cmd | ProcessKey::Sh | ProcessKey::Actor => {
@@ -209,6 +245,12 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
             let is_written =
                 process.entry == Way::Join && !matches!(namespace.init, Init::Program(_));
             is_written.then(|| "join".into())
+        }
+        // The namespace says it for its PID 1.
+        ProcessKey::Restart | ProcessKey::Max | ProcessKey::Backoff | ProcessKey::Stop
+            if part == Part::Init =>
+        {
+            None
         }
         ProcessKey::Env => {
             let own = process
@@ -231,7 +273,13 @@ fn value(key: ProcessKey, process: &Process, namespace: &Namespace) -> Option<to
         ProcessKey::Stdin => stream::write_input(&process.stdin),
         ProcessKey::Stdout => stream::write_output(&process.stdout),
         ProcessKey::Stderr => stream::write_output(&process.stderr),
-        ProcessKey::After => write_after(process, &namespace.processes),
+        ProcessKey::After => {
+            let waiter = Target {
+                namespace: place.id.place(),
+                part,
+            };
+            after::write(waiter, &process.after, place.topology)
+        }
         ProcessKey::Ready => process.ready.as_ref().and_then(ready::write),
         ProcessKey::Ok => {
             let codes = || {
@@ -285,24 +333,6 @@ fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
     None
 }
 
-fn after(entry: &Entry<'_>, out: &mut Diagnostics) -> Vec<(Located<String>, Condition)> {
-    let entries = entry.table(out).unwrap_or_default();
-    let read = |condition: &Entry<'_>| {
-        // A condition that cannot be read still names a process, which is checked.
-        let word = Entry {
-            key: "after",
-            ..*condition
-        }
-        .word(CONDITIONS, out)
-        .map_or(Condition::Started, |word| word.value);
-        (
-            Located::new(condition.key.to_owned(), condition.key_span),
-            word,
-        )
-    };
-    entries.iter().map(read).collect()
-}
-
 /// The codes of a set, which has no order.
 fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8>>> {
     let codes = entry.elements("an array of exit codes", out)?;
@@ -317,22 +347,4 @@ fn exit_codes(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Vec<u8
         .filter_map(|code| u8::try_from(code.integer(0, 255, out)?.value).ok());
     let codes: BTreeSet<u8> = codes.collect();
     Some(Located::new(codes.into_iter().collect(), entry.span))
-}
-
-/// The conditions that a process waits for, by the names of the namespace's processes.
-fn write_after(process: &Process, processes: &[Process]) -> Option<toml::Value> {
-    let word = |condition| {
-        CONDITIONS
-            .iter()
-            .find(|(_, known)| *known == condition)
-            .map(|(word, _)| *word)
-    };
-    let entries = process.after.iter();
-    let entries = entries.filter_map(|after| {
-        Some((
-            processes[after.process].name.clone(),
-            word(after.condition)?.into(),
-        ))
-    });
-    non_empty(entries.collect())
 }

@@ -1,21 +1,26 @@
 //! Values of a process, before the namespace and the tree are known.
 
+use super::after::AfterSyntax;
 use super::located::Located;
 use super::program::ProgramSyntax;
+use super::restart::RestartSyntax;
+use super::stop::StopSyntax;
 use crate::actor::Actor;
 use crate::diagnostic::Span;
 use crate::keys::ProcessKey;
-use crate::process::{Condition, Process, ProcessSpec, Program};
+use crate::process::{Process, ProcessSpec, Program};
 
 /// The values of a process, all layers merged.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessBody {
     pub(crate) program: ProgramSyntax,
-    pub(crate) after: Vec<(Located<String>, Condition)>,
+    pub(crate) after: AfterSyntax,
     /// The values of all other keys, as they stand in the table or by default. What comes from the namespace is missing.
     pub(crate) values: Process,
-    /// The place of `grace`.
-    pub(crate) grace_span: Option<Span>,
+    /// The stop keys.
+    pub(crate) stop: StopSyntax,
+    /// The restart keys.
+    pub(crate) restart: RestartSyntax,
     /// The places of the values that are not defaults.
     places: Vec<(ProcessKey, Span)>,
 }
@@ -44,14 +49,15 @@ impl ProcessBody {
     }
 
     /// A program about which nothing else is said.
-    pub(super) fn of(program: ProgramSyntax) -> Self {
+    pub(crate) fn of(program: ProgramSyntax) -> Self {
         // One that is missing or broken has been reported, and others may wait for the process by its place in the list.
         let values = Process::from(ProcessSpec::new(Program::Actor(Actor::Idle)));
         Self {
             program,
             after: Vec::new(),
             values,
-            grace_span: None,
+            stop: StopSyntax::default(),
+            restart: RestartSyntax::default(),
             places: Vec::new(),
         }
     }

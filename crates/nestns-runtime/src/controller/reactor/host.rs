@@ -26,7 +26,7 @@ use crate::controller::verification::{self, Mismatch};
 use crate::engine::children::{BuildError, Children, OutsideProcess};
 use crate::engine::control_channel::Command;
 use crate::engine::failure::{Failure, Stage};
-use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
 use crate::engine::stop_plan;
 use nestns_client::journal::event::Event;
 use nestns_client::journal::log_reader::last_lines;
@@ -147,6 +147,13 @@ impl Edge for Host<'_> {
             Some(left) => stop_plan::ask(&pidfd, signal, left),
             None => pidfd.signal(signal.number()),
         });
+    }
+
+    fn lift(&mut self, init: ProcessKey, hold: HoldIndex) {
+        // Without it the hold ends by the times of the stop plan.
+        let _ = self
+            .find(init)
+            .and_then(|pidfd| stop_plan::lift(&pidfd, hold));
     }
 
     fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()> {

@@ -142,6 +142,9 @@ impl Reactor<'_> {
         let record = self.tree.roster.namespace_mut(namespace);
         let is_news =
             record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
+        if is_news {
+            self.tree.incidents.push_back(Incident::Stopping(namespace));
+        }
         if sender != 0 && is_news {
             let path = self.tree.roster.path(ProcessKey::init(namespace));
             self.console.event_sink.note(&Note::StopInside {

@@ -55,6 +55,10 @@ pub(super) struct Readiness {
     /// Processes that everything as a whole still waits for.
     pending: BTreeSet<ProcessKey>,
     lacks: Vec<Lack>,
+    /// Namespaces in which nothing is declared: what each lacks is its release.
+    empty: Vec<NamespaceIndex>,
+    /// True if it has been told that nothing lacks anything.
+    is_completion_told: bool,
 }
 
 impl Readiness {
@@ -97,6 +101,12 @@ impl Readiness {
             readiness.lacks.push(lack);
             if let Some(parent) = namespace.parent {
                 readiness.lacks[parent as usize].count += 1;
+            }
+        }
+        for (index, lack) in (0..).zip(&mut readiness.lacks) {
+            if lack.count == 0 {
+                lack.count = 1;
+                readiness.empty.push(index);
             }
         }
         readiness
@@ -160,13 +170,15 @@ impl Readiness {
         whole
     }
 
-    /// The namespaces in which there is nothing to wait for, not even a namespace.
+    /// The namespaces in which nothing is declared, not even a namespace.
     pub(super) fn empty(&self) -> Vec<NamespaceIndex> {
-        (0..)
-            .zip(&self.lacks)
-            .filter(|(_, lack)| lack.count == 0)
-            .map(|(index, _)| index)
-            .collect()
+        self.empty.clone()
+    }
+
+    /// True once when nothing lacks anything any more.
+    pub(super) fn take_completion(&mut self) -> bool {
+        let is_complete = self.is_complete();
+        is_complete && !std::mem::replace(&mut self.is_completion_told, is_complete)
     }
 
     /// True if nestns is the PID 1 of a namespace.
@@ -203,6 +215,7 @@ impl Readiness {
         if !self.ready.remove(&subject) {
             return;
         }
+        self.is_completion_told = false;
         // What was whole lacks something again, and so does what is around it.
         let mut around = Some(subject.namespace);
         while let Some(lack) = around.and_then(|index| self.lacks.get_mut(index as usize)) {

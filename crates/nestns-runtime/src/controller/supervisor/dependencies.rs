@@ -1,40 +1,199 @@
-//! Processes that wait for others.
+//! Processes and namespaces that wait for others, and what each waits for.
+//!
+//! Of a tree in which nothing waits there is nothing here. Else a change of one part of the tree has
+//! just those looked at that wait for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::controller::tree::Tree;
-use crate::engine::plan::ProcessKey;
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, TreePart, part};
 
-/// Processes that wait for a signal, by what they wait for.
-#[derive(Debug)]
+/// What waits for others, and has not been released.
+#[derive(Debug, Default)]
 pub(super) struct Dependencies {
-    waiting: Vec<ProcessKey>,
+    waiting: BTreeSet<TreePart>,
+    /// What is to be looked at, because something that it waits for has changed.
+    changed: BTreeSet<TreePart>,
+    waiters: HashMap<TreePart, Vec<TreePart>>,
+    /// For each namespace the nearest one, itself or around it, that waits for something.
+    governors: Vec<Option<NamespaceIndex>>,
+    /// Namespaces that will never be released, with what they wait for in vain.
+    hopeless: BTreeMap<NamespaceIndex, String>,
+    /// Processes that have ended without having been ready.
+    lost: BTreeSet<ProcessKey>,
 }
 
 impl Dependencies {
     /// Dependencies of a tree that stands behind its gates.
     pub(super) fn of(tree: &Tree) -> Self {
-        let conditional = |subject: &ProcessKey| {
-            let namespace = tree.plan.namespace(subject.namespace);
-            namespace
-                .process(subject.slot)
-                .is_some_and(|process| !process.is_unconditional())
-        };
-        Self {
-            waiting: tree.roster.subjects().filter(conditional).collect(),
+        let plan = &tree.plan;
+        let mut dependencies = Self::default();
+        for index in plan.indices() {
+            let namespace = plan.namespace(index);
+            let around = namespace
+                .parent
+                .and_then(|parent| dependencies.governors[parent as usize]);
+            let governor = if namespace.after.is_empty() {
+                around
+            } else {
+                dependencies.wait(plan, TreePart::Namespace(index), around);
+                Some(index)
+            };
+            dependencies.governors.push(governor);
+            for slot in namespace.slots() {
+                let is_waiting = namespace
+                    .process(slot)
+                    .is_some_and(|process| !process.is_unconditional());
+                if is_waiting {
+                    let subject = ProcessKey {
+                        namespace: index,
+                        slot,
+                    };
+                    dependencies.wait(plan, TreePart::Process(subject), governor);
+                }
+            }
         }
+        dependencies
+    }
+
+    fn wait(&mut self, plan: &Plan, waiter: TreePart, governor: Option<NamespaceIndex>) {
+        let own = conditions(plan, waiter).into_iter().map(|(part, _)| part);
+        for awaited in own.chain(governor.map(TreePart::Namespace)) {
+            self.waiters.entry(awaited).or_default().push(waiter);
+        }
+        self.waiting.insert(waiter);
+        self.changed.insert(waiter);
+    }
+
+    /// Takes in what has started, has become ready or has ended since the last time.
+    pub(super) fn take_changes(&mut self, tree: &mut Tree) {
+        for part in std::mem::take(&mut tree.changes) {
+            self.change(part);
+        }
+    }
+
+    fn change(&mut self, part: TreePart) {
+        let waiters = self.waiters.get(&part).into_iter().flatten();
+        let waiting = waiters.filter(|waiter| self.waiting.contains(waiter));
+        self.changed.extend(waiting);
+    }
+
+    /// Has everything looked at that waits.
+    pub(super) fn change_all(&mut self) {
+        self.changed.clone_from(&self.waiting);
+    }
+
+    /// Takes out one that is to be looked at.
+    pub(super) fn take_changed(&mut self) -> Option<TreePart> {
+        self.changed.pop_first()
+    }
+
+    /// The namespace that holds a part back, itself left out.
+    pub(super) fn governor(&self, part: TreePart, plan: &Plan) -> Option<NamespaceIndex> {
+        let index = match part {
+            TreePart::Process(subject) => subject.namespace,
+            TreePart::Namespace(index) => plan.namespace(index).parent?,
+        };
+        self.governors.get(index as usize).copied().flatten()
+    }
+
+    /// True if a namespace waits for something, or is in one that does.
+    pub(super) fn is_held(&self, namespace: NamespaceIndex) -> bool {
+        let governor = self.governors.get(namespace as usize).copied().flatten();
+        governor.is_some_and(|governor| self.waiting.contains(&TreePart::Namespace(governor)))
+    }
+
+    /// What a namespace, or one around it, waits for in vain.
+    pub(super) fn vain_hope(&self, namespace: NamespaceIndex) -> Option<&str> {
+        self.hopeless.get(&namespace).map(String::as_str)
+    }
+
+    /// Has a part wait no more.
+    pub(super) fn release(&mut self, part: TreePart) {
+        self.waiting.remove(&part);
+        self.change(part);
+    }
+
+    /// Notes that a part waits in vain for something.
+    pub(super) fn give_up(&mut self, part: TreePart, dependency: &str) {
+        if let TreePart::Namespace(index) = part {
+            self.hopeless.insert(index, dependency.to_owned());
+        } else {
+            self.waiting.remove(&part);
+        }
+        self.change(part);
+    }
+
+    /// Notes that a process has ended: what waits for it, or for a namespace around it, is looked
+    /// at.
+    pub(super) fn end(&mut self, tree: &Tree, subject: ProcessKey) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        if tree.readiness.is_declared(subject) && !tree.readiness.is_ready(subject) {
+            self.lost.insert(subject);
+        }
+        self.change(TreePart::Process(subject));
+        let mut around = Some(subject.namespace);
+        while let Some(index) = around {
+            self.change(TreePart::Namespace(index));
+            around = tree.readiness.around(index);
+        }
+    }
+
+    /// The processes in a range of namespaces that have ended without having been ready.
+    pub(super) fn lost_inside(
+        &self,
+        range: std::ops::Range<NamespaceIndex>,
+    ) -> impl Iterator<Item = ProcessKey> {
+        let (start, end) = (ProcessKey::init(range.start), ProcessKey::init(range.end));
+        self.lost.range(start..end).copied()
     }
 
     /// Has a process wait that has been created again.
     pub(super) fn hold(&mut self, subject: ProcessKey) {
-        self.waiting.push(subject);
+        self.waiting.insert(TreePart::Process(subject));
+        self.changed.insert(TreePart::Process(subject));
+    }
+
+    /// Has a namespace wait that has been created again, if it waits for anything.
+    pub(super) fn hold_namespace(&mut self, namespace: NamespaceIndex) {
+        if self.governors.get(namespace as usize) == Some(&Some(namespace)) {
+            let part = TreePart::Namespace(namespace);
+            self.waiting.insert(part);
+            self.changed.insert(part);
+        }
     }
 
     /// Forgets what is about to be created again.
     pub(super) fn forget(&mut self, is_forgotten: impl Fn(ProcessKey) -> bool) {
-        self.waiting.retain(|&subject| !is_forgotten(subject));
+        let is_kept = |part: &TreePart| {
+            !is_forgotten(match *part {
+                TreePart::Process(subject) => subject,
+                TreePart::Namespace(index) => ProcessKey::init(index),
+            })
+        };
+        self.waiting.retain(is_kept);
+        self.changed.retain(is_kept);
+        self.hopeless
+            .retain(|&index, _| !is_forgotten(ProcessKey::init(index)));
+        self.lost.retain(|&subject| !is_forgotten(subject));
     }
+}
 
-    /// Takes all out, of which those that still wait are held again.
-    pub(super) fn take(&mut self) -> Vec<ProcessKey> {
-        std::mem::take(&mut self.waiting)
-    }
+/// The conditions that a part has itself.
+pub(super) fn conditions(
+    plan: &Plan,
+    waiter: TreePart,
+) -> Vec<(TreePart, nestns_topology::Condition)> {
+    let namespace = plan.namespace(waiter.namespace());
+    let after = match waiter {
+        TreePart::Namespace(_) => &namespace.after,
+        TreePart::Process(subject) => match namespace.process(subject.slot) {
+            Some(process) => &process.after,
+            None => return Vec::new(),
+        },
+    };
+    let pair = |after: &nestns_topology::After| (part(after.target), after.condition);
+    after.iter().map(pair).collect()
 }

@@ -26,7 +26,7 @@ use crate::controller::verification::Mismatch;
 use crate::engine::children::{BuildError, OutsideProcess};
 use crate::engine::control_channel::Command;
 use crate::engine::failure::Failure;
-use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::Event;
 use nestns_client::protocol::message::{Reply, RequestError, Snapshot};
@@ -112,6 +112,8 @@ pub(in crate::controller) trait Edge {
     fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()>;
     /// Asks a process to end; an init of nestns is told how long it has at most.
     fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>);
+    /// Tells an init that a hold of its stop is lifted.
+    fn lift(&mut self, init: ProcessKey, hold: HoldIndex);
     /// Signals by a descriptor.
     fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()>;
     /// The child with this role, if it is not reaped.

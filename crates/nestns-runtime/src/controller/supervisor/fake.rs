@@ -35,7 +35,9 @@ use crate::engine::children::{BuildError, OutsideProcess};
 use crate::engine::control_channel;
 use crate::engine::failure::Failure;
 use crate::engine::gate;
-use crate::engine::plan::{Common, NamespaceIndex, Order, Plan, ProcessKey, ProcessPlan};
+use crate::engine::plan::{
+    Common, HoldIndex, NamespaceIndex, Order, Plan, ProcessKey, ProcessPlan,
+};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Caller, Event};
 use nestns_client::protocol::message::{
@@ -232,6 +234,11 @@ impl Edge for Fake {
     fn ask(&mut self, subject: ProcessKey, signal: Signal, _left: Option<Duration>) {
         self.script
             .note(format!("ask {} {signal}", self.tree.path(subject)));
+    }
+
+    fn lift(&mut self, init: ProcessKey, hold: HoldIndex) {
+        self.script
+            .note(format!("lift {hold} for {}", self.tree.path(init)));
     }
 
     fn send(&mut self, _pidfd: &Pidfd, signal: i32) -> nix::Result<()> {

@@ -169,18 +169,24 @@ impl Judge {
     }
 
     /// Judges the deaths that nothing has explained in time.
-    pub(super) fn judge_unexplained(&mut self, edge: &mut dyn Edge, restarts: &mut Restarts) {
+    pub(super) fn judge_unexplained(
+        &mut self,
+        edge: &mut dyn Edge,
+        restarts: &mut Restarts,
+    ) -> bool {
         let now = edge.now();
         let due: Vec<Unexplained> = self
             .unexplained
             .extract_if(.., |unexplained| unexplained.until <= now)
             .collect();
+        let is_any = !due.is_empty();
         for Unexplained {
             subject, ending, ..
         } in due
         {
             self.judge(edge, restarts, subject, ending);
         }
+        is_any
     }
 
     /// Decides what an end means.

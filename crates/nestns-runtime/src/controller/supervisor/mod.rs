@@ -22,6 +22,7 @@ mod rules;
 mod run_command;
 mod signalling;
 mod stop;
+mod stop_holds;
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use super::readiness::Readiness;
 use super::roster::State;
 use super::tree::{Arrival, Incident, Orphan};
 use super::{Command, Fixture};
-use crate::engine::plan::ProcessKey;
+use crate::engine::plan::{ProcessKey, TreePart};
 use crate::engine::report::Ending;
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -52,6 +53,7 @@ use readying::{Probes, Readying};
 use restarts::{Aim, Demand, Peers, Restarts};
 use run_command::{Leaving, RunCommand};
 use stop::Stop;
+use stop_holds::StopHolds;
 
 pub(super) use edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
 pub(super) use opening::Opening;
@@ -82,6 +84,7 @@ pub(super) struct Supervisor<'a, E> {
     stays: bool,
     judge: Judge,
     dependencies: Dependencies,
+    holds: StopHolds,
     probes: Probes,
     restarts: Restarts,
     pausing: Pausing<'a>,
@@ -109,6 +112,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             stays,
             judge: Judge::new(rules, command.is_some()),
             dependencies: Dependencies::of(edge.tree()),
+            holds: StopHolds::of(edge.tree()),
             probes: Probes::default(),
             restarts: Restarts::default(),
             pausing: Pausing::new(freezer),
@@ -125,7 +129,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     pub(super) fn open_gates(&mut self) -> bool {
         let is_opened = self.opening.open(&mut self.edge);
         if is_opened {
-            Probes::open(&mut self.edge);
+            readying::open(&mut self.edge, &self.dependencies, |_| true);
             conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
             self.start_command();
         }
@@ -171,8 +175,13 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         while let Some(incident) = self.edge.tree_mut().incidents.pop_front() {
             self.on_incident(incident);
         }
-        self.judge
-            .judge_unexplained(&mut self.edge, &mut self.restarts);
+        if self
+            .judge
+            .judge_unexplained(&mut self.edge, &mut self.restarts)
+        {
+            self.dependencies.change_all();
+            conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
+        }
     }
 
     fn on_incident(&mut self, incident: Incident) {
@@ -192,6 +201,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             Incident::Refused(subject) => {
                 edge.record_refusal(subject);
                 self.end_terminal_of(subject);
+            }
+            Incident::Stopping(namespace) => {
+                self.holds
+                    .on_stopping(edge, &mut self.stop, &mut self.restarts, namespace);
             }
             Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
             Incident::Answered(namespace, answer, pidfd) => {
@@ -237,7 +250,12 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             record.state = State::Running;
         }
         edge.record_start(subject);
-        edge.tree_mut().started.insert(subject);
+        let tree = edge.tree_mut();
+        tree.started.insert(subject);
+        tree.changes.push(TreePart::Process(subject));
+        if subject.is_init() {
+            tree.changes.push(TreePart::Namespace(subject.namespace));
+        }
         if owns_terminal(edge, subject) {
             edge.terminals().change(TerminalChange::Begin(subject));
         }
@@ -288,6 +306,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 .judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
         }
         self.probes.end(edge, subject);
+        self.dependencies.end(edge.tree(), subject);
+        self.holds
+            .on_ended(edge, &mut self.stop, &mut self.restarts, subject);
         conditions::release(&mut self.dependencies, edge, &self.restarts);
     }
 
@@ -527,6 +548,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             })
             .collect();
         self.stop = Some(Stop::begin(&self.edge, &asked, self.edge.tree().stop_end));
+        self.holds
+            .on_begun(&mut self.edge, &mut self.stop, &mut self.restarts);
     }
 
     fn advance_stop(&mut self) {
@@ -584,6 +607,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                     .judge_failed_restart(edge, &mut self.restarts, failed);
             }
             // A client that is answered finds what waits for its conditions let go.
+            self.dependencies.change_all();
             conditions::release(&mut self.dependencies, edge, &self.restarts);
             self.restarts.answer(edge, &mut self.pausing, finished);
         }

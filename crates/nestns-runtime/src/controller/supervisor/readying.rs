@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::Pid;
 
+use super::dependencies::Dependencies;
 use super::edge::{Edge, Said};
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
@@ -19,7 +20,7 @@ use crate::controller::roster::State;
 use crate::controller::tree::Tree;
 use crate::engine::children::{Entrance, OutsideProcess};
 use crate::engine::exec_error::ExecError;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan};
+use crate::engine::plan::{Conditions, NamespaceIndex, ProcessKey, ProcessPlan, TreePart};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::call::{Call, CallError};
@@ -80,16 +81,6 @@ impl Probes {
         !self.helpers.is_empty()
     }
 
-    /// Begins with open gates: where there is nothing inside, a namespace is ready with that.
-    pub(super) fn open(edge: &mut dyn Edge) {
-        for index in edge.tree().readiness.empty() {
-            on_namespace_ready(edge, index);
-            if let Some(around) = edge.tree().readiness.around(index) {
-                fill(edge, around);
-            }
-        }
-    }
-
     /// Begins with a process whose program runs: it is ready with that, or is asked whether it is.
     pub(super) fn begin(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
         if !edge.tree().readiness.is_declared(subject) {
@@ -145,6 +136,7 @@ impl Probes {
         }
         let path = edge.tree().path(subject);
         edge.record(&Event::Ready { path: &path });
+        edge.tree_mut().changes.push(TreePart::Process(subject));
         fill(edge, subject.namespace);
     }
 
@@ -365,7 +357,11 @@ fn pause_after(tree: &Tree, subject: ProcessKey, now: Moment) -> Inquiry {
 /// Takes in that a namespace lacks one thing less.
 fn fill(edge: &mut dyn Edge, index: NamespaceIndex) {
     for whole in edge.tree_mut().readiness.fill(index) {
+        edge.tree_mut().changes.push(TreePart::Namespace(whole));
         on_namespace_ready(edge, whole);
+    }
+    if edge.tree_mut().readiness.take_completion() {
+        edge.record(&Event::Ready { path: WHOLE });
     }
 }
 
@@ -385,10 +381,23 @@ fn on_namespace_ready(edge: &mut dyn Edge, index: NamespaceIndex) {
         }
     }
     let path = plan.namespace(index).path.clone();
-    let is_complete = readiness.is_complete();
     edge.record(&Event::Ready { path: &path });
-    if is_complete {
-        edge.record(&Event::Ready { path: WHOLE });
+}
+
+/// Begins with namespaces that have been released: where there is nothing inside, one is ready with
+/// that.
+pub(super) fn open(
+    edge: &mut dyn Edge,
+    waiting: &Dependencies,
+    released: impl Fn(NamespaceIndex) -> bool,
+) {
+    for index in edge.tree().readiness.empty() {
+        if released(index)
+            && !waiting.is_held(index)
+            && edge.tree().readiness.lacks_something(index)
+        {
+            fill(edge, index);
+        }
     }
 }
 
@@ -443,5 +452,6 @@ fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPla
     ProcessPlan {
         spec,
         identity: process.identity.clone(),
+        conditions: Conditions::None,
     }
 }

@@ -13,7 +13,7 @@ use crate::controller::event_sink::Waiting;
 use crate::controller::life::COLLAPSE;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
-use crate::engine::plan::ProcessKey;
+use crate::engine::plan::{HoldIndex, ProcessKey};
 use crate::engine::stop_plan::{Action, StopPlan};
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::moment::Moment;
@@ -37,7 +37,7 @@ impl Stop {
     /// of it killed.
     pub(super) fn begin(edge: &dyn Edge, asked: &[ProcessKey], end: Option<Moment>) -> Self {
         let now = edge.now();
-        let steps = StopPlan::begin(&edge.tree().plan, asked, now, end);
+        let steps = StopPlan::begin(&edge.tree().plan, None, asked, now, end);
         Self {
             began: now,
             steps,
@@ -75,6 +75,11 @@ impl Stop {
             }
         }
         self.give_up = Some(edge.now().plus(COLLAPSE));
+    }
+
+    /// Lifts a hold.
+    pub(super) fn lift(&mut self, hold: HoldIndex) {
+        self.steps.lift(hold);
     }
 
     /// Notes that a process has ended.

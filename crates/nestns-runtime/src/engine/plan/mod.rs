@@ -5,6 +5,7 @@
 //! every page table. Everything that can be looked up outside is looked up here: users become
 //! numbers, relative files absolute.
 mod common;
+mod holds;
 mod namespace;
 mod process;
 mod recent;
@@ -17,8 +18,9 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
+pub use holds::{HoldIndex, Holds, TreePart, key, part};
 pub use namespace::{Channel, InitPlan, NamespacePlan, RestartNeed};
-pub use process::{Identity, ProcessPlan, Unknown};
+pub use process::{Conditions, Identity, ProcessPlan, Unknown};
 pub use subject::{ProcessKey, Slot};
 
 use nestns_sys::errno::spelled;
@@ -67,6 +69,7 @@ pub enum Release {
 pub struct Plan {
     bytes: &'static [u8],
     common: &'static Common,
+    holds: &'static Holds,
     counts: Counts,
     release: Release,
 }
@@ -116,7 +119,7 @@ impl Plan {
     pub fn new(topology: &Topology, base: &Path, common: Common) -> Result<Self, PlanError> {
         let order = topology.pre_order();
         let mut parents: Vec<Option<NamespaceIndex>> = Vec::with_capacity(order.len());
-        let mut path: Vec<NamespaceIndex> = Vec::new();
+        let mut path: Vec<(NamespaceIndex, Conditions)> = Vec::new();
         let mut records = Vec::new();
         let mut offsets = Vec::with_capacity(order.len());
         let mut counts = Counts {
@@ -147,7 +150,7 @@ impl Plan {
             }
             channels.push(record.channel);
             counts.add(&record);
-            path.push(counts.namespaces - 1);
+            path.push((counts.namespaces - 1, record.conditions));
             parents.push(record.parent);
             offsets.push(records.len());
             records =
@@ -168,6 +171,7 @@ impl Plan {
         Ok(Self {
             bytes,
             common: Box::leak(Box::new(common)),
+            holds: Box::leak(Box::new(Holds::of(topology))),
             counts,
             release: Release::Together,
         })
@@ -209,6 +213,41 @@ impl Plan {
             }
             _ => self.nearest_parent_of(namespace.parent),
         }
+    }
+
+    /// The namespace of the init that asks a process to stop: `None` is the controller.
+    pub fn asker_of(&self, subject: ProcessKey) -> Option<NamespaceIndex> {
+        let namespace = self.namespace(subject.namespace);
+        if !subject.is_init() && namespace.forks_its_members() {
+            return Some(subject.namespace);
+        }
+        self.nearest_parent_of(namespace.parent)
+    }
+
+    /// The holds on a process that a parent asks to stop: its own, and those on the namespaces
+    /// around it that the same parent stops.
+    pub fn holds_of(&self, subject: ProcessKey, parent: Option<NamespaceIndex>) -> Vec<HoldIndex> {
+        let mut holds: Vec<HoldIndex> = self
+            .holds
+            .find(TreePart::Process(subject))
+            .into_iter()
+            .collect();
+        let mut around = Some(subject.namespace);
+        while let Some(index) = around.filter(|_| around != parent) {
+            holds.extend(self.holds.find(TreePart::Namespace(index)));
+            around = self.namespace(index).parent;
+        }
+        holds
+    }
+
+    /// The processes that have to end before a hold is lifted.
+    pub fn waiters(&self, hold: HoldIndex) -> &'static [ProcessKey] {
+        self.holds.waiters(hold)
+    }
+
+    /// All holds.
+    pub fn holds(&self) -> &'static Holds {
+        self.holds
     }
 
     /// Totals.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamespaceIndex, PlanError, ProcessPlan, Slot};
+use super::{Conditions, NamespaceIndex, PlanError, ProcessPlan, Slot};
 use nestns_topology::{Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen};
 
 /// PID 1 of a namespace.
@@ -44,6 +44,8 @@ pub struct NamespacePlan {
     spec: NamespaceSpec,
     /// The namespace around it.
     pub parent: Option<NamespaceIndex>,
+    /// Conditions of its own, or of a namespace around it.
+    pub conditions: Conditions,
     /// Plan of PID 1.
     pub init: InitPlan,
     /// The declared processes besides PID 1, in the order of creation.
@@ -121,15 +123,28 @@ impl NamespacePlan {
 }
 
 impl NamespacePlan {
+    /// Makes a namespace ready to be created. `around` is the namespace around it.
     pub(super) fn new(
         namespace: &Namespace,
-        parent: Option<NamespaceIndex>,
+        around: Option<(NamespaceIndex, Conditions)>,
         base: &Path,
     ) -> Result<Self, PlanError> {
-        let process = |process: &Process| ProcessPlan::new(process, &namespace.path, base);
+        let conditions = match around {
+            Some((_, Conditions::Some)) => Conditions::Some,
+            _ if !namespace.after.is_empty() => Conditions::Some,
+            _ => Conditions::None,
+        };
+        let process = |process: &Process| {
+            let mut plan = ProcessPlan::new(process, &namespace.path, base)?;
+            if conditions == Conditions::Some {
+                plan.conditions = conditions;
+            }
+            Ok(plan)
+        };
         Ok(Self {
             spec: namespace.spec.clone(),
-            parent,
+            parent: around.map(|(parent, _)| parent),
+            conditions,
             init: match &namespace.init {
                 Init::Builtin => InitPlan::Builtin,
                 Init::Pause => InitPlan::Pause,

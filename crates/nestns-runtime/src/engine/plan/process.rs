@@ -63,6 +63,14 @@ impl Identity {
     }
 }
 
+/// Presence of conditions that are to be true before something is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as many as the variants say")]
+pub enum Conditions {
+    None,
+    Some,
+}
+
 /// A process, ready to be forked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProcessPlan {
@@ -70,6 +78,8 @@ pub struct ProcessPlan {
     pub spec: ProcessSpec,
     /// Identity that it runs under, if it is another user than the caller.
     pub identity: Option<Identity>,
+    /// Conditions of its own, or of a namespace around it.
+    pub conditions: Conditions,
 }
 
 impl Deref for ProcessPlan {
@@ -84,7 +94,7 @@ impl ProcessPlan {
     /// True if it waits for the gate that opens for all at once, rather than for a signal of its
     /// own.
     pub fn is_unconditional(&self) -> bool {
-        self.after.is_empty()
+        self.conditions == Conditions::None
     }
 }
 
@@ -121,7 +131,16 @@ impl ProcessPlan {
                 *path = base.join(&path);
             }
         }
-        Ok(Self { spec, identity })
+        let conditions = if spec.after.is_empty() {
+            Conditions::None
+        } else {
+            Conditions::Some
+        };
+        Ok(Self {
+            spec,
+            identity,
+            conditions,
+        })
     }
 }
 

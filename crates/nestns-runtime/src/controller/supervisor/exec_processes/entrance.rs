@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sched::CloneFlags;
 use nix::unistd::Pid;
@@ -11,7 +12,7 @@ use super::GRACE;
 use crate::controller::supervisor::edge::Edge;
 use crate::engine::children::Entrance;
 use crate::engine::plan::{
-    Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan,
+    Conditions, Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan,
 };
 use nestns_client::protocol::message::{ExecRequest, RequestError, Target};
 use nestns_observe::thread;
@@ -181,6 +182,7 @@ pub(super) fn plan(
             captured
         },
         after: Vec::new(),
+        asked_after: Duration::ZERO,
         ok: vec![0],
         oneshot: true,
         weight: Weight::Expendable,
@@ -193,5 +195,9 @@ pub(super) fn plan(
         labels: nestns_topology::Labels::default(),
         position: Position::default(),
     };
-    ProcessPlan { spec, identity }
+    ProcessPlan {
+        spec,
+        identity,
+        conditions: Conditions::None,
+    }
 }

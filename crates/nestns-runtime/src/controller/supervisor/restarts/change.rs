@@ -21,7 +21,7 @@ use crate::controller::target::Target;
 use crate::engine::control_channel::Answer;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::gate;
-use crate::engine::plan::{NamespaceIndex, ProcessKey};
+use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
 use nestns_client::documents::Timeline;
 use nestns_client::journal::event::{Caller, Event, Stage as Halt};
 use nestns_client::protocol::message::{Force, Reply, RequestError};
@@ -149,6 +149,13 @@ impl Change {
             }
         };
         (wish, Some(outcome), reply)
+    }
+
+    /// Lifts a hold, if its targets are leaving.
+    pub(super) fn lift(&mut self, hold: HoldIndex) {
+        if let Phase::Leaving(stop) = &mut self.phase {
+            stop.lift(hold);
+        }
     }
 
     /// Kills at once what it has asked to leave.
@@ -464,6 +471,9 @@ impl Change {
                 }
                 Some(_) => dependencies.hold(subject),
                 None => {}
+            }
+            if subject.is_init() {
+                dependencies.hold_namespace(subject.namespace);
             }
         }
         self.forget_ended_roots(edge);

@@ -31,7 +31,7 @@ use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
 use crate::controller::target::{self, Target};
 use crate::engine::control_channel::{Answer, Command};
-use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey, RestartNeed};
+use crate::engine::plan::{HoldIndex, InitPlan, NamespaceIndex, Plan, ProcessKey, RestartNeed};
 use crate::engine::report::Ending;
 use nestns_client::protocol::message::{Force, Reply, RequestError};
 use nestns_sys::moment::Moment;
@@ -135,6 +135,13 @@ impl Restarts {
             .iter()
             .flat_map(|change| &change.wish.targets);
         targets.into_iter().any(|part| part.contains(plan, subject))
+    }
+
+    /// Lifts a hold on what is being taken down.
+    pub(super) fn lift(&mut self, hold: HoldIndex) {
+        for change in &mut self.under_way {
+            change.lift(hold);
+        }
     }
 
     /// True if something that has ended is about to be started again.

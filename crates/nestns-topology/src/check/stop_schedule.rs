@@ -1,0 +1,271 @@
+//! The order of a stop, the reverse of that of release, and the times at which everything is asked and has ended at the
+//! latest.
+//!
+//! PID 1 of a namespace ends last in it, because the kernel ends everything else with it (`pid_namespaces(7)`): where the
+//! reverse order contradicts that, it is given up.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::dependencies::{Dependency, is_about_start};
+use super::nodes::{Node, Nodes};
+use crate::dependency::{After, Condition, Part, StopOrder, Target};
+use crate::namespace::Init;
+use crate::order::order;
+use crate::process::Process;
+use crate::tree::{NamespaceId, Topology};
+
+/// Dependencies that order a stop: pairs of what waits for something and of that.
+type Pairs = Vec<(Target, Target)>;
+
+/// Times of one part, from the request to the tree.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Times {
+    /// When it is asked, at the latest.
+    pub(super) asked: Duration,
+    /// When it has ended, at the latest.
+    pub(super) ended: Duration,
+    /// The part that it is left until the end of.
+    pub(super) behind: Option<usize>,
+}
+
+/// Order of a stop of the whole tree.
+#[derive(Debug)]
+pub(super) struct StopOrders {
+    pub(super) nodes: Nodes,
+    /// What has to end before a part is asked, besides what contains it.
+    ends_first: HashMap<usize, Vec<usize>>,
+    /// All parts, each after what comes before it.
+    sequence: Vec<usize>,
+    /// Processes that are asked before others or after them.
+    chained: HashSet<usize>,
+}
+
+impl StopOrders {
+    /// Derives the order from the dependencies, which have no cycle, and notes in the tree those that have no part in it.
+    pub(super) fn derive(topology: &mut Topology, dependencies: &[Dependency]) -> Self {
+        let nodes = Nodes::of(topology);
+        if dependencies.is_empty() {
+            return Self {
+                sequence: nodes.sequence(),
+                nodes,
+                ends_first: HashMap::new(),
+                chained: HashSet::new(),
+            };
+        }
+        let ordering: Vec<&Dependency> = dependencies
+            .iter()
+            .filter(|dependency| is_ordering(topology, dependency))
+            .collect();
+        let mut kept = pairs(&ordering, |_| true);
+        let mut sorted = order(&needs(topology, &nodes, &kept));
+        if !sorted.cycles.is_empty() {
+            let entangled: HashSet<usize> = sorted.entangled.into_iter().collect();
+            kept = pairs(&ordering, |dependency| {
+                !is_weak(dependency) || !entangled.contains(&begin(&nodes, dependency.target))
+            });
+            sorted = order(&needs(topology, &nodes, &kept));
+        }
+        note(topology, &kept.iter().copied().collect());
+        let mut ends_first: HashMap<usize, Vec<usize>> = HashMap::new();
+        for &(waiter, target) in &kept {
+            let first = ends_first.entry(begin(&nodes, target)).or_default();
+            first.push(end(&nodes, waiter));
+        }
+        let both = kept.iter().flat_map(|&(waiter, target)| [waiter, target]);
+        Self {
+            chained: both.filter_map(|target| nodes.process(target)).collect(),
+            nodes,
+            ends_first,
+            sequence: sorted.sequence,
+        }
+    }
+
+    /// True of a process that is asked before another one or after it.
+    pub(super) fn is_chained(&self, process: usize) -> bool {
+        self.chained.contains(&process)
+    }
+
+    /// The times of all parts, with the grace of each process and, from the time that what is in it takes, of each
+    /// namespace.
+    pub(super) fn times(
+        &self,
+        topology: &Topology,
+        process: impl Fn(usize, Target) -> Duration,
+        mut namespace: impl FnMut(NamespaceId, Inside) -> Duration,
+    ) -> Vec<Times> {
+        let mut times = vec![Times::default(); self.nodes.len()];
+        let mut inside: Vec<Option<(Duration, usize)>> = vec![None; topology.len()];
+        for &number in &self.sequence {
+            let node = self.nodes.node(number);
+            let index = match node {
+                Node::Begin(index) | Node::End(index) => index,
+                Node::Process(target) => target.namespace,
+            };
+            let id = NamespaceId::at(index);
+            let around = topology.parent(id).map(NamespaceId::place);
+            if let Node::End(_) = node {
+                let begin = times[self.nodes.begin(index)];
+                let last = inside[index as usize].filter(|(ended, _)| *ended > begin.asked);
+                let time = last.map_or(Duration::ZERO, |(ended, _)| {
+                    ended.saturating_sub(begin.asked)
+                });
+                let last = last.map(|(_, last)| last);
+                let grace = namespace(id, Inside { time, last });
+                let ended = begin.asked.saturating_add(grace);
+                times[number] = Times { ended, ..begin };
+                if let Some(around) = around {
+                    later(&mut inside[around as usize], ended, number);
+                }
+                continue;
+            }
+            let container = match node {
+                Node::Begin(_) => around.map(|around| self.nodes.begin(around)),
+                _ => Some(self.nodes.begin(index)),
+            };
+            let first = self.ends_first.get(&number).into_iter().flatten();
+            let before = container
+                .iter()
+                .chain(first)
+                .map(|&before| (times[before].ended, before));
+            let (asked, behind) = before
+                .filter(|(ended, _)| !ended.is_zero())
+                .max_by_key(|&(ended, _)| ended)
+                .map_or((Duration::ZERO, None), |(ended, before)| {
+                    (ended, Some(before))
+                });
+            let mut ended = asked;
+            if let Node::Process(target) = node {
+                ended = asked.saturating_add(process(number, target));
+                later(&mut inside[index as usize], ended, number);
+            }
+            times[number] = Times {
+                asked,
+                ended,
+                behind,
+            };
+        }
+        times
+    }
+}
+
+/// Keeps the latest end, and of several the one of the lowest number.
+fn later(latest: &mut Option<(Duration, usize)>, ended: Duration, number: usize) {
+    let is_later =
+        latest.is_none_or(|(known, there)| ended > known || ended == known && number < there);
+    if is_later {
+        *latest = Some((ended, number));
+    }
+}
+
+/// The slowest of what is in a namespace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inside {
+    /// Time from the request to the namespace until everything in it has ended.
+    pub(super) time: Duration,
+    /// What ends last, if anything takes time.
+    pub(super) last: Option<usize>,
+}
+
+/// Returns whether the target of a dependency may still run when what waits for it is asked to stop, and can be left until
+/// then.
+fn is_ordering(topology: &Topology, dependency: &Dependency) -> bool {
+    let Dependency {
+        waiter,
+        target,
+        condition,
+        ..
+    } = *dependency;
+    if matches!(condition, Condition::Exited | Condition::Ok) {
+        return false;
+    }
+    if condition == Condition::Ready
+        && process(topology, target).is_some_and(|process| process.oneshot)
+    {
+        return false;
+    }
+    match (waiter.part, target.part) {
+        // Everything in a namespace is asked before its end anyway.
+        (_, Part::Namespace) if is_inside(topology, waiter, target) => false,
+        (Part::Namespace | Part::Init, _) if is_inside(topology, target, waiter) => false,
+        _ => true,
+    }
+}
+
+/// Returns whether one part is in the namespace of another, at any depth.
+fn is_inside(topology: &Topology, inner: Target, outer: Target) -> bool {
+    let outer = NamespaceId::at(outer.namespace);
+    let inner = NamespaceId::at(inner.namespace);
+    std::iter::successors(Some(inner), |&id| topology.parent(id)).any(|id| id == outer)
+}
+
+fn process(topology: &Topology, target: Target) -> Option<&Process> {
+    let namespace = topology.namespace(NamespaceId::at(target.namespace));
+    match (target.part, &namespace.init) {
+        (Part::Process(place), _) => namespace.processes.get(place as usize),
+        (Part::Init, Init::Program(program)) => Some(program),
+        _ => None,
+    }
+}
+
+/// The dependencies that are kept, as pairs.
+fn pairs(dependencies: &[&Dependency], is_kept: impl Fn(&Dependency) -> bool) -> Pairs {
+    let kept = dependencies.iter().filter(|dependency| is_kept(dependency));
+    kept.map(|dependency| (dependency.waiter, dependency.target))
+        .collect()
+}
+
+/// Returns whether a dependency has no part in the order of a stop where that would be a cycle.
+fn is_weak(dependency: &Dependency) -> bool {
+    let is_about_whole = dependency.target.part == Part::Namespace;
+    dependency.waiter.part == Part::Init || is_about_whole && is_about_start(dependency.condition)
+}
+
+/// The number of the request to a part.
+fn begin(nodes: &Nodes, target: Target) -> usize {
+    nodes
+        .process(target)
+        .unwrap_or_else(|| nodes.begin(target.namespace))
+}
+
+/// The number of the end of a part: PID 1 ends with its namespace.
+fn end(nodes: &Nodes, target: Target) -> usize {
+    match target.part {
+        Part::Namespace | Part::Init => nodes.end(target.namespace),
+        Part::Process(_) => begin(nodes, target),
+    }
+}
+
+/// What comes before each part.
+fn needs(topology: &Topology, nodes: &Nodes, pairs: &Pairs) -> Vec<Vec<usize>> {
+    let mut needs = nodes.containment(topology);
+    for &(waiter, target) in pairs {
+        needs[begin(nodes, target)].push(end(nodes, waiter));
+    }
+    needs
+}
+
+/// Notes in the tree which dependencies order its stop.
+fn note(topology: &mut Topology, kept: &HashSet<(Target, Target)>) {
+    let note = |waiter: Target, after: &mut Vec<After>| {
+        for after in after {
+            if !kept.contains(&(waiter, after.target)) {
+                after.stop_order = StopOrder::None;
+            }
+        }
+    };
+    for id in topology.pre_order() {
+        let waiter = |part| Target {
+            namespace: id.place(),
+            part,
+        };
+        let namespace = topology.namespace_mut(id);
+        note(waiter(Part::Namespace), &mut namespace.after);
+        if let Init::Program(program) = &mut namespace.init {
+            note(waiter(Part::Init), &mut program.after);
+        }
+        for (place, process) in (0..).zip(&mut namespace.processes) {
+            note(waiter(Part::Process(place)), &mut process.after);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Dependencies: what a process or a namespace waits for before it is released.
+
+use serde::{Deserialize, Serialize};
+
+use super::namespace::Init;
+use super::tree::{NamespaceId, Topology};
+
+/// Condition on a process or a namespace, true before what waits for it is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// Existing, as everything does before the first process is released.
+    Created,
+    /// Of a process: exec succeeded. Of a namespace: released, and the program that is its PID 1 runs.
+    Started,
+    /// Ready. Of a process without a probe: started, or, for a one-shot, ended successfully. Of a namespace: everything
+    /// in it is ready.
+    Ready,
+    /// Ended, with any status.
+    Exited,
+    /// Ended successfully. Of a process: with a status of its `ok`. Of a namespace: every process in it has.
+    Ok,
+}
+
+impl Condition {
+    /// The word for it in a file: a namespace is done, a process has exited.
+    pub const fn word(self, part: Part) -> &'static str {
+        match (self, part) {
+            (Self::Created, _) => "created",
+            (Self::Started, _) => "started",
+            (Self::Ready, _) => "ready",
+            (Self::Exited, Part::Namespace) => "done",
+            (Self::Exited, _) => "exited",
+            (Self::Ok, _) => "ok",
+        }
+    }
+}
+
+/// Part of a namespace that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Part {
+    /// The namespace as a whole.
+    Namespace,
+    /// The program that is its PID 1.
+    Init,
+    /// A declared process: its place among [`Namespace::processes`](super::Namespace::processes).
+    Process(u32),
+}
+
+/// Target of a dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Target {
+    /// Place of the namespace in the order of creation.
+    pub namespace: u32,
+    /// Part of it.
+    pub part: Part,
+}
+
+impl Target {
+    /// Path from the top of the tree: `vm/ci`, `vm/ci/init`, `vm/ci/runner`.
+    pub fn path(self, topology: &Topology) -> String {
+        let namespace = topology.namespace(NamespaceId::at(self.namespace));
+        let name = match self.part {
+            Part::Namespace => return namespace.path.clone(),
+            Part::Init => "init",
+            Part::Process(place) => &namespace.processes[place as usize].name,
+        };
+        format!("{}/{name}", namespace.path)
+    }
+}
+
+/// Order of a stop: the reverse of the order of release, where both can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopOrder {
+    /// The target is asked to stop when what waits for it has ended.
+    Reverse,
+    /// No order: a namespace is being waited for by what is in it, or PID 1 waits for what ends with it.
+    None,
+}
+
+/// One entry of `after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The process or namespace that is waited for.
+    pub target: Target,
+    /// The condition that is waited for.
+    pub condition: Condition,
+    /// Its part in the order of a stop.
+    pub stop_order: StopOrder,
+}
+
+impl Topology {
+    /// Everything with dependencies, in the order of creation, and those.
+    pub fn dependencies(&self) -> impl Iterator<Item = (Target, &[After])> {
+        (0..).zip(self.pre_order()).flat_map(|(index, id)| {
+            let namespace = self.namespace(id);
+            let target = move |part| Target {
+                namespace: index,
+                part,
+            };
+            let init = match &namespace.init {
+                Init::Program(program) => Some((target(Part::Init), &*program.after)),
+                Init::Builtin | Init::Pause => None,
+            };
+            let processes = (0..).zip(&namespace.processes);
+            let processes = processes
+                .map(move |(place, process)| (target(Part::Process(place)), &*process.after));
+            std::iter::once((target(Part::Namespace), &*namespace.after))
+                .chain(init)
+                .chain(processes)
+                .filter(|(_, after)| !after.is_empty())
+        })
+    }
+}
