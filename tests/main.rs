@@ -94,6 +94,7 @@ mod system_calls;
 mod terminal;
 mod test_without_namespaces;
 mod threads;
+mod tied;
 mod topology;
 mod topology_names;
 mod tour;

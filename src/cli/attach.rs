@@ -70,7 +70,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
         )));
     };
     let identity = selection::identity(process);
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+    let signals = Signals::open(None).context("cannot block the signals to forward")?;
     let attached =
         begin(&mut connection, &process.path).map_err(|error| connection.fail(&error))?;
     let is_namespace = matches!(selected, Selected::Namespace(_));

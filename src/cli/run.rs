@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
-use super::command_error::CommandError;
+use super::command_error::{CommandError, Context as _};
 use super::console_reporter::{Detail, Progress, Reports};
 use super::controller;
+use super::detach;
 use super::launch::{self, Checked};
 use super::status::Status;
 use super::topology_arguments::{TopologyArguments, Values};
@@ -77,6 +78,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", env = "NESTNS_TIMEOUT", value_parser = launch::duration)]
     timeout: Option<Duration>,
 
+    /// Stop when the process that started `nestns run` ends, for whatever reason
+    #[arg(long, env = "NESTNS_TIE_TO_PARENT", value_parser = FalseyValueParser::new())]
+    tie_to_parent: bool,
+
     /// Print the output of programs unfiltered, including sequences that move the cursor or clear the screen
     #[arg(long, env = "NESTNS_RAW", value_parser = FalseyValueParser::new())]
     raw: bool,
@@ -111,6 +116,12 @@ pub(super) fn run(mut args: Args) -> Result<Status, CommandError> {
     options.timeout = args.timeout;
     options.announce_truth = true;
     options.signals_for = SignalsFor::Command;
+    if args.tie_to_parent {
+        let what = "cannot tie the command to the process that started `nestns run`";
+        let parent = detach::parent().context(what);
+        let own_failure = |error: CommandError| error.with_status(Status::Other(OWN_FAILURE));
+        options.tied_to = Some(parent.map_err(own_failure)?);
+    }
     let mut request = match args.file.take() {
         None => around(&args, name, process, options),
         Some(file) => beside(file, args, name, &process, options)?,

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::process::{ExecProcess, Outcome, own_failure};
+use super::process::{ExecProcess, Outcome, UNTIED, own_failure};
 use crate::cli::color::When;
 use crate::cli::command_error::{CommandError, Context as _};
 use crate::cli::console_reporter::charset;
@@ -19,6 +19,7 @@ use crate::present::line::Lines;
 use nestns_client::journal::Stream;
 use nestns_client::protocol::client::Client;
 use nestns_client::protocol::message::ExecRequest;
+use nestns_sys::pidfd::Pidfd;
 
 /// How many run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;
@@ -45,8 +46,9 @@ pub(super) fn run(
     connection: &Connection,
     executions: Vec<ExecRequest>,
     lines: Lines,
+    tied_to: Option<&Pidfd>,
 ) -> Result<Status, CommandError> {
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+    let signals = Signals::open(tied_to).context("cannot block the signals to forward")?;
     let null = std::fs::OpenOptions::new()
         .read(true)
         .open("/dev/null")
@@ -65,6 +67,10 @@ pub(super) fn run(
             }
         }
         wait(&mut running, &signals, lines)?;
+        if signals.is_untied() {
+            // The controller ends those whose clients are gone.
+            return Ok(Status::Other(UNTIED));
+        }
         let (over, going): (Vec<Running>, Vec<Running>) =
             running.into_iter().partition(Running::is_over);
         running = going;

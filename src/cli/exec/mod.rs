@@ -14,6 +14,7 @@ use clap::ArgAction;
 use clap::builder::FalseyValueParser;
 
 use super::color::When;
+use super::detach;
 use super::selection::{self, Selected, Selection, resolve, resolve_one};
 use super::status::Status;
 use super::target::{Connection, Target};
@@ -23,6 +24,7 @@ use crate::cli::command_error::{CommandError, Context as _};
 use nestns_client::protocol::message::ExecRequest;
 use nestns_client::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use nestns_runtime::engine::plan;
+use nestns_sys::pidfd::Pidfd;
 use nestns_topology::Address;
 use plain::Ran;
 use process::{ExecProcess, own_failure};
@@ -37,7 +39,7 @@ starts in the namespace's `cwd`.
 Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
 three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included, except those of \
 job control (CONT, TSTP, TTIN and TTOU). If this command is killed, the program is killed with everything in its \
-session.
+session; with --tie-to-parent also when the process that started this command has ended.
 
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
 itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all, it is the highest of \
@@ -61,6 +63,10 @@ pub(super) struct Args {
     /// Start the program and return; its output is kept for `nestns logs`
     #[arg(short, long, env = "NESTNS_DETACH", value_parser = FalseyValueParser::new())]
     detach: bool,
+
+    /// End the program when the process that started `nestns exec` ends, for whatever reason
+    #[arg(long, env = "NESTNS_TIE_TO_PARENT", value_parser = FalseyValueParser::new(), conflicts_with = "detach")]
+    tie_to_parent: bool,
 
     /// User to run as, by name or number, optionally with a group [default: the user that started the topology]
     #[arg(short, long, value_name = "USER[:GROUP]", env = "NESTNS_USER")]
@@ -116,6 +122,8 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let mut execution = execution(&args).map_err(CommandError::usage)?;
     let addresses = [args.target.clone()];
+    let tied_to = args.tie_to_parent.then(tie_to_parent).transpose()?;
+    let tied_to = tied_to.as_ref();
     let is_plain = !args.all && !execution.terminal && !execution.detached;
     let is_at_once = is_plain && is_full_path(&args.target);
     let connect = if is_at_once {
@@ -138,7 +146,7 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
             namespace: args.target.path(),
             ..execution.clone()
         };
-        connection = match plain::run(connection, execution)? {
+        connection = match plain::run(connection, execution, tied_to)? {
             Ran::Over(status) => return Ok(status),
             Ran::NoNamespace(connection) => connection,
         };
@@ -146,18 +154,18 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
     let mut executions = executions(&mut connection, &args, &execution)?;
     if args.all {
         let lines = many::lines(args.color, &executions);
-        return many::run(&connection, executions, lines);
+        return many::run(&connection, executions, lines, tied_to);
     }
     let no_namespace = || own_failure(CommandError::not_found("there is no such namespace"));
     let execution = executions.pop().ok_or_else(no_namespace)?;
     if is_plain {
-        return match plain::run(connection, execution)? {
+        return match plain::run(connection, execution, tied_to)? {
             Ran::Over(status) => Ok(status),
             Ran::NoNamespace(_) => Err(no_namespace()),
         };
     }
     if execution.terminal {
-        return terminal::run(connection, execution, args.detach_keys);
+        return terminal::run(connection, execution, args.detach_keys, tied_to);
     }
     start(connection, execution)
 }
@@ -165,6 +173,13 @@ pub(super) fn run(args: Args) -> Result<Status, CommandError> {
 /// Returns whether it names one namespace or one process, and not by a number.
 fn is_full_path(target: &Address) -> bool {
     target.is_exact() && !target.is_host() && target.number().is_none()
+}
+
+/// The process with which the program ends.
+fn tie_to_parent() -> Result<Pidfd, CommandError> {
+    let parent = detach::parent();
+    let what = "cannot tie the program to the process that started `nestns exec`";
+    parent.context(what).map_err(own_failure)
 }
 
 /// Makes an execution for each of the places that are addressed.

@@ -15,6 +15,7 @@ use nestns_client::protocol::client_error::ClientError;
 use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::descriptor;
 use nestns_sys::moment::Moment;
+use nestns_sys::pidfd::Pidfd;
 
 /// Time without a message after which the controller is asked whether it answers at all: no request
 /// has been sent before.
@@ -29,8 +30,12 @@ pub(super) enum Ran {
 }
 
 /// Runs it.
-pub(super) fn run(connection: Connection, execution: ExecRequest) -> Result<Ran, CommandError> {
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+pub(super) fn run(
+    connection: Connection,
+    execution: ExecRequest,
+    tied_to: Option<&Pidfd>,
+) -> Result<Ran, CommandError> {
+    let signals = Signals::open(tied_to).context("cannot block the signals to forward")?;
     let streams =
         [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO].map(descriptor::inherited);
     let mut process = ExecProcess::begin(connection, execution, &streams)?;
@@ -58,6 +63,9 @@ fn wait(process: &mut ExecProcess, signals: &Signals) -> nix::Result<Outcome> {
             if discovery::is_silent(&process.connection().directory) {
                 return Ok(Outcome::Failed(ClientError::Silent));
             }
+        }
+        if turn.is_untied {
+            return Ok(Outcome::Untied);
         }
         for signal in turn.signals {
             process.pass_on(signal);

@@ -10,6 +10,9 @@ use nestns_client::documents::ExitDocument;
 use nestns_client::protocol::client_error::ClientError;
 use nestns_client::protocol::message::{ExecRequest, Reply, Request, RequestError};
 
+/// The status without the process to which the command was tied: as of a topology in that case.
+pub(super) const UNTIED: u8 = 128 + 15;
+
 /// How it came out.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -23,6 +26,8 @@ pub(super) enum Outcome {
     NoNamespace,
     /// The output is no longer read.
     Unheard,
+    /// The process to which this one is tied has ended.
+    Untied,
 }
 
 impl Outcome {
@@ -40,6 +45,7 @@ impl Outcome {
             }
             // What a shell gives for SIGPIPE.
             Self::Unheard => Ok(Status::Other(141)),
+            Self::Untied => Ok(Status::Other(UNTIED)),
             Self::NoNamespace => Err(own_failure(CommandError::not_found(
                 "there is no such namespace",
             ))),

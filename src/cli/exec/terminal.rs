@@ -16,6 +16,7 @@ use crate::cli::status::Status;
 use crate::cli::target::Connection;
 use crate::cli::terminal::{DetachKeys, Exchange, Keyboard, Screen, Signals, Typing};
 use nestns_client::protocol::message::ExecRequest;
+use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{descriptor, terminal};
 
 /// End of the session.
@@ -30,9 +31,10 @@ pub(super) fn run(
     connection: Connection,
     mut execution: ExecRequest,
     keys: DetachKeys,
+    tied_to: Option<&Pidfd>,
 ) -> Result<Status, CommandError> {
     let is_left = std::mem::take(&mut execution.detached);
-    let signals = Signals::open().context("cannot block the signals to forward")?;
+    let signals = Signals::open(tied_to).context("cannot block the signals to forward")?;
     let size = [libc::STDIN_FILENO, libc::STDOUT_FILENO]
         .map(descriptor::inherited)
         .into_iter();
@@ -113,6 +115,9 @@ fn converse(
     loop {
         let controller = outcome.is_none().then_some(process.as_fd());
         let turn = exchange.turn(controller, is_open.then_some(master.as_fd()), None)?;
+        if turn.is_untied {
+            return Ok(End::Outcome(Outcome::Untied));
+        }
         for signal in turn.signals {
             process.pass_on(signal);
         }

@@ -38,6 +38,8 @@ pub(in crate::cli) struct Turn {
     /// Signals for the program.
     pub(in crate::cli) signals: Vec<i32>,
     pub(in crate::cli) typing: Typing,
+    /// True if the process to which this one is tied has ended.
+    pub(in crate::cli) is_untied: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -109,6 +111,7 @@ impl<'a> Exchange<'a> {
             has_output,
             signals,
             typing,
+            is_untied: self.signals.is_untied(),
         })
     }
 

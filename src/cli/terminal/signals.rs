@@ -3,10 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::libc;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use nestns_sys::caller;
+use nestns_sys::errno::number_of;
+use nestns_sys::pidfd::Pidfd;
 
 /// Those that are not passed on; real-time signals and all others are. Job control is the caller's shell's, the end of a child
 /// and a pipe without a reader are the client's own affair, and a fault is that of the very process that has it.
@@ -31,6 +34,14 @@ const KEPT: [Signal; 13] = [
 pub(in crate::cli) struct Signals {
     descriptor: SignalFd,
     before: SigSet,
+    tie: Option<Tie>,
+}
+
+/// A process with which this one ends, in one wait with the signals.
+#[derive(Debug)]
+struct Tie {
+    process: Pidfd,
+    both: Epoll,
 }
 
 /// One that has arrived.
@@ -43,8 +54,8 @@ pub(in crate::cli) enum Arrived {
 }
 
 impl Signals {
-    /// Blocks them and opens the descriptor. Those that the caller ignores, as nohup(1) does with HUP, stay ignored.
-    pub(in crate::cli) fn open() -> nix::Result<Self> {
+    /// Blocks them and opens the descriptor, which is also readable when the process `tied_to` has ended. Those that the caller ignores, as nohup(1) does with HUP, stay ignored.
+    pub(in crate::cli) fn open(tied_to: Option<&Pidfd>) -> nix::Result<Self> {
         let mut mask = SigSet::all();
         for signal in KEPT {
             mask.remove(signal);
@@ -55,13 +66,21 @@ impl Signals {
         mask.add(Signal::SIGWINCH);
         let mut before = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut before))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let descriptor = SignalFd::with_flags(&mask, flags)?;
+        let tie = tied_to
+            .map(|process| Tie::new(process, &descriptor))
+            .transpose()?;
         Ok(Self {
-            descriptor: SignalFd::with_flags(
-                &mask,
-                SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
-            )?,
+            descriptor,
             before,
+            tie,
         })
+    }
+
+    /// True if the process to which this one is tied has ended.
+    pub(in crate::cli) fn is_untied(&self) -> bool {
+        self.tie.as_ref().is_some_and(|tie| tie.process.has_ended())
     }
 
     /// The next one, if there is one.
@@ -78,6 +97,17 @@ impl Signals {
         } else {
             Arrived::ForProgram(signal)
         })
+    }
+}
+
+impl Tie {
+    fn new(process: &Pidfd, signals: &SignalFd) -> nix::Result<Self> {
+        let copied = process.as_fd().try_clone_to_owned();
+        let process = Pidfd::from(copied.map_err(|error| number_of(&error))?);
+        let both = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        both.add(&process, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        both.add(signals, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        Ok(Self { process, both })
     }
 }
 
@@ -100,6 +130,9 @@ impl Drop for Signals {
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+        match &self.tie {
+            Some(tie) => tie.both.0.as_fd(),
+            None => self.descriptor.as_fd(),
+        }
     }
 }
