@@ -18,4 +18,6 @@ nestns tree --from node/web node/web             # with the PIDs seen from insid
 nestns logs -n 3 node/web
 nestns events --no-follow | grep -c '"event":"exit"'
 
-nestns down kube                                 # asks all to stop, shows what it waits for, leaves nothing
+nestns down kube                                 # asks all to stop, shows what it waits for, leaves nothing running
+nestns inspect kube:/                            # when it ended, why, with which status
+nestns prune kube                                # removes its logs and events

@@ -153,7 +153,13 @@ fn a_terminal_is_detached_from_and_attached_again() {
         terminal.expect("\r\nstatus 9");
         // It was all that held the topology.
         terminal.until("the topology has ended", |terminal| {
-            (!terminal.nest.state().join(&terminal.nest.root).exists()).then_some(())
+            (!terminal
+                .nest
+                .state()
+                .join(&terminal.nest.root)
+                .join("lock")
+                .exists())
+            .then_some(())
         });
     });
 }

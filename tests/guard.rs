@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nestns_client::documents::Kind;
 use nestns_client::{GuardError, Topology};
 
 use crate::harness::nest::program;
@@ -173,7 +174,7 @@ fn the_guard_tells_why_a_topology_cannot_be_built() {
 }
 
 #[test]
-fn the_guard_of_a_process_that_is_killed_leaves_nothing() {
+fn the_guard_of_a_process_that_is_killed_leaves_nothing_that_runs() {
     require!(nesting());
     let state = tempfile::tempdir().expect("the temporary directory is writable");
     // What starts a topology as the guard does, and is killed before it could drop anything.
@@ -193,6 +194,9 @@ fn the_guard_of_a_process_that_is_killed_leaves_nothing() {
     starter.kill().expect("it runs");
     starter.wait().expect("it was killed");
     wait::until("the topology ends with the process that started it", || {
-        !state.path().join("killed").exists()
+        state.path().join("killed/ended.json").exists()
+            && !state.path().join("killed/lock").exists()
     });
+    let ended = fs::read_to_string(state.path().join("killed/ended.json")).expect("it has ended");
+    Kind::Ended.check(&ended).expect("a record of the end");
 }

@@ -465,7 +465,7 @@ fn a_follower_ends_when_its_output_is_closed() {
 }
 
 #[test]
-fn a_topology_that_has_ended_has_no_logs() {
+fn a_topology_that_has_ended_is_not_one_that_runs() {
     for_each_identity(|identity| {
         let detached = up(
             "[ns.@]\nproc.p = { sh = 'echo hello; sleep 1000' }\n",
@@ -483,7 +483,7 @@ fn a_topology_that_has_ended_has_no_logs() {
             assert!(
                 outcome
                     .stderr
-                    .contains("only as long as their topology runs"),
+                    .contains("until it is pruned or its name is used again"),
                 "{}",
                 outcome.stderr
             );

@@ -27,6 +27,7 @@ mod descriptors;
 mod docker;
 mod doctor;
 mod documents;
+mod ended;
 mod errors;
 mod events;
 mod examples;

@@ -70,9 +70,8 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
     loop {
         match seize(directory).map_err(|error| state_error(&error))? {
             Seized::Held if Moment::now() < until => {
-                let is_answered = |found: &Found| {
-                    found.directory == directory && !matches!(found.presence, Presence::Nobody)
-                };
+                let is_answered =
+                    |found: &Found| found.directory == directory && found.is_running();
                 if discovery::of(name).iter().any(is_answered) {
                     // It was about to open its socket.
                     return Ok(false);
@@ -89,7 +88,7 @@ fn end_one(name: &str, directory: &Path) -> Result<bool, CommandError> {
                     directory.join("lock").display()
                 )));
             }
-            Seized::Vanished => {
+            Seized::Vanished | Seized::Record(_) => {
                 if has_waited {
                     standard_error::write(&format!(
                         "the controller of `{name}` had just died; waited until its tree was gone\n"

@@ -359,6 +359,10 @@ impl ConsoleReporter {
                 );
                 self.problem("error", None, &text);
             }
+            Note::Unrecorded { error } => {
+                let text = format!("its logs and events are not kept: {error}");
+                self.problem("warning", None, &text);
+            }
             Note::JournalLost { errno } => {
                 let text = format!(
                     "output and events are no longer kept, because the state directory cannot be written: {}",
@@ -514,6 +518,7 @@ impl EventSink for ConsoleReporter {
             Note::HomeRestored { .. }
             | Note::HomeLost { .. }
             | Note::LeftBehind { .. }
+            | Note::Unrecorded { .. }
             | Note::JournalLost { .. }
             | Note::TruthLost { .. } => self.note_of_state(note),
             Note::ReportRefused { path, sender } => {

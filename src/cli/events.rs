@@ -7,10 +7,12 @@ use clap::builder::FalseyValueParser;
 use serde::{Deserialize, Serialize};
 
 use super::command_error::{CommandError, Context as _};
+use super::ended::EndedTopology;
 use super::follower::{Follower, Wake};
 use super::logs::with_note_on_lifetime;
 use super::point;
 use super::selection::{self, Selected, Selection, resolve};
+use super::source::Source;
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
@@ -32,7 +34,8 @@ by `nestns exec`, and who ran them; signals sent by nestns, exits, processes rep
 a stop. `path` is `.` for the topology as a whole. `seq` is a counter; a gap means that events were lost.
 
 By default, events are shown from now on until the topology ends, as with `docker events`; --since also shows earlier \
-ones, of which the newest 8 to 16 MiB are kept. --no-follow shows the existing events, from the beginning unless \
+ones, of which the newest 8 to 16 MiB are kept. For a detached topology that \
+has ended, all that are kept are shown, until `nestns prune` removes them or its name is used again. --no-follow shows the existing events, from the beginning unless \
 --since is given, and exits.
 
 With --snapshot, the first lines, with `event` \"snapshot\", are the state: the topology, its namespaces and its \
@@ -74,13 +77,44 @@ pub(super) struct Args {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let connection =
-        selection::connect(&args.target, &args.addresses).map_err(with_note_on_lifetime)?;
-    let what = format!("cannot show the events of `{}`", connection.name);
-    show(connection, args, &what)
+    let source = Source::find(&args.target, &args.addresses).map_err(with_note_on_lifetime)?;
+    let what = format!("cannot show the events of `{}`", source.name());
+    match source {
+        Source::Running(connection) => show_running(connection, args, &what),
+        Source::Ended(ended) => show_ended(&ended, args, &what),
+    }
 }
 
-fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {
+/// Shows all events that there are: none follows.
+fn show_ended(ended: &EndedTopology, args: &Args, what: &str) -> Result<Status, CommandError> {
+    let snapshot = ended.snapshot()?;
+    let scope = Scope::new(&snapshot, &args.addresses, &args.selection)?;
+    let mut shown = Vec::new();
+    if args.snapshot {
+        write_snapshot(&snapshot, &scope, &mut shown);
+    }
+    let first = if args.snapshot { snapshot.events } else { 0 };
+    let mut reader = EventReader::from(&ended.directory, first);
+    reader.pin().context(what)?;
+    ended.confirm()?;
+    ended.tell();
+    let mut events = Events {
+        reader,
+        scope,
+        shown,
+        is_first: true,
+        end: None,
+    };
+    let mut follower = Follower::after_the_end();
+    events.follow(&mut follower, args).context(what)?;
+    Ok(Status::Done)
+}
+
+fn show_running(
+    mut connection: Connection,
+    args: &Args,
+    what: &str,
+) -> Result<Status, CommandError> {
     let directory = connection.directory.clone();
     let snapshot = connection.snapshot()?;
     let mut follower = if args.no_follow {

@@ -15,7 +15,7 @@ use super::topology_file::TopologyFile;
 use nestns_observe::doctor;
 use nestns_runtime::controller::start_error::StartError;
 use nestns_runtime::controller::truth::Origin;
-use nestns_runtime::controller::{Command, Gates, LinesTo, Options, SignalsFor};
+use nestns_runtime::controller::{Command, Gates, Leaves, LinesTo, Options, SignalsFor};
 use nestns_runtime::engine::plan::Order;
 use nestns_topology::address::nearest;
 use nestns_topology::config;
@@ -201,6 +201,7 @@ pub(super) fn options() -> Options {
         lines_to: LinesTo::Stdout,
         gates: Gates::Open,
         report_channel: None,
+        leaves: Leaves::Nothing,
         text: None,
         signals_for: SignalsFor::Tree,
         tied_to: None,

@@ -1,9 +1,12 @@
 //! `nestns ls`: the topologies that run, as the kernel and their controllers say.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+
+use clap::builder::FalseyValueParser;
 
 use super::command_error::CommandError;
+use super::ended::{age, reason};
 use super::standard_error;
 use super::status::Status;
 use super::table_arguments::{Field, TableArguments};
@@ -11,7 +14,8 @@ use crate::present::age::{Age, date};
 use crate::present::state::{State, style};
 use crate::present::table::{Cell, Cut};
 use nestns_client::discovery::{self, Found, Presence};
-use nestns_client::documents::{Kind, LsDocument, TopologyEntry};
+use nestns_client::documents::{EndEntry, EndedDocument, Kind, LsDocument, TopologyEntry};
+use nestns_client::ended;
 use nestns_client::protocol::message::Status as Numbers;
 use nestns_client::state_directory::lock_in;
 use nestns_observe::locks;
@@ -21,19 +25,24 @@ use nestns_observe::locks;
 A topology is running if its controller answers. Others are listed too, with a state of their own: `starting` and \
 `silent` have a controller that does not answer yet, or no longer; `leftover` is the state left behind by a \
 controller that was killed, and `nestns prune` removes it; `strange` is answered by something else, such as a \
-controller of another version. Whatever has gone wrong without ending a topology, such as output that could not be \
+controller of another version. With --all, detached topologies that have ended are listed as well, as `ended`, until \
+`nestns prune` removes what they left or their name is used again. Whatever has gone wrong without ending a topology, such as output that could not be \
 kept, is its `problem`, and is shown below the table.
 
-Columns: name, state, ns, procs, depth, age, controller, file, directory, since, problem. The table is for people; \
+Columns: name, state, ns, procs, depth, age, controller, file, directory, since, ended, status, reason, problem. The table is for people; \
 scripts should use --format json.")]
 pub(super) struct Args {
+    /// Include detached topologies that have ended
+    #[arg(short, long, env = "NESTNS_ALL", value_parser = FalseyValueParser::new())]
+    all: bool,
+
     #[command(flatten)]
     table: TableArguments,
 }
 
 type Of = Field<TopologyEntry>;
 
-const FIELDS: [Of; 11] = [
+const FIELDS: [Of; 14] = [
     Of::new("name", "NAME", |one, _| Cell::text(&one.name)),
     Of::new("state", "STATE", |one, _| {
         Cell::styled(
@@ -62,6 +71,20 @@ const FIELDS: [Of; 11] = [
         Cell::maybe(one.since.map(|since| redaction.time(date(since))))
     })
     .unusual(),
+    Of::new("ended", "ENDED", |one, redaction| {
+        Cell::maybe(one.end.as_ref().map(|end| redaction.time(date(end.ended))))
+    })
+    .unusual(),
+    Of::new("status", "STATUS", |one, _| {
+        Cell::maybe(one.end.as_ref().map(|end| end.status))
+    })
+    .right()
+    .unusual(),
+    Of::new("reason", "REASON", |one, _| {
+        Cell::maybe(one.end.as_ref().map(|end| end.reason.clone()))
+    })
+    .cut(Cut::End)
+    .unusual(),
     Of::new("problem", "PROBLEM", |one, _| {
         Cell::maybe(one.problem.as_ref())
     })
@@ -74,6 +97,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let columns = args.table.columns(&FIELDS)?;
     let topologies: Vec<TopologyEntry> = discovery::everything()
         .into_iter()
+        .filter(|found| args.all || !matches!(found.presence, Presence::Ended(_)))
         .filter_map(describe)
         .collect();
     write_notes(&topologies);
@@ -97,6 +121,7 @@ fn describe(found: Found) -> Option<TopologyEntry> {
         ..
     } = found;
     let (state, numbers, problem) = match presence {
+        Presence::Ended(end) => return Some(describe_ended(&directory, &end)),
         Presence::Controller(numbers) => {
             let problem = (!numbers.problems.is_empty()).then(|| numbers.problems.join("; "));
             (numbers.state.clone(), Some(numbers), problem)
@@ -135,12 +160,47 @@ fn describe(found: Found) -> Option<TopologyEntry> {
         controller: numbers.as_ref().map(|numbers| numbers.controller),
         directory: directory.display().to_string(),
         problem,
+        end: None,
     })
+}
+
+fn describe_ended(directory: &Path, end: &EndedDocument) -> TopologyEntry {
+    TopologyEntry {
+        name: end.topology.clone(),
+        state: ended::STATE.to_owned(),
+        namespaces: Some(end.namespaces),
+        processes: Some(end.processes),
+        depth: Some(end.depth),
+        since: Some(end.since),
+        file: end.file.clone(),
+        controller: None,
+        directory: directory.display().to_string(),
+        problem: (!end.problems.is_empty()).then(|| end.problems.join("; ")),
+        end: Some(EndEntry {
+            ended: end.ended,
+            reason: reason(end),
+            status: end.status,
+        }),
+    }
 }
 
 fn write_notes(topologies: &[TopologyEntry]) {
     let mut text = String::new();
     for one in topologies {
+        if let Some(EndEntry {
+            ended,
+            reason,
+            status,
+        }) = &one.end
+        {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "note: `{}` ended {} ago: {reason}; status {status}",
+                one.name,
+                Age(age(*ended))
+            );
+        }
         // Writing to a string cannot fail.
         let _ = match one.state.as_str() {
             "leftover" => writeln!(
@@ -175,11 +235,4 @@ fn write_notes(topologies: &[TopologyEntry]) {
     if !text.is_empty() {
         standard_error::write(&text);
     }
-}
-
-fn age(since: f64) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    now.saturating_sub(Duration::try_from_secs_f64(since).unwrap_or_default())
 }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use nix::unistd::Pid;
 
-use super::command_error::{CommandError, ErrorKind};
+use super::command_error::{CommandError, ErrorKind, Hint};
+use super::ended::EndedTopology;
 use super::launch;
 use super::standard_error;
 use super::status::Status;
@@ -145,13 +146,12 @@ impl Target {
 
 /// The running topologies of a name; without one that of the caller, else all.
 fn running(wanted: Option<&str>) -> Vec<Found> {
-    let is_there = |found: &Found| !matches!(found.presence, Presence::Nobody);
-    let own = || discovery::at(discovery::own()?.0).filter(is_there);
+    let own = || discovery::at(discovery::own()?.0).filter(Found::is_running);
     let mut running = match wanted {
         Some(name) => discovery::of(name),
         None => own().map_or_else(discovery::all, |own| vec![own]),
     };
-    running.retain(is_there);
+    running.retain(Found::is_running);
     running
 }
 
@@ -244,14 +244,25 @@ fn several(running: &[Found]) -> CommandError {
 }
 
 fn none(wanted: Option<&str>) -> CommandError {
-    let Some(wanted) = wanted else {
-        return CommandError::not_found("no topology is running")
-            .help("start one with `nestns up -d FILE`");
-    };
+    if let Some(ended) = wanted.and_then(EndedTopology::find) {
+        return ended.error();
+    }
     let all = discovery::all();
+    let Some(wanted) = wanted else {
+        let error = CommandError::not_found("no topology is running")
+            .help("start one with `nestns up -d FILE`");
+        let has_ended = |found: &Found| matches!(found.presence, Presence::Ended(_));
+        return if all.iter().any(has_ended) {
+            error.hint(Hint::Note(
+                "`nestns ls -a` lists those that have ended".to_owned(),
+            ))
+        } else {
+            error
+        };
+    };
     let names = all
         .iter()
-        .filter(|found| !matches!(found.presence, Presence::Nobody))
+        .filter(|found| found.is_running())
         .map(|found| &*found.name);
     let mut names: Vec<(usize, &str)> = names
         .map(|name| (strsim::damerau_levenshtein(name, wanted), name))

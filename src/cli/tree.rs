@@ -95,10 +95,7 @@ fn source(args: &Args) -> Result<Source, CommandError> {
         let is_about_running = args.target.name.is_some() || args.from.is_some();
         let is_about_file = !args.values.are_empty();
         let runs_nothing = || {
-            discovery::own().is_none()
-                && discovery::all()
-                    .iter()
-                    .all(|found| matches!(found.presence, discovery::Presence::Nobody))
+            discovery::own().is_none() && discovery::all().iter().all(|found| !found.is_running())
         };
         let is_file = is_about_file || (!is_about_running && runs_nothing());
         return Ok(if is_file {

@@ -24,7 +24,7 @@ use crate::present::line::Controls;
 use nestns_client::documents::{Kind, UpDocument};
 use nestns_runtime::controller::startup_report::{StartupReport, WaitUntil};
 use nestns_runtime::controller::timeline::milliseconds;
-use nestns_runtime::controller::{Gates, LinesTo, Options, Request, Summary};
+use nestns_runtime::controller::{Gates, Leaves, LinesTo, Options, Request, Summary};
 use nestns_runtime::engine::plan::Order;
 use nestns_runtime::engine::report::Ending;
 use nestns_topology::config::{self, Arrangement};
@@ -37,7 +37,10 @@ Ctrl-C asks all processes to stop, from the roots down; a second Ctrl-C kills th
 The exit status is 0 if no process failed, that of the essential process whose failure stopped the topology (128+n if \
 signal n killed it), and 1 if only other processes failed; 3 for an invalid file, 4 if this machine cannot build the \
 topology, 5 if the start failed and was rolled back, 124 after --timeout, 130 after Ctrl-C, 137 after a second one, \
-and 143 after TERM. With --detach, it is 0 once everything is ready.")]
+and 143 after TERM. With --detach, it is 0 once everything is ready.
+
+With --detach, the logs, the events and the way it ended are kept after the end, until `nestns prune` removes them or \
+the name is used again: `nestns ls -a`, `nestns logs NAME:/`, `nestns inspect NAME:/`.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -179,6 +182,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         // Output to the caller's own streams would not be read.
         topology.detach();
         options.lines_to = LinesTo::Nowhere;
+        options.leaves = Leaves::Record;
         detail = Detail::Start;
     }
     let reports = Reports {

@@ -8,17 +8,21 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
+use nix::libc::SIGKILL;
 use nix::unistd::Pid;
 
 use super::command_error::{CommandError, ErrorKind};
+use super::ended::EndedTopology;
 use super::launch;
-use super::selection::{self, Selection, Unresolved, resolve};
+use super::selection::{self, Selected, Selection, Unresolved, resolve};
+use super::source::Source;
 use super::status::Status;
 use super::target::{Connection, Target};
-use nestns_client::discovery::{self, Presence};
-use nestns_client::documents::ExitDocument;
+use nestns_client::discovery::{self, Found};
+use nestns_client::documents::{ExitDocument, ProcessDocument};
 use nestns_client::protocol::client_error::ClientError;
 use nestns_client::protocol::message::{Awaited, Reply, Request};
+use nestns_client::state_directory::lock_in;
 use nestns_observe::process;
 use nestns_sys::moment::Moment;
 use nestns_topology::{Address, Signal};
@@ -38,7 +42,9 @@ With --for exited or gone, how each process ended is written to standard output.
 that of the process that ended, or the highest of several. The status is 1 if the state can no longer be reached (it \
 ended before it was ready), and 124 on timeout.
 
-A topology that is named (-n NAME, or NAME:/) and is not running counts as gone.
+A topology that is named (-n NAME, or NAME:/) and is not running counts as gone. Of a detached one that has ended, \
+the ends of its processes are known until `nestns prune` removes them or the name is used again; they are answered at \
+once.
 
   nestns wait vm/db --for ready --timeout 30s
   nestns wait vm/job --exit-code                 exit with the status of the job
@@ -105,11 +111,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         return Err(late());
     }
     // Whatever else has gone wrong with one that runs, the timeout has expired as well.
-    let is_one = || {
-        prefix
-            .or(args.target.name.as_deref())
-            .map_or_else(|| discovery::all().len() == 1, runs)
-    };
+    let is_one = || is_one(prefix.or(args.target.name.as_deref()));
     let is_late = || deadline.is_some_and(|deadline| deadline <= Moment::now());
     let in_time = |error: CommandError| {
         if is_late() && is_one() {
@@ -118,7 +120,10 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             error
         }
     };
-    let mut connection = args.target.connect(prefix).map_err(in_time)?;
+    let mut connection = match Source::find(&args.target, &args.addresses).map_err(in_time)? {
+        Source::Running(connection) => connection,
+        Source::Ended(ended) => return of_ended(args, &ended),
+    };
     let snapshot = connection.snapshot().map_err(in_time)?;
     let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
     let paths = match resolve(&snapshot, &args.addresses, &args.selection) {
@@ -187,10 +192,17 @@ fn await_controller(name: Option<&str>, deadline: Option<Moment>) -> bool {
     true
 }
 
+/// Returns whether it is clear which of the topologies that run is meant.
+fn is_one(name: Option<&str>) -> bool {
+    let count_all = || {
+        let all = discovery::all();
+        all.iter().filter(|found| found.is_running()).count()
+    };
+    name.map_or_else(|| count_all() == 1, runs)
+}
+
 fn runs(name: &str) -> bool {
-    discovery::of(name)
-        .iter()
-        .any(|found| !matches!(found.presence, Presence::Nobody))
+    discovery::of(name).iter().any(Found::is_running)
 }
 
 fn is_exec_process(address: &str) -> bool {
@@ -198,6 +210,50 @@ fn is_exec_process(address: &str) -> bool {
         .rsplit('/')
         .next()
         .is_some_and(|name| name.starts_with("exec."))
+}
+
+/// Answers from the record of a topology: as one that has waited for its end.
+fn of_ended(args: &Args, ended: &EndedTopology) -> Result<Status, CommandError> {
+    if matches!(args.until, Until::Started | Until::Ready) {
+        return Err(ended.error());
+    }
+    let snapshot = ended.snapshot()?;
+    ended.tell();
+    let is_whole = args.addresses.iter().all(Address::is_everything) && args.selection.is_empty();
+    let namespaces: Vec<&str> = if is_whole {
+        let roots = snapshot
+            .namespaces
+            .iter()
+            .filter(|one| one.parent.is_none());
+        roots.map(|one| &*one.path).collect()
+    } else {
+        Vec::new()
+    };
+    let selections = if is_whole {
+        Vec::new()
+    } else {
+        resolve(&snapshot, &args.addresses, &args.selection)?
+    };
+    let is_meant = |process: &&ProcessDocument| {
+        let is_init = process.enter == "init";
+        (is_init && namespaces.contains(&&*process.ns))
+            || selections.iter().any(|selected| match selected {
+                Selected::Namespace(namespace) => is_init && process.ns == namespace.path,
+                Selected::Process(other) => process.path == other.path,
+            })
+    };
+    // Without an end of its own it went with its namespace, which the kernel does by KILL.
+    let exit = |process: &ProcessDocument| {
+        let killed = ExitDocument::Signal(SIGKILL);
+        (process.path.clone(), Some(process.exit.unwrap_or(killed)))
+    };
+    let exits = snapshot
+        .processes
+        .iter()
+        .filter(is_meant)
+        .map(exit)
+        .collect();
+    answer(args, &exits)
 }
 
 type Exits = Vec<(String, Option<ExitDocument>)>;
@@ -240,12 +296,14 @@ fn late() -> CommandError {
     CommandError::new(ErrorKind::Timeout, "the timeout has expired")
 }
 
-/// Inode of the directory.
+/// Inode of the lock in a state directory, which is there as long as a topology has the name.
 pub(super) fn inode(directory: &Path) -> Option<u64> {
-    std::fs::metadata(directory).ok().map(|found| found.ino())
+    std::fs::metadata(lock_in(directory))
+        .ok()
+        .map(|found| found.ino())
 }
 
-/// Waits until the state directory is removed; says whether that was in time.
+/// Waits until the state directory is removed, or only a record; says whether that was in time.
 pub(super) fn await_end(
     name: &str,
     directory: &Path,

@@ -5,7 +5,7 @@
 //! tests run beside each other and each finds exactly its own left-overs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -196,6 +196,31 @@ impl Nest {
             command.uid(ORDINARY).gid(ORDINARY);
         }
         command
+    }
+
+    /// Removes the records of topologies that have ended, and makes sure that nothing else is there.
+    pub(crate) fn prune(&self) {
+        // Without the variables of the test, such as faults on purpose.
+        let mut command = Command::new(program());
+        command
+            .arg("prune")
+            .env(STATE_ROOT, self.state())
+            .env_remove("NESTNS_FORMAT");
+        // A wrapper may have changed the user.
+        if let Some(found) = entries(&self.state())
+            .first()
+            .and_then(|one| fs::metadata(one).ok())
+            && found.uid() != 0
+        {
+            command.uid(found.uid()).gid(found.gid());
+        }
+        let output = command.output().expect("the program was built");
+        let left = entries(&self.state());
+        assert!(
+            output.status.success() && left.is_empty(),
+            "{}, left {left:?}",
+            super::said(&output)
+        );
     }
 
     /// Starts `nestns up` on the topology.
@@ -402,20 +427,39 @@ impl Running {
     }
 }
 
-/// Makes sure that no process and no state of a nest is left. What was killed a moment ago may take a moment.
+/// Makes sure that no process and no state of a nest is left, but for the records of detached topologies that have ended,
+/// which are pruned. What was killed a moment ago may take a moment.
 pub(crate) fn assert_nothing_left(nest: &Nest) {
     let (mut processes, mut state) = (Vec::new(), Vec::new());
     within(Duration::from_secs(5), || {
         processes = processes_of(nest);
-        state = fs::read_dir(nest.state())
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        (processes.is_empty() && state.is_empty()).then_some(())
+        state = entries(&nest.state());
+        (processes.is_empty() && state.iter().all(|one| is_record(one))).then_some(())
     })
     .unwrap_or_else(|| panic!("left behind: processes {processes:?}, state {state:?}"));
+    if !state.is_empty() {
+        nest.prune();
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// True for a state directory in which there is the end of a topology, and nothing that only a running one has.
+fn is_record(directory: &Path) -> bool {
+    const KEPT: [&str; 7] = [
+        "ended.json",
+        "truth.json",
+        "topology.toml",
+        "events.jsonl",
+        "events.jsonl.1",
+        "controller.log",
+        "logs",
+    ];
+    let is_kept = |entry: &PathBuf| KEPT.iter().any(|name| entry.ends_with(name));
+    directory.join("ended.json").exists() && entries(directory).iter().all(is_kept)
 }
 
 /// The live processes of a nest: copies of nestns by their command line, programs by their environment.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::documents::EndedDocument;
+use crate::ended;
 use crate::protocol::client::{Answer, Client};
 use crate::protocol::client_error::ClientError;
 use crate::protocol::message::{Reply, Request, Status};
@@ -39,6 +41,8 @@ pub enum Presence {
     Silent { controller: i32 },
     /// A controller of another version, or what calls itself one.
     Strange(String),
+    /// No controller any more: the topology has ended like this, and left a record.
+    Ended(Box<EndedDocument>),
     /// No controller.
     Nobody,
 }
@@ -49,10 +53,16 @@ impl Found {
     pub fn is_anonymous(&self) -> bool {
         match &self.presence {
             Presence::Controller(status) => status.anonymous,
-            Presence::Silent { .. } | Presence::Strange(_) | Presence::Nobody => {
-                is_made_up(&self.name)
-            }
+            Presence::Silent { .. }
+            | Presence::Strange(_)
+            | Presence::Ended(_)
+            | Presence::Nobody => is_made_up(&self.name),
         }
+    }
+
+    /// True if there is a controller, whether it answers or not.
+    pub fn is_running(&self) -> bool {
+        !matches!(self.presence, Presence::Ended(_) | Presence::Nobody)
     }
 }
 
@@ -120,6 +130,25 @@ pub fn own() -> Option<(PathBuf, Client)> {
 /// Looks into a state directory.
 pub fn at(directory: PathBuf) -> Option<Found> {
     look([directory]).pop()
+}
+
+/// The record of the topology of this name that has ended last, if none of that name runs.
+pub fn ended(name: &str) -> Option<(PathBuf, EndedDocument)> {
+    let mut last: Option<(PathBuf, EndedDocument)> = None;
+    for found in of(name) {
+        match found.presence {
+            Presence::Ended(document)
+                if last
+                    .as_ref()
+                    .is_none_or(|(_, other)| other.ended < document.ended) =>
+            {
+                last = Some((found.directory, *document));
+            }
+            Presence::Ended(_) | Presence::Nobody => {}
+            _ => return None,
+        }
+    }
+    last
 }
 
 /// Connects to the only controller, of this name or at all, and asks nothing. None where there is
@@ -233,6 +262,7 @@ fn look(directories: impl IntoIterator<Item = PathBuf>) -> Vec<Found> {
             Ok(mut client) => (hear(&mut client, end), Some(client)),
             Err(error) => (presence_of(&error, 0), None),
         };
+        let presence = or_ended(presence, &directory);
         Found {
             name,
             directory,
@@ -260,6 +290,18 @@ fn hear(client: &mut Client, end: Moment) -> Presence {
         Ok(Some(_)) => Presence::Strange("it sends an unexpected answer".to_owned()),
         Ok(None) => Presence::Silent { controller },
         Err(error) => presence_of(&error, controller),
+    }
+}
+
+/// A controller that refuses to say how its topology is may be about to leave, with the record
+/// already there.
+fn or_ended(presence: Presence, directory: &Path) -> Presence {
+    match presence {
+        Presence::Nobody | Presence::Strange(_) => match ended::read(directory) {
+            Some(document) => Presence::Ended(Box::new(document)),
+            None => presence,
+        },
+        presence => presence,
     }
 }
 

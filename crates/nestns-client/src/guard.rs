@@ -371,17 +371,24 @@ impl Topology {
     /// An error if nestns cannot be run, or if something is left.
     pub fn down(mut self) -> Result<Timeline, GuardError> {
         self.is_up = false;
-        self.program
-            .document(["down", self.name(), "--format", "json"])
+        self.take_down()
+    }
+
+    fn take_down(&self) -> Result<Timeline, GuardError> {
+        let timeline = self
+            .program
+            .document(["down", self.name(), "--format", "json"])?;
+        // Its name is that of one test, so that no other would ever replace what is left of it.
+        // That nothing was left is no failure.
+        self.program.run(["prune", self.name()])?;
+        Ok(timeline)
     }
 }
 
 impl Drop for Topology {
     fn drop(&mut self) {
         if self.is_up
-            && let Err(error) =
-                self.program
-                    .document::<_, Timeline>(["down", self.name(), "--format", "json"])
+            && let Err(error) = self.take_down()
         {
             // A panic while a test unwinds would abort it, and hide why it failed.
             eprintln!("warning: {} may still be running: {error}", self.name());

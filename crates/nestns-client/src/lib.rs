@@ -35,6 +35,7 @@ struct Readme;
 
 pub mod discovery;
 pub mod documents;
+pub mod ended;
 mod guard;
 pub mod journal;
 pub mod protocol;

@@ -42,7 +42,10 @@ topology is running.
 With PATH, only that part is taken down. The rest keeps running: this does not count as a failure of the topology, no \
 restart policy applies, and the surrounding namespace stays even if it is now empty, so that `nestns restart` can \
 bring the part back. The path of a PID 1 means its namespace. When its last root namespace is taken down, the \
-topology ends.")]
+topology ends.
+
+The logs, the events and the end of a detached topology are kept until `nestns prune` removes them or its name is \
+used again.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -162,7 +165,7 @@ fn kill(name: &str, directory: &Path, client: Option<&Client>) -> Result<Status,
 fn all(args: &Args) -> Result<Status, CommandError> {
     let mut found: Vec<_> = discovery::everything()
         .into_iter()
-        .filter(|found| !matches!(found.presence, Presence::Nobody))
+        .filter(Found::is_running)
         .collect();
     // Each is connected to in its turn; until then it may end without a client to wait for.
     for one in &mut found {
@@ -274,6 +277,10 @@ fn take_down(
                     return done(connection, Some(&timeline), addresses, args);
                 }
                 Reply::Done => return done(connection, None, addresses, args),
+                Reply::Unrecorded(problem) => standard_error::write(&format!(
+                    "warning: the logs and events of `{}` are not kept: {problem}\n",
+                    connection.name
+                )),
                 _ => {}
             },
             Ok(None) if deadline.is_some_and(|deadline| deadline <= Moment::now()) => {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use crate::present::age::Age;
+use crate::cli::ended::reason;
+use crate::present::age::{Age, date};
 use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::sheet::Section;
+use crate::present::stop;
 use nestns_client::documents::{
-    Ancestor, Description, ExitDocument, InspectDocument, InspectSubject, InspectedNamespace,
-    KernelFacts, Members, NamespaceOf, ProcessDocument, ProcessFacts, Stray,
+    Ancestor, Description, EndedDocument, ExitDocument, InspectDocument, InspectSubject,
+    InspectedNamespace, KernelFacts, Members, NamespaceOf, ProcessDocument, ProcessFacts, Stray,
 };
+use nestns_client::ended;
 use nestns_topology::{Labels, Signal};
 
 /// All sections that have something to say.
@@ -22,12 +25,33 @@ pub(super) fn sections(document: &InspectDocument, redaction: Redaction) -> Vec<
             sections
         }
     };
+    if let Some(ended) = &document.end {
+        sections.insert(0, end(ended, redaction));
+    }
     if let Some(problem) = &document.problem {
         let mut section = Section::new("topology");
         section.put("problem", problem);
         sections.insert(1, section);
     }
     sections
+}
+
+/// The end of a topology.
+pub(super) fn end(end: &EndedDocument, redaction: Redaction) -> Section {
+    let mut section = Section::new(format!("{}:/", end.topology));
+    section.put("state", ended::STATE);
+    section.put("reason", &reason(end));
+    section.put("status", &end.status);
+    section.put("ended", &redaction.time(date(end.ended)));
+    section.put("started", &redaction.time(date(end.since)));
+    section.maybe("file", end.file.as_ref());
+    section.put("namespaces", &end.namespaces);
+    section.put("processes", &end.processes);
+    section.list("problems", end.problems.clone());
+    let drawn = end.stop.as_ref().map(stop::render);
+    let lines = drawn.iter().flat_map(|drawn| drawn.lines());
+    section.list("stop", lines.map(str::to_owned).collect());
+    section
 }
 
 fn of_namespace(namespace: &InspectedNamespace, redaction: Redaction) -> Vec<Section> {

@@ -12,13 +12,16 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use nix::errno::Errno;
+use nix::libc;
 
 use super::answer_format::AnswerFormat;
 use super::color::When;
+use super::ended::EndedTopology;
 use super::follower::{Follower, Wake};
 use super::launch;
 use super::point;
-use super::selection::{self, Selection};
+use super::selection::Selection;
+use super::source::Source;
 use super::standard_error;
 use super::status::Status;
 use super::target::{Connection, Target};
@@ -30,6 +33,7 @@ use nestns_client::journal::record::{Gap, Record, Why};
 use nestns_client::journal::stamp::Stamp;
 use nestns_client::journal::watch::Changes;
 use nestns_client::journal::{LOGS, LogName, ROTATED};
+use nestns_client::protocol::message::Snapshot;
 use nestns_client::state_directory::Directory;
 use nestns_topology::Address;
 use printer::Printer;
@@ -47,8 +51,8 @@ included; no address means everything. Lines of all processes are merged by the 
 Where output is missing, a line in brackets says how much and why: it could not be written, or it was older than what \
 `limits.log_bytes` keeps. `nestns ls` and `nestns inspect` report output that could not be written as a problem.
 
-Output is kept as long as the topology runs. With --follow, the command exits after the last line when the topology \
-ends.
+Output is kept as long as the topology runs, and that of a detached one until `nestns prune` removes it or the name is \
+used again: `nestns logs NAME:/`. With --follow, the command exits after the last line when the topology ends.
 
 With --format json each line is an object { ts, path, stream, text, partial }: `partial` means that no line feed \
 follows the text, because the line is very long and continues, or because the output ended without one. If the bytes \
@@ -118,15 +122,15 @@ enum StreamWord {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
-    let connection = selection::connect(
-        &Target {
-            name: args.name.clone(),
-        },
-        &args.addresses,
-    );
-    let connection = connection.map_err(with_note_on_lifetime)?;
-    let what = format!("cannot show what `{}` has written", connection.name);
-    show(connection, args, &what)
+    let target = Target {
+        name: args.name.clone(),
+    };
+    let source = Source::find(&target, &args.addresses).map_err(with_note_on_lifetime)?;
+    let what = format!("cannot show what `{}` has written", source.name());
+    match source {
+        Source::Running(connection) => show_running(connection, args, &what),
+        Source::Ended(ended) => show_ended(&ended, args, &what),
+    }
 }
 
 /// Adds to an error why there is nothing to be shown of a topology that does not run.
@@ -135,11 +139,17 @@ pub(super) fn with_note_on_lifetime(error: CommandError) -> CommandError {
         return error;
     }
     error.hint(Hint::Note(
-        "logs and events are kept only as long as their topology runs".to_owned(),
+        "logs and events are kept as long as their topology runs, and of a detached one until it is pruned or its name is \
+         used again"
+            .to_owned(),
     ))
 }
 
-fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, CommandError> {
+fn show_running(
+    mut connection: Connection,
+    args: &Args,
+    what: &str,
+) -> Result<Status, CommandError> {
     let directory = connection.directory.clone();
     let logs = directory.join(LOGS);
     let mut snapshot = connection.snapshot()?;
@@ -150,29 +160,33 @@ fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, C
     } else {
         Follower::once(connection)
     };
-    let found = files(&logs).context(what)?;
-    let chosen = Chosen::new(snapshot, &found, &args.addresses, &args.selection)?;
-    let stream = args.stream.map(|word| {
-        if word == StreamWord::Stdout {
-            Stream::Stdout
-        } else {
-            Stream::Stderr
-        }
-    });
-    let merge = Merge::new(
-        &directory,
-        Pick {
-            since: args.since,
-            until: args.until,
-            stream,
-        },
-    );
-    let mut sources = Sources {
-        logs,
-        chosen,
-        merge,
-    };
-    sources.add(&found);
+    let mut sources = Sources::new(&directory, snapshot, args, what)?;
+    show(&mut follower, &mut sources, unmarked, args).context(what)?;
+    Ok(Status::Done)
+}
+
+fn show_ended(ended: &EndedTopology, args: &Args, what: &str) -> Result<Status, CommandError> {
+    let mut snapshot = ended.snapshot()?;
+    let unmarked = std::mem::take(&mut snapshot.unmarked);
+    let mut sources = Sources::new(&ended.directory, snapshot, args, what)?;
+    let mut follower = Follower::after_the_end();
+    match sources.secure() {
+        // Those for which there is no descriptor are read one after the other.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {}
+        result => result.context(what)?,
+    }
+    ended.confirm()?;
+    ended.tell();
+    show(&mut follower, &mut sources, unmarked, args).context(what)?;
+    Ok(Status::Done)
+}
+
+fn show(
+    follower: &mut Follower,
+    sources: &mut Sources,
+    unmarked: Vec<Unmarked>,
+    args: &Args,
+) -> io::Result<()> {
     let paths = if args.follow {
         sources.chosen.paths()
     } else {
@@ -186,10 +200,7 @@ fn show(mut connection: Connection, args: &Args, what: &str) -> Result<Status, C
         printer: Printer::new(args, &paths),
         kept,
     };
-    output
-        .follow(&mut follower, &mut sources, unmarked, args)
-        .context(what)?;
-    Ok(Status::Done)
+    output.follow(follower, sources, unmarked, args)
 }
 
 /// Output of the verb, and the state kept for it.
@@ -297,6 +308,36 @@ struct Sources {
 }
 
 impl Sources {
+    fn new(
+        directory: &Path,
+        snapshot: Snapshot,
+        args: &Args,
+        what: &str,
+    ) -> Result<Self, CommandError> {
+        let logs = directory.join(LOGS);
+        let found = files(&logs).context(what)?;
+        let chosen = Chosen::new(snapshot, &found, &args.addresses, &args.selection)?;
+        let stream = args.stream.map(|word| {
+            if word == StreamWord::Stdout {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            }
+        });
+        let pick = Pick {
+            since: args.since,
+            until: args.until,
+            stream,
+        };
+        let mut sources = Self {
+            logs,
+            chosen,
+            merge: Merge::new(directory, pick),
+        };
+        sources.add(&found);
+        Ok(sources)
+    }
+
     fn add(&mut self, names: &BTreeSet<LogName>) {
         for &name in names {
             if !self.merge.has(name)

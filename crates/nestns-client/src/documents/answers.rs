@@ -67,6 +67,20 @@ pub struct TopologyEntry {
     pub directory: String,
     /// The problem found, or the reason why no more is known.
     pub problem: Option<String>,
+    /// The end of a topology that has ended; else absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndEntry>,
+}
+
+/// The end of a topology, in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EndEntry {
+    /// Seconds since 1970.
+    pub ended: f64,
+    /// The reason.
+    pub reason: String,
+    /// The exit status, as `nestns up` in the foreground would have had it.
+    pub status: u8,
 }
 
 /// `nestns.pid/1`: the numbers of a process.

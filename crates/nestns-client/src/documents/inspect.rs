@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Description, NamespaceDocument, NamespaceRelations, ProcessDocument, Word};
+use super::{
+    Description, EndedDocument, NamespaceDocument, NamespaceRelations, ProcessDocument, Word,
+};
 
 /// `nestns.inspect/1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +19,9 @@ pub struct InspectDocument {
     /// Problem with the topology as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The end of a topology that has ended; else absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndedDocument>,
     /// The namespace or process.
     #[serde(flatten)]
     pub subject: InspectSubject,

@@ -15,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 mod answers;
+mod ended;
 mod events;
 mod inspect;
 mod node;
@@ -24,10 +25,11 @@ mod test;
 mod tree;
 
 pub use answers::{
-    DoctorDocument, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept,
+    DoctorDocument, EndEntry, ErrorDocument, ErrorFacts, ExperimentDocument, ExperimentEntry, Kept,
     LineDocument, LsDocument, Match, PidDocument, PruneDocument, Removed, TopologyEntry,
     UpDocument, Verdict, WhoisDocument,
 };
+pub use ended::EndedDocument;
 pub use events::{Caller, EventDocument};
 pub use inspect::{
     Ancestor, InspectDocument, InspectSubject, InspectedNamespace, InspectedProcess, KernelFacts,
@@ -99,6 +101,8 @@ kinds! {
     Check => CheckDocument, "nestns.check/1";
     /// Capabilities and limits of this machine: `doctor --format json`
     Doctor => DoctorDocument, "nestns.doctor/1";
+    /// The end of a detached topology: `ended.json`
+    Ended => EndedDocument, "nestns.ended/1";
     /// Failure of a command: standard error of any verb with `--format json`
     Error => ErrorDocument, "nestns.error/1";
     /// A line of `events` and of `events.jsonl`

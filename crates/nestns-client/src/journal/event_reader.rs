@@ -114,6 +114,20 @@ impl EventReader {
         Ok(())
     }
 
+    /// The number of the event after the last one that was written, where nothing is written any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub fn end(directory: &Path) -> io::Result<u64> {
+        for name in [EVENTS.to_owned(), format!("{EVENTS}{ROTATED}")] {
+            if let Some(last) = open(&directory.join(name))?.as_ref().and_then(last_number) {
+                return Ok(last + 1);
+            }
+        }
+        Ok(0)
+    }
+
     fn take_lines(&mut self, searched: usize) {
         let Some(end) = self.half[searched..]
             .iter()

@@ -250,6 +250,8 @@ pub enum Reply {
     /// Processes that a stop waits for: paths, seconds so far, and seconds at most.
     Waiting(Vec<(String, Option<(f64, f64)>)>),
     Stopped(Box<Timeline>),
+    /// The end could not be recorded, for this reason.
+    Unrecorded(String),
     /// Recipients, by path; and those that had ended already.
     Signalled {
         reached: Vec<String>,
@@ -319,7 +321,11 @@ impl Reply {
     pub fn is_final(&self) -> bool {
         !matches!(
             self,
-            Self::Waiting(_) | Self::Began { .. } | Self::Attached { .. } | Self::Gone
+            Self::Waiting(_)
+                | Self::Unrecorded(_)
+                | Self::Began { .. }
+                | Self::Attached { .. }
+                | Self::Gone
         )
     }
 
@@ -338,6 +344,7 @@ impl Reply {
             Self::Status(_)
             | Self::Description(_)
             | Self::Waiting(_)
+            | Self::Unrecorded(_)
             | Self::Signalled { .. }
             | Self::Began { .. }
             | Self::Ended(_)

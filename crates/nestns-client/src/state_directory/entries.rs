@@ -16,6 +16,9 @@ use nestns_sys::call::Call;
 pub const LOCK: &str = "lock";
 /// The name of the document that tells what stands.
 pub const TRUTH: &str = "truth.json";
+/// The name of the document that tells of the end: a directory that has it is the record of a
+/// topology that has ended.
+pub const ENDED: &str = "ended.json";
 /// The name of the control socket.
 pub const CONTROL: &str = "control.sock";
 /// The name of the expanded topology.
@@ -33,31 +36,55 @@ enum Kind {
     Files,
 }
 
-const ENTRIES: [(&str, Kind); 9] = [
-    (LOCK, Kind::File),
-    (TRUTH, Kind::File),
-    (CONTROL, Kind::Socket),
-    (TOPOLOGY, Kind::File),
-    (GROUPS, Kind::File),
-    ("events.jsonl", Kind::File),
-    ("events.jsonl.1", Kind::File),
-    (CONTROLLER_LOG, Kind::File),
-    ("logs", Kind::Files),
+/// Time that an entry is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Span {
+    /// As long as the topology runs.
+    Run,
+    /// In the record of its end as well.
+    Record,
+}
+
+const ENTRIES: [(&str, Kind, Span); 10] = [
+    (LOCK, Kind::File, Span::Run),
+    (ENDED, Kind::File, Span::Record),
+    (TRUTH, Kind::File, Span::Record),
+    (CONTROL, Kind::Socket, Span::Run),
+    (TOPOLOGY, Kind::File, Span::Record),
+    (GROUPS, Kind::File, Span::Run),
+    ("events.jsonl", Kind::File, Span::Record),
+    ("events.jsonl.1", Kind::File, Span::Record),
+    (CONTROLLER_LOG, Kind::File, Span::Record),
+    ("logs", Kind::Files, Span::Record),
 ];
 
-/// Everything in a directory that a controller has left, the lock last.
+/// True if an entry is of those that the record of an ended topology has, and nothing else in its
+/// place.
+pub fn is_of_record(directory: &Directory, name: &OsStr) -> bool {
+    ENTRIES.iter().any(|&(own, kind, span)| {
+        name == own && span == Span::Record && check(directory, name, kind).is_ok()
+    })
+}
+
+/// True if a directory is the record of an ended topology, or about to become one.
+pub fn is_record(directory: &Directory) -> bool {
+    is_of_record(directory, OsStr::new(ENDED))
+}
+
+/// Everything in a directory that a controller has left: the end first, without which it is no
+/// record, and the lock last.
 ///
 /// # Errors
 ///
 /// [`StateError::Strange`] for what it cannot have made.
 pub fn own(directory: &Directory) -> Result<Vec<OsString>, StateError> {
     let mut own = directory.names()?;
-    own.sort_by_key(|name| name == LOCK);
+    own.sort_by_key(|name| (name == LOCK, name != ENDED));
     for entry in &own {
         let name = entry.to_string_lossy();
         // Half written, when it died.
         let name = name.strip_suffix(PART).unwrap_or(&name);
-        let Some((_, kind)) = ENTRIES.iter().find(|(stem, _)| *stem == name) else {
+        let Some((_, kind, _)) = ENTRIES.iter().find(|(stem, ..)| *stem == name) else {
             let found = look(directory, entry)?;
             return Err(StateError::Strange {
                 path: directory.path().join(entry),

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 
-pub use entries::{CONTROL, CONTROLLER_LOG, LOCK, TOPOLOGY, TRUTH, has_control_socket};
+pub use entries::{CONTROL, CONTROLLER_LOG, ENDED, LOCK, TOPOLOGY, TRUTH, has_control_socket};
 pub use error::StateError;
 pub use handle::Directory;
 pub use places::{

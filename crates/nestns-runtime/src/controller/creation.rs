@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::channels::{self, Channels};
 use super::control::server::Server;
 use super::diagnosis::describe;
+use super::end_record;
 use super::event_loop::EventLoop;
 use super::event_sink::EventSink;
 use super::freezing::TreeFreezer;
@@ -25,7 +26,7 @@ use super::startup_report::ReportChannel;
 use super::supervisor::{Conclusion, Opening, Rules, Supervisor};
 use super::timeline::milliseconds;
 use super::truth::Origin;
-use super::{Options, Outcome, Request, Summary, life_loop, user_namespace};
+use super::{Leaves, Options, Outcome, Request, Summary, life_loop, user_namespace};
 use crate::controller::journal::Journal;
 use crate::controller::state_directory::StateDirectory;
 use crate::engine::children::Children;
@@ -33,6 +34,7 @@ use crate::engine::panic_hook;
 use crate::engine::pid_one::run_pid_one;
 use crate::engine::plan::{Common, Counts, Plan};
 use crate::engine::readiness::NOTIFY_SOCKET;
+use nestns_client::documents::EndedDocument;
 use nestns_client::journal::event::{Event as Noted, WHOLE};
 use nestns_client::state_directory::{STATE_ROOT, TOPOLOGY, TRUTH_VARIABLE};
 use nestns_observe::doctor::required::refused_calls;
@@ -75,10 +77,13 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
         log_bytes,
         ..
     } = prepared;
+    let leaves_record = options.leaves == Leaves::Record;
+    let record = leaves_record.then(|| end_record::of_killed(&origin, &plan));
     let mut ward = Ward {
         terminal: saved.as_ref(),
         directory: &directory,
         name: Name::Untaken,
+        record: record.as_ref(),
     };
     let state;
     // From here on a death at any moment leaves nothing; until here there is nothing that it could
@@ -91,6 +96,7 @@ pub fn run(request: Request, event_sink: &mut dyn EventSink) -> Outcome {
     let site = Site {
         plan,
         origin: &origin,
+        record: record.as_ref(),
         state: &state,
         log_bytes,
         began,
@@ -138,6 +144,8 @@ struct Ends<'a> {
 struct Site<'a> {
     plan: Plan,
     origin: &'a Origin,
+    /// Record of the end to be left if the controller is killed, if any is to be left.
+    record: Option<&'a EndedDocument>,
     state: &'a StateDirectory,
     log_bytes: u64,
     began: Moment,
@@ -176,6 +184,7 @@ impl<'a> Site<'a> {
                 journal,
                 tied_to: options.tied_to.take(),
                 signals_for: options.signals_for,
+                record: self.record,
             };
             let reactor = Reactor::new(parts)
                 .by(Call::EpollCtl)
@@ -210,8 +219,7 @@ impl<'a> Site<'a> {
     fn interrupted(&self, (status, left): (u8, Left)) -> Summary {
         let conclusion = Conclusion {
             status,
-            release: None,
-            timeline: None,
+            ..Conclusion::default()
         };
         self.summary(None, conclusion, left)
     }

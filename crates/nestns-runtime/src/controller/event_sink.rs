@@ -153,6 +153,8 @@ pub enum Note<'a> {
     HomeLost { error: &'a StateError },
     /// Something of the state could not be removed at the end.
     LeftBehind { error: &'a StateError },
+    /// The end could not be recorded, so that nothing is left to be looked at.
+    Unrecorded { error: &'a StateError },
     /// Something failed after the release: the start of `run`'s command, or nestns itself in a
     /// process of the tree.
     LateFailure { path: &'a str, failure: &'a Failure },

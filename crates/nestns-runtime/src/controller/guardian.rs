@@ -4,11 +4,12 @@
 //! and a program watches no lifeline. The guardian is forked first, outside all namespaces and
 //! before anything is made, and does one thing: it holds the other end of a channel to the
 //! controller, a pidfd of every root, the terminal's settings and the lock of the state directory.
-//! At end of file it kills the roots, restores the terminal, removes the directory, and ends.
+//! At end of file it kills the roots, restores the terminal, removes the directory, and ends. Of a
+//! detached topology whose controller was killed it leaves a record in the directory.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -16,8 +17,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{ForkResult, Pid};
 
+use crate::controller::end_record::seconds;
 use crate::controller::state_directory::{Remains, Seized, seize};
+
 use crate::engine::program;
+use nestns_client::documents::EndedDocument;
+use nestns_client::state_directory::{ENDED, TRUTH};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::channel::{Channel, Wait};
 use nestns_sys::descriptor;
@@ -43,6 +48,8 @@ const ROOT: u8 = b'r';
 const LOCK: u8 = b'l';
 /// Tag of a message that hands over nothing: roots that have ended are to be forgotten.
 const FORGET: u8 = b'f';
+/// Tag of the last message of a controller that ends in order.
+const DISMISS: u8 = b'd';
 
 /// A terminal and how its owner had it.
 #[derive(Debug)]
@@ -73,6 +80,8 @@ pub(super) struct Ward<'a> {
     /// The state directory, which may be made later.
     pub(super) directory: &'a Path,
     pub(super) name: Name,
+    /// The end of the topology if its controller is killed; `None` if that leaves no record.
+    pub(super) record: Option<&'a EndedDocument>,
 }
 
 /// Owner of the topology's name, as long as its lock has not been handed over.
@@ -189,6 +198,8 @@ impl Guardian {
     /// Lets the guardian finish, as it would if the controller had died, and reaps it. It may have
     /// removed the state directory then, or not: the caller looks.
     pub(super) fn dismiss(self) {
+        // One that has been killed needs no word.
+        let _ = self.channel.send_with_retry(&[DISMISS], &[], Wait::Allowed);
         drop(self.channel);
         // The guardian may have been stopped.
         let _ = self.process.signal(libc::SIGCONT);
@@ -222,6 +233,7 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
     let _ = descriptor::close_from_but(3, &[Some(channel.as_fd()), terminal]);
     let mut roots: Vec<Pidfd> = Vec::new();
     let mut remains = None;
+    let mut record = ward.record;
     while let Some((kind, mut descriptors)) = receive(channel) {
         match kind {
             LOCK => {
@@ -232,6 +244,7 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
             }
             ROOT => roots.extend(descriptors.pop().map(Pidfd::from)),
             FORGET => roots.retain(|root| !root.has_ended()),
+            DISMISS => record = None,
             _ => {}
         }
         // The controller waits for this byte, or is gone.
@@ -249,21 +262,34 @@ fn watch(channel: &Channel, ward: &Ward<'_>) -> ! {
         && roots
             .iter()
             .all(|root| root.await_end(end.since(Moment::now())));
-    let is_removed = are_gone && remove(remains.as_ref(), ward);
+    let ended = record.map(|record| EndedDocument {
+        ended: seconds(SystemTime::now()),
+        ..record.clone()
+    });
+    let is_removed = are_gone && remove(remains.as_ref(), ward, ended.as_ref());
     program::leave(u8::from(!is_removed))
 }
 
 /// Removes what a dead controller has left: everything that it has handed over. If it died before
 /// that, the directory as it was made; of a successor to another guardian, the roots that the state
-/// names, and then the state.
-fn remove(remains: Option<&Remains>, ward: &Ward<'_>) -> bool {
+/// names, and then the state. What `ended` tells of is made a record.
+fn remove(remains: Option<&Remains>, ward: &Ward<'_>, ended: Option<&EndedDocument>) -> bool {
     if let Some(remains) = remains {
+        let directory = remains.handle();
+        // A tree that never stood leaves nothing, and a controller may have written the end itself.
+        if let Some(ended) = ended.filter(|_| !directory.lacks(TRUTH) && directory.lacks(ENDED)) {
+            // Without a record it is removed like any other.
+            let _ = remains.record(ended);
+        }
         return remains.remove().is_ok();
     }
     match (seize(ward.directory), ward.name) {
-        (Ok(Seized::LeftOver(left_over)), Name::Taken) => left_over.remove().is_ok(),
+        (Ok(Seized::LeftOver(left_over)), Name::Taken) => match ended {
+            Some(ended) => left_over.record(ended).is_ok(),
+            None => left_over.remove().is_ok(),
+        },
         (Ok(Seized::LeftOver(left_over)), Name::Untaken) => left_over.remove_if_bare().is_ok(),
-        (Ok(Seized::Vanished | Seized::Held), _) => true,
+        (Ok(Seized::Vanished | Seized::Held | Seized::Record(_)), _) => true,
         (Err(_), _) => false,
     }
 }

@@ -123,7 +123,7 @@ fn bury_helpers(supervisor: &mut Supervisor<'_, Host<'_>>) {
 /// Everything has ended: takes in what was said last, and lets the guardian go.
 fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     let end = Moment::now();
-    // It is about to be removed.
+    // It is about to be removed, or to be written for the last time.
     supervisor.edge.reactor.truth.end();
     bury_helpers(&mut supervisor);
     let last = end.plus(LAST);
@@ -148,6 +148,9 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     reactor.console.journal.record(&Event::Gone { path: WHOLE });
     reactor.console.journal.flush();
     reactor.tree.life = Life::Gone;
+    if children.alive() == 0 {
+        reactor.record_end(&conclusion);
+    }
     reactor.take_leave(conclusion.timeline.as_ref());
     let Reactor {
         guarding: Guarding { guardian, .. },

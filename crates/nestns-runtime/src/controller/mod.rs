@@ -17,6 +17,7 @@ mod creation;
 pub mod description;
 mod diagnosis;
 pub mod document;
+mod end_record;
 mod errno_hints;
 mod event_loop;
 pub mod event_sink;
@@ -88,6 +89,15 @@ pub enum Gates {
     Held,
 }
 
+/// What a topology leaves when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// Nothing.
+    Nothing,
+    /// A record of its end, in its state directory.
+    Record,
+}
+
 /// Recipient of the signals that are sent to nestns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalsFor {
@@ -155,6 +165,8 @@ pub struct Options {
     /// Channel to the caller that has asked for a topology in the background, and waits until it
     /// stands.
     pub report_channel: Option<ReportChannel>,
+    /// What is left when it has ended.
+    pub leaves: Leaves,
     /// The expanded topology as a file, for users that want to know later what was built.
     pub text: Option<String>,
     /// Recipient of the signals that are sent to nestns.

@@ -15,6 +15,7 @@ use crate::controller::state_directory::Remains;
 use crate::engine::children::{BuildError, WaitHook};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::ProcessKey;
+use nestns_client::documents::EndedDocument;
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::fault;
 use nestns_sys::pidfd::Pidfd;
@@ -28,6 +29,8 @@ pub(in crate::controller) struct Guarding<'a> {
     pub(super) is_lost: bool,
     saved: Option<&'a SavedTerminal>,
     remains: &'a Remains,
+    /// The end of the topology if this process is killed; `None` if none is recorded.
+    pub(in crate::controller) record: Option<&'a EndedDocument>,
 }
 
 impl<'a> Guarding<'a> {
@@ -35,6 +38,7 @@ impl<'a> Guarding<'a> {
         guardian: Guardian,
         saved: Option<&'a SavedTerminal>,
         remains: &'a Remains,
+        record: Option<&'a EndedDocument>,
     ) -> Self {
         Self {
             guardian,
@@ -42,6 +46,7 @@ impl<'a> Guarding<'a> {
             is_lost: false,
             saved,
             remains,
+            record,
         }
     }
 
@@ -85,6 +90,7 @@ impl<'a> Guarding<'a> {
             terminal: self.saved,
             directory: &directory,
             name: Name::Taken,
+            record: self.record,
         })?;
         fault::point("guardian-started");
         for &root in &self.roots {

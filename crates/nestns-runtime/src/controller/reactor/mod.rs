@@ -7,6 +7,7 @@
 mod channels;
 mod clients;
 mod console;
+mod end_record;
 mod exec_terminals;
 mod guarding;
 mod home;
@@ -45,6 +46,7 @@ use crate::controller::journal::Journal;
 use crate::controller::state_directory::Remains;
 use crate::engine::gate::{self, Delivered};
 use crate::engine::plan::Plan;
+use nestns_client::documents::EndedDocument;
 use nestns_sys::caller;
 use nestns_sys::descriptor_layout::{self, SIGNALS};
 use nestns_sys::moment::Moment;
@@ -108,6 +110,7 @@ pub(super) struct Parts<'a> {
     pub(super) journal: Journal,
     pub(super) tied_to: Option<Pidfd>,
     pub(super) signals_for: SignalsFor,
+    pub(super) record: Option<&'a EndedDocument>,
 }
 
 impl<'a> Reactor<'a> {
@@ -128,6 +131,7 @@ impl<'a> Reactor<'a> {
             journal,
             tied_to,
             signals_for,
+            record,
         } = parts;
         let events = Rc::new(events);
         events.add(
@@ -155,7 +159,7 @@ impl<'a> Reactor<'a> {
             events,
             streams: Streams::default(),
             remains,
-            guarding: Guarding::new(guardian, saved, remains),
+            guarding: Guarding::new(guardian, saved, remains, record),
             channels: channels::Channels::new(reports, room_for_outcomes(&plan)),
             child_ended: false,
             limit,

@@ -7,6 +7,7 @@ use super::Reactor;
 use super::truth::TruthWriter;
 use crate::controller::description::Sources;
 use crate::controller::document::{namespace_documents, process_documents};
+use crate::controller::end_record::seconds;
 use crate::controller::journal::Journal;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
@@ -106,17 +107,13 @@ impl<'a> Portrait<'a> {
     /// The topology in a few numbers.
     pub(super) fn status(&self) -> Status {
         let counts = self.tree.plan.counts();
-        let since = self
-            .since
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
         Status {
             name: self.origin.name.clone(),
             state: self.word().to_owned(),
             namespaces: counts.namespaces,
             processes: counts.processes,
             depth: counts.depth,
-            since: since.as_secs_f64(),
+            since: seconds(self.since),
             file: self.origin.file.as_deref().map(|file| self.absolute(file)),
             hash: self.origin.hash.clone(),
             controller: nix::unistd::getpid().as_raw(),
@@ -125,7 +122,7 @@ impl<'a> Portrait<'a> {
         }
     }
 
-    fn unmarked(&self) -> Vec<(String, u64, i32)> {
+    pub(super) fn unmarked(&self) -> Vec<(String, u64, i32)> {
         let errno = |why| {
             if let Why::Unwritten(errno) = why {
                 errno as i32
@@ -140,7 +137,7 @@ impl<'a> Portrait<'a> {
     }
 
     /// A sentence each, the gravest first.
-    fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.is_unguarded {
             problems.push(

@@ -17,7 +17,8 @@ use serde::Deserialize;
 
 use crate::controller::freezer::group;
 use crate::controller::state_directory::remains::{self, Attempt, Remains};
-use nestns_client::documents::{NamespaceDocument, ProcessDocument};
+use nestns_client::documents::{EndedDocument, NamespaceDocument, ProcessDocument};
+use nestns_client::ended;
 use nestns_client::state_directory::entries::{self, TRUTH};
 use nestns_client::state_directory::error::StateError;
 use nestns_client::state_directory::handle::Directory;
@@ -40,6 +41,41 @@ pub enum Seized {
     Held,
     /// A left-over, whose lock the caller now holds.
     LeftOver(LeftOver),
+    /// The record of a topology that has ended, held in the same way.
+    Record(EndRecord),
+}
+
+/// The record of a topology that has ended, held so that no other process removes it or takes its
+/// name meanwhile.
+#[derive(Debug)]
+pub struct EndRecord {
+    remains: Remains,
+}
+
+impl EndRecord {
+    /// The end.
+    pub fn ended(&self) -> Option<EndedDocument> {
+        ended::read(&self.remains.directory())
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] when something of it stays.
+    pub fn remove(self) -> Result<(), StateError> {
+        self.remains.clear()?;
+        self.remains.remove_if_bare()
+    }
+}
+
+impl Drop for EndRecord {
+    /// Lets go of what stays.
+    fn drop(&mut self) {
+        if self.remains.is_record() {
+            self.remains.unlock_record();
+        }
+    }
 }
 
 /// A left-over, held so that no other process takes its name meanwhile.
@@ -58,6 +94,8 @@ pub enum Fate {
     OtherBoot,
     /// Stood, on this boot.
     Stood,
+    /// Has ended, and left a record.
+    Ended,
 }
 
 impl Fate {
@@ -67,6 +105,7 @@ impl Fate {
             Self::Unfinished => "its start was never completed",
             Self::OtherBoot => "it dates from before the last boot",
             Self::Stood => "all of its processes have ended",
+            Self::Ended => "it has ended",
         }
     }
 }
@@ -110,6 +149,9 @@ pub fn seize(directory: &Path) -> Result<Seized, StateError> {
         Err(error) => Err(error),
         Ok(Attempt::Held) => Ok(Seized::Held),
         Ok(Attempt::Vanished) => Ok(Seized::Vanished),
+        Ok(Attempt::Taken(remains)) if remains.is_record() => {
+            Ok(Seized::Record(EndRecord { remains }))
+        }
         Ok(Attempt::Taken(remains)) => {
             let survey = Survey::of(&remains.handle())?;
             Ok(Seized::LeftOver(LeftOver { remains, survey }))
@@ -135,6 +177,20 @@ impl LeftOver {
     /// The roots that still run.
     pub fn alive(&self) -> Vec<&str> {
         self.survey.roots.iter().map(|root| &*root.path).collect()
+    }
+
+    /// Ends what still runs of it, and makes a record of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] when something still runs, or the record cannot be written.
+    pub fn record(self, ended: &EndedDocument) -> Result<(), StateError> {
+        if self.survey.fate != Fate::Stood {
+            return self.remove().map(drop);
+        }
+        self.survey.end(&self.remains)?;
+        let recorded = self.remains.record(ended);
+        self.remains.remove().and(recorded)
     }
 
     /// Ends what still runs of it, and removes it.
@@ -173,6 +229,10 @@ impl Survey {
             fate: Fate::Unfinished,
             is_empty,
         };
+        if entries::is_record(directory) {
+            survey.fate = Fate::Ended;
+            return Ok(survey);
+        }
         // Without a truth no gate was opened: its roots, all still nestns itself, have ended with
         // their parent.
         let Some(record) = read(directory)? else {
@@ -221,6 +281,17 @@ impl Survey {
 
     /// Kills the roots, waits until they are gone, and removes everything but the lock.
     pub(super) fn clear(self, remains: &Remains) -> Result<Cleared, StateError> {
+        self.end(remains)?;
+        remains.clear()?;
+        let killed = self.roots.into_iter().map(|root| root.path).collect();
+        Ok(Cleared {
+            killed,
+            fate: self.fate,
+        })
+    }
+
+    /// Kills the roots, and waits until they are gone.
+    fn end(&self, remains: &Remains) -> Result<(), StateError> {
         let directory = remains.directory();
         let stuck = |path: &str, problem: String| StateError::Stuck {
             directory: directory.clone(),
@@ -245,13 +316,7 @@ impl Survey {
                 ));
             }
         }
-        group::dissolve_recorded(&remains.handle())?;
-        remains.clear()?;
-        let killed = self.roots.into_iter().map(|root| root.path).collect();
-        Ok(Cleared {
-            killed,
-            fate: self.fate,
-        })
+        group::dissolve_recorded(&remains.handle())
     }
 }
 
@@ -370,6 +435,7 @@ mod tests {
             match seize(&directory) {
                 // Process 1 is not the one that began at another time, in a namespace of another
                 // number.
+                Ok(Seized::Record(_)) => prop_assert!(false, "it has no end"),
                 Ok(Seized::LeftOver(left_over)) => prop_assert_eq!(left_over.alive(), [""; 0]),
                 // What another test forks has the lock as well, for a moment.
                 Ok(Seized::Held) => {}

@@ -4,7 +4,8 @@
 //! `NAME/` below `$NESTNS_STATE_ROOT` where that is set, else `$XDG_RUNTIME_DIR/nestns` if that is
 //! the caller's own, else `/run/nestns` if writable, else `nestns-UID` in the temporary directory;
 //! mode 0700, owner checked. The lock is flock(2) on a file inside: it ends with the process that
-//! holds it, so that a directory without a held lock is known to be a left-over.
+//! holds it, so that a directory without a held lock is known to be a left-over, or, with
+//! `ended.json` in it, the record of a detached topology that has ended.
 
 mod leftover;
 mod remains;
@@ -19,7 +20,7 @@ use nix::errno::Errno;
 use leftover::Survey;
 use remains::Attempt;
 
-pub use leftover::{Cleared, Fate, LeftOver, Seized, seize};
+pub use leftover::{Cleared, EndRecord, Fate, LeftOver, Seized, seize};
 pub use remains::{Remains, Restored};
 
 /// Number of attempts to take the lock, when a directory vanishes between opening and locking.
@@ -72,11 +73,13 @@ impl StateDirectory {
                         });
                     }
                     let survey = Survey::of(&remains.handle())?;
-                    let left_over = if survey.is_empty() {
+                    let cleared = if survey.is_empty() {
                         None
                     } else {
                         Some(survey.clear(&remains)?)
                     };
+                    // The record of one that has ended is no left-over.
+                    let left_over = cleared.filter(|cleared| cleared.fate != Fate::Ended);
                     return Ok(Self { remains, left_over });
                 }
             }

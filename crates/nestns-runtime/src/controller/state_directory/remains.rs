@@ -14,7 +14,8 @@ use nix::sys::stat::{FileStat, SFlag};
 
 use super::StateDirectory;
 use crate::controller::freezer::group;
-use nestns_client::state_directory::entries::{self, GROUPS, LOCK};
+use nestns_client::documents::EndedDocument;
+use nestns_client::state_directory::entries::{self, ENDED, GROUPS, LOCK};
 use nestns_client::state_directory::entry::{failed, kind};
 use nestns_client::state_directory::error::StateError;
 use nestns_client::state_directory::handle::Directory;
@@ -171,6 +172,28 @@ impl Remains {
         self.presence.replace(None);
     }
 
+    /// Writes the end into the directory, which makes it a record: [`Remains::remove`] leaves what
+    /// belongs to that.
+    ///
+    /// # Errors
+    ///
+    /// Those of open, write and rename; then it is no record.
+    pub fn record(&self, ended: &EndedDocument) -> Result<(), StateError> {
+        if let Some(errno) = fault::errno("record") {
+            return Err(failed("write", Call::Write, &self.directory().join(ENDED))(
+                errno,
+            ));
+        }
+        // Text and numbers can always be written.
+        let text = serde_json::to_vec(ended).unwrap_or_default();
+        self.write(ENDED, &text)
+    }
+
+    /// True if the directory is a record.
+    pub(super) fn is_record(&self) -> bool {
+        entries::is_record(&self.handle())
+    }
+
     /// Makes the directory again that was taken away: where it was, or else where clients look as
     /// well. Says whether it had to be done.
     ///
@@ -194,6 +217,10 @@ impl Remains {
             places::remake(&place);
             match StateDirectory::try_claim(&place.join(name)) {
                 Ok(Attempt::Taken(other)) => {
+                    if other.is_record() {
+                        // Of an earlier one with the name, started where the environment was another.
+                        other.clear()?;
+                    }
                     self.held.swap(&other.held);
                     return Ok(if self.directory() == before {
                         Restored::InPlace
@@ -260,7 +287,7 @@ impl Remains {
     }
 
     /// Removes the directory, if it is still the one that was made, and the cgroups that are
-    /// recorded in it.
+    /// recorded in it. Of a record everything is left that belongs to it.
     ///
     /// The lock goes last, and the directory only when it is empty: a topology that takes the name
     /// in between, in this very directory, finds it empty and keeps it. What cannot be removed is
@@ -287,6 +314,12 @@ impl Remains {
             Ok(false) => return result,
             Err(error) => return result.and(Err(error)),
         }
+        let is_record = entries::is_record(&held.directory);
+        // In this order: a topology that takes the name of a record has its lock in it before it
+        // removes the end.
+        if !held.is_locked().unwrap_or(true) && (is_record || !held.directory.lacks(LOCK)) {
+            return result;
+        }
         // It may be gone already: controller and guardian both come here.
         let listed = match fault::errno("list-remains") {
             Some(errno) => Err(failed("list", Call::Getdents, held.directory.path())(errno)),
@@ -300,9 +333,20 @@ impl Remains {
             .iter()
             .filter(|name| !kept.iter().any(|kept| kept == name))
         {
-            result = result.and(remove_all(&held.directory, name, 0));
+            let removed = if is_record && entries::is_of_record(&held.directory, name) {
+                remove_strange(&held.directory, name)
+            } else {
+                remove_all(&held.directory, name, 0)
+            };
+            result = result.and(removed);
         }
         result.and_then(|()| held.remove_lock())
+    }
+
+    /// Takes the lock away again from a record that was only looked at.
+    pub(super) fn unlock_record(&self) {
+        // What is in the way is told when the record is to be removed.
+        let _ = self.held.borrow().remove_lock();
     }
 
     /// Removes the directory, if there is nothing in it but the lock.
@@ -381,7 +425,7 @@ impl Held {
         }
         // The process that has removed the lock before may not have come to the directory.
         match self.base.remove_directory(self.name()) {
-            // A topology that takes the name has made its lock in it.
+            // It is a record, or a topology that takes the name has made its lock in it.
             Err(StateError::System { source, .. }) if number_of(&source) == Errno::ENOTEMPTY => {
                 Ok(())
             }
@@ -397,6 +441,22 @@ fn found(looked: nix::Result<FileStat>) -> nix::Result<Option<(u64, u64)>> {
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// Removes what others have put into a directory of a record: whatever is no file of the caller's
+/// would be in the way of its removal.
+fn remove_strange(directory: &Directory, name: &OsStr) -> Result<(), StateError> {
+    let Ok(inner) = directory.inside(name) else {
+        // A file.
+        return Ok(());
+    };
+    let mut result = Ok(());
+    for entry in inner.names()? {
+        if inner.file(&entry, OFlag::O_RDONLY).is_err() {
+            result = result.and(remove_all(&inner, &entry, 0));
+        }
+    }
+    result
 }
 
 /// Removes an entry and all that is in it.

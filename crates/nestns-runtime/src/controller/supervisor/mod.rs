@@ -44,7 +44,7 @@ use dependencies::Dependencies;
 use exec_processes::ExecProcesses;
 use judging::Judge;
 use nestns_client::documents::Timeline;
-use nestns_client::journal::event::{Event as Noted, Stage as Halt, WHOLE};
+use nestns_client::journal::event::{Caller, Event as Noted, Stage as Halt, WHOLE};
 use nestns_client::protocol::message::{Force, Reply, Request, RequestError};
 use nestns_sys::moment::Moment;
 use nestns_topology::{OnExit, Signal, Terminal};
@@ -511,26 +511,22 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 
     /// Writes that a stop begins, and which client was the first to ask.
     fn record_stop(&mut self, cause: &Cause) {
-        let stop_waiters = &self.edge.tree().stop_waiters;
-        let by = stop_waiters
-            .first()
-            .filter(|_| *cause == Cause::Asked)
-            .map(|asker| asker.by);
-        let cause = match cause {
-            Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
-            Cause::Timeout => "the timeout has expired".to_owned(),
-            Cause::Asked => "asked by a client".to_owned(),
-            Cause::Untied => "the process it was tied to has ended".to_owned(),
-            Cause::OutputClosed => "the output is no longer read".to_owned(),
-            Cause::Ended { path } => format!("{path} has ended"),
-        };
+        let by = self.first_asker(cause);
         self.edge.record(&Noted::Stopping {
             path: WHOLE,
             stage: Halt::Ask,
-            cause: Some(&cause),
+            cause: Some(&in_words(cause)),
             by,
             by_pid: None,
         });
+    }
+
+    /// The client that was the first to ask for the stop.
+    fn first_asker(&self, cause: &Cause) -> Option<Caller> {
+        let first = self.edge.tree().stop_waiters.first();
+        first
+            .filter(|_| *cause == Cause::Asked)
+            .map(|asker| asker.by)
     }
 
     fn begin_to_stop(&mut self) {
@@ -697,10 +693,16 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         let timeline = self.stop.as_ref().map(|stop| {
             crate::controller::timeline::timeline(&tree.roster, &tree.name, stop.began(), end)
         });
+        let (reason, by) = match &tree.stop {
+            Some(cause) => (in_words(cause), self.first_asker(cause)),
+            None => ("all of its processes have ended".to_owned(), None),
+        };
         Conclusion {
             status,
             release: self.opening.release,
             timeline,
+            reason,
+            by,
         }
     }
 
@@ -711,13 +713,28 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 }
 
 /// Outcome of a tree.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conclusion {
     pub(super) status: u8,
     /// Time until the gates were open.
     pub(super) release: Option<Duration>,
     /// Timeline of the stop; `None` when the tree ended by itself.
     pub(super) timeline: Option<Timeline>,
+    /// Reason of the end, and the client that has asked for it.
+    pub(super) reason: String,
+    pub(super) by: Option<Caller>,
+}
+
+/// A cause as documents have it.
+fn in_words(cause: &Cause) -> String {
+    match cause {
+        Cause::Signal(signal) => format!("got {}", Signal::from_number(*signal)),
+        Cause::Timeout => "the timeout has expired".to_owned(),
+        Cause::Asked => "asked by a client".to_owned(),
+        Cause::Untied => "the process it was tied to has ended".to_owned(),
+        Cause::OutputClosed => "the output is no longer read".to_owned(),
+        Cause::Ended { path } => format!("{path} has ended"),
+    }
 }
 
 fn owns_terminal(edge: &mut dyn Edge, subject: ProcessKey) -> bool {
