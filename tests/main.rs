@@ -11,6 +11,7 @@ mod agents;
 mod attach;
 mod attack;
 mod bad_input;
+mod beside;
 mod capture;
 mod capture_others;
 mod chaos;
