@@ -245,7 +245,7 @@ impl Program {
 /// A running topology. Dropping it takes it down.
 ///
 /// If the process that has started it is killed, so that nothing is dropped, the topology takes
-/// itself down (`--tie-to-parent`).
+/// itself down (`--tie-to-parent`), and leaves its logs, which `nestns prune` removes.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

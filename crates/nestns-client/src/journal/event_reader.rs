@@ -122,7 +122,7 @@ impl EventReader {
     pub fn end(directory: &Path) -> io::Result<u64> {
         for name in [EVENTS.to_owned(), format!("{EVENTS}{ROTATED}")] {
             if let Some(last) = open(&directory.join(name))?.as_ref().and_then(last_number) {
-                return Ok(last + 1);
+                return Ok(last.saturating_add(1));
             }
         }
         Ok(0)
@@ -253,6 +253,21 @@ mod tests {
         ] {
             assert_eq!(number(format!("{{\"seq\":{longer},").as_bytes()), None);
         }
+    }
+
+    #[test]
+    fn the_end_is_behind_the_last_event_of_either_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let end = || EventReader::end(directory.path()).unwrap();
+        assert_eq!(end(), 0);
+        std::fs::write(
+            directory.path().join("events.jsonl.1"),
+            "{\"seq\":6}\n{\"seq\":7}\n",
+        )
+        .unwrap();
+        assert_eq!(end(), 8);
+        std::fs::write(directory.path().join("events.jsonl"), "{\"seq\":8}\n").unwrap();
+        assert_eq!(end(), 9);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Gates;
 use super::event_sink::Loss;
 use super::left_behind::{Left, tell_of_remains};
 use super::life::Life;
-use super::reactor::{Console, Guarding, Host, Reactor};
+use super::reactor::{Console, Guarding, Host, Reactor, end_record};
 use super::supervisor::{Conclusion, Supervisor};
 use crate::engine::children::Reaped;
 use nestns_client::journal::event::{Event, WHOLE};
@@ -149,7 +149,7 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
     reactor.console.journal.flush();
     reactor.tree.life = Life::Gone;
     if children.alive() == 0 {
-        reactor.record_end(&conclusion);
+        end_record::write(&mut reactor, &conclusion);
     }
     reactor.take_leave(conclusion.timeline.as_ref());
     let Reactor {

@@ -10,35 +10,32 @@ use crate::controller::supervisor::Conclusion;
 use nestns_client::documents::EndedDocument;
 use nestns_client::protocol::message::Reply;
 
-impl Reactor<'_> {
-    /// Makes a record of the state directory, where one is left. What is in the way of that is told
-    /// to people and to the clients that have asked for the end, and changes nothing else.
-    pub(in crate::controller) fn record_end(&mut self, conclusion: &Conclusion) {
-        let Some(killed) = self.guarding.record else {
-            return;
-        };
-        // An older one tells of fewer ends; that it is out of date is one of the problems.
-        let _ = self.truth.write(&self.tree);
-        let portrait = Portrait::of(self);
-        let ended = EndedDocument {
-            ended: seconds(SystemTime::now()),
-            reason: conclusion.reason.clone().into(),
-            by: conclusion.by,
-            status: conclusion.status,
-            stop: conclusion.timeline.clone(),
-            problems: portrait.problems(),
-            unmarked: portrait.unmarked(),
-            ..killed.clone()
-        };
-        let Err(error) = self.remains.record(&ended) else {
-            return;
-        };
-        self.console
-            .event_sink
-            .note(&Note::Unrecorded { error: &error });
-        let problem = error.to_string();
-        for asker in self.tree.stop_waiters.clone() {
-            self.reply(asker, Reply::Unrecorded(problem.clone()));
-        }
+/// Makes a record of the state directory, where one is left. What is in the way of that is told to
+/// people and to the clients that have asked for the end, and changes nothing else.
+pub(in crate::controller) fn write(reactor: &mut Reactor<'_>, conclusion: &Conclusion) {
+    let Some(killed) = reactor.guarding.record else {
+        return;
+    };
+    // An older one tells of fewer ends; that it is out of date is one of the problems.
+    let _ = reactor.truth.write(&reactor.tree);
+    let portrait = Portrait::of(reactor);
+    let ended = EndedDocument {
+        ended: seconds(SystemTime::now()),
+        reason: conclusion.reason.clone().into(),
+        by: conclusion.by,
+        status: conclusion.status,
+        stop: conclusion.timeline.clone(),
+        problems: portrait.problems(),
+        unmarked: portrait.unmarked(),
+        ..killed.clone()
+    };
+    let Err(error) = reactor.remains.record(&ended) else {
+        return;
+    };
+    let sink = &mut *reactor.console.event_sink;
+    sink.note(&Note::Unrecorded { error: &error });
+    let problem = error.to_string();
+    for asker in reactor.tree.stop_waiters.clone() {
+        reactor.reply(asker, Reply::Unrecorded(problem.clone()));
     }
 }

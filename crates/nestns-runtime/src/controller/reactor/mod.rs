@@ -7,7 +7,7 @@
 mod channels;
 mod clients;
 mod console;
-mod end_record;
+pub(super) mod end_record;
 mod exec_terminals;
 mod guarding;
 mod home;

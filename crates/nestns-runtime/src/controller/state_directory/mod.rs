@@ -128,8 +128,11 @@ mod tests {
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
 
-    use super::{Seized, StateDirectory, seize};
+    use nestns_client::documents::{EndedDocument, Kind};
+
+    use super::{Remains, Seized, StateDirectory, seize};
 
     #[test]
     fn what_others_have_put_there_goes_with_it_whatever_its_name() {
@@ -143,6 +146,85 @@ mod tests {
         fs::write(strange.join("file"), "").unwrap();
         drop(state);
         assert!(!place.exists());
+    }
+
+    /// The end of nothing in particular.
+    fn end() -> EndedDocument {
+        EndedDocument {
+            schema: Kind::Ended.schema().into(),
+            topology: "x".to_owned(),
+            file: None,
+            namespaces: 1,
+            processes: 0,
+            depth: 1,
+            since: 1.0,
+            ended: 2.0,
+            reason: "asked".into(),
+            by: None,
+            status: 0,
+            stop: None,
+            problems: Vec::new(),
+            unmarked: Vec::new(),
+        }
+    }
+
+    /// Names of what is in a directory.
+    fn names(place: &Path) -> Vec<String> {
+        let entries = fs::read_dir(place).unwrap().flatten();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn of_a_record_only_what_belongs_to_it_is_left() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        let state = StateDirectory::claim("x", &place).unwrap();
+        for name in ["truth.json", "truth.json.part", "cgroups", "stranger"] {
+            fs::write(place.join(name), "").unwrap();
+        }
+        // What others have put there would be in the way of the removal later.
+        fs::create_dir_all(place.join("logs/strange/deep")).unwrap();
+        std::os::unix::fs::symlink("/", place.join("topology.toml")).unwrap();
+        fs::write(place.join("logs/0.1.log"), "").unwrap();
+        state.remains().record(&end()).unwrap();
+        drop(state);
+        assert_eq!(names(&place), ["ended.json", "logs", "truth.json"]);
+        assert_eq!(names(&place.join("logs")), ["0.1.log"]);
+        let Ok(Seized::Record(record)) = seize(&place) else {
+            panic!("it is one")
+        };
+        assert_eq!(record.ended(), Some(end()));
+        drop(record);
+        assert_eq!(names(&place), ["ended.json", "logs", "truth.json"]);
+        let Ok(Seized::Record(record)) = seize(&place) else {
+            panic!("it is still one")
+        };
+        record.remove().unwrap();
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn who_comes_late_to_a_record_leaves_the_next_topology_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let place = base.path().join("x");
+        let first = StateDirectory::claim("x", &place).unwrap();
+        fs::write(place.join("truth.json"), "").unwrap();
+        let descriptors = first.remains().descriptors().unwrap();
+        let guardian = Remains::handed_over(&place, descriptors);
+        first.remains().record(&end()).unwrap();
+        first.remains().let_go();
+        guardian.remove().unwrap();
+        assert_eq!(names(&place), ["ended.json", "truth.json"]);
+        let second = StateDirectory::claim("x", &place).unwrap();
+        assert!(second.left_over().is_none());
+        assert_eq!(names(&place), ["lock"]);
+        fs::write(place.join("truth.json"), "").unwrap();
+        first.remains().remove().unwrap();
+        assert_eq!(names(&place), ["lock", "truth.json"]);
     }
 
     #[test]
