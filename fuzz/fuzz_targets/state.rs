@@ -50,7 +50,9 @@ fuzz_target!(|bytes: &[u8]| {
             show(left_over.fate().words());
             left_over.alive().into_iter().for_each(show);
         }
-        Ok(Seized::Vanished | Seized::Held) => panic!("it is there, and nobody else's"),
+        Ok(Seized::Vanished | Seized::Held | Seized::Record(_)) => {
+            panic!("it is there, has no end, and is held by no other")
+        }
         Err(error) => {
             show(&error.to_string());
             show(&error.help());
