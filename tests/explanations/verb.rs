@@ -130,9 +130,9 @@ NS202  error    a namespace is declared twice
 NS203  error    a process and a namespace have the same name
 NS204  error    namespaces are nested too deeply
 NS205  error    the tree is larger than its limits
-NS206  error    a process waits for one that does not exist
-NS207  error    a process waits for itself
-NS208  error    processes wait for each other
+NS206  error    `after` names something that does not exist
+NS207  error    a process or namespace waits for itself
+NS208  error    processes or namespaces wait for each other
 NS209  error    a process cannot be forked by a program that is PID 1
 NS210  error    the file declares no namespace
 NS211  error    several processes claim the terminal

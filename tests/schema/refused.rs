@@ -50,7 +50,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("ns.a.init.actor = \"sing\"", "/ns/a/init/actor anyOf"),
     (
         "ns.a.init = { actor = \"idle\", cmd = \"x\" }",
-        "/ns/a/init additionalProperties",
+        "/ns/a/init not",
     ),
     ("ns.a.stop = \"5s\"", "/ns/a/stop type"),
     ("ns.a.stop.grace = 5", "/ns/a/stop/grace type"),

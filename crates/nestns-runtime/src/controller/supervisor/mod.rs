@@ -594,6 +594,11 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                     dependencies,
                 },
             );
+            for target in self.restarts.take_begun() {
+                let namespace = target.0.namespace;
+                self.holds
+                    .on_stopping(edge, &mut self.stop, &mut self.restarts, namespace);
+            }
             // What has waited for another one begins when that is over.
             if finished.is_empty() {
                 break;

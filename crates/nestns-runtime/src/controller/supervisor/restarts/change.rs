@@ -84,6 +84,8 @@ pub(super) struct Change {
     pub(super) wish: Wish,
     began: Moment,
     phase: Phase,
+    /// True if the holds on its targets have been looked at.
+    is_begin_told: bool,
 }
 
 impl Change {
@@ -93,6 +95,7 @@ impl Change {
             wish,
             began,
             phase: Phase::Holding,
+            is_begin_told: false,
         }
     }
 
@@ -149,6 +152,13 @@ impl Change {
             }
         };
         (wish, Some(outcome), reply)
+    }
+
+    /// Its targets, once when they have begun to leave.
+    pub(super) fn take_begun(&mut self) -> &[Target] {
+        let is_news = matches!(self.phase, Phase::Leaving(_))
+            && !std::mem::replace(&mut self.is_begin_told, true);
+        if is_news { &self.wish.targets } else { &[] }
     }
 
     /// Lifts a hold, if its targets are leaving.

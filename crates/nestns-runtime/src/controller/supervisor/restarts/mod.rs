@@ -137,6 +137,14 @@ impl Restarts {
         targets.into_iter().any(|part| part.contains(plan, subject))
     }
 
+    /// Targets that have begun to leave since the last time.
+    pub(super) fn take_begun(&mut self) -> Vec<Target> {
+        let changes = self.under_way.iter_mut();
+        changes
+            .flat_map(|change| change.take_begun().to_vec())
+            .collect()
+    }
+
     /// Lifts a hold on what is being taken down.
     pub(super) fn lift(&mut self, hold: HoldIndex) {
         for change in &mut self.under_way {
