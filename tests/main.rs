@@ -30,6 +30,7 @@ mod docker;
 mod doctor;
 mod documents;
 mod ended;
+mod ends;
 mod errors;
 mod events;
 mod examples;

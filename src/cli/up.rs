@@ -28,7 +28,7 @@ use nestns_runtime::controller::{Gates, Leaves, LinesTo, Options, Request, Summa
 use nestns_runtime::engine::plan::Order;
 use nestns_runtime::engine::report::Ending;
 use nestns_topology::config::{self, Arrangement};
-use nestns_topology::{Init, OnExit, Topology};
+use nestns_topology::{OnExit, Topology};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -140,7 +140,7 @@ impl From<OnExitWord> for OnExit {
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let checked = launch::check(&args.topology, args.name.clone(), args.color)?;
     if let Some(path) = &args.exit_code_from
-        && !has_process(&checked.topology, path)
+        && !checked.topology.has_process(path)
     {
         let message = format!("there is no process `{path}` in {}", checked.topology.name);
         return Err(CommandError::usage(message));
@@ -213,7 +213,10 @@ impl Args {
     fn options(&self, topology: &Topology) -> Result<Options, CommandError> {
         let mut options = launch::options();
         options.timeout = self.timeout;
-        options.status_from.clone_from(&self.exit_code_from);
+        options.status_from = self
+            .exit_code_from
+            .clone()
+            .or_else(|| topology.main.clone());
         options.lines_to = if self.format == AnswerFormat::Json {
             LinesTo::Stderr
         } else {
@@ -311,20 +314,4 @@ fn of_summary(summary: &Summary) -> UpDocument {
         exit: Some(Ending::Exited(summary.status_or(Status::No.code())).into()),
         stop: summary.timeline.clone(),
     }
-}
-
-/// Returns whether a path names a declared process or a program that is PID 1.
-fn has_process(topology: &Topology, path: &str) -> bool {
-    let Some((namespace, name)) = path.rsplit_once('/') else {
-        return false;
-    };
-    topology.find(namespace).is_some_and(|id| {
-        let namespace = topology.namespace(id);
-        let is_program = matches!(namespace.init, Init::Program(_)) && name == "init";
-        is_program
-            || namespace
-                .processes
-                .iter()
-                .any(|process| process.name == name)
-    })
 }

@@ -251,3 +251,33 @@ error[NS120]: a process with a terminal cannot redirect its streams
         .raw()
     );
 }
+
+#[test]
+fn a_main_that_does_not_exist() {
+    let text = r#"main = "a/b"
+[ns.a]
+main = "wroker"
+proc.worker = "x"
+[ns."a/b"]
+init = ["x"]
+main = "init"
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+"#]]
+    );
+}
+
+#[test]
+fn a_namespace_that_nothing_keeps_open() {
+    let text = r#"[ns.a]
+proc.one = { cmd = "x", keeps = false }
+proc.two = { cmd = "x", keeps = false }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+"#]]
+    );
+}

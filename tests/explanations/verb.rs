@@ -140,6 +140,7 @@ NS212  error    a namespace uses a template that does not exist
 NS213  error    templates use each other
 NS214  error    `as` gives a name that cannot be used
 NS215  error    an expectation names something that is not in the tree
+NS216  error    `main` names something that does not exist
 NS301  warning  a namespace has less time to stop than something inside it
 NS302  warning  a command uses shell syntax but is not run by a shell
 NS304  warning  PID 1 does not handle its stop signal, so the kernel drops it

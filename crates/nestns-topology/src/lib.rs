@@ -67,7 +67,7 @@ pub use namespace::{Init, Isolation, Namespace, NamespaceSpec};
 pub use numbering::Numbering;
 pub use position::Position;
 pub use probe::{Notifier, Pattern, Probe};
-pub use process::{Entry, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
+pub use process::{Entry, Keeps, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
 pub use restart::{RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use state::State;

@@ -116,6 +116,8 @@ pub struct NamespaceSpec {
     pub restart: RestartPolicy,
     /// The processes and namespaces that everything in it waits for.
     pub after: Vec<After>,
+    /// The process whose end is that of the namespace: its place among the processes.
+    pub main: Option<u32>,
     /// The way it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
     /// Time after the stop request to the namespace around it, or to the tree, at which it is asked at the latest.
@@ -143,6 +145,7 @@ impl Namespace {
             cwd: None,
             restart: RestartPolicy::NEVER,
             after: Vec::new(),
+            main: None,
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::ZERO,

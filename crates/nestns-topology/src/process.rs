@@ -101,6 +101,15 @@ pub enum Weight {
     Expendable,
 }
 
+/// What is kept open by a process that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keeps {
+    /// Its namespace, where nestns is PID 1.
+    Namespace,
+    /// Nothing: it is stopped when everything else in its namespace has ended.
+    Nothing,
+}
+
 /// A checked process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -184,6 +193,8 @@ pub struct ProcessSpec {
     pub oneshot: bool,
     /// The weight of its failure.
     pub weight: Weight,
+    /// What it keeps open.
+    pub keeps: Keeps,
     /// True if it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
     pub restart: RestartPolicy,
     /// The way it is stopped.
@@ -212,6 +223,7 @@ impl ProcessSpec {
             ok: vec![0],
             oneshot: false,
             weight: Weight::Essential,
+            keeps: Keeps::Namespace,
             restart: RestartPolicy::NEVER,
             stop: Stop {
                 signal: Signal::TERM,

@@ -53,6 +53,8 @@ pub struct Topology {
     pub description: Option<String>,
     /// The reason that ends it.
     pub on_exit: OnExit,
+    /// The path of the process whose end is that of the whole, with its status.
+    pub main: Option<String>,
     /// The bytes of output that are kept of all its processes together.
     pub log_bytes: u64,
     /// The names of the texts that it was read from; the first is that of the file itself.
@@ -70,6 +72,7 @@ impl Topology {
             name,
             description: None,
             on_exit: OnExit::default(),
+            main: None,
             log_bytes: DEFAULT_LOG_BYTES,
             files: Vec::new(),
             expectations: Vec::new(),
@@ -232,6 +235,23 @@ impl Topology {
             .node_indices()
             .find(|&index| self.graph[index].path == path)
             .map(NamespaceId)
+    }
+
+    /// Returns whether a path is that of a process, or of a program that is PID 1.
+    pub fn has_process(&self, path: &str) -> bool {
+        let Some((namespace, name)) = path.rsplit_once('/') else {
+            return false;
+        };
+        let Some(id) = self.find(namespace) else {
+            return false;
+        };
+        let namespace = self.namespace(id);
+        let is_init = name == "init" && matches!(namespace.init, Init::Program(_));
+        is_init
+            || namespace
+                .processes
+                .iter()
+                .any(|process| process.name == name)
     }
 
     /// The number of namespaces.

@@ -85,6 +85,16 @@ pub struct Delivered {
 }
 
 impl Delivered {
+    /// A signal as if the receiver had been sent it from outside.
+    pub fn of_self(signal: i32) -> Self {
+        Self {
+            signal,
+            sender: 0,
+            by_kernel: false,
+            word: None,
+        }
+    }
+
     /// Reads a `struct signalfd_siginfo`: number, errno, code, sender; the word at 44.
     fn of(info: &[u8; INFO]) -> Self {
         let word =

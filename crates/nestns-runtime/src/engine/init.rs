@@ -31,7 +31,7 @@ use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor_layout::{self, REPORTS, SIGNALS, SYNC_CHANNEL};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
-use nestns_topology::{Entry, Signal, Stop};
+use nestns_topology::{Entry, Keeps, Signal, Stop};
 
 /// Time for which an ending init tries to send its last reports, if the controller does not take
 /// them.
@@ -78,6 +78,8 @@ pub struct Init {
     stopping: Option<Stopping>,
     /// Holds that were lifted before the request to stop was read.
     lifted: BTreeSet<HoldIndex>,
+    /// Processes that do not keep the namespace open.
+    sidecars: Vec<Slot>,
     control_channel: ControlChannel,
 }
 
@@ -117,6 +119,7 @@ impl Init {
             outbox: Outbox::default(),
             stopping: None,
             lifted: BTreeSet::new(),
+            sidecars: sidecars(namespace),
             control_channel: ControlChannel::default(),
         }
     }
@@ -197,6 +200,9 @@ impl Init {
                 }
                 !ended
             });
+            if self.is_left_to_sidecars() {
+                self.begin_to_stop(Delivered::of_self(libc::SIGTERM));
+            }
             self.act();
             let empty = childless && self.members.is_empty();
             if self.may_leave(empty) {
@@ -252,6 +258,30 @@ impl Init {
                 Reaped::Childless => return true,
             }
         }
+    }
+
+    /// True if nothing but processes that do not keep the namespace open is left in it, and nothing
+    /// is about to be restarted.
+    fn is_left_to_sidecars(&self) -> bool {
+        if self.sidecars.is_empty()
+            || self.stopping.is_some()
+            || self.exit_condition != ExitCondition::UntilEmpty
+            || self.control_channel.is_open()
+        {
+            return false;
+        }
+        let is_sidecar = |subject: ProcessKey| {
+            subject.namespace == self.index && self.sidecars.contains(&subject.slot)
+        };
+        let children = self.children.iter().flat_map(Children::list);
+        let children = children
+            .filter(|child| !child.gone)
+            .map(|child| child.subject);
+        let members = self.members.iter().map(|member| ProcessKey {
+            namespace: self.index,
+            slot: member.slot,
+        });
+        children.chain(members).all(is_sidecar)
     }
 
     fn may_leave(&self, empty: bool) -> bool {
@@ -497,6 +527,15 @@ impl Init {
         }
         program::leave(0)
     }
+}
+
+/// The processes of a namespace that do not keep it open.
+fn sidecars(namespace: &NamespacePlan) -> Vec<Slot> {
+    let slots = namespace.declared_slots().zip(&namespace.processes);
+    slots
+        .filter(|(_, process)| process.keeps == Keeps::Nothing)
+        .map(|(slot, _)| slot)
+        .collect()
 }
 
 /// True if a builtin init forwards a signal: those that may mean something to a program, real-time

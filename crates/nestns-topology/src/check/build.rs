@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::instance::Instance;
+use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Sources, Span};
 use crate::keys::ProcessKey;
 use crate::namespace::{Init, Isolation, Namespace, NamespaceSpec};
@@ -70,6 +70,7 @@ impl Builder<'_> {
             cwd: body.cwd.clone(),
             restart,
             after: Vec::new(),
+            main: main(instance),
             stop,
             asked_after: Duration::ZERO,
             stop_time: Duration::ZERO,
@@ -133,6 +134,14 @@ impl Builder<'_> {
     fn position(&self, span: Span) -> Position {
         position(self.sources, span)
     }
+}
+
+/// The place of the process that is `main`, if there is one.
+fn main(instance: &Instance) -> Option<u32> {
+    let main = instance.body.main.as_ref()?;
+    let is_main = |process: &ProcessInstance| process.name.value == main.value;
+    let place = instance.processes.iter().position(is_main)?;
+    u32::try_from(place).ok()
 }
 
 /// The position of a span, counted from 1.

@@ -6,6 +6,7 @@
 mod build;
 mod cycles;
 mod dependencies;
+mod ends;
 mod expectations;
 mod forest;
 mod grace;
@@ -25,6 +26,7 @@ use dependencies::Dependencies;
 use stop_schedule::StopOrders;
 
 pub(super) use build::{name_from, position};
+pub(super) use ends::set_main;
 pub(super) use expectations::check_expectations;
 pub(super) use forest::{no_parent, shared_name};
 pub(super) use instance::{Instance, ProcessInstance};

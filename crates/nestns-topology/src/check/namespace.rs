@@ -1,7 +1,7 @@
 //! Contradictions between keys of one namespace.
 
 use super::instance::Instance;
-use super::pid_one;
+use super::{ends, pid_one};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::ProcessKey;
 use crate::process::Entry;
@@ -14,6 +14,7 @@ pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
     check_terminal(body, out);
     check_processes(instance, out);
     check_init(body, out);
+    ends::check(instance, out);
     pid_one::check(instance, out);
 }
 

@@ -132,6 +132,9 @@ fn document(topology: &Topology, arrangement: Arrangement) -> Table {
         OnExit::Any => _ = whole.insert("on_exit".to_owned(), "any".into()),
         OnExit::Ignore => _ = whole.insert("on_exit".to_owned(), "ignore".into()),
     }
+    if let Some(main) = &topology.main {
+        whole.insert("main".to_owned(), main.clone().into());
+    }
     if let Some(limits) = limits(topology) {
         whole.insert("limits".to_owned(), limits.into());
     }

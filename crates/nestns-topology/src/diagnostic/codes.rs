@@ -120,6 +120,7 @@ codes! {
     TemplateCycle = "NS213", "templates use each other";
     BadInstanceName = "NS214", "`as` gives a name that cannot be used";
     UnknownExpected = "NS215", "an expectation names something that is not in the tree";
+    UnknownMain = "NS216", "`main` names something that does not exist";
 
     ShortGrace = "NS301", "a namespace has less time to stop than something inside it";
     LooksLikeShell = "NS302", "a command uses shell syntax but is not run by a shell";

@@ -50,7 +50,7 @@ use resolved::Resolved;
 use settings::{listed, overrides};
 use trace::Trace;
 use variables::{Override, Scopes};
-use whole::whole;
+use whole::{Whole, whole};
 
 /// Reads, expands and checks a topology.
 pub(super) fn expand(request: Request<'_>) -> Parsed {
@@ -131,7 +131,7 @@ impl<'t> Texts<'t> {
             .iter()
             .map(|source| source.name().to_owned())
             .collect();
-        let limits = whole(&documents, scopes, &evaluator, &mut topology, out);
+        let Whole { limits, main } = whole(&documents, scopes, &evaluator, &mut topology, out);
         let expected = expectations(&documents, scopes, &evaluator, sources, out);
         let (library, defaults) = self.resolve(&documents, &evaluator, out);
         let resolved = Resolved {
@@ -139,6 +139,7 @@ impl<'t> Texts<'t> {
             defaults,
             evaluator: &evaluator,
             limits,
+            main,
             sources,
         };
         // A name that is wrong on one side makes the other side look unused.

@@ -14,10 +14,10 @@ use super::prepare::{Defaults, Slot};
 use super::size::{Size, SizeEstimate};
 use super::taken::Taken;
 use super::unused::Reader;
-use crate::check::{Checker, Count, too_many};
+use crate::check::{Checker, Count, set_main, too_many};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Sources};
 use crate::expectation::Expectation;
-use crate::syntax::{ExpectationSyntax, Limits};
+use crate::syntax::{ExpectationSyntax, Limits, Located};
 use crate::tree::Topology;
 
 /// Declarations of all files, with what they are expanded by.
@@ -27,6 +27,8 @@ pub(super) struct Resolved<'a, 'l> {
     pub(super) defaults: Vec<Defaults<'a>>,
     pub(super) evaluator: &'l Evaluator<'l>,
     pub(super) limits: Limits,
+    /// The process whose end is that of the tree.
+    pub(super) main: Option<Located<String>>,
     pub(super) sources: &'l Sources,
 }
 
@@ -85,16 +87,19 @@ impl<'a> Resolved<'a, '_> {
             absent,
             ..
         } = expander;
-        let topology = checker
+        let mut topology = checker
             .finish(&mut repetition, out)
             .and_then(|tree| attach(tree, expected, &absent.unwrap_or_default(), out));
-        repetition.finish(out);
         let before = out.len();
+        if let Some(topology) = &mut topology {
+            set_main(topology, self.main.as_ref(), out);
+        }
+        repetition.finish(out);
         self.check_templates(out);
         if leaves_out || size.processes == 0 {
             self.check_namespaces(out);
         }
-        topology.filter(|_| out.len() == before || !out.has_errors())
+        topology.filter(|_| !out.has_errors() || out.len() == before)
     }
 
     /// Returns whether the tree is small enough to be built; reports one that is not.

@@ -4,22 +4,30 @@ use super::evaluate::Evaluator;
 use super::trace::Trace;
 use super::variables::Scopes;
 use crate::diagnostic::{Diagnostics, FileId};
-use crate::syntax::{Document, Heading, Limits};
+use crate::syntax::{Document, Heading, Limits, Located};
 use crate::toml_text::Table;
 use crate::tree::Topology;
 
-/// Tells the topology what the files say about it, and hands out what it may not exceed.
+/// Settings that are checked when the tree is there.
+pub(super) struct Whole {
+    /// What it may not exceed.
+    pub(super) limits: Limits,
+    /// The process whose end is that of the tree.
+    pub(super) main: Option<Located<String>>,
+}
+
+/// Tells the topology what the files say about it, and hands out what is checked later.
 pub(super) fn whole(
     documents: &[(FileId, Document<'_>)],
     scopes: &Scopes,
     evaluator: &Evaluator<'_>,
     topology: &mut Topology,
     out: &mut Diagnostics,
-) -> Limits {
-    heading(documents, evaluator, topology, out);
+) -> Whole {
+    let main = heading(documents, evaluator, topology, out);
     let limits = limits(documents, scopes, evaluator, out);
     topology.log_bytes = limits.log_bytes;
-    limits
+    Whole { limits, main }
 }
 
 /// The heading of the main file; that of included ones is read as well, and does not count.
@@ -28,7 +36,8 @@ fn heading(
     evaluator: &Evaluator<'_>,
     topology: &mut Topology,
     out: &mut Diagnostics,
-) {
+) -> Option<Located<String>> {
+    let mut main = None;
     for (file, document) in documents {
         let mut trace = Trace::default();
         let before = out.len();
@@ -38,8 +47,10 @@ fn heading(
         if *file == FileId::MAIN {
             topology.description = heading.description;
             topology.on_exit = heading.on_exit;
+            main = heading.main;
         }
     }
+    main
 }
 
 /// The limits of all files of the outermost scope; the including file's own count.

@@ -9,8 +9,14 @@ use super::Key;
 use super::placeholder::PLACEHOLDER;
 use super::rows::ProcessKey;
 
-/// Keys of a process that mean nothing for PID 1: there is one, which enters its namespace first.
-pub(crate) const REFUSED: [ProcessKey; 3] = [ProcessKey::Count, ProcessKey::At, ProcessKey::Enter];
+/// Keys of a process that mean nothing for PID 1: there is one, which enters its namespace first
+/// and ends it.
+pub(crate) const REFUSED: [ProcessKey; 4] = [
+    ProcessKey::Count,
+    ProcessKey::At,
+    ProcessKey::Enter,
+    ProcessKey::Keeps,
+];
 
 /// The value of `init`, whose table is a process `T` without the keys that mean nothing for PID 1. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
 pub(super) struct InitValue<T>(PhantomData<T>);
@@ -49,7 +55,7 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
                 "type": "array",
                 "description": "This program, as with `docker run IMAGE PROGRAM`. When it ends, the namespace ends. The kernel drops signals that it does not handle.",
             },
-            { "title": "table", "type": "object", "description": "A program or a built-in workload, with the keys of a process except `count`, `at` and `enter`. `stop`, `restart`, `max`, `backoff` and `tty` in it apply to its namespace." },
+            { "title": "table", "type": "object", "description": "A program or a built-in workload, with the keys of a process except `count`, `at`, `enter` and `keeps`. `stop`, `restart`, `max`, `backoff` and `tty` in it apply to its namespace." },
         ] });
         for (key, value) in words.as_object().into_iter().flatten() {
             schema.insert(key.clone(), value.clone());

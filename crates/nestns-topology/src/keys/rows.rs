@@ -197,6 +197,10 @@ tables! {
         /// process of a topology can have it.
         #[schemars(extend("default" = false))]
         Tty "tty": Flag;
+        /// Process whose end is the end of the namespace: the rest of it is then stopped in order, and the
+        /// namespace has the status of this process.
+        #[schemars(example = &"worker")]
+        Main "main": String;
         /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
         /// When to rebuild it, with everything inside, after its PID 1 has ended.
@@ -276,6 +280,10 @@ tables! {
         /// `false`, its failure only makes the final status 1.
         #[schemars(extend("default" = true))]
         Essential "essential": Flag;
+        /// True if it keeps its namespace open. With `false`, as for a sidecar, the namespace ends when
+        /// everything else in it has ended: this process is then asked to stop.
+        #[schemars(extend("default" = true))]
+        Keeps "keeps": Flag;
         /// When to restart it.
         Restart "restart": Restart;
         /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
@@ -311,6 +319,10 @@ tables! {
         /// or template in two files is an error; a file that is reached twice is included once.
         #[schemars(example = json!(["templates.toml"]))]
         Include "include": Vec<FilePath>, Source;
+        /// Process whose end is the end of the tree, with its exit status, as `nestns up --exit-code-from` says it
+        /// on the command line: `vm/ci/runner`, `vm/init`.
+        #[schemars(example = &"vm/ci/runner")]
+        Main "main": String;
         /// Event that ends a foreground `nestns up`, besides the end of all processes.
         OnExit "on_exit": OnExit;
         /// Variables for placeholders, with their values.

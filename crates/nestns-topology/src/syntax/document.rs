@@ -71,6 +71,7 @@ pub(crate) struct Heading {
     pub(crate) name: Option<Located<String>>,
     pub(crate) description: Option<String>,
     pub(crate) on_exit: OnExit,
+    pub(crate) main: Option<Located<String>>,
 }
 
 const ON_EXIT: &[(&str, OnExit)] = &[
@@ -113,6 +114,7 @@ impl<'a> Document<'a> {
                 TopKey::Name
                 | TopKey::Description
                 | TopKey::OnExit
+                | TopKey::Main
                 | TopKey::Include
                 | TopKey::Schema => {}
             }
@@ -166,6 +168,7 @@ impl Heading {
                         .word(ON_EXIT, out)
                         .map_or(OnExit::default(), |word| word.value);
                 }
+                Some(TopKey::Main) => heading.main = entry.string(out),
                 _ => {}
             }
         }
@@ -176,7 +179,7 @@ impl Heading {
     pub(crate) fn has(key: &str) -> bool {
         matches!(
             TopKey::find(key),
-            Some(TopKey::Name | TopKey::Description | TopKey::OnExit)
+            Some(TopKey::Name | TopKey::Description | TopKey::OnExit | TopKey::Main)
         )
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct NamespaceBody {
     pub(crate) labels: Labels,
     pub(crate) init: Option<Located<InitSyntax>>,
     pub(crate) after: AfterSyntax,
+    pub(crate) main: Option<Located<String>>,
     pub(crate) unshare: Option<Located<Isolation>>,
     pub(crate) mount_proc: Option<Located<bool>>,
     pub(crate) hostname: Option<String>,
@@ -77,6 +78,7 @@ impl NamespaceBody {
                     body.init = Some(Located::new(init(&entry, path, out), entry.span));
                 }
                 NamespaceKey::After => body.after = after::read(&entry, out),
+                NamespaceKey::Main => body.main = entry.string(out),
                 NamespaceKey::Unshare => body.unshare = unshare(&entry, out),
                 NamespaceKey::MountProc => body.mount_proc = entry.boolean(out),
                 NamespaceKey::Hostname => body.hostname = host_name(&entry, out),
@@ -156,6 +158,10 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
                 (own.name.clone(), table.into())
             };
             non_empty((0..).zip(&namespace.processes).map(entry).collect())
+        }
+        NamespaceKey::Main => {
+            let main = namespace.main.map(|place| &namespace.processes[place as usize]);
+            main.map(|process| process.name.clone().into())
         }
         NamespaceKey::Unshare => write_unshare(
             isolation,

@@ -15,7 +15,7 @@ use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::keys::{Handling, Key, ProcessKey, REFUSED_OF_INIT};
 use crate::namespace::{Init, Namespace};
-use crate::process::{Entry as Way, Process, Terminal, Weight};
+use crate::process::{Entry as Way, Keeps, Process, Terminal, Weight};
 use crate::toml_text::{Kind, Table, Value};
 use crate::tree::{NamespaceId, Topology};
 
@@ -56,7 +56,7 @@ impl ProcessBody {
                 let message = format!("`{}` cannot be used for PID 1", found.name());
                 out.push(
                     Diagnostic::at(Code::MisplacedKey, key.key_span, message)
-                        .label("a namespace has one PID 1, which enters it first"),
+                        .label("a namespace has one PID 1, which enters it first and ends it"),
                 );
             }
         }
@@ -185,6 +185,9 @@ impl TableReader {
             ProcessKey::Essential => body.put(key, entry.boolean(out), |values, flag| {
                 values.weight = weight(flag);
             }),
+            ProcessKey::Keeps => body.put(key, entry.boolean(out), |values, flag| {
+                values.keeps = keeps(flag);
+            }),
             ProcessKey::Restart => restart.read_when(&entry, out),
             ProcessKey::Max => restart.read_max(&entry, out),
             ProcessKey::Backoff => restart.read_backoff(&entry, out),
@@ -293,10 +296,19 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
         }
         ProcessKey::Oneshot => process.oneshot.then(|| true.into()),
         ProcessKey::Essential => (process.weight == Weight::Expendable).then(|| false.into()),
+        ProcessKey::Keeps => (process.keeps == Keeps::Nothing).then(|| false.into()),
         ProcessKey::Restart => restart::write_when(process.restart),
         ProcessKey::Max => restart::write_max(process.restart),
         ProcessKey::Backoff => restart::write_backoff(process.restart),
         ProcessKey::Stop => stop::write(process.stop, process.own_grace),
+    }
+}
+
+fn keeps(is_keeping: bool) -> Keeps {
+    if is_keeping {
+        Keeps::Namespace
+    } else {
+        Keeps::Nothing
     }
 }
 

@@ -11,9 +11,9 @@ use crate::controller::life::Life;
 use crate::controller::tree::Tree;
 use crate::controller::verdict;
 use crate::engine::gate;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, TreePart};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, Slot, TreePart};
 use nestns_client::journal::event::Event;
-use nestns_topology::Condition;
+use nestns_topology::{Condition, Keeps};
 
 /// The conditions of a part, taken together.
 #[derive(Debug, PartialEq, Eq)]
@@ -197,14 +197,16 @@ fn is_fulfilled_by_namespace(
     }
 }
 
-/// True if every process in a namespace has succeeded.
+/// True if a namespace has succeeded: its main process has, or every process in it that keeps it
+/// open.
 fn has_ended_well(tree: &Tree, index: NamespaceIndex) -> bool {
-    let range = index..index + tree.plan.subtree(index);
-    range.into_iter().all(|index| {
-        let namespace = tree.plan.namespace(index);
-        namespace.slots().all(|slot| {
+    let end = index + tree.plan.subtree(index);
+    let mut next = index;
+    while next < end {
+        let namespace = tree.plan.namespace(next);
+        let has_succeeded = |slot| {
             let subject = ProcessKey {
-                namespace: index,
+                namespace: next,
                 slot,
             };
             let (Some(process), Some(record)) = (namespace.process(slot), tree.roster.get(subject))
@@ -214,7 +216,17 @@ fn has_ended_well(tree: &Tree, index: NamespaceIndex) -> bool {
             let success = record
                 .ending
                 .is_some_and(|(ending, _)| verdict::is_success(process, ending));
-            success && record.refusal.is_none()
-        })
-    })
+            process.keeps == Keeps::Nothing || (success && record.refusal.is_none())
+        };
+        let (is_well, size) = match namespace.main {
+            // What is inside ends with it.
+            Some(main) => (has_succeeded(Slot::Process(main)), tree.plan.subtree(next)),
+            None => (namespace.slots().all(has_succeeded), 1),
+        };
+        if !is_well {
+            return false;
+        }
+        next += size;
+    }
+    true
 }

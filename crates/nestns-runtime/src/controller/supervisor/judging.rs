@@ -20,7 +20,7 @@ use crate::controller::roster::State;
 use crate::controller::startup_report::{FailedProcess, NotReady};
 use crate::controller::tree::Tree;
 use crate::controller::verdict::{self, Course, Verdict};
-use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot};
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
 use nestns_topology::{Entry, OnExit, RestartWhen, Weight};
@@ -206,11 +206,17 @@ impl Judge {
         let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
         let process = namespace.process(subject.slot);
         // A PID 1 of ours ends with 0, or was killed from outside.
-        let success = process.map_or(ending == Ending::Exited(0), |process| {
-            verdict::is_success(process, ending)
-        });
+        let is_init = subject.is_init();
+        let main = namespace
+            .main_process()
+            .filter(|_| is_init && process.is_none());
+        let success = process
+            .or(main)
+            .map_or(ending == Ending::Exited(0), |process| {
+                verdict::is_success(process, ending)
+            });
         let state = match ending {
-            _ if process.is_none() => {
+            _ if process.or(main).is_none() => {
                 if success {
                     State::Exited
                 } else {
@@ -232,8 +238,11 @@ impl Judge {
         {
             return;
         }
+        if namespace.main.map(Slot::Process) == Some(subject.slot) && !asked {
+            restarts.end_namespace(subject.namespace);
+        }
         let Some(process) = process else {
-            if !asked {
+            if !asked && main.is_none() {
                 self.judge_finally(edge, subject, ending);
             }
             return;

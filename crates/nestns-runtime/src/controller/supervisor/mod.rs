@@ -34,9 +34,10 @@ use super::event_sink::{Cause, Note};
 use super::life::{Event, Life, Reaction};
 use super::readiness::Readiness;
 use super::roster::State;
-use super::tree::{Arrival, Incident, Orphan};
+use super::tree::{Arrival, Incident, Orphan, Tree};
+use super::verdict;
 use super::{Command, Fixture};
-use crate::engine::plan::{ProcessKey, TreePart};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, Slot, TreePart};
 use crate::engine::report::Ending;
 use attachments::Attachments;
 use awaiting::Awaiting;
@@ -264,6 +265,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 
     fn on_ended(&mut self, subject: ProcessKey, ending: Ending, at: Moment) {
+        let ending = main_ending(self.edge.tree(), subject).unwrap_or(ending);
         self.end_terminal_of(subject);
         let edge: &mut dyn Edge = &mut self.edge;
         if subject.exec_number().is_some() {
@@ -603,6 +605,9 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             if finished.is_empty() {
                 break;
             }
+            for &index in finished.iter().flat_map(|finished| &finished.ended) {
+                restart_ended(edge, &mut self.restarts, index);
+            }
             for failed in finished.iter().flat_map(|finished| &finished.failed) {
                 self.judge
                     .judge_failed_restart(edge, &mut self.restarts, failed);
@@ -739,6 +744,29 @@ fn in_words(cause: &Cause) -> String {
         Cause::Untied => "the process it was tied to has ended".to_owned(),
         Cause::OutputClosed => "the output is no longer read".to_owned(),
         Cause::Ended { path } => format!("{path} has ended"),
+    }
+}
+
+/// The end of the main process of a namespace that ends with it: the namespace has its status.
+fn main_ending(tree: &Tree, subject: ProcessKey) -> Option<Ending> {
+    let namespace = tree.plan.namespace(subject.namespace);
+    let main = namespace.main.filter(|_| subject.is_init())?;
+    let record = tree.roster.get(ProcessKey {
+        slot: Slot::Process(main),
+        ..subject
+    })?;
+    let is_own = record.stop_record.asked.is_none() && record.stop_record.killed.is_none();
+    record.ending.filter(|_| is_own).map(|(ending, _)| ending)
+}
+
+/// Has a namespace that has ended with its main process come again, if its policy says so.
+fn restart_ended(edge: &mut dyn Edge, restarts: &mut Restarts, index: NamespaceIndex) {
+    let namespace = edge.tree().plan.namespace(index);
+    let init = ProcessKey::init(index);
+    let ending = main_ending(edge.tree(), init);
+    if let (Some(main), Some(ending)) = (namespace.main_process(), ending) {
+        let success = verdict::is_success(main, ending);
+        restarts.comes_back(edge, init, success, ending);
     }
 }
 

@@ -74,6 +74,11 @@ impl NamespacePlan {
         }
     }
 
+    /// The process whose end is that of the namespace.
+    pub fn main_process(&self) -> Option<&ProcessPlan> {
+        self.process(Slot::Process(self.main?))
+    }
+
     /// PID 1 and the declared processes, in the order of creation.
     pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         std::iter::once(Slot::Init).chain(self.declared_slots())

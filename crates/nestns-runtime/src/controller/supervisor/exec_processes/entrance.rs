@@ -183,6 +183,7 @@ pub(super) fn plan(
         },
         after: Vec::new(),
         asked_after: Duration::ZERO,
+        keeps: nestns_topology::Keeps::Nothing,
         ok: vec![0],
         oneshot: true,
         weight: Weight::Expendable,

@@ -340,7 +340,9 @@ impl Change {
             });
             return self.begin_renewing(edge, peers);
         }
-        absent.extend(self.wish.targets.iter().copied());
+        if self.wish.author != Author::Main {
+            absent.extend(self.wish.targets.iter().copied());
+        }
         let tree = edge.tree();
         let subjects = self.subjects(edge).into_iter();
         let timeline = crate::controller::timeline::timeline_of(

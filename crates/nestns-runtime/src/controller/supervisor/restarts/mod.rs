@@ -61,6 +61,8 @@ enum Author {
     Client,
     /// A restart policy, for the how-manieth time in a row.
     Policy { attempt: Option<u32> },
+    /// The end of the main process of the namespace.
+    Main,
 }
 
 /// Demand of a client.
@@ -93,6 +95,8 @@ pub(super) struct FailedRestart {
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) failed: Vec<FailedRestart>,
+    /// Namespaces that have ended with their main processes.
+    pub(super) ended: Vec<NamespaceIndex>,
     askers: Vec<Asker>,
     reply: Reply,
 }
@@ -109,13 +113,18 @@ pub(super) struct Restarts {
     /// be told.
     settled: BTreeSet<NamespaceIndex>,
     to_release: BTreeSet<NamespaceIndex>,
+    /// Namespaces whose main processes have ended.
+    to_end: Vec<NamespaceIndex>,
     backoff: Backoff,
 }
 
 impl Restarts {
     /// True if no change is under way, nor bound to come.
     pub(super) fn are_over(&self) -> bool {
-        self.under_way.is_empty() && self.queued.is_empty() && !self.backoff.are_awaited()
+        self.under_way.is_empty()
+            && self.queued.is_empty()
+            && self.to_end.is_empty()
+            && !self.backoff.are_awaited()
     }
 
     /// Moment of the next thing to do.
@@ -143,6 +152,11 @@ impl Restarts {
         changes
             .flat_map(|change| change.take_begun().to_vec())
             .collect()
+    }
+
+    /// Has a namespace end, because its main process has.
+    pub(super) fn end_namespace(&mut self, namespace: NamespaceIndex) {
+        self.to_end.push(namespace);
     }
 
     /// Lifts a hold on what is being taken down.
@@ -314,6 +328,19 @@ impl Restarts {
 
     /// Begins with what is due: restarts by policy, and PID 1s that need not stay.
     pub(super) fn begin_due(&mut self, edge: &mut dyn Edge, pausing: &mut Pausing<'_>) {
+        for namespace in std::mem::take(&mut self.to_end) {
+            let target = Target(ProcessKey::init(namespace));
+            if rules::refuse_unless_running(edge.tree()).is_ok() && edge.tree().lives(target.0) {
+                let wish = Wish {
+                    aim: Aim::Down,
+                    targets: vec![target],
+                    author: Author::Main,
+                    force: Force::Ask,
+                    askers: Vec::new(),
+                };
+                self.take_on(edge, pausing, wish);
+            }
+        }
         let now = edge.now();
         for subject in self.backoff.take_due(now) {
             let tree = edge.tree();
@@ -381,6 +408,11 @@ impl Restarts {
             reply,
         ) = change.into_outcome(edge);
         let plan = edge.tree().plan;
+        let ended = if author == Author::Main {
+            targets.iter().map(|target| target.0.namespace).collect()
+        } else {
+            Vec::new()
+        };
         edge.tree_mut().setbacks.retain(|failure| {
             !targets
                 .iter()
@@ -410,6 +442,7 @@ impl Restarts {
         }
         Finished {
             failed,
+            ended,
             askers,
             reply,
         }
