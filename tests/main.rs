@@ -72,6 +72,7 @@ mod pid_one;
 mod programs;
 mod prune;
 mod ps;
+mod random_dependencies;
 mod random_operations;
 mod random_trees;
 mod readme;

@@ -265,6 +265,21 @@ main = "init"
     assert_data_eq!(
         human(text),
         str![[r#"
+error[NS216]: `main` of `a` names `wroker`, which is not a process of it
+ --> <stdin>:3:8
+  |
+3 | main = "wroker"
+  |        ^^^^^^^^ did you mean `worker`?
+
+error[NS216]: `main` of `a/b` names `init`, which is not a process of it
+ --> <stdin>:7:8
+  |
+7 | main = "init"
+  |        ^^^^^^ a namespace ends with its PID 1 anyway
+  |
+  = help: leave `main` out
+
+
 "#]]
     );
 }
@@ -278,6 +293,15 @@ proc.two = { cmd = "x", keeps = false }
     assert_data_eq!(
         human(text),
         str![[r#"
+error[NS120]: no process keeps `a` open
+ --> <stdin>:2:33
+  |
+2 | proc.one = { cmd = "x", keeps = false }
+  |                                 ^^^^^ with `keeps = false` for all of them, it would end as soon as it is there
+  |
+  = help: remove `keeps` from the process that the others serve
+
+
 "#]]
     );
 }

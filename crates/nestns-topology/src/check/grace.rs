@@ -110,12 +110,10 @@ fn share(namespace: &Namespace) -> Duration {
 fn set(topology: &mut Topology, id: NamespaceId, orders: &StopOrders, times: &[Times]) {
     let nodes = &orders.nodes;
     let index = id.place();
-    let around = topology.parent(id).map(NamespaceId::place);
-    let around = around.map_or(Duration::ZERO, |around| times[nodes.begin(around)].asked);
-    let begin = times[nodes.begin(index)].asked;
-    let grace = times[nodes.end(index)].ended.saturating_sub(begin);
+    let end = times[nodes.end(index)];
+    let grace = end.grace;
     let namespace = topology.namespace_mut(id);
-    namespace.asked_after = begin.saturating_sub(around);
+    namespace.asked_after = end.offset;
     namespace.stop.grace = grace;
     let own_share = share(namespace);
     let asked_after = |part| {
@@ -123,8 +121,8 @@ fn set(topology: &mut Topology, id: NamespaceId, orders: &StopOrders, times: &[T
             namespace: index,
             part,
         });
-        let asked = number.map_or(begin, |number| times[number].asked);
-        (asked.saturating_sub(begin), number)
+        let offset = number.map_or(Duration::ZERO, |number| times[number].offset);
+        (offset, number)
     };
     if let Init::Program(program) = &mut namespace.init {
         program.stop.grace = grace;
@@ -201,11 +199,13 @@ fn chain(
     let mut here = last;
     while let Some(behind) = times[here].behind {
         match orders.nodes.node(behind) {
-            // Before the request to the namespace itself nothing counts.
-            Node::Begin(index) if !is_below(topology, NamespaceId::at(index), id) => break,
-            Node::Begin(_) => {}
-            Node::Process(_) if times[behind].ended == times[behind].asked => {}
-            Node::End(_) | Node::Process(_) => chain.push(behind),
+            // What is elsewhere has a chain of its own.
+            node if !is_within(topology, NamespaceId::at(node.namespace()), id) => {
+                chain.push(behind);
+                break;
+            }
+            Node::Process(_) if times[behind].grace.is_zero() => {}
+            _ => chain.push(behind),
         }
         here = behind;
     }
@@ -213,9 +213,9 @@ fn chain(
     chain
 }
 
-/// Returns whether a namespace is inside another one.
-fn is_below(topology: &Topology, id: NamespaceId, outer: NamespaceId) -> bool {
-    std::iter::successors(topology.parent(id), |&id| topology.parent(id)).any(|id| id == outer)
+/// Returns whether a namespace is another one, or inside it.
+fn is_within(topology: &Topology, id: NamespaceId, outer: NamespaceId) -> bool {
+    std::iter::successors(Some(id), |&id| topology.parent(id)).any(|id| id == outer)
 }
 
 fn describe(topology: &Topology, orders: &StopOrders, chain: &[usize]) -> String {

@@ -17,6 +17,16 @@ pub(super) enum Node {
     Process(Target),
 }
 
+impl Node {
+    /// The namespace, or the one that the process is in.
+    pub(super) fn namespace(self) -> u32 {
+        match self {
+            Self::Begin(namespace) | Self::End(namespace) => namespace,
+            Self::Process(target) => target.namespace,
+        }
+    }
+}
+
 /// Numbers of all parts of a tree.
 #[derive(Debug)]
 pub(super) struct Nodes {

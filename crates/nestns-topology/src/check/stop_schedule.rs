@@ -18,13 +18,18 @@ use crate::tree::{NamespaceId, Topology};
 /// Dependencies that order a stop: pairs of what waits for something and of that.
 type Pairs = Vec<(Target, Target)>;
 
-/// Times of one part, from the request to the tree.
+/// Times of one part.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Times {
-    /// When it is asked, at the latest.
-    pub(super) asked: Duration,
-    /// When it has ended, at the latest.
+    /// Time from the request to the tree until it is asked, at the latest.
+    asked: Duration,
+    /// Time from the request to the tree until it has ended, at the latest.
     pub(super) ended: Duration,
+    /// Time from the request to the namespace that contains it until it is asked, at the latest: that request may come
+    /// earlier than it has to.
+    pub(super) offset: Duration,
+    /// Time that it has itself.
+    pub(super) grace: Duration,
     /// The part that it is left until the end of.
     pub(super) behind: Option<usize>,
 }
@@ -98,54 +103,114 @@ impl StopOrders {
         let mut inside: Vec<Option<(Duration, usize)>> = vec![None; topology.len()];
         for &number in &self.sequence {
             let node = self.nodes.node(number);
-            let index = match node {
-                Node::Begin(index) | Node::End(index) => index,
-                Node::Process(target) => target.namespace,
-            };
-            let id = NamespaceId::at(index);
-            let around = topology.parent(id).map(NamespaceId::place);
-            if let Node::End(_) = node {
-                let begin = times[self.nodes.begin(index)];
-                let last = inside[index as usize].filter(|(ended, _)| *ended > begin.asked);
-                let time = last.map_or(Duration::ZERO, |(ended, _)| {
-                    ended.saturating_sub(begin.asked)
-                });
-                let last = last.map(|(_, last)| last);
-                let grace = namespace(id, Inside { time, last });
-                let ended = begin.asked.saturating_add(grace);
-                times[number] = Times { ended, ..begin };
-                if let Some(around) = around {
-                    later(&mut inside[around as usize], ended, number);
+            let around = topology.parent(NamespaceId::at(node.namespace()));
+            let around = around.map(NamespaceId::place);
+            times[number] = match node {
+                Node::Begin(_) => self.begin_of(topology, &times, number, around),
+                Node::Process(target) => {
+                    let container = Some(target.namespace);
+                    let begin = self.begin_of(topology, &times, number, container);
+                    let grace = process(number, target);
+                    let ended = begin.asked.saturating_add(grace);
+                    let within = begin.offset.saturating_add(grace);
+                    later(&mut inside[target.namespace as usize], within, number);
+                    Times {
+                        ended,
+                        grace,
+                        ..begin
+                    }
                 }
-                continue;
-            }
-            let container = match node {
-                Node::Begin(_) => around.map(|around| self.nodes.begin(around)),
-                _ => Some(self.nodes.begin(index)),
-            };
-            let first = self.ends_first.get(&number).into_iter().flatten();
-            let before = container
-                .iter()
-                .chain(first)
-                .map(|&before| (times[before].ended, before));
-            let (asked, behind) = before
-                .filter(|(ended, _)| !ended.is_zero())
-                .max_by_key(|&(ended, _)| ended)
-                .map_or((Duration::ZERO, None), |(ended, before)| {
-                    (ended, Some(before))
-                });
-            let mut ended = asked;
-            if let Node::Process(target) = node {
-                ended = asked.saturating_add(process(number, target));
-                later(&mut inside[index as usize], ended, number);
-            }
-            times[number] = Times {
-                asked,
-                ended,
-                behind,
+                Node::End(index) => {
+                    let begin = times[self.nodes.begin(index)];
+                    let last = inside[index as usize].filter(|(time, _)| !time.is_zero());
+                    let time = last.map_or(Duration::ZERO, |(time, _)| time);
+                    let last = last.map(|(_, last)| last);
+                    let grace = namespace(NamespaceId::at(index), Inside { time, last });
+                    if let Some(around) = around {
+                        let within = begin.offset.saturating_add(grace);
+                        later(&mut inside[around as usize], within, number);
+                    }
+                    let ended = begin.asked.saturating_add(grace);
+                    Times {
+                        ended,
+                        grace,
+                        ..begin
+                    }
+                }
             };
         }
         times
+    }
+
+    /// The times at which a part is asked, in the namespace that contains it.
+    fn begin_of(
+        &self,
+        topology: &Topology,
+        times: &[Times],
+        number: usize,
+        container: Option<u32>,
+    ) -> Times {
+        let around = container.map(|container| times[self.nodes.begin(container)].asked);
+        let mut begin = Times {
+            asked: around.unwrap_or_default(),
+            ..Times::default()
+        };
+        for &first in self.ends_first.get(&number).into_iter().flatten() {
+            begin.asked = begin.asked.max(times[first].ended);
+            let within = self.end_within(topology, times, first, container);
+            if within > begin.offset {
+                begin.offset = within;
+                begin.behind = Some(first);
+            }
+        }
+        begin.ended = begin.asked;
+        begin
+    }
+
+    /// Time from the request to a namespace, or to the tree, until a part has ended, at the latest.
+    fn end_within(
+        &self,
+        topology: &Topology,
+        times: &[Times],
+        number: usize,
+        container: Option<u32>,
+    ) -> Duration {
+        let node = self.nodes.node(number);
+        let home = NamespaceId::at(node.namespace());
+        let mut around = match node {
+            Node::Process(_) => Some(home),
+            Node::Begin(_) | Node::End(_) => topology.parent(home),
+        };
+        let mut within = times[number].offset.saturating_add(times[number].grace);
+        loop {
+            match around {
+                _ if around.map(NamespaceId::place) == container => return within,
+                // It is elsewhere: that request may come before it, or not before its end.
+                None if self.comes_before(topology, number, container) => return Duration::ZERO,
+                None => return times[number].ended,
+                Some(id) => {
+                    within = within.saturating_add(times[self.nodes.begin(id.place())].offset);
+                    around = topology.parent(id);
+                }
+            }
+        }
+    }
+
+    /// Returns whether a namespace, or one around it, is asked only when a part has ended.
+    fn comes_before(&self, topology: &Topology, number: usize, container: Option<u32>) -> bool {
+        let home = NamespaceId::at(self.nodes.node(number).namespace());
+        let mut with_end: Vec<usize> = std::iter::successors(Some(home), |&id| topology.parent(id))
+            .map(|id| self.nodes.end(id.place()))
+            .collect();
+        with_end.push(number);
+        let inner = container.map(NamespaceId::at);
+        std::iter::successors(inner, |&id| topology.parent(id)).any(|id| {
+            let first = self.ends_first.get(&self.nodes.begin(id.place()));
+            first
+                .into_iter()
+                .flatten()
+                .any(|first| with_end.contains(first))
+        })
     }
 }
 
