@@ -26,7 +26,7 @@ pub enum Slot {
     Process(u32),
     /// A program that `exec` starts in a standing tree, by a number of its own.
     Exec(u32),
-    /// The command that asks whether the declared process in this place is ready.
+    /// The command that asks whether the process of this number, as of [`Slot::nth`], is ready.
     Probe(u32),
     /// The one command that `run` starts in a standing tree.
     RunCommand,
@@ -66,7 +66,7 @@ impl fmt::Display for Slot {
             Self::Init => write!(out, "0"),
             Self::Process(place) => write!(out, "{}", u64::from(*place) + 1),
             Self::Exec(number) => write!(out, "exec.{number}"),
-            Self::Probe(place) => write!(out, "probe.{place}"),
+            Self::Probe(number) => write!(out, "probe.{number}"),
             Self::RunCommand => write!(out, "run"),
         }
     }
@@ -115,22 +115,21 @@ impl ProcessKey {
         }
     }
 
-    /// The command that asks whether a declared process is ready; a PID 1 is not asked.
+    /// The command that asks whether a PID 1 or a declared process is ready; what no plan declares
+    /// is not asked about.
     pub fn probe_of(self) -> Option<Self> {
-        match self.slot {
-            Slot::Process(place) => Some(Self {
-                slot: Slot::Probe(place),
-                ..self
-            }),
-            _ => None,
-        }
+        let number = self.slot.number()?;
+        Some(Self {
+            slot: Slot::Probe(number),
+            ..self
+        })
     }
 
     /// The process about which such a command asks.
     pub fn probed(self) -> Option<Self> {
         match self.slot {
-            Slot::Probe(place) => Some(Self {
-                slot: Slot::Process(place),
+            Slot::Probe(number) => Some(Self {
+                slot: Slot::nth(number),
                 ..self
             }),
             _ => None,
@@ -196,7 +195,10 @@ mod tests {
             run_command.is_run_command() && !session.is_run_command() && !probe.is_run_command()
         );
         assert!(!process.is_from_outside() && !ProcessKey::init(4).is_from_outside());
-        assert_eq!(ProcessKey::init(4).probe_of(), None);
+        let init = ProcessKey::init(4);
+        let of_init = init.probe_of().expect("a PID 1 can be asked about");
+        assert_eq!(of_init.probed(), Some(init));
+        assert!(of_init.is_from_outside() && !of_init.is_init());
     }
 
     #[test]
