@@ -146,8 +146,8 @@ fn an_unreachable_condition_fails_the_dependent_with_a_message() {
                 let at = crate::harness::chain::path(depth).replace('@', &ended.nest.root);
                 for (path, dependency) in [("b", "a"), ("d", "b")] {
                     let text = format!(
-                        "error: `{at}/{path}` will not be started: `{dependency}`, which it waits for, ended without \
-                         reaching the required state"
+                        "error: `{at}/{path}` will not be started: `{dependency}`, which it waits for, will not \
+                         reach the required state"
                     );
                     assert!(ended.stderr.contains(&text), "{context}");
                 }

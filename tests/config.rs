@@ -67,6 +67,7 @@ proc.log = { cmd = "x", ready = { log = '^on "port" \d+' }, env = { HELD = "yes"
 proc.file = { cmd = "x", ready = { file = "/run/x" } }
 proc.exec = { cmd = "x", ready = { exec = "redis-cli ping", every = "50ms" }, restart = "always", backoff = "1m" }
 proc.again = { cmd = "x", ready = { exec = ["a b"] } }
+proc.tcp = { cmd = "x", ready = { tcp = 80, timeout = "2s", retries = 3, start_period = "1m" }, restart = { on = [88, "SIGKILL", 7], max = 2, backoff_max = "1m" } }
 proc.fd = { cmd = "x", ready = { fd = 3 }, restart = "never" }
 proc.notify = { cmd = "x", ready = { notify = true } }
 description = "quotes \" and \\ and\nlines"
@@ -143,6 +144,7 @@ proc.log = { cmd = ["x"], env = { OWN = "1" }, ready = { log = '^on "port" \d+' 
 proc.file = { cmd = ["x"], ready = { file = "/run/x" }, stop = { signal = "INT" } }
 proc.exec = { cmd = ["x"], ready = { exec = ["redis-cli", "ping"], every = "50ms" }, restart = "always", backoff = "60s", stop = { signal = "INT" } }
 proc.again = { cmd = ["x"], ready = { exec = ["a b"] }, stop = { signal = "INT" } }
+proc.tcp = { cmd = ["x"], ready = { tcp = 80, timeout = "2s", retries = 3, start_period = "60s" }, restart = { on = [7, 88, "KILL"] }, max = 2, backoff_max = "60s", stop = { signal = "INT" } }
 proc.fd = { cmd = ["x"], ready = { fd = 3 }, stop = { signal = "INT" } }
 proc.notify = { cmd = ["x"], ready = { notify = true }, stop = { signal = "INT" } }
 
@@ -213,6 +215,7 @@ b.0/b.1/holder/log
 b.0/b.1/holder/file
 b.0/b.1/holder/exec
 b.0/b.1/holder/again
+b.0/b.1/holder/tcp
 b.0/b.1/holder/fd
 b.0/b.1/holder/notify
 
@@ -422,6 +425,7 @@ fn process() -> impl Strategy<Value = String> {
             word().prop_map(|word| format!("labels = {{ \"\" = {} }}", quoted(&word))),
             Just("ok = [0, 143]".to_owned()),
             Just("oneshot = true".to_owned()),
+            Just("restart = { on = [88, \"RTMIN+3\"], backoff_max = \"2m\" }".to_owned()),
             Just("essential = false".to_owned()),
             Just("user = \"0:0\"".to_owned()),
             Just("cwd = \"/tmp\"".to_owned()),

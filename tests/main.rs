@@ -49,6 +49,7 @@ mod host_snapshot;
 mod imports;
 mod init_killed;
 mod init_programs;
+mod init_table;
 mod inspect;
 mod interrupt;
 mod isolation;

@@ -12,7 +12,8 @@ use crate::harness::chain::{DEPTHS, chain, path};
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, program};
-use crate::harness::requirement::{nesting, require};
+use crate::harness::requirement::{installed, nesting, require};
+use crate::harness::script::write_scripts;
 use crate::harness::wait::TIMEOUT;
 
 /// A process that says in one of the ways that it is ready, and makes the file `cue` just before.
@@ -102,11 +103,14 @@ fn a_topology_that_is_not_ready_in_time_is_taken_down() {
             "{ exec = 'false', every = '10ms' }",
             "{ exec = ['sh', '-c', 'sleep 1000'] }",
             "{ exec = '/no/such/program' }",
+            "{ exec = 'false', every = '10ms', retries = 1, start_period = '1h' }",
+            "{ tcp = 8080, every = '10ms' }",
             "{ fd = 3 }",
             "{ notify = true }",
         ] {
-            let topology =
-                format!("name = '@'\n[ns.@]\nproc.a = {{ cmd = 'sleep 1000', ready = {ready} }}\n");
+            let topology = format!(
+                "name = '@'\n[ns.@]\nunshare = ['mount', 'net']\nproc.a = {{ cmd = 'sleep 1000', ready = {ready} }}\n"
+            );
             let nest = Nest::new(&topology)
                 .identity(identity)
                 .arguments(&["--timeout", "700ms"]);
@@ -348,5 +352,118 @@ fn readiness_from_another_process_is_ignored() {
             "{identity:?}: {:#?}",
             detached.events()
         );
+    });
+}
+
+#[test]
+fn a_port_is_found_in_the_network_of_its_process() {
+    require!(installed("perl"));
+    // Of each, only the process itself is where it listens; the last one is on the host's network.
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let free = port;
+    for_each_identity(|identity| {
+        for depth in [DEPTHS[0], DEPTHS[2]] {
+            for (unshare, listens, enter) in [
+                ("['mount', 'net']", "8080", "fork"),
+                ("['mount', 'net']", "8080 6", "join"),
+                ("['mount']", &*format!("{free}"), "fork"),
+            ] {
+                let port = listens.split(' ').next().unwrap_or_default();
+                let topology = format!(
+                    "name = '@'\n{}unshare = {unshare}\n\
+                     proc.b = {{ sh = 'test -e DIRECTORY/cue', oneshot = true, after = {{ a = 'ready' }} }}\n\
+                     proc.a = {{ enter = '{enter}', sh = 'sleep 0.1; : > DIRECTORY/cue; exec perl DIRECTORY/listen.pl \
+                     {listens}', ready = {{ tcp = {port}, every = '20ms', timeout = '5s' }} }}\n",
+                    chain(depth)
+                );
+                let nest = Nest::new(&topology).identity(identity);
+                write_scripts(&nest);
+                let detached = Detached::up(nest);
+                let events = detached.events();
+                let home = path(depth).replace('@', &detached.nest.root);
+                assert!(
+                    place(&events, "ready", &format!("{home}/a"))
+                        < place(&events, "release", &format!("{home}/b")),
+                    "{identity:?} {unshare} {listens}"
+                );
+            }
+        }
+    });
+}
+
+/// A process whose probe has failed as often as it may, and what waits for it.
+fn hopeless(ready: &str) -> String {
+    format!(
+        "name = '@'\n[ns.@]\nunshare = ['mount', 'net']\n\
+         proc.a = {{ sh = 'echo it runs; exec sleep 1000', ready = {{ {ready}, every = '20ms', retries = 2 }} }}\n\
+         proc.b = {{ sh = ': > DIRECTORY/b', oneshot = true, essential = false, after = {{ a = 'ready' }} }}\n"
+    )
+}
+
+#[test]
+fn a_process_that_never_becomes_ready_is_reported_and_goes_on() {
+    for_each_identity(|identity| {
+        for ready in [
+            "exec = ['test', '-e', 'DIRECTORY/there']",
+            "exec = ['sleep', '1000'], timeout = '50ms'",
+            "tcp = 8080",
+        ] {
+            let detached = Detached::try_up(Nest::new(&hopeless(ready)).identity(identity));
+            let a = format!("{}/a", detached.nest.root);
+            let said =
+                format!("`{a}` did not become ready: 2 tries of its probe in a row have failed");
+            assert_eq!(detached.up.code, 1, "{ready}: {:?}", detached.up);
+            assert!(
+                detached.up.stderr.contains(&format!("error: {said}")),
+                "{:?}",
+                detached.up
+            );
+            assert!(
+                detached.up.stdout.contains(&format!("not ready: {a}")),
+                "{:?}",
+                detached.up
+            );
+            assert!(!detached.nest.directory.path().join("b").exists());
+            let waited = detached.nestns(&["wait", "@/a", "--for", "ready"]);
+            assert_eq!(waited.code, 1, "{waited:?}");
+            assert!(waited.stderr.contains(&said), "{waited:?}");
+            let events = detached.events();
+            assert_eq!(events[place(&events, "unready", &a)]["tries"], 2);
+            let document = detached.document(&["inspect", "--format", "json", "@/a"]);
+            assert_eq!(
+                document["process"]["declaration"]["unready"], 2,
+                "{document:#}"
+            );
+            assert_eq!(document["process"]["state"], "running", "{document:#}");
+            if ready.contains("there") {
+                // It is tried anew when it is started again.
+                fs::write(detached.nest.directory.path().join("there"), "").unwrap();
+                detached.run(&["restart", "@/a"]);
+                detached.run(&["wait", "@/a", "--for", "ready"]);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_command_of_run_is_not_run_when_something_never_becomes_ready() {
+    for_each_identity(|identity| {
+        let nest = Nest::new(&hopeless("exec = 'false'")).identity(identity);
+        let (file, made) = (
+            nest.file.display().to_string(),
+            nest.directory.path().join("made"),
+        );
+        let ended = nest
+            .start_verb(&["run", &file, "--", "touch", &made.display().to_string()])
+            .wait();
+        assert_eq!(ended.code, 125, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("did not become ready"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!made.exists());
     });
 }

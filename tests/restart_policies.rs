@@ -256,3 +256,47 @@ fn a_pause_namespace_remains_when_its_process_is_not_restarted() {
         detached.run(&["wait", "@/init", "--for", "started", "--timeout", "50s"]);
     });
 }
+
+/// By its exit status or its signal; any other end is as without `restart`.
+#[test]
+fn only_the_ends_that_are_named_are_restarted() {
+    let topology = r#"
+[ns.@]
+proc.status = { sh = "echo >> DIRECTORY/status; test $(wc -l < DIRECTORY/status) -gt 2 || exit 88; exit 5", essential = false, restart = { on = [88, 89], backoff = "10ms" } }
+proc.signal = { sh = "echo >> DIRECTORY/signal; test $(wc -l < DIRECTORY/signal) -gt 1 || kill -KILL $$", essential = false, restart.on = ["KILL"], backoff = "10ms" }
+proc.other = { sh = "echo >> DIRECTORY/other; exit 137", essential = false, restart = { on = ["KILL"] } }
+[ns."@/whole"]
+restart = { on = [88], max = 2, backoff = "10ms" }
+init = { sh = "echo >> DIRECTORY/whole; exit 88", essential = false }
+"#;
+    for_each_identity(|identity| {
+        let ended = Nest::new(topology).identity(identity).up().wait();
+        let directory = ended.nest.directory.path();
+        for (name, count) in [("status", 3), ("signal", 2), ("other", 1), ("whole", 3)] {
+            assert_eq!(runs(directory, name), count, "{name}: {}", ended.stderr);
+        }
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+    });
+}
+
+#[test]
+fn the_longest_delay_is_that_of_the_file() {
+    let topology = r#"
+[ns.@]
+proc.fails = { sh = "echo >> DIRECTORY/runs; exit 1", restart = "always", max = 8, backoff = "10ms", backoff_max = "20ms" }
+"#;
+    for_each_identity(|identity| {
+        let ended = Nest::new(topology).identity(identity).up().wait();
+        assert_eq!(runs(ended.nest.directory.path(), "runs"), 9);
+        let delays: Vec<&str> = ended
+            .stderr
+            .lines()
+            .filter_map(|line| line.split("in a row, in ").nth(1))
+            .collect();
+        assert_eq!(delays[0], "10 ms", "{}", ended.stderr);
+        assert!(
+            delays[1..].iter().all(|delay| *delay == "20 ms"),
+            "{delays:?}"
+        );
+    });
+}

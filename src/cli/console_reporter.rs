@@ -21,6 +21,7 @@ use crate::present::topology_nodes;
 use crate::present::tree::{self, Colour, Folding, Look};
 use nestns_client::documents::Timeline;
 use nestns_client::journal::stamp::Stamp;
+use nestns_client::protocol::message::RequestError;
 use nestns_runtime::controller::event_sink::Loss;
 use nestns_runtime::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
 use nestns_runtime::controller::roster::Roster;
@@ -311,6 +312,18 @@ impl ConsoleReporter {
                 );
                 self.problem("warning", Some(path), &text);
             }
+            Note::NeverReady {
+                path,
+                position,
+                tries,
+            } => {
+                let problem = RequestError::NeverReady {
+                    path: (*path).to_owned(),
+                    tries: *tries,
+                };
+                let text = format!("{problem}{}; it goes on running", self.place(*position));
+                self.problem("error", Some(path), &text);
+            }
             Note::ProbeLost { path, cause } => {
                 let call = cause.call.name().unwrap_or_default();
                 let text = format!("cannot determine whether `{path}` is ready ({call}): {cause}");
@@ -318,8 +331,7 @@ impl ConsoleReporter {
             }
             Note::Unreachable { path, dependency } => {
                 let text = format!(
-                    "`{path}` will not be started: `{dependency}`, which it waits for, ended without reaching the \
-                     required state"
+                    "`{path}` will not be started: `{dependency}`, which it waits for, will not reach the required state"
                 );
                 self.problem("error", Some(path), &text);
             }
@@ -491,6 +503,7 @@ impl EventSink for ConsoleReporter {
             Note::Restarting { .. } | Note::NotRestarted { .. } => self.note_of_restart(note),
             Note::ProbeRefused { .. }
             | Note::ProbeLost { .. }
+            | Note::NeverReady { .. }
             | Note::Unreachable { .. }
             | Note::NotifyRefused { .. } => self.note_of_readiness(note),
             Note::InitLost { path, ending } => {
@@ -590,6 +603,7 @@ fn why(cause: &Cause) -> String {
         Cause::Untied => "the process it was tied to has ended".to_owned(),
         Cause::OutputClosed => "the output is no longer read".to_owned(),
         Cause::Ended { path } => format!("`{path}` has ended"),
+        Cause::Unready { path } => format!("`{path}` did not become ready"),
     }
 }
 

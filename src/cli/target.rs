@@ -210,7 +210,8 @@ fn kind(problem: &RequestError) -> ErrorKind {
         | RequestError::InitEnded { .. }
         | RequestError::TopologyEnded
         | RequestError::InitExited { .. }
-        | RequestError::Never { .. } => ErrorKind::NotFound,
+        | RequestError::Never { .. }
+        | RequestError::NeverReady { .. } => ErrorKind::NotFound,
         RequestError::Unreleased
         | RequestError::Released
         | RequestError::TopologyStopping

@@ -50,16 +50,16 @@ error[NS102]: unknown key `banana` in a namespace
 #[test]
 fn a_key_of_a_small_table() {
     let text = r#"[ns.a]
-stop = { timeout = "2s" }
+stop = { patience = "2s" }
 "#;
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS102]: unknown key `timeout` in `stop`
+error[NS102]: unknown key `patience` in `stop`
  --> <stdin>:2:10
   |
-2 | stop = { timeout = "2s" }
-  |          ^^^^^^^
+2 | stop = { patience = "2s" }
+  |          ^^^^^^^^
   |
   = help: the keys are signal, grace
 

@@ -28,6 +28,11 @@ proc.e = { cmd = "x", ready = { fd = "{{port / 20}}" } }
 proc.f = { cmd = "x", ready = { notify = true, x-why = "systemd" }, restart = "always" }
 proc.g = { cmd = "x", oneshot = true, restart = "on-failure", max = 5 }
 proc.h = { actor = "serve", ready = { log = "." } }
+proc.i = { cmd = "x", ready = { tcp = "{{port}}", every = "20ms", timeout = "1s", retries = 3, start_period = "1m" } }
+proc.j = { cmd = "x", ready = { exec = "true", timeout = "1s", retries = "{{port / 40}}" } }
+proc.k = { cmd = "x", restart = { on = [0, 88, "KILL", "SIGTERM"], max = 3, backoff = "1s", backoff_max = "1m" } }
+proc.l = { cmd = "x", restart = { on = ["{{port}}"] }, max = 3, backoff = "45s" }
+proc.m = { cmd = "x", oneshot = true, restart = { on = [1] }, backoff_max = "1s" }
 "#,
     );
 }
@@ -47,6 +52,8 @@ proc.b = { cmd = "x", ready = { every = "3s" } }
 proc.c = { ready = { file = "/x" } }
 proc.d = { cmd = "x", ready = { notify = false }, oneshot = true }
 proc.e = { cmd = "x", restart = "never" }
+proc.f = { cmd = "x", ready = { tcp = 80 } }
+proc.g = { cmd = "x", restart = { on = [1], max = 5 } }
 "#,
     );
 }
@@ -70,7 +77,7 @@ error[NS132]: `ready` has no condition
  --> <stdin>:2:23
   |
 2 | proc.a = { cmd = "x", ready = {} }
-  |                       ^^^^^ one of `log`, `file`, `exec`, `fd` or `notify` is needed
+  |                       ^^^^^ one of `log`, `file`, `exec`, `tcp`, `fd` or `notify` is needed
 
 error[NS132]: `ready` has both `log` and `fd`
  --> <stdin>:3:44
@@ -90,7 +97,7 @@ error[NS132]: `ready` has no condition
  --> <stdin>:5:23
   |
 5 | proc.d = { cmd = "x", ready = { every = "1s" } }
-  |                       ^^^^^ one of `log`, `file`, `exec`, `fd` or `notify` is needed
+  |                       ^^^^^ one of `log`, `file`, `exec`, `tcp`, `fd` or `notify` is needed
 
 error[NS102]: unknown key `fil` in `ready`
  --> <stdin>:6:33
@@ -114,9 +121,7 @@ error[NS102]: unknown key `http` in `ready`
  --> <stdin>:8:33
   |
 8 | proc.g = { cmd = "x", ready = { http = "/" , notify = true } }
-  |                                 ^^^^
-  |
-  = help: keys that begin with `x-` are ignored
+  |                                 ^^^^ did you mean `tcp`?
 
 error[NS103]: `ready` does not belong in a namespace
  --> <stdin>:9:1
@@ -250,7 +255,7 @@ error[NS120]: `every` cannot be used with `file`
  --> <stdin>:6:46
   |
 6 | proc.e = { cmd = "x", ready = { file = "/x", every = "1s" } }
-  |                                              ^^^^^ only a command is repeated
+  |                                              ^^^^^ only `exec` and `tcp` are tried again
 
 
 "#]]
@@ -315,7 +320,7 @@ error[NS120]: a one-shot cannot have restart = "always"
   |
   = help: write restart = "on-failure", or remove `oneshot`
 
-error[NS101]: `restart` must be a string
+error[NS101]: `restart` must be "never", "on-failure", "always" or a table such as { on = [1] }
  --> <stdin>:7:33
   |
 7 | proc.e = { cmd = "x", restart = true, max = 3 }
@@ -356,4 +361,189 @@ error[NS130]: `64k` is not a size
 "#]]
         .raw()
     );
+}
+
+#[test]
+fn tries_that_cannot_be() {
+    let text = r#"[ns.a]
+proc.a = { cmd = "x", ready = { tcp = 0 } }
+proc.b = { cmd = "x", ready = { tcp = "web:80", fd = 3 } }
+proc.c = { cmd = "x", ready = { log = "x", retries = 3, timeout = "1s" } }
+proc.d = { cmd = "x", ready = { exec = "true", start_period = "1s" } }
+proc.e = { cmd = "x", ready = { tcp = 80, timeout = "0s", retries = 0 } }
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS112]: `tcp` is out of range
+ --> <stdin>:2:39
+  |
+2 | proc.a = { cmd = "x", ready = { tcp = 0 } }
+  |                                       ^ a number from 1 to 65535 is expected
+
+error[NS101]: `tcp` must be a number
+ --> <stdin>:3:39
+  |
+3 | proc.b = { cmd = "x", ready = { tcp = "web:80", fd = 3 } }
+  |                                       ^^^^^^^^ this is a string
+
+error[NS132]: `ready` has both `tcp` and `fd`
+ --> <stdin>:3:49
+  |
+3 | proc.b = { cmd = "x", ready = { tcp = "web:80", fd = 3 } }
+  |                                 ---             ^^ only one condition can make a process ready
+  |                                 |
+  |                                 the first one is here
+
+error[NS120]: `retries` cannot be used with `log`
+ --> <stdin>:4:44
+  |
+4 | proc.c = { cmd = "x", ready = { log = "x", retries = 3, timeout = "1s" } }
+  |                                            ^^^^^^^ only `exec` and `tcp` are tried again
+
+error[NS120]: `timeout` cannot be used with `log`
+ --> <stdin>:4:57
+  |
+4 | proc.c = { cmd = "x", ready = { log = "x", retries = 3, timeout = "1s" } }
+  |                                                         ^^^^^^^ only `exec` and `tcp` are tried again
+
+error[NS120]: `start_period` has no effect without `retries`
+ --> <stdin>:5:48
+  |
+5 | proc.d = { cmd = "x", ready = { exec = "true", start_period = "1s" } }
+  |                                                ^^^^^^^^^^^^ without `retries` no failed try counts
+  |
+  = help: also write retries = 3
+
+error[NS112]: `timeout` is too short
+ --> <stdin>:6:53
+  |
+6 | proc.e = { cmd = "x", ready = { tcp = 80, timeout = "0s", retries = 0 } }
+  |                                                     ^^^^ the shortest time is 10ms
+
+error[NS112]: `retries` is out of range
+ --> <stdin>:6:69
+  |
+6 | proc.e = { cmd = "x", ready = { tcp = 80, timeout = "0s", retries = 0 } }
+  |                                                                     ^ a number from 1 to 4294967295 is expected
+
+
+"#]].raw());
+}
+
+#[test]
+fn ends_to_restart_after_that_cannot_be() {
+    let text = r#"[ns.a]
+restart = { on = [256] }
+proc.a = { cmd = "x", restart = { on = [] } }
+proc.b = { cmd = "x", restart = { on = ["KILLED", "9", true] } }
+proc.c = { cmd = "x", restart = { max = 3 } }
+proc.d = { cmd = "x", restart = [1] }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS112]: `on` is out of range
+ --> <stdin>:2:19
+  |
+2 | restart = { on = [256] }
+  |                   ^^^ a number from 0 to 255 is expected
+
+error[NS112]: `on` is empty
+ --> <stdin>:3:40
+  |
+3 | proc.a = { cmd = "x", restart = { on = [] } }
+  |                                        ^^ nothing would be restarted
+  |
+  = help: write restart = "never" for that
+
+error[NS110]: there is no signal `KILLED`
+ --> <stdin>:4:41
+  |
+4 | proc.b = { cmd = "x", restart = { on = ["KILLED", "9", true] } }
+  |                                         ^^^^^^^^ did you mean `KILL`?
+
+error[NS101]: `on` must be an array of exit statuses and names of signals
+ --> <stdin>:4:51
+  |
+4 | proc.b = { cmd = "x", restart = { on = ["KILLED", "9", true] } }
+  |                                                   ^^^ this is a string
+
+error[NS101]: `on` must be an array of exit statuses and names of signals
+ --> <stdin>:4:56
+  |
+4 | proc.b = { cmd = "x", restart = { on = ["KILLED", "9", true] } }
+  |                                                        ^^^^ this is a boolean
+
+error[NS120]: `restart` names no end in `on`
+ --> <stdin>:5:23
+  |
+5 | proc.c = { cmd = "x", restart = { max = 3 } }
+  |                       ^^^^^^^ nothing would be restarted
+  |
+  = help: write restart = { on = [1, "KILL"] }, or restart = "on-failure"
+
+error[NS101]: `restart` must be "never", "on-failure", "always" or a table such as { on = [1] }
+ --> <stdin>:6:33
+  |
+6 | proc.d = { cmd = "x", restart = [1] }
+  |                                 ^^^ this is an array
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn delays_and_ends_that_contradict_the_process() {
+    let text = r#"[ns.a]
+proc.a = { cmd = "x", restart = { on = [1], max = 3 }, max = 4 }
+proc.b = { cmd = "x", restart = "always", backoff = "2m", backoff_max = "1m" }
+proc.c = { cmd = "x", restart = { on = [3] }, ok = [0, 3], oneshot = true }
+proc.d = { cmd = "x", restart = { when = "always" }, backoff_max = "0s" }
+"#;
+    assert_data_eq!(human(text), str![[r#"
+error[NS120]: `max` is both in the table `restart` and beside it
+ --> <stdin>:2:62
+  |
+2 | proc.a = { cmd = "x", restart = { on = [1], max = 3 }, max = 4 }
+  |                                                   -          ^ only one of them can count
+  |                                                   |
+  |                                                   the other one is here
+
+error[NS120]: `backoff_max` is shorter than `backoff`
+ --> <stdin>:3:73
+  |
+3 | proc.b = { cmd = "x", restart = "always", backoff = "2m", backoff_max = "1m" }
+  |                                                     ----                ^^^^ no delay is as short as this
+  |                                                     |
+  |                                                     the first delay is longer
+
+error[NS120]: a one-shot cannot have 3, which is a success, in `on`
+ --> <stdin>:4:23
+  |
+4 | proc.c = { cmd = "x", restart = { on = [3] }, ok = [0, 3], oneshot = true }
+  |                       ^^^^^^^                                        ---- it is a one-shot because of this
+  |                       |
+  |                       it would start again as soon as it has finished
+  |
+  = help: write restart = "on-failure", or remove `oneshot`
+
+error[NS102]: unknown key `when` in the table `restart`
+ --> <stdin>:5:35
+  |
+5 | proc.d = { cmd = "x", restart = { when = "always" }, backoff_max = "0s" }
+  |                                   ^^^^
+  |
+  = help: the keys are on, max, backoff, backoff_max
+
+error[NS112]: `backoff_max` is zero
+ --> <stdin>:5:68
+  |
+5 | proc.d = { cmd = "x", restart = { when = "always" }, backoff_max = "0s" }
+  |                                                                    ^^^^ a program that exits at once would be restarted without a pause
+  |
+  = help: write "30s", the default
+
+
+"#]].raw());
 }

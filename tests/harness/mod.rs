@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod nest;
 pub(crate) mod random;
 pub(crate) mod requirement;
+pub(crate) mod script;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod terminal;

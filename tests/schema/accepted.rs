@@ -100,6 +100,9 @@ file = { sh = "echo", ready.file = "/x" }
 exec = { sh = "echo", ready = { exec = ["x", ""], every = "1s" } }
 fd = { sh = "echo", ready.fd = 3 }
 notify = { sh = "echo", ready.notify = true, restart = "never" }
+tcp = { sh = "echo", ready = { tcp = 65535, every = "1s", timeout = "2s", retries = 3, start_period = "0s" } }
+on = { sh = "echo", restart = { on = [0, 255, "KILL", "SIGRTMIN+3"], max = 1, backoff = "1s", backoff_max = "1m" } }
+beside = { sh = "echo", restart.on = [1], max = 1, backoff = "1s", backoff_max = "1m" }
 rest = { oneshot = true, essential = false, stop.grace = "0s", env.A = "b", labels.a = "b", cwd = "/", description = "" }
 
 [ns.deep]

@@ -117,7 +117,26 @@ const REFUSED: &[(&str, &str)] = &[
         "ns.a.proc.x.restart = \"unless-stopped\"",
         "/ns/a/proc/x/restart anyOf",
     ),
-    ("ns.a.restart = true", "/ns/a/restart anyOf"),
+    ("ns.a.restart = \"sometimes\"", "/ns/a/restart anyOf"),
+    ("ns.a.restart.on = [256]", "/ns/a/restart/on/0 maximum"),
+    ("ns.a.restart.on = []", "/ns/a/restart/on minItems"),
+    (
+        "ns.a.restart.on = [\"KILLED\"]",
+        "/ns/a/restart/on/0 pattern",
+    ),
+    (
+        "ns.a.restart.when = \"always\"",
+        "/ns/a/restart additionalProperties",
+    ),
+    ("ns.a.backoff_max = 1", "/ns/a/backoff_max type"),
+    (
+        "ns.a.proc.x.ready.tcp = 0",
+        "/ns/a/proc/x/ready/tcp minimum",
+    ),
+    (
+        "ns.a.proc.x.ready = { log = \"x\", retries = 3 }",
+        "/ns/a/proc/x/ready not",
+    ),
     ("ns.a.proc.x.max = 0", "/ns/a/proc/x/max minimum"),
     ("ns.a.backoff = 1", "/ns/a/backoff type"),
     (

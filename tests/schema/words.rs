@@ -65,10 +65,10 @@ fn the_words_of_single_values_are_read() {
             "ns.a.proc.x = { actor = \"idle\", stdout = @ }\n",
         ),
         (
-            process("restart"),
+            &definitions["Restart"],
             "ns.a.proc.x = { actor = \"idle\", restart = @ }\n",
         ),
-        (namespace("restart"), "ns.a.restart = @\n"),
+        (&definitions["Restart"], "ns.a.restart = @\n"),
         (
             &definitions["Ready"]["properties"]["exec"],
             "ns.a.proc.x = { sh = \"x\", ready.exec = @ }\n",

@@ -14,9 +14,13 @@ pub enum Probe {
     Log(String),
     /// This file exists, an absolute path as the process sees it.
     File(PathBuf),
-    /// A command that is run beside it ends with 0; asked again and again until it does.
+    /// A command that is run beside it ends with 0; tried again and again until it does.
     #[expect(missing_docs, reason = "the fields are the keys of the file")]
-    Exec { argv: Vec<String>, every: Duration },
+    Exec { argv: Vec<String>, tries: Tries },
+    /// A connection to this port of the loopback device, in its network namespace, succeeds; tried again and again until it
+    /// does.
+    #[expect(missing_docs, reason = "the fields are the keys of the file")]
+    Tcp { port: u16, tries: Tries },
     /// A line written to this descriptor, at least 3, which the process was given; closing it without one says nothing.
     Descriptor(i32),
     /// `READY=1` comes to the socket of `NOTIFY_SOCKET`, as `sd_notify(3)` sends it.
@@ -32,9 +36,33 @@ pub enum Notifier {
     All,
 }
 
-impl Probe {
-    /// The default pause before a command is run again.
-    pub const EVERY: Duration = Duration::from_secs(1);
+/// The times of a probe that is tried again and again, and the end of its trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tries {
+    /// The pause before the next try; never zero.
+    pub every: Duration,
+    /// The time that one try may take before it counts as failed; never zero.
+    pub timeout: Duration,
+    /// The number of failed tries in a row after which the process never becomes ready, `None` for any number; at least 1.
+    pub retries: Option<u32>,
+    /// The time since the start of the process in which failed tries do not count.
+    pub start_period: Duration,
+}
+
+impl Tries {
+    /// The tries if the file says nothing of them.
+    pub const DEFAULT: Self = Self {
+        every: Duration::from_secs(1),
+        timeout: Duration::from_secs(10),
+        retries: None,
+        start_period: Duration::ZERO,
+    };
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// A regular expression: found in time that grows with the text alone, whatever the expression.

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use crate::cli::ended::reason;
 use crate::present::age::{Age, date};
+use crate::present::count::count;
 use crate::present::depth;
 use crate::present::redact::Redaction;
 use crate::present::sheet::Section;
 use crate::present::stop;
 use nestns_client::documents::{
     Ancestor, Description, EndedDocument, ExitDocument, InspectDocument, InspectSubject,
-    InspectedNamespace, KernelFacts, Members, NamespaceOf, ProcessDocument, ProcessFacts, Stray,
+    InspectedNamespace, KernelFacts, Members, NamespaceOf, ProcessDocument, ProcessFacts,
+    RestartDescription, Stray,
 };
 use nestns_client::ended;
 use nestns_topology::{Labels, Signal};
@@ -189,19 +191,12 @@ fn declaration(description: &Description) -> Section {
             .as_ref()
             .map(|stop| format!("{}, within {}", stop.signal, stop.grace)),
     );
+    section.maybe("restart", description.restart.as_ref().map(restart));
     section.maybe(
-        "restart",
+        "unready",
         description
-            .restart
-            .as_ref()
-            .map(|restart| match (&*restart.when, restart.max) {
-                ("never", _) => "never".to_owned(),
-                (when, None) => format!("{when}, first after {}", restart.backoff),
-                (when, Some(max)) => format!(
-                    "{when}, {max} times at most, first after {}",
-                    restart.backoff
-                ),
-            }),
+            .unready
+            .map(|tries| format!("will not be: {} in a row", count(tries as usize, "failure"))),
     );
     section.maybe(
         "restarted",
@@ -212,6 +207,31 @@ fn declaration(description: &Description) -> Section {
     );
     section.maybe("refused", description.refusal.as_ref());
     section
+}
+
+/// A restart policy, in a line.
+fn restart(policy: &RestartDescription) -> String {
+    let when = match &*policy.when {
+        "never" => return "never".to_owned(),
+        "on" => {
+            let ends = policy.on.iter().map(|end| match end {
+                ExitDocument::Code(code) => code.to_string(),
+                ExitDocument::Signal(signal) => Signal::from_number(*signal).to_string(),
+            });
+            format!("on {}", ends.collect::<Vec<_>>().join(", "))
+        }
+        when => when.to_owned(),
+    };
+    let most = policy
+        .max
+        .map(|max| format!(", {max} times at most"))
+        .unwrap_or_default();
+    let longest = policy
+        .backoff_max
+        .as_ref()
+        .map(|longest| format!(", then after {longest} at most"))
+        .unwrap_or_default();
+    format!("{when}{most}, first after {}{longest}", policy.backoff)
 }
 
 fn members(members: &Members, redaction: Redaction) -> Section {

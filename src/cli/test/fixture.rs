@@ -2,7 +2,7 @@
 
 use crate::expect::{Case, Status};
 use nestns_client::protocol::message::Snapshot;
-use nestns_runtime::controller::startup_report::{FailedProcess, NotReady};
+use nestns_runtime::controller::startup_report::{FailedProcess, Failing, NotReady};
 use nestns_topology::Topology;
 use nestns_topology::expectation::{Assertion, Expectation};
 
@@ -67,10 +67,11 @@ fn describe(failed: &FailedProcess) -> Vec<String> {
         Some(exit) => format!("with status {} ", exit.status()),
         None => String::new(),
     };
-    let mut lines = vec![format!(
-        "{} ended {how}before the topology was ready",
-        failed.path
-    )];
+    let path = &failed.path;
+    let mut lines = vec![match failed.failure {
+        Failing::Ended => format!("{path} ended {how}before the topology was ready"),
+        Failing::Unready => format!("{path} did not become ready"),
+    }];
     lines.extend(failed.lines.iter().map(|line| format!("| {line}")));
     lines
 }

@@ -290,6 +290,9 @@ pub struct Description {
     /// Number of restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
+    /// Number of failed tries of its probe in a row after which it counts as never becoming ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unready: Option<u32>,
     /// Reason why its program could not be executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
@@ -307,10 +310,16 @@ pub struct StopDescription {
 /// A restart policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RestartDescription {
-    /// `never`, `on-failure` or `always`.
+    /// `never`, `on-failure`, `always` or `on`.
     pub when: String,
+    /// With `on`: the ends after which it is restarted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<ExitDocument>,
     /// Maximum number of restarts.
     pub max: Option<u32>,
     /// The time before the first restart.
     pub backoff: String,
+    /// The longest time before a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_max: Option<String>,
 }

@@ -52,6 +52,9 @@ pub enum Event<'a> {
     Started { path: &'a str, pids: &'a [i32] },
     /// A process is ready; or everything is, for the first time.
     Ready { path: &'a str },
+    /// A process will never be ready, unless it is started again: so many tries of its probe have
+    /// failed in a row. It goes on running.
+    Unready { path: &'a str, tries: u32 },
     /// nestns has had this program executed, or has tried to: then `error` says why it does not
     /// run. `by` is the client that asked for it; `None` for what the file declares.
     Exec {
@@ -145,7 +148,7 @@ mod tests {
     const BY: Option<Caller> = Some(Caller { pid: 7, uid: 1000 });
 
     /// One of each event, with its word.
-    const EVENTS: [(Event<'_>, &str); 16] = [
+    const EVENTS: [(Event<'_>, &str); 17] = [
         (
             Event::Create {
                 path: ".",
@@ -240,6 +243,13 @@ mod tests {
             "started",
         ),
         (Event::Ready { path: PATH }, "ready"),
+        (
+            Event::Unready {
+                path: PATH,
+                tries: 3,
+            },
+            "unready",
+        ),
         (Event::Refused { path: PATH, pid: 7 }, "refused"),
         (Event::Gone { path: PATH }, "gone"),
     ];

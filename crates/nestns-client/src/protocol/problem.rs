@@ -123,6 +123,8 @@ pub enum RequestError {
         exit: Option<ExitDocument>,
         awaited: String,
     },
+    #[error("`{path}` did not become ready: {}", how_often(*tries))]
+    NeverReady { path: String, tries: u32 },
     #[error("killed, but still there: {}", paths.join(", "))]
     Stuck { paths: Vec<String> },
     /// A system call has failed before the program could be executed, or while what was taken down
@@ -176,7 +178,7 @@ impl RequestError {
             Self::PausedAlready { by, .. } | Self::PausedWith { by, .. } => {
                 return Some(format!("`nestns resume {by}` resumes all of it"));
             }
-            Self::Ended { path } | Self::Never { path, .. } => {
+            Self::Ended { path } | Self::Never { path, .. } | Self::NeverReady { path, .. } => {
                 return Some(format!("`nestns logs {path}` shows its output"));
             }
             Self::CannotPause { check, .. } => return check.clone(),
@@ -217,6 +219,13 @@ fn because_of(laggard: Option<i32>) -> String {
     laggard.map_or_else(String::new, |pid| {
         format!(": process {pid} is in uninterruptible sleep")
     })
+}
+
+fn how_often(tries: u32) -> String {
+    match tries {
+        1 => "one try of its probe has failed".to_owned(),
+        tries => format!("{tries} tries of its probe in a row have failed"),
+    }
 }
 
 fn how_ended(exit: Option<ExitDocument>) -> String {

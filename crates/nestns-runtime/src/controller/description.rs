@@ -3,15 +3,15 @@
 //!
 //! Not what is going on with it: that is in its document, and in the kernel.
 
-use nestns_client::documents::{Description, RestartDescription, StopDescription};
+use nestns_client::documents::{Description, ExitDocument, RestartDescription, StopDescription};
 
 use super::roster::{Record, Roster};
 use crate::controller::start_error::exec_error_sentence;
 use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, TreePart, part};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
-    After, Notifier, Output, Part, Position, Probe, RestartPolicy, RestartWhen, Stdin, Stop,
-    Terminal, Weight, format_duration,
+    After, Notifier, Output, Part, Position, Probe, RestartPolicy, RestartWhen, Signal, Stdin,
+    Stop, Terminal, Tries, Weight, format_duration,
 };
 
 /// Sources of a description.
@@ -154,6 +154,9 @@ impl Sources<'_> {
             stop: Some(stop(process.stop)),
             restart: Some(restart(process.restart)),
             restarts: record.map(|record| record.restarts),
+            unready: record
+                .filter(|record| record.ending.is_none())
+                .and_then(|record| record.given_up),
             refusal: record
                 .and_then(|record| record.refusal.as_ref())
                 .map(exec_error_sentence),
@@ -182,11 +185,25 @@ fn restart(policy: RestartPolicy) -> RestartDescription {
         RestartWhen::Never => "never",
         RestartWhen::OnFailure => "on-failure",
         RestartWhen::Always => "always",
+        RestartWhen::On(_) => "on",
+    };
+    let on = match policy.when {
+        RestartWhen::On(endings) => {
+            let statuses = endings.statuses().map(ExitDocument::Code);
+            let signals = endings
+                .signals()
+                .map(Signal::number)
+                .map(ExitDocument::Signal);
+            statuses.chain(signals).collect()
+        }
+        _ => Vec::new(),
     };
     RestartDescription {
         when: when.to_owned(),
+        on,
         max: policy.max,
         backoff: format_duration(policy.backoff),
+        backoff_max: Some(format_duration(policy.backoff_max)),
     }
 }
 
@@ -194,11 +211,10 @@ fn probe(probe: &Probe) -> String {
     match probe {
         Probe::Log(pattern) => format!("a line that matches {pattern}"),
         Probe::File(path) => format!("the file {}", path.display()),
-        Probe::Exec { argv, every } => format!(
-            "{} succeeds, tried every {}",
-            argv.join(" "),
-            format_duration(*every)
-        ),
+        Probe::Exec { argv, tries } => format!("{} succeeds{}", argv.join(" "), tried(*tries)),
+        Probe::Tcp { port, tries } => {
+            format!("a connection to TCP port {port} succeeds{}", tried(*tries))
+        }
         Probe::Descriptor(number) => format!("a line on descriptor {number}"),
         Probe::Notify(Notifier::Itself) => {
             "READY=1 by sd_notify, from the process itself".to_owned()
@@ -207,6 +223,24 @@ fn probe(probe: &Probe) -> String {
             "READY=1 by sd_notify, from any process of its namespace".to_owned()
         }
     }
+}
+
+/// How a probe is tried, behind a comma.
+fn tried(tries: Tries) -> String {
+    let retries = tries
+        .retries
+        .map(|retries| format!(", at most {retries} times in a row"))
+        .unwrap_or_default();
+    let start_period = if tries.start_period.is_zero() {
+        String::new()
+    } else {
+        format!(", not counted for {}", format_duration(tries.start_period))
+    };
+    format!(
+        ", tried every {} for at most {}{retries}{start_period}",
+        format_duration(tries.every),
+        format_duration(tries.timeout)
+    )
 }
 
 fn output(output: &Output) -> String {

@@ -38,6 +38,11 @@ pub enum Cause {
         /// Path of the process.
         path: String,
     },
+    /// A process has not become ready, and the tree was to become ready.
+    Unready {
+        /// Path of the process.
+        path: String,
+    },
 }
 
 impl Cause {
@@ -51,7 +56,9 @@ impl Cause {
             Self::Signal(signal) => of_signal(*signal),
             Self::Timeout => 124,
             Self::Asked | Self::Untied => of_signal(libc::SIGTERM),
-            Self::OutputClosed | Self::Ended { .. } => of_signal(libc::SIGHUP),
+            Self::OutputClosed | Self::Ended { .. } | Self::Unready { .. } => {
+                of_signal(libc::SIGHUP)
+            }
         }
     }
 }
@@ -167,6 +174,12 @@ pub enum Note<'a> {
         path: &'a str,
         position: Position,
         refusal: &'a ExecError,
+    },
+    /// So many tries in a row have failed that a process will never be ready; it goes on running.
+    NeverReady {
+        path: &'a str,
+        position: Position,
+        tries: u32,
     },
     /// Finding out if a process is ready is impossible.
     ProbeLost { path: &'a str, cause: CallError },

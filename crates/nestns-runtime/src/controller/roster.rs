@@ -40,6 +40,8 @@ pub struct Record {
     pub stop_record: StopRecord,
     /// The last signal that a user has sent it by `nestns kill`.
     pub sent: Option<i32>,
+    /// Number of failed tries in a row after which it counts as never becoming ready.
+    pub given_up: Option<u32>,
     /// Number of restarts.
     pub restarts: u32,
     /// True if it has sent what it is to be heard through: once in a life.

@@ -46,11 +46,22 @@ pub struct NotReady {
     pub waited_for: Vec<String>,
 }
 
+/// The way in which a process has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failing {
+    /// It has ended.
+    Ended,
+    /// It has not become ready, and goes on.
+    Unready,
+}
+
 /// A process that has failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are their names")]
 pub struct FailedProcess {
     pub path: String,
+    pub failure: Failing,
     pub exit: Option<ExitDocument>,
     /// Last lines of its output.
     pub lines: Vec<String>,

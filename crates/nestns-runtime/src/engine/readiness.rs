@@ -74,7 +74,8 @@ impl Means {
                     voice: Voice::Socket { address },
                 }))
             }
-            Some(Probe::Log(_) | Probe::File(_) | Probe::Exec { .. }) | None => Ok(None),
+            Some(Probe::Log(_) | Probe::File(_) | Probe::Exec { .. } | Probe::Tcp { .. })
+            | None => Ok(None),
         }
     }
 

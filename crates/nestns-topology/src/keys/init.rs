@@ -55,7 +55,7 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
                 "type": "array",
                 "description": "This program, as with `docker run IMAGE PROGRAM`. When it ends, the namespace ends. The kernel drops signals that it does not handle.",
             },
-            { "title": "table", "type": "object", "description": "A program or a built-in workload, with the keys of a process except `count`, `at`, `enter` and `keeps`. `stop`, `restart`, `max`, `backoff` and `tty` in it apply to its namespace." },
+            { "title": "table", "type": "object", "description": "A program or a built-in workload, with the keys of a process except `count`, `at`, `enter` and `keeps`. `stop`, `restart`, `max`, `backoff`, `backoff_max` and `tty` in it apply to its namespace." },
         ] });
         for (key, value) in words.as_object().into_iter().flatten() {
             schema.insert(key.clone(), value.clone());

@@ -29,7 +29,7 @@ pub(super) use init::REFUSED as REFUSED_OF_INIT;
 pub(super) use placeholder::PLACEHOLDER;
 pub(super) use rows::{
     DefaultsKey, ExpectationKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey, ReadyKey,
-    StopKey, TableKind, Top, TopKey,
+    RestartKey, StopKey, TableKind, Top, TopKey,
 };
 
 /// Keys of compose and containerlab that nothing of nestns replaces, with the answer to them.

@@ -20,7 +20,7 @@ use super::placeholder::{Flag, PLACEHOLDER, Whole};
 use super::process::{After, Enter, Processes, or_program_alone};
 use super::program::{Command, Script};
 use super::ready::NotifierSyntax;
-use super::restart::Restart;
+use super::restart::{Ends, RestartValue};
 use super::stream::{InputFrom, OutputTo};
 use super::table::{not_both, table};
 use super::template::{Templates, Use};
@@ -204,14 +204,17 @@ tables! {
         /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
         /// When to rebuild it, with everything inside, after its PID 1 has ended.
-        Restart "restart": Restart;
+        Restart "restart": RestartValue<Restart>;
         /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
         /// ten times as long as the last delay, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// Delay before the first of consecutive restarts. It doubles with each further one, up to 30 s.
+        /// Delay before the first of consecutive restarts. It doubles with each further one, up to `backoff_max`.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
+        /// The longest delay before a restart; a longer `backoff` from elsewhere stays as it is.
+        #[schemars(extend("default" = "30s"))]
+        BackoffMax "backoff_max": DurationText;
     }
 
     /// A process other than PID 1: a table or, for just a program, a string of words or an array of arguments.
@@ -285,14 +288,17 @@ tables! {
         #[schemars(extend("default" = true))]
         Keeps "keeps": Flag;
         /// When to restart it.
-        Restart "restart": Restart;
+        Restart "restart": RestartValue<Restart>;
         /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
         /// ten times as long as the last delay, and for at least 10 s.
         #[schemars(example = 5)]
         Max "max": Whole<1, { u32::MAX as u64 }>;
-        /// Delay before the first of consecutive restarts. It doubles with each further one, up to 30 s.
+        /// Delay before the first of consecutive restarts. It doubles with each further one, up to `backoff_max`.
         #[schemars(extend("default" = "100ms"))]
         Backoff "backoff": DurationText;
+        /// The longest delay before a restart; a longer `backoff` from elsewhere stays as it is.
+        #[schemars(extend("default" = "30s"))]
+        BackoffMax "backoff_max": DurationText;
         /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
     }
@@ -391,8 +397,29 @@ tables! {
             as compose "stop_grace_period": "write stop = { grace = \"…\" }";
     }
 
+    /// Restart after some ends and not after others.
+    ///
+    /// `max`, `backoff` and `backoff_max` stand either here or beside `restart`.
+    #[schemars(title = "restart", transform = table, example = json!({ "on": [88, "KILL"] }))]
+    Restart: RestartKey = "the table `restart`", later [] {
+        /// The ends after which it is started again: exit statuses, and names of signals that it is killed by. After any
+        /// other it is not. A status is that of the process itself: one that is killed by KILL has none, and is not
+        /// restarted because of `137`.
+        #[schemars(example = json!([88, "KILL"]))]
+        On "on": Ends;
+        /// Maximum number of consecutive restarts; unlimited by default.
+        #[schemars(example = 5)]
+        Max "max": Whole<1, { u32::MAX as u64 }>;
+        /// Delay before the first of consecutive restarts.
+        #[schemars(extend("default" = "100ms"))]
+        Backoff "backoff": DurationText;
+        /// The longest delay before a restart.
+        #[schemars(extend("default" = "30s"))]
+        BackoffMax "backoff_max": DurationText;
+    }
+
     /// How a process shows that it is ready, if it is not enough that its program runs: exactly one of `log`, `file`,
-    /// `exec`, `fd` and `notify`.
+    /// `exec`, `tcp`, `fd` and `notify`.
     ///
     /// `nestns up -d`, `nestns run` and `nestns test` wait until everything is ready, and `after = { db = "ready" }`
     /// waits for one process. Once ready, a process stays so until it ends: this is no check of its health. Without
@@ -406,12 +433,27 @@ tables! {
         /// This file exists, as the process itself sees it.
         File "file": AbsolutePath, Choice;
         /// This command exits with status 0. It runs in the namespaces of the process, with its environment, working
-        /// directory and user, and is killed after 10 s.
+        /// directory and user, and is killed after `timeout`.
         #[schemars(example = &"redis-cli ping", example = json!(["test", "-S", "/run/db.sock"]))]
         Exec "exec": Command, Choice;
-        /// Delay before `exec` runs again, at least 10 ms.
+        /// A connection to this TCP port succeeds, at 127.0.0.1 or `::1` in the network namespace of the process. It is
+        /// closed at once.
+        #[schemars(range(min = 1, max = 65535), extend("type" = ["integer", "string"], "pattern" = PLACEHOLDER), example = 8080)]
+        Tcp "tcp": u16, Choice;
+        /// With `exec` or `tcp`: delay before the next try, at least 10 ms.
         #[schemars(extend("default" = "1s"))]
         Every "every": DurationText;
+        /// With `exec` or `tcp`: time that one try may take before it counts as failed, at least 10 ms.
+        #[schemars(extend("default" = "10s"))]
+        Timeout "timeout": DurationText;
+        /// With `exec` or `tcp`: number of consecutive failed tries after which it never becomes ready: what waits for
+        /// that is not started, and `nestns up -d` and `nestns wait` report it as failed. The process itself goes on
+        /// running, and is tried anew when it is restarted. Unlimited by default, where compose has 3.
+        #[schemars(example = 3)]
+        Retries "retries": Whole<1, { u32::MAX as u64 }>;
+        /// With `retries`: time after the start of the process; failed tries that begin within it do not count.
+        #[schemars(extend("default" = "0s"))]
+        StartPeriod "start_period": DurationText;
         /// The process writes a line, which may be empty, to this descriptor, a pipe that nestns provides.
         #[schemars(range(min = 3, max = 255), extend("type" = ["integer", "string"], "pattern" = PLACEHOLDER), example = 3)]
         Fd "fd": u8, Choice;
@@ -496,11 +538,23 @@ fn one_program(schema: &mut Schema) {
     not_both(schema, pairs_of_choices::<ProcessKey>());
 }
 
-/// Refuses two ways to be ready, and `every` beside one that asks for nothing again.
+/// Refuses two ways to be ready, and what says how one is tried beside one that is not.
 fn one_way(schema: &mut Schema) {
-    let others = choices::<ReadyKey>().filter(|&way| way != ReadyKey::Exec);
-    let every = others.map(|way| [ReadyKey::Every.name(), way.name()]);
-    not_both(schema, pairs_of_choices::<ReadyKey>().chain(every));
+    let others = choices::<ReadyKey>().filter(|&way| !way.is_tried());
+    let pairs = others.flat_map(|way| {
+        let keys = ReadyKey::ALL
+            .iter()
+            .filter(|key| key.handling() != Handling::Choice);
+        keys.map(move |key| [key.name(), way.name()])
+    });
+    not_both(schema, pairs_of_choices::<ReadyKey>().chain(pairs));
+}
+
+impl ReadyKey {
+    /// True if it is a way to be ready that is tried again and again.
+    pub(crate) fn is_tried(self) -> bool {
+        matches!(self, Self::Exec | Self::Tcp)
+    }
 }
 
 fn choices<K: Key>() -> impl Iterator<Item = K> {

@@ -68,10 +68,11 @@ pub struct Term {
 }
 
 /// The tables in the order in which a reader wants them, by the names of their definitions.
-const TABLES: [(&str, TableKind); 8] = [
+const TABLES: [(&str, TableKind); 9] = [
     ("Namespace", TableKind::Namespace),
     ("Process", TableKind::Process),
     ("Ready", TableKind::Ready),
+    ("Restart", TableKind::Restart),
     ("Stop", TableKind::Stop),
     ("Defaults", TableKind::Defaults),
     ("Limits", TableKind::Limits),

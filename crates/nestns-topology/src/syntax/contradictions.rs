@@ -58,16 +58,22 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
             .also(oneshot, "it is a one-shot because of this"),
         );
     }
-    if let Some(when) = restart
-        .when
-        .as_ref()
-        .filter(|when| when.value == RestartWhen::Always)
-    {
+    let ok = &body.values.ok;
+    let again = restart.when.as_ref().and_then(|when| match when.value {
+        RestartWhen::Always => Some((when.span, "restart = \"always\"".to_owned())),
+        RestartWhen::On(endings) => {
+            let mut statuses = endings.statuses();
+            let status = statuses.find(|status| ok.contains(status))?;
+            Some((when.span, format!("{status}, which is a success, in `on`")))
+        }
+        RestartWhen::Never | RestartWhen::OnFailure => None,
+    });
+    if let Some((span, what)) = again {
         out.push(
             Diagnostic::at(
                 Code::Contradiction,
-                when.span,
-                "a one-shot cannot have restart = \"always\"",
+                span,
+                format!("a one-shot cannot have {what}"),
             )
             .label("it would start again as soon as it has finished")
             .also(oneshot, "it is a one-shot because of this")
@@ -123,7 +129,7 @@ fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
                 "write ready = { log = \"…\" }, or remove it: an actor is ready when it is running",
             )
         }
-        Probe::File(_) | Probe::Exec { .. } => return,
+        Probe::File(_) | Probe::Exec { .. } | Probe::Tcp { .. } => return,
     };
     out.push(diagnostic);
 }

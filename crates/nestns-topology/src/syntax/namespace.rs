@@ -87,9 +87,10 @@ impl NamespaceBody {
                 NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
                 NamespaceKey::Tty => body.tty = entry.boolean(out),
                 NamespaceKey::Stop => body.stop = StopSyntax::read(&entry, path, out),
-                NamespaceKey::Restart => body.restart.read_when(&entry, out),
+                NamespaceKey::Restart => body.restart.read_when(&entry, path, out),
                 NamespaceKey::Max => body.restart.read_max(&entry, out),
                 NamespaceKey::Backoff => body.restart.read_backoff(&entry, out),
+                NamespaceKey::BackoffMax => body.restart.read_backoff_max(&entry, out),
             }
         }
         body.restart.check(out);
@@ -193,6 +194,7 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
         NamespaceKey::Restart => restart::write_when(namespace.restart),
         NamespaceKey::Max => restart::write_max(namespace.restart),
         NamespaceKey::Backoff => restart::write_backoff(namespace.restart),
+        NamespaceKey::BackoffMax => restart::write_backoff_max(namespace.restart),
     }
 }
 

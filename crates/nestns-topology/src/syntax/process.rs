@@ -188,9 +188,10 @@ impl TableReader {
             ProcessKey::Keeps => body.put(key, entry.boolean(out), |values, flag| {
                 values.keeps = keeps(flag);
             }),
-            ProcessKey::Restart => restart.read_when(&entry, out),
+            ProcessKey::Restart => restart.read_when(&entry, path, out),
             ProcessKey::Max => restart.read_max(&entry, out),
             ProcessKey::Backoff => restart.read_backoff(&entry, out),
+            ProcessKey::BackoffMax => restart.read_backoff_max(&entry, out),
             ProcessKey::Stop => *stop = StopSyntax::read(&entry, path, out),
         }
     }
@@ -250,7 +251,11 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
             is_written.then(|| "join".into())
         }
         // The namespace says it for its PID 1.
-        ProcessKey::Restart | ProcessKey::Max | ProcessKey::Backoff | ProcessKey::Stop
+        ProcessKey::Restart
+        | ProcessKey::Max
+        | ProcessKey::Backoff
+        | ProcessKey::BackoffMax
+        | ProcessKey::Stop
             if part == Part::Init =>
         {
             None
@@ -300,6 +305,7 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
         ProcessKey::Restart => restart::write_when(process.restart),
         ProcessKey::Max => restart::write_max(process.restart),
         ProcessKey::Backoff => restart::write_backoff(process.restart),
+        ProcessKey::BackoffMax => restart::write_backoff_max(process.restart),
         ProcessKey::Stop => stop::write(process.stop, process.own_grace),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn write(stop: Stop, own_grace: Option<Duration>) -> Option<toml::Val
     })
 }
 
-fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {
+pub(super) fn signal(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Signal>> {
     let text = match entry.value.as_integer() {
         Some(number) => Located::new(number.to_string(), entry.span),
         None => entry.string(out)?,

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -17,6 +17,7 @@ use crate::controller::channels::Gate;
 use crate::controller::control::server::ClientId;
 use crate::controller::control_channels::Reach;
 use crate::controller::event_sink::{Note, Waiting};
+use crate::controller::readiness::connection::{self, Attempt};
 use crate::controller::readiness::file_watch::{self, Watched};
 use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
@@ -236,6 +237,26 @@ impl Edge for Host<'_> {
                 pid,
                 start_time,
                 file,
+            },
+        )
+    }
+
+    fn connect(&mut self, subject: ProcessKey, port: u16, timeout: Duration) -> nix::Result<Pid> {
+        let (pid, start_time) = self.reactor.tree.identity(subject).ok_or(Errno::ESRCH)?;
+        let network = self
+            .to_enter(pid, Some(&["net".to_owned()]))
+            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+        let path = self.reactor.tree.path(subject);
+        connection::send(
+            &self.reactor.tree.plan,
+            &Attempt {
+                path: &path,
+                pid,
+                start_time,
+                gateway: self.children.user_namespace().map(AsFd::as_fd),
+                network,
+                port,
+                timeout,
             },
         )
     }

@@ -9,17 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Pid, getpid, getppid};
+use nix::unistd::Pid;
 
+use super::helper;
 use crate::engine::plan::Plan;
-use crate::engine::program;
 use nestns_observe::process;
-use nestns_sys::fork::{exit_now, fork};
 use nestns_sys::pidfd::Pidfd;
-use nestns_sys::{descriptor, title};
 
 /// Interval between looks at first.
 const SHORT: Duration = Duration::from_millis(10);
@@ -42,45 +38,25 @@ pub(in crate::controller) struct Watched<'a> {
 ///
 /// Those of fork(2).
 pub(in crate::controller) fn send(plan: &Plan, watched: &Watched<'_>) -> nix::Result<Pid> {
-    let controller = getpid();
-    match fork()? {
-        ForkResult::Parent { child } => Ok(child),
-        ForkResult::Child => {
-            let _ = set_pdeathsig(Signal::SIGKILL);
-            program::drop_standard_descriptors();
-            let _ = descriptor::close_from(3);
-            title::set_name("nestns-ready");
-            if let Some(area) = plan.common().title {
-                let _ = area.write(&format!(
-                    "nestns: {} (waits for {})",
-                    watched.path,
-                    watched.file.display()
-                ));
-            }
-            // The controller may have ended before the signal was armed.
-            exit_now(if getppid() == controller {
-                watch(watched)
-            } else {
-                1
-            })
-        }
-    }
+    let about = format!("{} (waits for {})", watched.path, watched.file.display());
+    helper::send(plan, &about, || Some(()), |()| watch(watched))
 }
 
-fn watch(watched: &Watched<'_>) -> i32 {
+/// Waits until the file is there; `false` when the process has ended.
+fn watch(watched: &Watched<'_>) -> bool {
     let Ok(pidfd) = Pidfd::open(watched.pid) else {
-        return 1;
+        return false;
     };
     if !process::start_time(watched.pid).is_ok_and(|start| start == watched.start_time) {
-        return 1;
+        return false;
     }
     let mut pause = SHORT;
     loop {
         if is_there(watched.pid, &watched.file) && !pidfd.has_ended() {
-            return 0;
+            return true;
         }
         if pidfd.await_end(pause) {
-            return 1;
+            return false;
         }
         pause = (pause * 2).min(LONG);
     }
@@ -105,6 +81,8 @@ fn is_there(pid: Pid, file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::getpid;
+
     use super::*;
 
     #[test]

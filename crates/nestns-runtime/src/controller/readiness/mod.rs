@@ -3,9 +3,12 @@
 //! Responsible for what is waited for: the way of each process, the patterns of log lines, the
 //! count of what a namespace lacks. Not for what follows, which the supervisor decides
 //! (`supervisor/readying.rs`), nor for asking: `listeners` are descriptors on which processes speak up
-//! themselves, `file_watch` is a helper that waits for a file, and commands are exec processes.
+//! themselves, `file_watch` is a helper that waits for a file, `connection` one that tries a port, and
+//! commands are exec processes.
 
+pub(super) mod connection;
 pub(super) mod file_watch;
+mod helper;
 mod listeners;
 pub(super) mod manager;
 pub mod notification;
@@ -13,10 +16,9 @@ pub mod notification;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::engine::plan::{InitPlan, NamespaceIndex, Plan, ProcessKey};
-use nestns_topology::{Pattern, Probe};
+use nestns_topology::{Pattern, Probe, Tries};
 
 pub(super) use listeners::{Heard, ReadinessListeners, Sender};
 
@@ -29,7 +31,11 @@ pub(super) enum Way {
     File(PathBuf),
     Command {
         argv: Vec<String>,
-        every: Duration,
+        tries: Tries,
+    },
+    Port {
+        port: u16,
+        tries: Tries,
     },
     /// Message of the process itself.
     Voice,
@@ -88,10 +94,11 @@ impl Readiness {
                     None => None,
                     Some(Probe::Log(text)) => pattern(&mut patterns, text).map(Way::Line),
                     Some(Probe::File(path)) => Some(Way::File(path.clone())),
-                    Some(Probe::Exec { argv, every }) => Some(Way::Command {
+                    Some(Probe::Exec { argv, tries }) => Some(Way::Command {
                         argv: argv.clone(),
-                        every: *every,
+                        tries: *tries,
                     }),
+                    &Some(Probe::Tcp { port, tries }) => Some(Way::Port { port, tries }),
                     Some(Probe::Descriptor(_) | Probe::Notify(_)) => Some(Way::Voice),
                 };
                 if let Some(way) = way {

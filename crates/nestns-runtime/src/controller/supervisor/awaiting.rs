@@ -191,7 +191,14 @@ fn is_so_far(
 
 fn in_vain(tree: &Tree, subject: ProcessKey, until: Awaited) -> RequestError {
     let path = tree.path(subject);
-    let ending = tree.roster.get(subject).and_then(|record| record.ending);
+    let record = tree.roster.get(subject);
+    let ending = record.and_then(|record| record.ending);
+    if let Some(tries) = record.and_then(|record| record.given_up)
+        && ending.is_none()
+        && until == Awaited::Ready
+    {
+        return RequestError::NeverReady { path, tries };
+    }
     let awaited = match until {
         Awaited::Started => "started",
         Awaited::Ready => "ready",

@@ -139,9 +139,10 @@ pub(super) fn is_fulfilled(
             } else {
                 tree.started.contains(&subject)
             };
+            let is_lost = condition == Condition::Ready && is_given_up(tree, subject);
             match (is_met, ended) {
                 (true, _) => Some(true),
-                (false, None) => None,
+                (false, None) => is_lost.then_some(false),
                 (false, Some(_)) => Some(false),
             }
         }
@@ -150,6 +151,12 @@ pub(super) fn is_fulfilled(
             ended.map(|ending| verdict::is_success(process, ending) && record.refusal.is_none())
         }
     }
+}
+
+/// True if a process will never be ready although it runs.
+fn is_given_up(tree: &Tree, subject: ProcessKey) -> bool {
+    let record = tree.roster.get(subject);
+    record.is_some_and(|record| record.given_up.is_some() && record.ending.is_none())
 }
 
 /// The end of a process, unless it may be started again after it: then it is none yet.
@@ -189,7 +196,7 @@ fn is_fulfilled_by_namespace(
             let range = index..index + tree.plan.subtree(index);
             let is_lost = waiting
                 .lost_inside(range)
-                .any(|lost| ending(tree, restarts, lost).is_some());
+                .any(|lost| is_given_up(tree, lost) || ending(tree, restarts, lost).is_some());
             (is_over || is_lost).then_some(false)
         }
         Condition::Exited => is_over.then_some(true),

@@ -19,7 +19,7 @@ pub(super) struct Dependencies {
     governors: Vec<Option<NamespaceIndex>>,
     /// Namespaces that will never be released, with what they wait for in vain.
     hopeless: BTreeMap<NamespaceIndex, String>,
-    /// Processes that have ended without having been ready.
+    /// Processes that have ended without having been ready, or were given up.
     lost: BTreeSet<ProcessKey>,
 }
 
@@ -124,9 +124,9 @@ impl Dependencies {
         self.change(part);
     }
 
-    /// Notes that a process has ended: what waits for it, or for a namespace around it, is looked
-    /// at.
-    pub(super) fn end(&mut self, tree: &Tree, subject: ProcessKey) {
+    /// Notes that a process has ended, or will never be ready: what waits for it, or for a namespace
+    /// around it, is looked at.
+    pub(super) fn lose(&mut self, tree: &Tree, subject: ProcessKey) {
         if self.waiters.is_empty() {
             return;
         }
@@ -141,7 +141,8 @@ impl Dependencies {
         }
     }
 
-    /// The processes in a range of namespaces that have ended without having been ready.
+    /// The processes in a range of namespaces that have ended without having been ready, or were given
+    /// up.
     pub(super) fn lost_inside(
         &self,
         range: std::ops::Range<NamespaceIndex>,

@@ -134,6 +134,8 @@ pub(in crate::controller) trait Edge {
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags;
     /// Has a helper wait for a file of a process.
     fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid>;
+    /// Has a helper try to connect to a port where a process has its network.
+    fn connect(&mut self, subject: ProcessKey, port: u16, timeout: Duration) -> nix::Result<Pid>;
 
     /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not
     /// been.

@@ -294,6 +294,13 @@ impl Edge for Fake {
         Ok(Pid::from_raw(self.next_pid))
     }
 
+    fn connect(&mut self, subject: ProcessKey, port: u16, _timeout: Duration) -> nix::Result<Pid> {
+        let path = self.tree.path(subject);
+        self.script.note(format!("connect {path} {port}"));
+        self.next_pid += 1;
+        Ok(Pid::from_raw(self.next_pid))
+    }
+
     fn reach(&mut self, namespace: NamespaceIndex) -> Reach {
         let reach = self.reach.get(&namespace).copied().unwrap_or(Reach::Ready);
         if reach != Reach::Unreachable {

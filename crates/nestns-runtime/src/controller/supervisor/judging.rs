@@ -17,7 +17,7 @@ use crate::controller::Fixture;
 use crate::controller::event_sink::{Cause, Note};
 use crate::controller::life::Life;
 use crate::controller::roster::State;
-use crate::controller::startup_report::{FailedProcess, NotReady};
+use crate::controller::startup_report::{FailedProcess, Failing, NotReady};
 use crate::controller::tree::Tree;
 use crate::controller::verdict::{self, Course, Verdict};
 use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot};
@@ -325,8 +325,8 @@ impl Judge {
         }
     }
 
-    /// True if a process is as far as it will get by itself: ready, or beyond hope without having
-    /// ended the topology.
+    /// True if a process is as far as it will get by itself: ready, or beyond hope, ended or not, without
+    /// having ended the topology.
     fn is_settled(&self, tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
         if tree.readiness.is_ready(subject) {
             return true;
@@ -338,7 +338,10 @@ impl Judge {
         let record = tree.roster.get(subject);
         !is_unexplained
             && !restarts.brings_back(&tree.plan, subject)
-            && record.is_some_and(|record| record.ending.is_some() && record.state.is_over())
+            && record.is_some_and(|record| {
+                let is_over = record.ending.is_some() && record.state.is_over();
+                is_over || (record.ending.is_none() && record.given_up.is_some())
+            })
     }
 
     /// True if every process is.
@@ -387,6 +390,7 @@ impl Judge {
         });
         self.failed.push(FailedProcess {
             path: path.clone(),
+            failure: Failing::Ended,
             exit: ending.map(Into::into),
             lines,
         });
@@ -394,7 +398,7 @@ impl Judge {
         false
     }
 
-    /// Notes what has failed for good: before the tree is ready that is the end of a fixture.
+    /// Notes what has ended in failure for good.
     fn note_failure(
         &mut self,
         edge: &mut dyn Edge,
@@ -402,32 +406,53 @@ impl Judge {
         ending: Ending,
         lines: Vec<String>,
     ) {
+        let failed = FailedProcess {
+            path: edge.tree().path(subject),
+            failure: Failing::Ended,
+            exit: Some(ending.into()),
+            lines,
+        };
+        let cause = |path| Cause::Ended { path };
+        self.take_failure(edge, subject, failed, cause);
+    }
+
+    /// Notes that a process will never be ready, although it goes on.
+    pub(super) fn lose(&mut self, edge: &mut dyn Edge, subject: ProcessKey) {
+        let failed = FailedProcess {
+            path: edge.tree().path(subject),
+            failure: Failing::Unready,
+            exit: None,
+            lines: last_lines(edge, subject),
+        };
+        let cause = |path| Cause::Unready { path };
+        self.take_failure(edge, subject, failed, cause);
+    }
+
+    /// Notes a failure: before the tree is ready that is the end of a fixture, for this cause.
+    fn take_failure(
+        &mut self,
+        edge: &mut dyn Edge,
+        subject: ProcessKey,
+        failed: FailedProcess,
+        cause: fn(String) -> Cause,
+    ) {
         let tree = edge.tree_mut();
-        let path = tree.path(subject);
         let has_arrived = has_arrived(tree);
         if let Some(fixture) = self.fixture {
             // A process that only had to start has come so far; whether it should have gone on is
             // for the rules to say.
             let counts = !has_arrived || fixture.on_exit != OnExit::Ignore;
             if counts && is_essential(tree, subject) {
-                self.failed.push(FailedProcess {
-                    path: path.clone(),
-                    exit: Some(ending.into()),
-                    lines,
-                });
                 let was_ready = tree.readiness.is_ready(subject);
                 let is_broken =
                     !was_ready || (self.has_command && fixture.on_exit != OnExit::Ignore);
                 if !has_arrived && is_broken {
-                    tree.request_stop(Cause::Ended { path });
+                    tree.request_stop(cause(failed.path.clone()));
                 }
+                self.failed.push(failed);
             }
         } else if !has_arrived {
-            self.failed.push(FailedProcess {
-                path,
-                exit: Some(ending.into()),
-                lines,
-            });
+            self.failed.push(failed);
         }
     }
 
@@ -466,10 +491,12 @@ impl Judge {
     /// The status of the whole, when everything has ended.
     pub(super) fn status(&self, tree: &Tree) -> u8 {
         match &tree.stop {
-            None | Some(Cause::Ended { .. }) if self.has_failed_as_fixture(tree) => {
+            None | Some(Cause::Ended { .. } | Cause::Unready { .. })
+                if self.has_failed_as_fixture(tree) =>
+            {
                 self.fixture_status()
             }
-            None | Some(Cause::Ended { .. }) => self.verdict.status(),
+            None | Some(Cause::Ended { .. } | Cause::Unready { .. }) => self.verdict.status(),
             Some(cause @ Cause::Timeout) => cause.status(),
             Some(_) if tree.run_command.is_some() => self.verdict.status(),
             Some(Cause::Asked | Cause::Untied) => self.verdict.status(),

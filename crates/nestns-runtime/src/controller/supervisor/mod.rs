@@ -23,6 +23,7 @@ mod run_command;
 mod signalling;
 mod stop;
 mod stop_holds;
+mod trying;
 
 use std::time::Duration;
 
@@ -308,7 +309,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 .judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
         }
         self.probes.end(edge, subject);
-        self.dependencies.end(edge.tree(), subject);
+        self.dependencies.lose(edge.tree(), subject);
         self.holds
             .on_ended(edge, &mut self.stop, &mut self.restarts, subject);
         conditions::release(&mut self.dependencies, edge, &self.restarts);
@@ -322,9 +323,15 @@ impl<'a, E: Edge> Supervisor<'a, E> {
     }
 
     fn on_readying(&mut self, news: Readying) {
-        if news == Readying::Ready {
-            conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
+        match news {
+            Readying::Nothing => return,
+            Readying::Ready => {}
+            Readying::Lost(subject) => {
+                self.judge.lose(&mut self.edge, subject);
+                self.dependencies.lose(self.edge.tree(), subject);
+            }
         }
+        conditions::release(&mut self.dependencies, &mut self.edge, &self.restarts);
     }
 
     fn end_terminal_of(&mut self, subject: ProcessKey) {
@@ -744,6 +751,7 @@ fn in_words(cause: &Cause) -> String {
         Cause::Untied => "the process it was tied to has ended".to_owned(),
         Cause::OutputClosed => "the output is no longer read".to_owned(),
         Cause::Ended { path } => format!("{path} has ended"),
+        Cause::Unready { path } => format!("{path} did not become ready"),
     }
 }
 

@@ -68,9 +68,10 @@ impl Opening {
             .roster
             .subjects()
             .filter(|&subject| {
-                tree.roster
-                    .get(subject)
-                    .is_some_and(|record| record.state == State::Failed)
+                tree.roster.get(subject).is_some_and(|record| {
+                    let is_given_up = record.given_up.is_some() && record.ending.is_none();
+                    record.state == State::Failed || is_given_up
+                })
             })
             // What is started again has not failed for good.
             .filter(|&subject| !restarts.brings_back(&tree.plan, subject));

@@ -1,18 +1,19 @@
 //! Readiness: from a probe that comes true, or a start that needs none, to whatever waits for it.
 //!
 //! A process is ready once, until it ends. What asks about it is bounded (one command or one helper
-//! a process, a command for [`TIMEOUT`] at most), is called off when the process ends or a stop
-//! begins, and its failure is no failure of the tree.
+//! a process, each try for its `timeout` at most), is called off when the process ends or a stop
+//! begins, and its failure is no failure of the tree, unless as many tries have failed as the file
+//! allows: then the process will never be ready, and goes on running.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nix::libc;
 use nix::unistd::Pid;
 
 use super::dependencies::Dependencies;
 use super::edge::{Edge, Said};
+use super::trying::{Outlook, Step, Trying};
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
 use crate::controller::readiness::Way;
@@ -29,18 +30,6 @@ use nestns_topology::{
     Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight,
 };
 
-/// Time that a command may take to answer, before it is killed and asked again.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A command that is asked again and again.
-#[derive(Debug, Clone, Copy)]
-enum Inquiry {
-    /// Due at this moment.
-    Pending(Moment),
-    /// Running, as this child of the controller, which is killed at this moment.
-    Running(Pid, Moment),
-}
-
 /// The process that a helper is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
@@ -54,7 +43,8 @@ enum Client {
 pub(super) struct Probes {
     /// Helpers that are not reaped yet.
     helpers: Vec<(Pid, Client)>,
-    inquiries: BTreeMap<ProcessKey, Inquiry>,
+    /// Probes that are tried again and again.
+    tried: BTreeMap<ProcessKey, Trying>,
     /// Processes whose command cannot be executed, which is said once.
     refused: HashSet<ProcessKey>,
 }
@@ -64,16 +54,15 @@ pub(super) struct Probes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readying {
     Ready,
+    /// This process will never be ready, unless it is started again.
+    Lost(ProcessKey),
     Nothing,
 }
 
 impl Probes {
-    /// Moment at which a command is next to be run or killed.
+    /// Moment at which a try is next to be made or killed.
     pub(super) fn next(&self) -> Option<Moment> {
-        let moments = self.inquiries.values().map(|inquiry| match inquiry {
-            Inquiry::Pending(at) | Inquiry::Running(_, at) => *at,
-        });
-        moments.min()
+        self.tried.values().map(Trying::next).min()
     }
 
     /// True if a helper is not reaped yet.
@@ -96,8 +85,8 @@ impl Probes {
         }
         match way {
             Way::File(file) => self.watch(edge, subject, file),
-            Way::Command { .. } => {
-                self.inquiries.insert(subject, Inquiry::Pending(edge.now()));
+            Way::Command { tries, .. } | Way::Port { tries, .. } => {
+                self.tried.insert(subject, Trying::new(tries, edge.now()));
                 self.inquire(edge);
             }
             Way::End | Way::Line(_) | Way::Voice => {}
@@ -212,6 +201,9 @@ impl Probes {
         let (_, Client::Process(subject)) = self.helpers.swap_remove(place) else {
             return Some(Readying::Nothing);
         };
+        if self.tried.contains_key(&subject) {
+            return Some(self.on_answer(edge, subject, ending));
+        }
         if ending == Ending::Exited(0) {
             return Some(self.on_hint(edge, subject));
         }
@@ -236,54 +228,86 @@ impl Probes {
         Some(Readying::Nothing)
     }
 
-    /// Runs the commands whose time has come, and kills those that do not answer.
+    /// Makes the tries whose time has come, and kills those that do not answer.
     pub(super) fn inquire(&mut self, edge: &mut dyn Edge) {
         if edge.tree().life != Life::Running || edge.tree().stop.is_some() {
             return;
         }
         let now = edge.now();
-        let due = |inquiry: &Inquiry| match inquiry {
-            Inquiry::Pending(at) | Inquiry::Running(_, at) => *at <= now,
-        };
-        let all = self.inquiries.iter();
-        let due: Vec<_> = all
-            .filter(|(_, inquiry)| due(inquiry))
-            .map(|(&subject, &inquiry)| (subject, inquiry))
+        let due = self.tried.iter().filter(|(_, trying)| trying.next() <= now);
+        let due: Vec<_> = due
+            .map(|(&subject, trying)| (subject, trying.step()))
             .collect();
-        for (subject, inquiry) in due {
-            let next = match inquiry {
-                Inquiry::Running(leader, _) => {
-                    edge.signal_session(leader, libc::SIGKILL);
+        for (subject, step) in due {
+            let child = match step {
+                Step::Running { child, .. } => {
+                    if self.is_helper(child) {
+                        edge.kernel().end_helper(child);
+                    } else {
+                        edge.signal_session(child, libc::SIGKILL);
+                    }
                     // It is reaped soon; what has escaped by forking is looked for once more.
-                    Inquiry::Running(leader, now.plus(TIMEOUT))
+                    if let Some(trying) = self.tried.get_mut(&subject) {
+                        trying.extend(now);
+                    }
+                    continue;
                 }
-                Inquiry::Pending(_) => match ask(edge, subject) {
-                    Some(leader) => Inquiry::Running(leader, now.plus(TIMEOUT)),
-                    None => pause_after(edge.tree(), subject, now),
-                },
+                // Nothing of what is frozen answers.
+                Step::Pending(_) if is_paused(edge.tree(), subject) => None,
+                Step::Pending(_) => self.try_once(edge, subject),
             };
-            if let Some(inquiry) = self.inquiries.get_mut(&subject) {
-                *inquiry = next;
+            if let Some(trying) = self.tried.get_mut(&subject) {
+                match child {
+                    Some(child) => trying.begin(child, now),
+                    None => trying.postpone(now),
+                }
             }
         }
     }
 
-    /// Takes in that the command of a process has ended.
+    /// Makes one try, by a child of the controller. Where that cannot be, as when the process is
+    /// about to end, it is tried again.
+    fn try_once(&mut self, edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
+        match *edge.tree().readiness.way(subject)? {
+            Way::Port { port, tries } => {
+                let helper = edge.connect(subject, port, tries.timeout).ok()?;
+                self.helpers.push((helper, Client::Process(subject)));
+                Some(helper)
+            }
+            _ => ask(edge, subject),
+        }
+    }
+
+    fn is_helper(&self, child: Pid) -> bool {
+        self.helpers.iter().any(|(helper, _)| *helper == child)
+    }
+
+    /// Takes in the answer of a try.
     pub(super) fn on_answer(
         &mut self,
         edge: &mut dyn Edge,
         subject: ProcessKey,
         ending: Ending,
     ) -> Readying {
-        if !self.inquiries.contains_key(&subject) {
+        let now = edge.now();
+        let Some(trying) = self.tried.get_mut(&subject) else {
             return Readying::Nothing;
-        }
+        };
         if ending == Ending::Exited(0) {
             return self.on_hint(edge, subject);
         }
-        let next = pause_after(edge.tree(), subject, edge.now());
-        self.inquiries.insert(subject, next);
-        Readying::Nothing
+        if is_paused(edge.tree(), subject) {
+            trying.postpone(now);
+            return Readying::Nothing;
+        }
+        match trying.fail(now) {
+            Outlook::Again => Readying::Nothing,
+            Outlook::Never(tries) => {
+                self.tried.remove(&subject);
+                give_up(edge, subject, tries);
+                Readying::Lost(subject)
+            }
+        }
     }
 
     /// Says once that a command could not be executed. It may appear later, so that it is asked
@@ -294,7 +318,7 @@ impl Probes {
         subject: ProcessKey,
         refusal: &ExecError,
     ) {
-        if self.inquiries.contains_key(&subject) && self.refused.insert(subject) {
+        if self.tried.contains_key(&subject) && self.refused.insert(subject) {
             let namespace = edge.tree().plan.namespace(subject.namespace);
             let position = namespace
                 .process(subject.slot)
@@ -320,12 +344,13 @@ impl Probes {
             edge.kernel().end_helper(*helper);
             *client = Client::Nobody;
         }
-        if let Some(Inquiry::Running(leader, _)) = self.inquiries.remove(&subject)
+        if let Some(Step::Running { child, .. }) =
+            self.tried.remove(&subject).map(|trying| trying.step())
             && subject
                 .probe_of()
                 .is_some_and(|probe| edge.child(probe).is_some())
         {
-            edge.signal_session(leader, libc::SIGKILL);
+            edge.signal_session(child, libc::SIGKILL);
         }
     }
 
@@ -335,7 +360,7 @@ impl Probes {
             edge.kernel().end_helper(*helper);
             *client = Client::Nobody;
         }
-        for (subject, _) in std::mem::take(&mut self.inquiries) {
+        for (subject, _) in std::mem::take(&mut self.tried) {
             if let Some(probe) = subject
                 .probe_of()
                 .filter(|&probe| edge.child(probe).is_some())
@@ -346,12 +371,28 @@ impl Probes {
     }
 }
 
-fn pause_after(tree: &Tree, subject: ProcessKey, now: Moment) -> Inquiry {
-    let every = match tree.readiness.way(subject) {
-        Some(Way::Command { every, .. }) => *every,
-        _ => TIMEOUT,
-    };
-    Inquiry::Pending(now.plus(every))
+fn is_paused(tree: &Tree, subject: ProcessKey) -> bool {
+    tree.roster.paused_by(subject.namespace).is_some()
+}
+
+/// Notes that a process will never be ready, after so many failed tries in a row.
+fn give_up(edge: &mut dyn Edge, subject: ProcessKey, tries: u32) {
+    let tree = edge.tree_mut();
+    if let Some(record) = tree.roster.get_mut(subject) {
+        record.given_up = Some(tries);
+    }
+    let namespace = tree.plan.namespace(subject.namespace);
+    let position = namespace
+        .process(subject.slot)
+        .map(|process| process.position)
+        .unwrap_or_default();
+    let path = namespace.path_of(subject.slot);
+    edge.record(&Event::Unready { path: &path, tries });
+    edge.note(&Note::NeverReady {
+        path: &path,
+        position,
+        tries,
+    });
 }
 
 /// Takes in that a namespace lacks one thing less.
@@ -401,8 +442,7 @@ pub(super) fn open(
     }
 }
 
-/// Runs the command of a process beside it. Where that cannot be, as when the process is about to
-/// end, it is tried again.
+/// Runs the command of a process beside it.
 fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
     let Some(Way::Command { argv, .. }) = edge.tree().readiness.way(subject) else {
         return None;

@@ -126,6 +126,7 @@ mod tests {
         when: RestartWhen::Always,
         max: Some(2),
         backoff: Duration::from_millis(100),
+        ..RestartPolicy::NEVER
     };
 
     #[test]

@@ -305,7 +305,15 @@ impl Restarts {
             return false;
         }
         let part = Target(subject);
-        let is_wanted = policy.when == RestartWhen::Always || !success;
+        let is_wanted = match policy.when {
+            RestartWhen::Never => false,
+            RestartWhen::OnFailure => !success,
+            RestartWhen::Always => true,
+            RestartWhen::On(endings) => match ending {
+                Ending::Exited(status) => endings.has_status(status),
+                Ending::Signalled(number) => endings.has_signal(number),
+            },
+        };
         let planned = if is_wanted && rules::obstacle(tree, part).is_none() {
             self.backoff.plan(subject, policy, edge.now())
         } else {

@@ -18,6 +18,10 @@ use nestns_sys::call::Call;
 const SECOND: Duration = Duration::from_secs(1);
 const ASKED: &str =
     "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], every = '1s' } }\n";
+/// Two tries, and what waits for them.
+const BOUNDED: &str = "[ns.a]\n\
+     proc.one = { actor = 'idle', ready = { PROBE, every = '1s', timeout = '2s', retries = 2, start_period = '1s' } }\n\
+     proc.two = { actor = 'idle', after = { one = 'ready' }, essential = false }\n";
 const SAYS: &str = "[ns.a]\nproc.one = { cmd = 'x', ready = { fd = 3 } }\n\
                     proc.two = { actor = 'idle', after = { one = 'ready' }, essential = false }\n";
 
@@ -258,4 +262,122 @@ fn conditions_on_the_end_tell_good_from_bad() {
     bench.ends("a/one", Ending::Exited(1));
     let signals = bench.take_only("signal");
     assert_eq!(signals, ["signal a/two RELEASE", "signal a/three KILL"]);
+}
+
+#[test]
+fn a_port_is_tried_again_until_somebody_listens() {
+    let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { tcp = 80 } }\n";
+    let mut bench = Bench::running(toml);
+    assert!(
+        bench
+            .supervisor
+            .on_helper_ended(Pid::from_raw(501), Ending::Exited(1))
+    );
+    bench.after(SECOND / 2);
+    assert_eq!(bench.take(), [""; 0]);
+    bench.after(SECOND);
+    assert_eq!(bench.take(), ["connect a/one 80"]);
+    assert!(
+        bench
+            .supervisor
+            .on_helper_ended(Pid::from_raw(502), Ending::Exited(0))
+    );
+    assert_eq!(
+        bench.take_only("event: ready a/one"),
+        ["event: ready a/one"]
+    );
+    bench.after(SECOND * 60);
+    assert_eq!(bench.take(), [""; 0]);
+}
+
+#[test]
+fn a_connection_that_takes_too_long_is_given_up() {
+    let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { tcp = 80, timeout = '3s' } }\n";
+    let mut bench = Bench::running(toml);
+    bench.after(SECOND * 2);
+    assert_eq!(bench.take(), [""; 0]);
+    bench.after(SECOND);
+    assert_eq!(bench.take(), ["end helper"]);
+    bench.supervisor.on_helper_ended(Pid::from_raw(501), KILLED);
+    bench.after(SECOND);
+    assert_eq!(bench.take(), ["connect a/one 80"]);
+}
+
+#[test]
+fn what_waits_for_a_process_that_never_becomes_ready_is_given_up() {
+    let mut bench = Bench::running(&BOUNDED.replace("PROBE", "tcp = 80"));
+    for (helper, count) in [(501, 0), (502, 0), (503, 1)] {
+        bench
+            .supervisor
+            .on_helper_ended(Pid::from_raw(helper), Ending::Exited(1));
+        let told = bench.take_only("event: unready");
+        assert_eq!(told.len(), count, "{helper}: the first does not count");
+        bench.after(SECOND);
+    }
+    assert_eq!(bench.state("a/one"), State::Running);
+    bench.after(SECOND * 60);
+    assert_eq!(bench.take_only("connect"), [""; 0]);
+}
+
+#[test]
+fn the_last_failed_try_is_told_and_lets_nothing_through() {
+    let toml = BOUNDED.replace("PROBE", "exec = ['false']");
+    let mut bench = Bench::running(&toml);
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
+    for _ in 0..2 {
+        bench.end_of(probe, Ending::Exited(1));
+        bench.after(SECOND);
+    }
+    bench.take();
+    bench.end_of(probe, KILLED);
+    let orders = bench.take();
+    for order in [
+        "event: unready a/one",
+        "note: NeverReady",
+        "note: Unreachable",
+        "signal a/two KILL",
+    ] {
+        assert!(orders.contains(&order.to_owned()), "{order}: {orders:?}");
+    }
+    bench.ends("a/two", KILLED);
+    assert_eq!(
+        bench.tree().arrival,
+        Arrival::Told,
+        "it is as far as it gets"
+    );
+}
+
+#[test]
+fn a_pid_one_is_asked_like_any_other() {
+    let toml = "[ns.a.init]\ncmd = 'x'\nready = { exec = ['true'] }\n";
+    let mut bench = Bench::running(toml);
+    let probe = bench.find("a/init").probe_of().expect("a program");
+    bench.end_of(probe, Ending::Exited(0));
+    let ready = bench.take_only("event: ready");
+    assert_eq!(
+        ready,
+        ["event: ready a/init", "event: ready a", "event: ready ."]
+    );
+}
+
+#[test]
+fn a_paused_process_is_not_tried_and_fails_no_try() {
+    let toml = "[ns.a]\nproc.one = { actor = 'idle', ready = { exec = ['true'], retries = 1 } }\n";
+    let mut bench = Bench::running(toml);
+    let probe = bench.find("a/one").probe_of().expect("a declared process");
+    bench.pause(1, "a");
+    bench.end_of(probe, Ending::Exited(1));
+    bench.take();
+    bench.after(SECOND * 60);
+    assert_eq!(bench.take(), [""; 0]);
+    bench.asks(
+        2,
+        nestns_client::protocol::message::Request::Resume {
+            path: "a".to_owned(),
+        },
+    );
+    bench.after(SECOND);
+    assert_eq!(bench.take_only("start"), ["start a/one"]);
+    bench.end_of(probe, Ending::Exited(1));
+    assert_eq!(bench.take_only("event: unready"), ["event: unready a/one"]);
 }

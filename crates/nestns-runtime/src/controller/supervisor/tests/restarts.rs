@@ -505,3 +505,22 @@ fn time_that_has_passed_is_no_time_to_wait() {
     bench.supervisor.edge.now = Moment::default().plus(Duration::from_hours(5));
     assert_eq!(bench.supervisor.idle_time(), Some(Duration::ZERO));
 }
+
+#[test]
+fn only_the_ends_that_are_named_are_followed_by_a_restart() {
+    let toml = "[ns.a]\nproc.one = { actor = 'idle', restart = { on = [88, 'SEGV'] }, essential = false }\n\
+                proc.two = { actor = 'idle' }\n";
+    for (ending, comes_back) in [
+        (Ending::Exited(88), true),
+        (Ending::Signalled(nix::libc::SIGSEGV), true),
+        (Ending::Exited(139), false),
+        (Ending::Exited(1), false),
+        (Ending::Exited(0), false),
+        (Ending::Signalled(nix::libc::SIGTERM), false),
+    ] {
+        let mut bench = Bench::running(toml);
+        bench.ends("a/one", ending);
+        let notes = bench.take_only("note: Restarting");
+        assert_eq!(!notes.is_empty(), comes_back, "{ending:?}");
+    }
+}
