@@ -12,7 +12,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{FileStat, SFlag, fstat, makedev, stat};
 use nix::unistd::{Gid, Uid, chdir, pipe2, setgroups, setresgid, setresuid, write};
 
 use super::actor;
@@ -32,6 +34,8 @@ use nestns_topology::{Output, Program, Stdin, Terminal};
 /// The files that a process opens before it waits.
 #[derive(Debug, Default)]
 struct Files {
+    /// `/dev/null`, for the streams that are nothing.
+    null: Option<OwnedFd>,
     stdin: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
@@ -154,7 +158,10 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
             .or_else(|_| chdir("/"))
             .map_err(failed(subject, Stage::WorkingDirectory, Path::new("/")))?,
     }
-    let mut files = Files::default();
+    let mut files = Files {
+        null: process.uses_null().then(open_null).flatten(),
+        ..Files::default()
+    };
     if let Stdin::File(path) = &process.stdin {
         let file = OpenOptions::new()
             .read(true)
@@ -176,6 +183,24 @@ fn prepare(plan: &Plan, subject: ProcessKey, process: &ProcessPlan) -> Result<Fi
         }
     }
     Ok(files)
+}
+
+/// The `/dev/null` of the process's own mount namespace; `None` where there is no such device.
+///
+/// A descriptor of a mount in another namespace than the process's own is one that checkpoint tools
+/// refuse, and whose path means nothing inside.
+fn open_null() -> Option<OwnedFd> {
+    const NULL: &str = "/dev/null";
+    let is_null = |file: FileStat| {
+        SFlag::from_bits_truncate(file.st_mode & libc::S_IFMT) == SFlag::S_IFCHR
+            && file.st_rdev == makedev(1, 3)
+    };
+    // Whatever else is there is not opened: that may wait, or have effects.
+    if !stat(NULL).is_ok_and(is_null) {
+        return None;
+    }
+    let file = OpenOptions::new().read(true).write(true).open(NULL).ok()?;
+    fstat(&file).is_ok_and(is_null).then(|| file.into())
 }
 
 /// Takes the process from the gate to its program.
@@ -282,7 +307,8 @@ fn connect(
     listener: OwnedFd,
     means: Option<&Means>,
 ) -> Result<(), ExecError> {
-    let null = descriptor_layout::fd(NULL);
+    let outside = descriptor_layout::fd(NULL);
+    let null = files.null.as_ref().map_or(outside, AsFd::as_fd);
     let place = |fd: std::os::fd::BorrowedFd<'_>, number, stage| {
         descriptor::make_standard(fd, number)
             .by(Call::Dup2)

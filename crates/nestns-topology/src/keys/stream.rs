@@ -9,7 +9,8 @@ use super::placeholder::or_placeholder;
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = or_file, extend("default" = "null"))]
 pub(super) enum InputFrom {
-    /// Nothing: `/dev/null`.
+    /// Nothing: the `/dev/null` of its own mount namespace, or the one outside if there is no such
+    /// device.
     Null,
     /// That of `nestns up`.
     Inherit,
@@ -33,6 +34,6 @@ fn or_file(schema: &mut Schema) {
         return;
     };
     let mut choice = words.as_array().cloned().unwrap_or_default();
-    choice.push(json!({ "title": "absolute path", "type": "string", "pattern": or_placeholder("^/"), "description": "This file." }));
+    choice.push(json!({ "title": "absolute path", "type": "string", "pattern": or_placeholder("^/"), "description": "This file, in its own mount namespace." }));
     schema.insert("anyOf".to_owned(), choice.into());
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::engine::user_database;
-use nestns_topology::{Output, Process, ProcessSpec, Stdin};
+use nestns_topology::{Output, Process, ProcessSpec, Stdin, Terminal};
 
 /// User and groups of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +95,14 @@ impl ProcessPlan {
     /// own.
     pub fn is_unconditional(&self) -> bool {
         self.conditions == Conditions::None
+    }
+
+    /// True if one of its standard streams is `/dev/null`.
+    pub fn uses_null(&self) -> bool {
+        self.terminal == Terminal::None
+            && (self.stdin == Stdin::Null
+                || self.stdout == Output::Null
+                || self.stderr == Output::Null)
     }
 }
 
