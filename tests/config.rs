@@ -41,7 +41,8 @@ proc.side = { cmd = ["sleep", "{{i}}"], after = { app = "ready" }, ok = [0, 143]
 init = ["systemd"]
 env = { DEPTH = "{{level}}" }
 cwd = "/tmp"
-proc.guest = { sh = "echo $$ \"{{path}}\"", env = { EXTRA = "1" } }
+session = "inherit"
+proc.guest = { sh = "echo $$ \"{{path}}\"", env = { EXTRA = "1" }, session = "inherit" }
 
 [ns.a]
 use = "box"
@@ -113,10 +114,10 @@ proc.side = { cmd = ["sleep", "0"], ok = [0, 143], stop = { signal = "INT" }, af
 [ns."a.0".ns.inner]
 labels = { owner = "us" }
 unshare = ["mount", "ipc"]
-init = ["systemd"]
+init = { cmd = ["systemd"], session = "inherit" }
 env = { DEPTH = "2" }
 cwd = "/tmp"
-proc.guest = { sh = 'echo $$ "a.0/inner/guest"', env = { EXTRA = "1" }, stop = { signal = "INT" } }
+proc.guest = { sh = 'echo $$ "a.0/inner/guest"', env = { EXTRA = "1" }, session = "inherit", stop = { signal = "INT" } }
 
 [ns."b.0"]
 labels = { owner = "us" }

@@ -88,6 +88,7 @@ mod save;
 mod scale;
 mod schema;
 mod see;
+mod sessions;
 mod signal_forwarding;
 mod smoke;
 mod source;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nestns_topology::diagnostic::Source;
 use nestns_topology::{
     Actor, After, Condition, Entry, Init, Isolation, OnExit, Output, Part, Position, Process,
-    Program, Request, Signal, Stdin, StopOrder, Target, Terminal, Topology, Weight, parse,
+    Program, Request, Session, Signal, Stdin, StopOrder, Target, Terminal, Topology, Weight, parse,
 };
 
 fn topology(text: &str) -> Topology {
@@ -201,13 +201,13 @@ fn every_key_of_a_process_arrives() {
 #[test]
 fn under_a_program_processes_join_and_it_has_the_settings_of_the_namespace() {
     let topology = topology(
-        "[ns.a]\ninit = { actor = \"idle\" }\nenv = { A = \"1\" }\ncwd = \"/x\"\ntty = true\n\
+        "[ns.a]\ninit = { actor = \"idle\" }\nenv = { A = \"1\" }\ncwd = \"/x\"\nsession = \"inherit\"\n\
          stop = { signal = \"INT\", grace = \"2s\" }\nproc.b = \"x\"\n",
     );
     let init = process(&topology, "a", "init");
     assert_eq!(
-        (&init.program, init.entry, init.terminal),
-        (&Program::Actor(Actor::Idle), Entry::Init, Terminal::Own)
+        (&init.program, init.entry, init.session),
+        (&Program::Actor(Actor::Idle), Entry::Init, Session::Inherit)
     );
     assert_eq!(
         (init.env["A"].as_str(), init.cwd.as_deref()),
@@ -223,6 +223,24 @@ fn under_a_program_processes_join_and_it_has_the_settings_of_the_namespace() {
         (b.entry, b.stop.signal, b.stop.grace),
         (Entry::Join, Signal::TERM, Duration::from_secs(2))
     );
+}
+
+#[test]
+fn the_table_of_pid_1_has_its_session_as_well() {
+    for (keys, expected) in [
+        (
+            "init = { actor = \"idle\", session = \"inherit\" }",
+            Session::Inherit,
+        ),
+        (
+            "init = { actor = \"idle\", session = \"own\" }",
+            Session::Own,
+        ),
+        ("init = { actor = \"idle\" }", Session::Own),
+    ] {
+        let topology = topology(&format!("[ns.a]\n{keys}\n"));
+        assert_eq!(process(&topology, "a", "init").session, expected, "{keys}");
+    }
 }
 
 #[test]

@@ -131,7 +131,11 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 
 /// The document of this moment, by the controller itself: the file in the state directory is as old as it may be.
 fn truth(connection: &mut Connection, redact: bool) -> Result<String, CommandError> {
-    let (snapshot, undeclared) = undeclared::both(connection)?;
+    let (mut snapshot, undeclared) = undeclared::both(connection)?;
+    for process in &mut snapshot.processes {
+        process.read_threads();
+        process.read_groups();
+    }
     let document = truth::document(&snapshot, &undeclared);
     let text = if redact {
         let mut document = serde_json::to_value(document)?;

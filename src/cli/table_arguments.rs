@@ -64,7 +64,7 @@ pub(super) struct AnswerArguments {
 /// A column that a verb has to offer.
 pub(super) struct Field<T> {
     /// Word for it on the command line.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// True if it is shown by default.
     is_usual: bool,
     /// How it looks.

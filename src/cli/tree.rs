@@ -169,6 +169,10 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     let named: Vec<Address> = addresses.iter().chain(from).cloned().collect();
     let (_, mut snapshot) = undeclared::look(&args.target, &named)?;
     undeclared::name_hosts(&mut snapshot);
+    if args.answer.format == AnswerFormat::Json {
+        let processes = snapshot.processes.iter_mut();
+        processes.for_each(ProcessDocument::read_groups);
+    }
     let snapshot = snapshot;
     let from = args
         .from

@@ -86,6 +86,8 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             name: name.to_owned(),
             pids: chain(numbers),
             ppids: chain(parent),
+            pgids: Vec::new(),
+            sids: Vec::new(),
             state: None,
             exit: None,
             enter: enter.into(),

@@ -30,6 +30,10 @@ pub(crate) struct ProcessFact {
     pub(crate) numbers: Vec<(String, i32)>,
     /// Numbers of its parent by namespace: 0 where that is outside.
     pub(crate) parents: Vec<(String, i32)>,
+    /// Numbers of its process group by namespace: 0 where the leader is outside.
+    pub(crate) groups: Vec<(String, i32)>,
+    /// Numbers of its session by namespace: 0 where the leader is outside.
+    pub(crate) sessions: Vec<(String, i32)>,
 }
 
 /// A matrix.

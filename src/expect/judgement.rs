@@ -97,6 +97,16 @@ fn name(assertion: &Assertion, via: Via) -> String {
             space,
             number,
         } => format!("the parent of {process} is {number} in {space}"),
+        Assertion::Pgid {
+            process,
+            space,
+            number,
+        } => format!("the process group of {process} is {number} in {space}"),
+        Assertion::Sid {
+            process,
+            space,
+            number,
+        } => format!("the session of {process} is {number} in {space}"),
         Assertion::Chain { process, numbers } => {
             format!("the numbers of {process} are {}", chain(numbers))
         }
@@ -142,6 +152,20 @@ fn verdict(assertion: &Assertion, via: Via, facts: &Facts) -> Verdict {
             number,
         } => each(facts, process, &number.to_string(), |fact| {
             alive(fact, || in_space(&fact.parents, space))
+        }),
+        Assertion::Pgid {
+            process,
+            space,
+            number,
+        } => each(facts, process, &number.to_string(), |fact| {
+            alive(fact, || in_space(&fact.groups, space))
+        }),
+        Assertion::Sid {
+            process,
+            space,
+            number,
+        } => each(facts, process, &number.to_string(), |fact| {
+            alive(fact, || in_space(&fact.sessions, space))
         }),
         Assertion::Chain { process, numbers } => each(facts, process, &chain(numbers), |fact| {
             let inside = fact.numbers.iter().skip(1).map(|(_, number)| number);

@@ -105,7 +105,7 @@ fn redact(value: &mut Value) {
                 let key = key.as_str();
                 let by = match key {
                     // The host's number is the first of each list.
-                    "pids" | "ppids" if value.is_array() => {
+                    "pids" | "ppids" | "pgids" | "sids" if value.is_array() => {
                         if let Some(host) = value.get_mut(0) {
                             replace(host, PID);
                         }

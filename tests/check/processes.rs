@@ -231,6 +231,107 @@ error[NS120]: `tty` of a namespace needs a program as PID 1
 }
 
 #[test]
+fn a_session_said_of_a_namespace_and_of_its_pid_1() {
+    let text = "[ns.a]\ninit = { cmd = \"bash\", session = \"own\" }\nsession = \"inherit\"\n";
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: `session` is set for the namespace and for its PID 1
+ --> <stdin>:2:34
+  |
+2 | init = { cmd = "bash", session = "own" }
+  |                                  ^^^^^ a namespace begins and ends with its PID 1
+3 | session = "inherit"
+  |           --------- it is also set here
+  |
+  = help: remove one of the two
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
+fn a_pid_1_with_a_terminal_and_a_session_outside_wherever_they_are_said() {
+    for keys in [
+        "init = { cmd = \"bash\", tty = true, session = \"inherit\" }",
+        "init = { cmd = \"bash\", tty = true }\nsession = \"inherit\"",
+        "init = { cmd = \"bash\", session = \"inherit\" }\ntty = true",
+        "init = [\"bash\"]\ntty = true\nsession = \"inherit\"",
+    ] {
+        let said = human(&format!("[ns.a]\n{keys}\n"));
+        let found = said.matches("needs a session of its own").count();
+        assert_eq!(found, 1, "{keys}\n{said}");
+    }
+    for keys in [
+        "init = { cmd = \"bash\", tty = true, session = \"own\" }",
+        "init = { cmd = \"bash\", tty = true }\nsession = \"own\"",
+        "init = { cmd = \"bash\", session = \"inherit\" }\ntty = false",
+    ] {
+        let said = human(&format!("[ns.a]\n{keys}\n"));
+        assert!(!said.contains("error"), "{keys}\n{said}");
+    }
+}
+
+#[test]
+fn a_terminal_without_a_session_of_its_own() {
+    let text = r#"[ns.a]
+init = ["bash"]
+tty = true
+session = "inherit"
+proc.b = { cmd = "x", session = "inherit" }
+[ns.b]
+session = "own"
+proc.b = { cmd = "bash", tty = true, session = "inherit" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: a process with a terminal needs a session of its own
+ --> <stdin>:4:11
+  |
+3 | tty = true
+  |       ---- this makes the terminal its controlling terminal
+4 | session = "inherit"
+  |           ^^^^^^^^^ a terminal controls one session, and its leader is outside
+  |
+  = help: leave `session` out, or leave `tty` out
+
+error[NS120]: `session` of a namespace needs a program as PID 1
+ --> <stdin>:7:11
+  |
+7 | session = "own"
+  |           ^^^^^ nestns itself is PID 1 here
+  |
+  = help: write it in a process, or init = ["program"]
+
+error[NS211]: both `a/init` and `b/b` claim the terminal
+ --> <stdin>:8:32
+  |
+3 | tty = true
+  |       ---- it is already claimed here
+...
+8 | proc.b = { cmd = "bash", tty = true, session = "inherit" }
+  |                                ^^^^ there is only one terminal, that of `nestns up`
+
+error[NS120]: a process with a terminal needs a session of its own
+ --> <stdin>:8:48
+  |
+8 | proc.b = { cmd = "bash", tty = true, session = "inherit" }
+  |                                ----            ^^^^^^^^^ a terminal controls one session, and its leader is outside
+  |                                |
+  |                                this makes the terminal its controlling terminal
+  |
+  = help: leave `session` out, or leave `tty` out
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
 fn a_terminal_and_other_streams() {
     let text = r#"[ns.a]
 proc.b = { cmd = "bash", tty = true, stdout = "log" }

@@ -65,7 +65,7 @@ use = "node"
 init = "pause"
 [template."pod/app"]
 use = ["a", "b/c"]
-init = { actor = "serve" }
+init = { actor = "serve", session = "inherit" }
 
 [ns.a]
 description = ""
@@ -83,6 +83,7 @@ domainname = "b.c"
 env = { A = "", "a b" = "c" }
 cwd = "/"
 tty = false
+session = "own"
 stop = { signal = 9, grace = "1m 30s" }
 restart = "always"
 max = 1
@@ -92,7 +93,7 @@ words = "sleep 5"
 argv = ["sleep", "5"]
 nothing = {}
 cmd = { cmd = ["a", ""], enter = "fork", count = 2, at = "every", after = { words = "created", argv = "started" } }
-sh = { sh = "echo $$", enter = "join", at = 3, user = "a.b:c$", tty = true }
+sh = { sh = "echo $$", enter = "join", at = 3, user = "a.b:c$", tty = true, session = "own" }
 level = { sh = "echo", at = "3" }
 actor = { actor = "exit --code 3", at = "0..7", stdin = "/x", stdout = "/y", stderr = "inherit", ok = [0, 255] }
 log = { sh = "echo", ready.log = "^x", restart = "on-failure", max = 4, backoff = "10ms" }
@@ -116,6 +117,8 @@ sees = ["a/**"]
 proc = "a/words"
 pid = { a = 2 }
 ppid = { host = "{{1 + 1}}", a = 1 }
+pgid = { host = 0, a = 2 }
+sid = { host = "{{1}}" }
 chain = [2]
 state = "running"
 exit = 0

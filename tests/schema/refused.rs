@@ -40,6 +40,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("ns.a.env.A = 1", "/ns/a/env/A type"),
     ("ns.a.cwd = \"tmp\"", "/ns/a/cwd pattern"),
     ("ns.a.tty = \"yes\"", "/ns/a/tty pattern"),
+    ("ns.a.session = \"none\"", "/ns/a/session anyOf"),
     ("ns.a.mount_proc = 1", "/ns/a/mount_proc type"),
     ("ns.a.unshare = \"mount\"", "/ns/a/unshare type"),
     ("ns.a.unshare = [\"pid\"]", "/ns/a/unshare/0 anyOf"),

@@ -146,6 +146,8 @@ impl<'a> Tree<'a> {
                 name: one.name.clone(),
                 pids: one.numbers.iter().copied().map(Some).collect(),
                 ppids: process.parents.iter().copied().map(Some).collect(),
+                pgids: Vec::new(),
+                sids: Vec::new(),
                 state: Some(match one.state {
                     'Z' | 'X' if !outlives_its_first(Pid::from_raw(one.pid())) => "zombie".into(),
                     _ => self.state(home),

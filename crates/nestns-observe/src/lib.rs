@@ -22,6 +22,7 @@ pub mod boot;
 pub mod capture;
 pub mod cgroup;
 pub mod doctor;
+pub mod groups;
 pub mod holders;
 pub mod host_snapshot;
 pub mod hostname;

@@ -8,6 +8,7 @@ use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+use super::groups::Groups;
 use super::small_file;
 use super::stat;
 use super::status::Status;
@@ -18,6 +19,8 @@ use nestns_sys::proc_status::Fields;
 pub struct Process {
     /// `NSpid`: numbers from the reader's namespace down to the process's own.
     pub numbers: Vec<i32>,
+    /// Process group and session.
+    pub groups: Groups,
     /// Parent in the reader's numbering, 0 if that is outside.
     pub parent: i32,
     /// Start time, in clock ticks since boot: field 22 of `proc_pid_stat(5)`. With the PID it is an identity.
@@ -33,20 +36,25 @@ impl Process {
     pub fn read(pid: Pid) -> io::Result<Self> {
         let mut buffer = [0; 4096];
         let status = small_file::read_bytes(&format!("/proc/{pid}/status"), &mut buffer)?;
-        let (numbers, parent) = lineage(status)
+        let (numbers, groups, parent) = lineage(status)
             .ok_or_else(|| small_file::lacking(status, &format!("/proc/{pid}/status")))?;
         Ok(Self {
             numbers,
+            groups,
             parent,
             start_time: start_time(pid)?,
         })
     }
 }
 
-/// `NSpid` and `PPid` of the bytes of a `status`.
-fn lineage(status: &[u8]) -> Option<(Vec<i32>, i32)> {
+/// `NSpid`, process group, session and `PPid` of the bytes of a `status`.
+fn lineage(status: &[u8]) -> Option<(Vec<i32>, Groups, i32)> {
     let fields = Fields::of(status);
-    Some((fields.chain("NSpid")?, fields.number("PPid")?))
+    Some((
+        fields.chain("NSpid")?,
+        Groups::of(&fields)?,
+        fields.number("PPid")?,
+    ))
 }
 
 /// Start time of a process; see [`Process::start_time`].

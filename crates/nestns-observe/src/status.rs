@@ -4,6 +4,7 @@ use std::io;
 
 use nix::unistd::Pid;
 
+use super::groups::Groups;
 use super::small_file;
 use nestns_sys::proc_status::Fields;
 
@@ -16,6 +17,8 @@ pub struct Status {
     pub state: String,
     /// `NSpid`.
     pub numbers: Vec<i32>,
+    /// `NSpgid` and `NSsid`.
+    pub process_groups: Groups,
     pub parent: i32,
     pub tracer: i32,
     /// Real, effective, saved, of the file system.
@@ -55,6 +58,7 @@ impl Status {
             name: fields.name()?.to_owned(),
             state: fields.get("State")?.to_owned(),
             numbers: fields.chain("NSpid")?,
+            process_groups: Groups::of(&fields)?,
             parent: fields.number("PPid")?,
             tracer: fields.number("TracerPid")?,
             uids: fields.numbers("Uid")?,
@@ -92,7 +96,7 @@ mod tests {
 
     /// A `status` behind the name, shortened.
     const REST: &str = "\nState:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t1\t2\t3\nGid:\t0\t0\t0\t0\nGroups:\t4 5 \n\
-                        NSpid:\t8\t3\nThreads:\t1\nSigPnd:\t0\nShdPnd:\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t3\nCapEff:\t0\n";
+                        NSpid:\t8\t3\nNSpgid:\t8\t0\nNSsid:\t1\t0\nThreads:\t1\nSigPnd:\t0\nShdPnd:\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t3\nCapEff:\t0\n";
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]

@@ -31,6 +31,8 @@ pub enum Placement {
     /// The PID 1 of a new PID namespace below the caller's, and a child of the caller's parent: `CLONE_PARENT | CLONE_NEWPID`.
     /// Refused to a PID 1 (R9).
     SiblingInNewNamespace,
+    /// A child of the caller's parent in the namespace for children: `CLONE_PARENT`. Refused to a PID 1 (R9).
+    Sibling,
 }
 
 /// The arguments of [`clone3`].
@@ -64,6 +66,7 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
     // With CLONE_PARENT the child takes over the caller's exit signal, and none may be given.
     let (flags, exit_signal) = match arguments.placement {
         Placement::Child => (0, libc::SIGCHLD),
+        Placement::Sibling => (libc::CLONE_PARENT, 0),
         Placement::SiblingInNewNamespace => (libc::CLONE_PARENT | libc::CLONE_NEWPID, 0),
     };
     let raw = Raw {
@@ -96,20 +99,58 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
 /// wrap-around.
 const UNUSED: [Range<libc::pid_t>; 2] = [32_500..32_700, 200..300];
 
+/// Numbers for helpers that lead a process group, which keeps its leader's number for as long as it has a member: at the
+/// end of all numbers, and where `pid_max` is smaller, in front of those of other helpers.
+const LEADERS: [Range<libc::pid_t>; 2] = [4_000_000..4_190_000, 20_000..32_500];
+/// So many numbers are tried in each of these ranges, from one on that the caller chooses.
+const TRIES: usize = 1000;
+
 /// A fork whose child uses up none of the numbers that count in the innermost `levels` PID namespaces.
 ///
 /// # Errors
 ///
 /// Those of [`clone3`].
 pub fn fork_without_number(levels: usize) -> nix::Result<ForkResult> {
+    fork_with_one_of(levels, UNUSED)
+}
+
+/// A fork like [`fork_without_number`], of a child that is about to lead a process group and to end before it. Callers
+/// that choose a `place` of their own find a free number at once.
+///
+/// # Errors
+///
+/// Those of [`clone3`].
+pub fn fork_group_leader(levels: usize, place: usize) -> nix::Result<ForkResult> {
+    let from_place = LEADERS.map(|range| {
+        (place..place + TRIES).map(move |place| {
+            let ahead = libc::pid_t::try_from(place % range.len()).unwrap_or(0);
+            range.start + ahead
+        })
+    });
+    match fork_with_one_of(levels, from_place) {
+        Err(Errno::EEXIST | Errno::EINVAL) => fork_without_number(levels),
+        result => result,
+    }
+}
+
+/// A fork whose child has the first number that is free, of several rows of numbers.
+fn fork_with_one_of(
+    levels: usize,
+    rows: impl IntoIterator<Item = impl Iterator<Item = libc::pid_t>>,
+) -> nix::Result<ForkResult> {
     let mut result = Err(Errno::EAGAIN);
-    for number in UNUSED.into_iter().flatten() {
-        result = clone3(Arguments {
-            placement: Placement::Child,
-            numbers: &vec![number; levels],
-        });
-        if !matches!(result, Err(Errno::EEXIST | Errno::EINVAL)) {
-            break;
+    for row in rows {
+        for number in row {
+            result = clone3(Arguments {
+                placement: Placement::Child,
+                numbers: &vec![number; levels],
+            });
+            match result {
+                Err(Errno::EEXIST) => {}
+                // Not below `pid_max`, as the others of the row.
+                Err(Errno::EINVAL) => break,
+                _ => return result,
+            }
         }
     }
     result

@@ -106,6 +106,20 @@ pub enum Assertion {
         space: String,
         number: i32,
     },
+    /// The number of the process group of a process in a namespace; 0 is one whose leader is outside.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Pgid {
+        process: Address,
+        space: String,
+        number: i32,
+    },
+    /// The number of the session of a process in a namespace; 0 is one whose leader is outside.
+    #[expect(missing_docs, reason = "the fields are their names")]
+    Sid {
+        process: Address,
+        space: String,
+        number: i32,
+    },
     /// The numbers of a process below the host, the outermost first.
     #[expect(missing_docs, reason = "the fields are their names")]
     Chain { process: Address, numbers: Vec<i32> },

@@ -67,7 +67,9 @@ pub use namespace::{Init, Isolation, Namespace, NamespaceSpec};
 pub use numbering::Numbering;
 pub use position::Position;
 pub use probe::{Notifier, Pattern, Probe, Tries};
-pub use process::{Entry, Keeps, Output, Process, ProcessSpec, Program, Stdin, Terminal, Weight};
+pub use process::{
+    Entry, Keeps, Output, Process, ProcessSpec, Program, Session, Stdin, Terminal, Weight,
+};
 pub use restart::{Endings, RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use state::State;

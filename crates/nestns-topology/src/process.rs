@@ -92,6 +92,18 @@ impl Terminal {
     }
 }
 
+/// The session and process group in which a program begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Session {
+    /// A session of its own, which it leads: `setsid(2)`.
+    #[default]
+    Own,
+    /// The session of nestns, and a process group that no process inside its namespace leads, so that both numbers are 0
+    /// there.
+    Inherit,
+}
+
 /// The weight of a process's end for the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Weight {
@@ -174,6 +186,8 @@ pub struct ProcessSpec {
     pub cwd: Option<PathBuf>,
     /// Ownership of the terminal.
     pub terminal: Terminal,
+    /// Session and process group.
+    pub session: Session,
     /// Standard input.
     pub stdin: Stdin,
     /// Standard output.
@@ -214,6 +228,7 @@ impl ProcessSpec {
             env: BTreeMap::new(),
             cwd: None,
             terminal: Terminal::None,
+            session: Session::Own,
             stdin: Stdin::Null,
             stdout: Output::Log,
             stderr: Output::Log,

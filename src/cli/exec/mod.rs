@@ -25,7 +25,7 @@ use nestns_client::protocol::message::ExecRequest;
 use nestns_client::state_directory::{STATE_ROOT, TRUTH_VARIABLE, state_root, truth_in};
 use nestns_runtime::engine::plan;
 use nestns_sys::pidfd::Pidfd;
-use nestns_topology::Address;
+use nestns_topology::{Address, Session};
 use plain::Ran;
 use process::{ExecProcess, own_failure};
 
@@ -39,7 +39,8 @@ starts in the namespace's `cwd`.
 Standard input, output and error are the caller's own descriptors: nothing is copied, and nothing is mixed. With -t all \
 three are a new pseudo-terminal. Signals are passed on to the program, real-time signals included, except those of \
 job control (CONT, TSTP, TTIN and TTOU). If this command is killed, the program is killed with everything in its \
-session; with --tie-to-parent also when the process that started this command has ended.
+session (with --session inherit, in its process group); with --tie-to-parent also when the process that started this \
+command has ended.
 
 The exit status is that of the program, or 128+n if signal n killed it; 1 if there is no such target, 125 if nestns \
 itself failed, 126 if the program cannot be executed and 127 if it cannot be found. With --all, it is the highest of \
@@ -67,6 +68,17 @@ pub(super) struct Args {
     /// End the program when the process that started `nestns exec` ends, for whatever reason
     #[arg(long, env = "NESTNS_TIE_TO_PARENT", value_parser = FalseyValueParser::new(), conflicts_with = "detach")]
     tie_to_parent: bool,
+
+    /// Session and process group of the program: its own, or with `inherit` ones led from outside, whose numbers are 0
+    /// inside, as under nsenter(1); not with a terminal
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHICH",
+        default_value_t,
+        env = "NESTNS_SESSION"
+    )]
+    session: SessionWord,
 
     /// User to run as, by name or number, optionally with a group [default: the user that started the topology]
     #[arg(short, long, value_name = "USER[:GROUP]", env = "NESTNS_USER")]
@@ -116,6 +128,25 @@ pub(super) struct Args {
         allow_hyphen_values = true
     )]
     command: Vec<String>,
+}
+
+/// Value of `--session`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum SessionWord {
+    /// A session of its own, which it leads
+    #[default]
+    Own,
+    /// The session of the controller, and a process group without a leader inside: both numbers are 0 there
+    Inherit,
+}
+
+impl From<SessionWord> for Session {
+    fn from(word: SessionWord) -> Self {
+        match word {
+            SessionWord::Own => Self::Own,
+            SessionWord::Inherit => Self::Inherit,
+        }
+    }
 }
 
 /// Runs the verb.
@@ -251,6 +282,14 @@ fn start(connection: Connection, execution: ExecRequest) -> Result<Status, Comma
 
 /// Makes an execution that lacks only the namespace.
 fn execution(asked: &Args) -> Result<ExecRequest, String> {
+    let inherits = asked.session == SessionWord::Inherit;
+    if inherits && asked.tty {
+        return Err(
+            "`--session inherit` and `--tty` cannot be used together: a terminal controls the session that its \
+             program leads"
+                .to_owned(),
+        );
+    }
     let is_shell = asked.command.is_empty();
     let argv = if is_shell {
         let shell = std::env::var("SHELL")
@@ -260,8 +299,11 @@ fn execution(asked: &Args) -> Result<ExecRequest, String> {
     } else {
         asked.command.clone()
     };
-    let has_terminal =
-        is_shell && !asked.all && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let has_terminal = is_shell
+        && !inherits
+        && !asked.all
+        && std::io::stdin().is_terminal()
+        && std::io::stdout().is_terminal();
     let identity = asked
         .user
         .as_deref()
@@ -284,6 +326,7 @@ fn execution(asked: &Args) -> Result<ExecRequest, String> {
         terminal: asked.tty || (has_terminal && !asked.detach),
         detached: asked.detach,
         only: asked.only.clone(),
+        session: asked.session.into(),
     })
 }
 

@@ -83,11 +83,12 @@ pub(super) fn of_namespace(
 
 fn facts(snapshot: &Snapshot, document: &ProcessDocument) -> ProcessFacts {
     let mut problems = BTreeMap::new();
+    let mut document = document.clone();
     let mut namespaces = NamespaceRelations::default();
     let mut kernel = None;
     let mut age = None;
-    if let Some((pid, start)) = identity(document) {
-        match SharedNamespaces::new(snapshot, Depth::Ids).of(document) {
+    if let Some((pid, start)) = identity(&document) {
+        match SharedNamespaces::new(snapshot, Depth::Ids).of(&document) {
             Ok(relations) => namespaces = relations,
             Err(error) => drop(problems.insert("namespaces".into(), error.to_string())),
         }
@@ -99,6 +100,7 @@ fn facts(snapshot: &Snapshot, document: &ProcessDocument) -> ProcessFacts {
                         .iter()
                         .map(|(&name, why)| (Word::from(name), why.clone())),
                 );
+                document.set_groups(portrait.status.process_groups.clone());
                 kernel = Some(kernel_facts(portrait, snapshot));
                 age = Some(Clock::now().age(start).as_secs_f64());
             }
@@ -106,7 +108,7 @@ fn facts(snapshot: &Snapshot, document: &ProcessDocument) -> ProcessFacts {
         }
     }
     ProcessFacts {
-        document: document.clone(),
+        document,
         age,
         namespaces,
         kernel,

@@ -91,6 +91,16 @@ fn of_process(facts: &ProcessFacts, redaction: Redaction) -> Vec<Section> {
     if document.exit.is_none() {
         head.put("PIDs", &redaction.chain(&document.pids));
         head.put("parent", &redaction.chain(&document.ppids));
+        for (name, numbers) in [
+            ("process group", &document.pgids),
+            ("session", &document.sids),
+        ] {
+            let numbers: Vec<_> = numbers.iter().copied().map(Some).collect();
+            head.maybe(
+                name,
+                (!numbers.is_empty()).then(|| redaction.chain(&numbers)),
+            );
+        }
     }
     head.maybe(
         "age",

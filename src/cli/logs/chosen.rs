@@ -115,6 +115,8 @@ fn recall(snapshot: &mut Snapshot, found: &BTreeSet<LogName>) {
             name: format!("exec.{number}"),
             pids: Vec::new(),
             ppids: Vec::new(),
+            pgids: Vec::new(),
+            sids: Vec::new(),
             state: Some("exited".into()),
             exit: None,
             enter: "exec".into(),

@@ -12,7 +12,10 @@ use crate::present::table::{Cell, Cut};
 use nestns_client::documents::{ExitDocument, NamespaceOf, ProcessDocument};
 use nestns_topology::Signal;
 
-const fn usual<'a>() -> [Field<Row<'a>>; 12] {
+/// The columns that a process is asked for when they are shown: a program may change them at any time.
+pub(super) const GROUPS: [&str; 2] = ["pgid", "sid"];
+
+const fn usual<'a>() -> [Field<Row<'a>>; 14] {
     [
         Field::new("path", "PATH", |row: &Row, _| {
             let style = depth::style(row.process.pids.len().saturating_sub(1));
@@ -55,6 +58,16 @@ const fn usual<'a>() -> [Field<Row<'a>>; 12] {
             row.while_it_lives(|process| {
                 Cell::maybe(pid(process).map(|pid| redaction.host_pid(pid)))
             })
+        })
+        .right()
+        .unusual(),
+        Field::new("pgid", "PGID", |row: &Row, redaction| {
+            row.while_it_lives(|process| innermost(&process.pgids, redaction))
+        })
+        .right()
+        .unusual(),
+        Field::new("sid", "SID", |row: &Row, redaction| {
+            row.while_it_lives(|process| innermost(&process.sids, redaction))
         })
         .right()
         .unusual(),
@@ -112,6 +125,15 @@ pub(super) fn fields<'a>(with_namespaces: bool) -> Vec<Field<Row<'a>>> {
         ]);
     }
     fields
+}
+
+/// Number of a process group or session in the process's own namespace.
+fn innermost(numbers: &[i32], redaction: Redaction) -> Cell {
+    // In no namespace of the topology it is one of the host's.
+    Cell::maybe(match numbers {
+        [host] => Some(redaction.host_pid(*host)),
+        _ => numbers.last().map(i32::to_string),
+    })
 }
 
 /// The command line; the name where there is none, as `ps` of procps has it.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use clap::builder::FalseyValueParser;
 
-use self::columns::fields;
+use self::columns::{GROUPS, fields};
 use self::row::{Row, fold};
 use crate::cli::command_error::CommandError;
 use crate::cli::selection::{self, Selected, Selection, Unresolved};
@@ -42,8 +42,8 @@ With -N there is a column for each kind of namespace. It shows the inode, follow
 surrounding namespace (for a root, that of the host), or by `!` if it is the process's own, different from both that \
 and the one of its PID 1. `?` means that the caller may not read it.
 
-Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, labels; with -N also pidns, userns, \
-mntns, netns, utsns, ipcns, cgroupns, timens. The table is for people; scripts should use --format json.")]
+Columns: path, pid, ppid, state, age, command, ns, name, enter, exit, hostpid, pgid, sid, labels; with -N also pidns, \
+userns, mntns, netns, utsns, ipcns, cgroupns, timens. The table is for people; scripts should use --format json.")]
 pub(super) struct Args {
     /// Processes, or namespaces for the processes directly in them [default: everything in all topologies]
     #[arg(value_name = "ADDR")]
@@ -75,7 +75,15 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     let fields = fields(args.namespaces);
     let columns = args.table.columns(&fields)?;
-    let snapshots = snapshots(args)?;
+    let mut snapshots = snapshots(args)?;
+    if args.table.is_json() || columns.iter().any(|column| GROUPS.contains(&column.name)) {
+        for snapshot in &mut snapshots {
+            snapshot
+                .processes
+                .iter_mut()
+                .for_each(ProcessDocument::read_groups);
+        }
+    }
     let mut all = Vec::new();
     let mut nothing = None;
     for snapshot in &snapshots {

@@ -74,6 +74,13 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
         let (numbers, parents) = process
             .map(|process| numbers(&machine, &paths, process))
             .unwrap_or_default();
+        let mut document = document.clone();
+        document.read_groups();
+        let in_each = |of_it: &[i32]| -> Numbers {
+            let spaces = numbers.iter().map(|(space, _)| space.clone());
+            spaces.zip(of_it.iter().copied()).collect()
+        };
+        let (groups, sessions) = (in_each(&document.pgids), in_each(&document.sids));
         ProcessFact {
             path: document.path.clone(),
             space: document.ns.clone(),
@@ -83,6 +90,8 @@ pub(super) fn facts(connection: &mut Connection, wanted: &Wanted) -> Result<Fact
                 .map(nestns_client::documents::ExitDocument::status),
             numbers,
             parents,
+            groups,
+            sessions,
         }
     });
     let processes = processes.collect();

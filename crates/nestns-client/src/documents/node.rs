@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
+use nestns_observe::groups::Groups;
 use nestns_observe::{process, thread};
 use nestns_topology::Labels;
+use nestns_topology::State;
 use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -73,6 +75,13 @@ pub struct ProcessDocument {
     pub pids: Vec<Option<i32>>,
     /// The numbers of the parent, outermost first; 0 where it is not visible.
     pub ppids: Vec<Option<i32>>,
+    /// The numbers of its process group, outermost first; 0 where the leader is outside. In the truth,
+    /// and where they were asked for, while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pgids: Vec<i32>,
+    /// The numbers of its session, in the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sids: Vec<i32>,
     /// The state; `null` where only a file is known.
     pub state: Option<Word>,
     /// Ending; `null` while it runs.
@@ -99,6 +108,34 @@ pub struct ProcessDocument {
 }
 
 impl ProcessDocument {
+    /// Reads the numbers of its process group and session, which a process may change at any time.
+    pub fn read_groups(&mut self) {
+        let Some((pid, began)) = self.identity() else {
+            return;
+        };
+        if let Ok(groups) = process::verified(pid, began, || Groups::read(pid)) {
+            self.set_groups(groups);
+        }
+    }
+
+    /// Takes numbers that have been read.
+    pub fn set_groups(&mut self, groups: Groups) {
+        self.pgids = groups.process_group;
+        self.sids = groups.session;
+    }
+
+    /// PID and start time on the host, while it lives.
+    fn identity(&self) -> Option<(Pid, u64)> {
+        let lives = self.exit.is_none()
+            && self
+                .state
+                .as_deref()
+                .and_then(State::of)
+                .is_some_and(|state| !state.is_over());
+        let pid = self.pids.first().copied().flatten().filter(|_| lives);
+        pid.map(Pid::from_raw).zip(self.start_time)
+    }
+
     /// Reads the numbers of its threads. A process of nestns itself has one, and is not asked.
     pub fn read_threads(&mut self) {
         let words: Vec<&str> = self.argv.iter().take(3).map(String::as_str).collect();
@@ -107,17 +144,11 @@ impl ProcessDocument {
             ["nestns", "actor", name] => *name != "threads",
             _ => false,
         };
-        let lives = matches!(
+        let is_started = matches!(
             self.state.as_deref(),
             Some("running" | "ready" | "paused" | "stopping")
         );
-        let pid = self
-            .pids
-            .first()
-            .copied()
-            .flatten()
-            .filter(|_| lives && !is_one_thread && self.exit.is_none());
-        let Some((pid, began)) = pid.map(Pid::from_raw).zip(self.start_time) else {
+        let Some((pid, began)) = self.identity().filter(|_| is_started && !is_one_thread) else {
             return;
         };
         // One of many is all that it costs to hear that there are none.

@@ -8,6 +8,7 @@ pub use super::problem::RequestError;
 use crate::documents::Description;
 use crate::documents::Timeline;
 use crate::documents::{ExitDocument, NamespaceDocument, ProcessDocument};
+use nestns_topology::Session;
 
 /// The version of the messages. A program of another version is told so, and asks nothing.
 pub const VERSION: u32 = 1;
@@ -177,6 +178,9 @@ pub struct ExecRequest {
     pub detached: bool,
     /// Kinds of namespaces to enter, besides `pid`; if absent, all.
     pub only: Option<Vec<String>>,
+    /// Session and process group; with a terminal always its own.
+    #[serde(default)]
+    pub session: Session,
 }
 
 /// A topology in a few numbers.

@@ -110,12 +110,21 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
                 .facts
                 .as_ref()
                 .map(|facts| facts.numbers.iter().copied().map(Some).collect());
+            // A PID 1 of nestns never leaves its group; a program is asked when it is looked at.
+            let groups = record
+                .facts
+                .as_ref()
+                .filter(|_| process.is_none())
+                .map(|facts| facts.groups.clone())
+                .unwrap_or_default();
             documents.push(ProcessDocument {
                 path: plan.path_of(slot),
                 ns: plan.path.clone(),
                 name: process.map_or_else(|| "init".to_owned(), |process| process.name.clone()),
                 pids: numbers.unwrap_or_else(|| vec![None; level + 1]),
                 ppids: parents(record, level),
+                pgids: groups.process_group,
+                sids: groups.session,
                 state: Some(roster.word(index, record.state).into()),
                 exit: record.ending.map(|(ending, _)| ending.into()),
                 enter: enter_word(slot, process.map(|process| process.entry)).into(),

@@ -69,6 +69,8 @@ impl ExecRecord {
                 .to_owned(),
             pids: facts.numbers.iter().copied().map(Some).collect(),
             ppids: outside.take(facts.numbers.len()).collect(),
+            pgids: Vec::new(),
+            sids: Vec::new(),
             state: Some(state.into()),
             exit: None,
             enter: "exec".into(),

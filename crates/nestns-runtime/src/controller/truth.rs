@@ -105,6 +105,7 @@ impl Draft {
         self.text.truncate(self.declared);
         for mut exec in exec_records.documents(roster) {
             exec.read_threads();
+            exec.read_groups();
             if !self.text.ends_with(b"[") {
                 self.text.push(b',');
             }
@@ -120,7 +121,13 @@ impl Draft {
 /// The document up to the end of the last declared process, with its list left open.
 fn declared(roster: &Roster, origin: &Origin) -> std::io::Result<Vec<u8>> {
     let mut processes = process_documents(roster);
-    processes.iter_mut().for_each(ProcessDocument::read_threads);
+    for process in &mut processes {
+        process.read_threads();
+        // That of a PID 1 of nestns is known.
+        if process.pgids.is_empty() {
+            process.read_groups();
+        }
+    }
     let document = TruthDocument {
         schema: Kind::Truth.schema().into(),
         topology: origin.name.clone(),

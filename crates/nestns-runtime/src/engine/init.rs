@@ -21,7 +21,8 @@ use super::failure::{Failure, Stage};
 use super::forked_by::RunPidOne;
 use super::gate::{self, Delivered};
 use super::plan::{
-    HoldIndex, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, RestartNeed, Slot,
+    HoldIndex, InitGroup, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, RestartNeed,
+    Slot,
 };
 use super::program;
 use super::report::{self, Outbox, Report};
@@ -71,6 +72,7 @@ pub struct Init {
     run: RunPidOne,
     index: NamespaceIndex,
     exit_condition: ExitCondition,
+    group: InitGroup,
     stop: Stop,
     children: Option<Children>,
     members: Vec<Member>,
@@ -113,6 +115,7 @@ impl Init {
             run,
             index,
             exit_condition,
+            group: namespace.init_group(),
             stop: namespace.stop,
             children: None,
             members: Vec::new(),
@@ -312,6 +315,9 @@ impl Init {
         } = delivered;
         match signal {
             libc::SIGCHLD => {}
+            // A program in this process's group may have meant only its group (kill(0)), which no
+            // signal tells from one to this process.
+            _ if sender != 0 && self.group == InitGroup::LedFromOutside => {}
             // From inside it is no call of the controller, and a namespace that is ending does not
             // answer.
             _ if signal == control_channel::OPEN as i32

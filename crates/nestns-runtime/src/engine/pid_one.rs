@@ -15,7 +15,9 @@ use super::forked_by::ForkedBy;
 use super::init::Init;
 use super::isolation;
 use super::panic_hook;
-use super::plan::{Channel, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, Slot};
+use super::plan::{
+    Channel, InitGroup, InitPlan, NamespaceIndex, NamespacePlan, Plan, ProcessKey, Slot,
+};
 use super::sync_channel::{self, SyncMessage};
 use super::{program, report};
 use nestns_sys::call::{Call, CallError, Named};
@@ -53,9 +55,11 @@ pub fn run_pid_one(
         InitPlan::Pause => (namespace.path.clone(), "pause"),
         InitPlan::Program(program) => (namespace.path_of(Slot::Init), program::kind(program)),
     };
-    match &namespace.init {
-        InitPlan::Program(_) => program::begin_session(),
-        InitPlan::Builtin | InitPlan::Pause => program::begin_group(),
+    match (&namespace.init, namespace.init_group()) {
+        (InitPlan::Program(_), InitGroup::Own) => program::begin_session(),
+        (InitPlan::Builtin | InitPlan::Pause, InitGroup::Own) => program::begin_group(),
+        // The helper that has forked this process led it.
+        (_, InitGroup::LedFromOutside) => {}
     }
     program::take_name(&plan, &title, kind);
     if let Err(failure) = stand(subject, &namespace) {

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
 use nix::sys::stat::{FileStat, SFlag, fstat, makedev, stat};
 use nix::unistd::{Gid, Uid, chdir, pipe2, setgroups, setresgid, setresuid, write};
 
@@ -28,8 +29,8 @@ use super::report::{self, Report};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::descriptor_layout::{self, NULL, TERMINAL};
 use nestns_sys::errno::number_of;
-use nestns_sys::{descriptor, fault, terminal, title};
-use nestns_topology::{Output, Program, Stdin, Terminal};
+use nestns_sys::{descriptor, disposition, fault, terminal, title};
+use nestns_topology::{Entry, Output, Program, Session, Stdin, Terminal};
 
 /// The files that a process opens before it waits.
 #[derive(Debug, Default)]
@@ -41,16 +42,24 @@ struct Files {
     stderr: Option<OwnedFd>,
 }
 
-/// Gives a process that is to become a program a session of its own.
+/// Gives a process that is to become a program a session of its own, unless it inherits one.
 ///
 /// Without one a member's `kill(0)` would reach its process group in the *ancestor* namespace
-/// (R17), and job control would be its creator's.
+/// (R17), and job control would be its creator's. One that inherits was forked in a group which has
+/// nothing of nestns in it but the init of its namespace (R48).
+pub fn begin_session_of(process: &ProcessPlan) {
+    if process.session == Session::Own {
+        begin_session();
+    }
+}
+
+/// setsid(2).
 pub fn begin_session() {
     // Refused only to a leader of a group, which a fresh fork is not.
     let _ = nix::unistd::setsid();
 }
 
-/// Gives a PID 1 of nestns a process group of its own, enough to keep `kill(0)` and a typed Ctrl-C
+/// Gives a PID 1 of nestns, or a helper that forks one, a process group of its own, enough to keep `kill(0)` and a typed Ctrl-C
 /// apart.
 ///
 /// Not a session: each makes the scheduler a group (`sched_autogroup`, see sched(7)), and with ten
@@ -423,6 +432,7 @@ fn run(
                 let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
             }
             plan.common().dispositions.restore();
+            refuse_terminal(process);
             let errno = image.execute();
             let directory = std::env::current_dir()
                 .map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
@@ -433,6 +443,22 @@ fn run(
                 detail: format!("{} (in {directory})", shortened(words)),
             }
         }
+    }
+}
+
+/// Has reads of the caller's terminal fail with `EIO` in a PID 1 that inherits the session of that terminal,
+/// of which it is in the background.
+///
+/// The kernel sends TTIN and begins the read again; a PID 1 does not get TTIN (R5), and would read
+/// without end (R49). Ignoring a signal that never arrives changes nothing else, except for what the
+/// program executes later.
+fn refuse_terminal(process: &ProcessPlan) {
+    if process.entry == Entry::Init
+        && process.session == Session::Inherit
+        && OpenOptions::new().read(true).open("/dev/tty").is_ok()
+    {
+        // Refused for KILL and STOP only.
+        let _ = disposition::ignore(Signal::SIGTTIN);
     }
 }
 

@@ -100,6 +100,9 @@ impl Builder<'_> {
                 if body.tty.as_ref().is_some_and(|tty| tty.value) {
                     program.terminal = Terminal::Own;
                 }
+                if let Some(session) = &body.session {
+                    program.session = session.value;
+                }
                 Init::Program(Box::new(program))
             }
             // What is broken has been reported, and a file with errors is not built.

@@ -4,14 +4,17 @@ use super::instance::Instance;
 use super::{ends, pid_one};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::ProcessKey;
-use crate::process::Entry;
-use crate::syntax::{InitSyntax, NamespaceBody, ProgramSyntax, RestartSyntax, StopSyntax};
+use crate::process::{Entry, Process, Session, Terminal};
+use crate::syntax::{
+    InitSyntax, NamespaceBody, ProgramSyntax, RestartSyntax, StopSyntax, terminal_without_session,
+};
 
 /// Reports what contradicts itself within a namespace.
 pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
     let body = &*instance.body;
     check_mount_proc(body, out);
     check_terminal(body, out);
+    check_session(body, out);
     check_processes(instance, out);
     check_init(body, out);
     ends::check(instance, out);
@@ -56,6 +59,43 @@ fn check_terminal(body: &NamespaceBody, out: &mut Diagnostics) {
     }
 }
 
+fn check_session(body: &NamespaceBody, out: &mut Diagnostics) {
+    let init = body.init.as_ref().map(|init| &init.value);
+    if let Some(session) = &body.session
+        && matches!(init, None | Some(InitSyntax::Builtin | InitSyntax::Pause))
+    {
+        out.push(
+            Diagnostic::at(
+                Code::Contradiction,
+                session.span,
+                "`session` of a namespace needs a program as PID 1",
+            )
+            .label("nestns itself is PID 1 here")
+            .help("write it in a process, or init = [\"program\"]"),
+        );
+    }
+    let session = body.session.as_ref();
+    let session = session.filter(|session| session.value == Session::Inherit);
+    let tty = body.tty.as_ref().filter(|tty| tty.value);
+    if session.is_none() && tty.is_none() {
+        // What the table of PID 1 alone says is checked with that table.
+        return;
+    }
+    let of_init = |key, is_said: fn(&Process) -> bool| {
+        let program = body.program().filter(|program| is_said(&program.values))?;
+        program.place(key)
+    };
+    let session = session
+        .map(|session| session.span)
+        .or_else(|| of_init(ProcessKey::Session, |init| init.session == Session::Inherit));
+    let tty = tty
+        .map(|tty| tty.span)
+        .or_else(|| of_init(ProcessKey::Tty, |init| init.terminal == Terminal::Own));
+    if let (Some(session), Some(tty)) = (session, tty) {
+        out.push(terminal_without_session(session, tty));
+    }
+}
+
 /// Reports what is said of a namespace and of its PID 1 as well.
 fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
     let Some(program) = body.program() else {
@@ -67,10 +107,16 @@ fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
     };
     let when = |restart: &RestartSyntax| restart.when.as_ref().map(|when| when.span);
     let tty = program.place(ProcessKey::Tty);
+    let session = program.place(ProcessKey::Session);
     for (key, outer, inner) in [
         ("stop", span(&body.stop), span(&program.stop)),
         ("restart", when(&body.restart), when(&program.restart)),
         ("tty", body.tty.as_ref().map(|tty| tty.span), tty),
+        (
+            "session",
+            body.session.as_ref().map(|session| session.span),
+            session,
+        ),
     ] {
         if let (Some(outer), Some(inner)) = (outer, inner) {
             let message = format!("`{key}` is set for the namespace and for its PID 1");

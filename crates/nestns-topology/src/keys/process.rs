@@ -20,6 +20,20 @@ pub(super) enum Enter {
     Join,
 }
 
+/// Session and process group that a program begins in.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "own"))]
+pub(super) enum SessionOf {
+    /// A session of its own, which it leads: `setsid(2)`.
+    Own,
+    /// Neither `setsid(2)` nor `setpgid(2)`: inside, the numbers of its process group and session are 0, as under
+    /// `unshare --fork --pid` and `crun exec`. The session is that of nestns. `kill 0` reaches nothing outside the namespace;
+    /// under an init of nestns it reaches all processes that were forked with `inherit`, and the init then ignores signals
+    /// from inside, such as `kill 1`. The process is in the background of the terminal of `nestns up`, if there is one, and
+    /// cannot read it. Not together with `tty`.
+    Inherit,
+}
+
 /// Condition to wait for.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]

@@ -17,7 +17,7 @@ use super::generator::{As, At, Depth};
 use super::init::InitValue;
 use super::namespace::{Kind, Namespaces, one_generator};
 use super::placeholder::{Flag, PLACEHOLDER, Whole};
-use super::process::{After, Enter, Processes, or_program_alone};
+use super::process::{After, Enter, Processes, SessionOf, or_program_alone};
 use super::program::{Command, Script};
 use super::ready::NotifierSyntax;
 use super::restart::{Ends, RestartValue};
@@ -197,6 +197,8 @@ tables! {
         /// process of a topology can have it.
         #[schemars(extend("default" = false))]
         Tty "tty": Flag;
+        /// Session and process group of PID 1, which must be a program.
+        Session "session": SessionOf;
         /// Process whose end is the end of the namespace: the rest of it is then stopped in order, and the
         /// namespace has the status of this process.
         #[schemars(example = &"worker")]
@@ -258,6 +260,8 @@ tables! {
         /// process of a topology can have it.
         #[schemars(extend("default" = false))]
         Tty "tty": Flag;
+        /// Session and process group that it begins in.
+        Session "session": SessionOf;
         /// Source of its standard input.
         Stdin "stdin": InputFrom;
         /// Destination of its standard output.
@@ -500,6 +504,13 @@ tables! {
         /// PID of its parent in each of these namespaces; 0 for a parent outside.
         #[schemars(example = json!({ "node/web": 0 }))]
         Ppid "ppid": BTreeMap<String, Number>;
+        /// Number of its process group in each of these namespaces; 0 for one whose leader is
+        /// outside.
+        #[schemars(example = json!({ "node/web": 0 }))]
+        Pgid "pgid": BTreeMap<String, Number>;
+        /// Number of its session in each of these namespaces; 0 for one whose leader is outside.
+        #[schemars(example = json!({ "node/web": 0 }))]
+        Sid "sid": BTreeMap<String, Number>;
         /// All its PIDs below the host, the outermost first.
         #[schemars(example = json!([7, 4]))]
         Chain "chain": Vec<Number>;

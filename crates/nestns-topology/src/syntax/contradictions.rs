@@ -4,15 +4,16 @@ use super::located::Located;
 use super::process_body::ProcessBody;
 use super::program::ProgramSyntax;
 use super::restart::RestartSyntax;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::keys::ProcessKey;
 use crate::probe::Probe;
-use crate::process::{Output, Program, Terminal};
+use crate::process::{Output, Program, Session, Terminal};
 use crate::restart::RestartWhen;
 
 /// Reports them.
 pub(super) fn check(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnostics) {
     check_terminal(body, out);
+    check_session(body, out);
     restart.check(out);
     check_oneshot(body, restart, out);
     check_ready(body, out);
@@ -37,6 +38,30 @@ fn check_terminal(body: &ProcessBody, out: &mut Diagnostics) {
             .also(tty, "the terminal is connected to descriptors 0, 1 and 2"),
         );
     }
+}
+
+fn check_session(body: &ProcessBody, out: &mut Diagnostics) {
+    let (Some(session), Some(tty)) = (
+        body.place(ProcessKey::Session)
+            .filter(|_| body.values.session == Session::Inherit),
+        body.place(ProcessKey::Tty)
+            .filter(|_| body.values.terminal == Terminal::Own),
+    ) else {
+        return;
+    };
+    out.push(terminal_without_session(session, tty));
+}
+
+/// Report on a terminal of a process that does not lead a session.
+pub(crate) fn terminal_without_session(session: Span, tty: Span) -> Diagnostic {
+    Diagnostic::at(
+        Code::Contradiction,
+        session,
+        "a process with a terminal needs a session of its own",
+    )
+    .label("a terminal controls one session, and its leader is outside")
+    .also(tty, "this makes the terminal its controlling terminal")
+    .help("leave `session` out, or leave `tty` out")
 }
 
 /// A one-shot is ready when it has done its work.

@@ -64,7 +64,10 @@ impl ExpectationSyntax {
                 ExpectationKey::Hides => {
                     syntax.visibility(&entry, &from, |from, of| Assertion::Hides { from, of }, out);
                 }
-                ExpectationKey::Pid | ExpectationKey::Ppid => syntax.numbers(&entry, &process, out),
+                ExpectationKey::Pid
+                | ExpectationKey::Ppid
+                | ExpectationKey::Pgid
+                | ExpectationKey::Sid => syntax.numbers((key, &entry), &process, out),
                 ExpectationKey::Chain => syntax.chain(&entry, &process, out),
                 ExpectationKey::State => syntax.state(&entry, &process, out),
                 ExpectationKey::Exit => syntax.exit(&entry, &process, out),
@@ -169,8 +172,13 @@ impl ExpectationSyntax {
         }
     }
 
-    fn numbers(&mut self, key: &Entry<'_>, process: &Target, out: &mut Diagnostics) {
-        let lowest = u64::from(key.key == "pid");
+    fn numbers(
+        &mut self,
+        (kind, key): (ExpectationKey, &Entry<'_>),
+        process: &Target,
+        out: &mut Diagnostics,
+    ) {
+        let lowest = u64::from(kind == ExpectationKey::Pid);
         let target = process.about(key, out);
         for entry in key.table(out).unwrap_or_default() {
             let number = entry.integer(lowest, HIGHEST, out);
@@ -196,22 +204,31 @@ impl ExpectationSyntax {
             let (Some(number), Some(process)) = (number, target.clone()) else {
                 continue;
             };
-            let (value, space) = (
+            let (number, space) = (
                 i32::try_from(number.value).unwrap_or(i32::MAX),
                 space.path(),
             );
-            let assertion = if key.key == "pid" {
-                Assertion::Pid {
+            let assertion = match kind {
+                ExpectationKey::Ppid => Assertion::Ppid {
                     process,
                     space,
-                    number: value,
-                }
-            } else {
-                Assertion::Ppid {
+                    number,
+                },
+                ExpectationKey::Pgid => Assertion::Pgid {
                     process,
                     space,
-                    number: value,
-                }
+                    number,
+                },
+                ExpectationKey::Sid => Assertion::Sid {
+                    process,
+                    space,
+                    number,
+                },
+                _ => Assertion::Pid {
+                    process,
+                    space,
+                    number,
+                },
             };
             self.claim(assertion, entry.key_span);
         }
@@ -312,7 +329,9 @@ fn report_empty(table: &Table, span: Span, out: &mut Diagnostics) {
         (true, _) => {
             "state what is visible from there: sees = [\"…\"], hides = [\"…\"] or count = 1"
         }
-        (false, true) => "state what is expected of it: pid, ppid, chain, state, exit or count",
+        (false, true) => {
+            "state what is expected of it: pid, ppid, pgid, sid, chain, state, exit or count"
+        }
         (false, false) => "write `from` with `sees` or `hides`, or `proc` with `pid` or `ppid`",
     };
     let place = find("from")

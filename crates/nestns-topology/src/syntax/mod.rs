@@ -26,6 +26,7 @@ mod unknown;
 mod writer;
 
 pub(super) use after::{AfterSyntax, TOP};
+pub(super) use contradictions::terminal_without_session;
 pub use document::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub(super) use document::{Document, Heading, KERNEL_DEPTH, Limits, Spelling, included};
 pub(super) use expectation::{ExpectationSyntax, Named};

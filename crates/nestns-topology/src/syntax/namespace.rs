@@ -19,7 +19,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::NamespaceKey;
 use crate::labels::Labels;
 use crate::namespace::{Init, Isolation};
-use crate::process::{Process, Program};
+use crate::process::{Process, Program, Session};
 use crate::toml_text::Table;
 use crate::tree::{NamespaceId, Topology};
 
@@ -49,6 +49,7 @@ pub(crate) struct NamespaceBody {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) tty: Option<Located<bool>>,
+    pub(crate) session: Option<Located<Session>>,
     pub(crate) stop: StopSyntax,
     pub(crate) restart: RestartSyntax,
 }
@@ -86,6 +87,7 @@ impl NamespaceBody {
                 NamespaceKey::Env => body.env = entry.environment(out),
                 NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
                 NamespaceKey::Tty => body.tty = entry.boolean(out),
+                NamespaceKey::Session => body.session = entry.word(process::SESSION, out),
                 NamespaceKey::Stop => body.stop = StopSyntax::read(&entry, path, out),
                 NamespaceKey::Restart => body.restart.read_when(&entry, path, out),
                 NamespaceKey::Max => body.restart.read_max(&entry, out),
@@ -148,8 +150,9 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
         | NamespaceKey::Fanout
         | NamespaceKey::As
         | NamespaceKey::Ns
-        // The table of PID 1 has it.
-        | NamespaceKey::Tty => None,
+        // The table of PID 1 has them.
+        | NamespaceKey::Tty
+        | NamespaceKey::Session => None,
         NamespaceKey::Description => namespace.description.clone().map(Into::into),
         NamespaceKey::Labels => words(namespace.labels.iter()),
         NamespaceKey::Init => write_init(place),

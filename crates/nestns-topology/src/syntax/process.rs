@@ -15,11 +15,15 @@ use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::keys::{Handling, Key, ProcessKey, REFUSED_OF_INIT};
 use crate::namespace::{Init, Namespace};
-use crate::process::{Entry as Way, Keeps, Process, Terminal, Weight};
+use crate::process::{Entry as Way, Keeps, Process, Session, Terminal, Weight};
 use crate::toml_text::{Kind, Table, Value};
 use crate::tree::{NamespaceId, Topology};
 
 const ENTER: &[(&str, Way)] = &[("fork", Way::Fork), ("join", Way::Join)];
+/// The values of `session`, of a process and of the program that is PID 1 of a namespace.
+pub(super) const SESSION: &[(&str, Session)] =
+    &[("own", Session::Own), ("inherit", Session::Inherit)];
+
 impl ProcessBody {
     /// A program alone, or a table. `path` is the namespace around it.
     pub(crate) fn read(
@@ -157,6 +161,11 @@ impl TableReader {
                     values.terminal = Terminal::from_tty(own);
                 });
             }
+            ProcessKey::Session => {
+                body.put(key, entry.word(SESSION, out), |values, session| {
+                    values.session = session;
+                });
+            }
             ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
                 values.stdin = input;
             }),
@@ -278,6 +287,7 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
         ProcessKey::Labels => words(process.labels.iter()),
         ProcessKey::Description => process.description.clone().map(Into::into),
         ProcessKey::Tty => (process.terminal == Terminal::Own).then(|| true.into()),
+        ProcessKey::Session => (process.session == Session::Inherit).then(|| "inherit".into()),
         ProcessKey::Stdin => stream::write_input(&process.stdin),
         ProcessKey::Stdout => stream::write_output(&process.stdout),
         ProcessKey::Stderr => stream::write_output(&process.stderr),

@@ -34,8 +34,9 @@ use nestns_client::journal::log_reader::last_lines;
 use nestns_client::protocol::message::{Reply, Snapshot};
 use nestns_client::state_directory::truth_in;
 use nestns_observe::namespaces::Standpoint;
+use nestns_observe::process;
+use nestns_observe::session::{self, Company};
 use nestns_observe::signals::{self, Fate, Role};
-use nestns_observe::{process, session};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
@@ -343,8 +344,8 @@ impl Edge for Host<'_> {
 struct ProcFs;
 
 impl Kernel for ProcFs {
-    fn session(&self, leader: Pid) -> Vec<Pidfd> {
-        session::members(leader)
+    fn company(&self, company: Company) -> Vec<Pidfd> {
+        session::members(company)
             .unwrap_or_default()
             .into_iter()
             .map(|member| member.pidfd)

@@ -30,6 +30,7 @@ use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::Event;
 use nestns_client::protocol::message::{Reply, RequestError, Snapshot};
+use nestns_observe::session::Company;
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
 use nestns_sys::moment::Moment;
@@ -181,8 +182,8 @@ pub(in crate::controller) enum Said {
 
 /// Facts of processes that only the kernel knows.
 pub(in crate::controller) trait Kernel {
-    /// A descriptor of every process of a session.
-    fn session(&self, leader: Pid) -> Vec<Pidfd>;
+    /// A descriptor of every process of a session or a process group.
+    fn company(&self, company: Company) -> Vec<Pidfd>;
     /// A descriptor of a process, `ESRCH` where it is not the one that began then.
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd>;
     /// Reaction of a process to a signal, if it is known.
@@ -336,7 +337,12 @@ impl dyn Edge + '_ {
     /// Signals every process of a session, each after its identity is confirmed; returns how many
     /// there were.
     pub(in crate::controller) fn signal_session(&mut self, leader: Pid, signal: i32) -> usize {
-        let members = self.kernel().session(leader);
+        self.signal_company(Company::Session(leader), signal)
+    }
+
+    /// Signals every process of a session or a process group; see [`Self::signal_session`].
+    pub(in crate::controller) fn signal_company(&mut self, company: Company, signal: i32) -> usize {
+        let members = self.kernel().company(company);
         for member in &members {
             self.send_request(member, signal);
         }

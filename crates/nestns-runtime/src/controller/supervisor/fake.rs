@@ -44,6 +44,7 @@ use nestns_client::protocol::message::{
     ExecRequest, Force, Reply, Request, RequestError, Snapshot,
 };
 use nestns_observe::process::Process;
+use nestns_observe::session::Company;
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
 use nestns_sys::caller::Dispositions;
@@ -361,9 +362,13 @@ impl Edge for Fake {
 }
 
 impl Kernel for FakeKernel {
-    fn session(&self, leader: Pid) -> Vec<Pidfd> {
-        let count = self.sessions.borrow().get(&leader).copied().unwrap_or(1);
-        self.script.note(format!("session {leader}"));
+    fn company(&self, company: Company) -> Vec<Pidfd> {
+        let (Company::Session(number) | Company::ProcessGroup(number)) = company;
+        let count = self.sessions.borrow().get(&number).copied().unwrap_or(1);
+        self.script.note(match company {
+            Company::Session(leader) => format!("session {leader}"),
+            Company::ProcessGroup(number) => format!("group {number}"),
+        });
         (0..count).map(|_| Pidfd::open(getpid()).unwrap()).collect()
     }
 
@@ -805,6 +810,7 @@ pub(super) fn execution(namespace: &str) -> ExecRequest {
         terminal: false,
         detached: false,
         only: None,
+        session: nestns_topology::Session::Own,
     }
 }
 
@@ -813,6 +819,7 @@ fn give_facts(tree: &mut Tree, subject: ProcessKey, pid: i32) {
     let start_time = start_of(Pid::from_raw(pid));
     record.facts = Some(Process {
         numbers: vec![pid, 1],
+        groups: nestns_observe::groups::Groups::default(),
         parent: 0,
         start_time,
     });

@@ -23,6 +23,7 @@ use crate::controller::tree::RunRecord;
 use crate::engine::children::{BuildError, Entrance, OutsideProcess};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::ProcessKey;
+use nestns_observe::session::Company;
 use nestns_observe::signals::{self, Fate, Role};
 use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
@@ -192,7 +193,8 @@ impl RunCommand {
             .as_ref()
             .map(|run_command| run_command.subject);
         if let Some(leader) = subject.and_then(|subject| edge.child(subject)) {
-            self.company.extend(edge.kernel().session(leader));
+            self.company
+                .extend(edge.kernel().company(Company::Session(leader)));
         }
     }
 

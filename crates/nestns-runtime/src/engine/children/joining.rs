@@ -17,12 +17,13 @@ use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessKey, Proce
 use crate::engine::sync_channel::{self, SyncMessage};
 use crate::engine::{program, report};
 use nestns_sys::call::{Call, CallError, Named};
+use nestns_sys::clone::{Arguments, Placement, clone3, fork_group_leader};
 use nestns_sys::descriptor_layout::{SYNC_CHANNEL, TERMINAL};
 use nestns_sys::fork::{end_with_parent, fork};
 use nestns_sys::passage::{Passage, Step};
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{descriptor, dumpable};
-use nestns_topology::{Entry, Program, Terminal};
+use nestns_topology::{Entry, Program, Session, Terminal};
 
 impl Children {
     /// Forks a process that no plan declares: the command of `run`, or a program of `exec`. It
@@ -130,64 +131,113 @@ impl Children {
         namespaces: CloneFlags,
         wait_hook: &mut dyn WaitHook,
     ) -> Result<Pid, BuildError> {
-        let subject = joined.subject;
-        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         let gateway = self.user_namespace().map(OwnedFd::as_fd);
         let passage = Passage {
             gateway,
             target: target.as_fd(),
             others: namespaces,
         };
-        let pid = match &self.crossing {
-            Crossing::Direct(myself) => {
-                passage
-                    .enter_pid()
-                    .map_err(|stopped| stopped_at(subject, stopped))?;
-                // The child is visible to all processes there, and has every descriptor of this
-                // process until it has closed them.
-                self.hide();
-                let child = match fork() {
-                    Ok(ForkResult::Child) => self.become_joined(joined, &passage),
-                    Ok(ForkResult::Parent { child }) => Ok(child),
-                    Err(errno) => Err(failed(Stage::Fork)(errno)),
-                };
-                dumpable::show();
-                let child = child?;
-                setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
-                child
+        let pid = match (&self.crossing, joined.process.session) {
+            (Crossing::Direct(myself), Session::Own) => {
+                self.enter_directly(joined, &passage, myself)?
             }
-            Crossing::Helped(_) => {
-                let (mine, theirs) = sync_channel::pair()
-                    .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
-                let helper = match fork().map_err(failed(Stage::Fork))? {
-                    ForkResult::Child => {
-                        let work = || -> Result<(), Failure> {
-                            passage
-                                .enter_pid()
-                                .map_err(|stopped| stopped_at(subject, stopped))?;
-                            self.hide();
-                            if fork().map_err(failed(Stage::Fork))?.is_child() {
-                                sync_channel::send(&theirs, SyncMessage::Ready, None).map_err(
-                                    |cause| Failure::new(subject, Stage::Channel, cause),
-                                )?;
-                                self.become_joined(joined, &passage);
-                            }
-                            Ok(())
-                        };
-                        match work() {
-                            Ok(()) => program::leave(0),
-                            Err(failure) => program::fail(failure),
-                        }
-                    }
-                    ForkResult::Parent { child } => child,
-                };
-                drop(theirs);
-                await_helper(subject, helper)?;
-                await_child(subject, &mine, wait_hook)?
-            }
+            _ => self.enter_by_helper(joined, &passage, wait_hook)?,
         };
-        self.add(pid, subject);
+        self.add(pid, joined.subject);
         Ok(pid)
+    }
+
+    /// Enters the PID namespace for children, forks, and comes back.
+    fn enter_directly(
+        &self,
+        joined: &JoinedProcess,
+        passage: &Passage<'_>,
+        myself: &Pidfd,
+    ) -> Result<Pid, Failure> {
+        let subject = joined.subject;
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        passage
+            .enter_pid()
+            .map_err(|stopped| stopped_at(subject, stopped))?;
+        // The child is visible to all processes there, and has every descriptor of this process
+        // until it has closed them.
+        self.hide();
+        let child = match fork() {
+            Ok(ForkResult::Child) => self.become_joined(joined, passage),
+            Ok(ForkResult::Parent { child }) => Ok(child),
+            Err(errno) => Err(failed(Stage::Fork)(errno)),
+        };
+        dumpable::show();
+        let child = child?;
+        setns(myself, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::ReturnHome))?;
+        Ok(child)
+    }
+
+    /// Has a helper enter and fork, which ends: of a caller that cannot come back, and of a process
+    /// that inherits its process group, which the helper leads.
+    fn enter_by_helper(
+        &self,
+        joined: &JoinedProcess,
+        passage: &Passage<'_>,
+        wait_hook: &mut dyn WaitHook,
+    ) -> Result<Pid, BuildError> {
+        let subject = joined.subject;
+        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let (mine, theirs) =
+            sync_channel::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+        let helper = match self.fork_entering_helper(joined)? {
+            ForkResult::Child => {
+                let work = || -> Result<(), Failure> {
+                    if joined.process.session == Session::Inherit {
+                        program::begin_group();
+                    }
+                    passage
+                        .enter_pid()
+                        .map_err(|stopped| stopped_at(subject, stopped))?;
+                    self.hide();
+                    if self
+                        .fork_for_parent()
+                        .map_err(failed(Stage::Fork))?
+                        .is_child()
+                    {
+                        sync_channel::send(&theirs, SyncMessage::Ready, None)
+                            .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
+                        self.become_joined(joined, passage);
+                    }
+                    Ok(())
+                };
+                match work() {
+                    Ok(()) => program::leave(0),
+                    Err(failure) => program::fail(failure),
+                }
+            }
+            ForkResult::Parent { child } => child,
+        };
+        drop(theirs);
+        await_helper(subject, helper)?;
+        await_child(subject, &mine, wait_hook)
+    }
+
+    /// Forks the helper that enters: in a namespace of the tree, without using up a number.
+    fn fork_entering_helper(&self, joined: &JoinedProcess) -> Result<ForkResult, Failure> {
+        let subject = joined.subject;
+        let Some(home) = self.home else {
+            return fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno));
+        };
+        fork_group_leader(self.plan.namespace(home).level(), place_of(subject))
+            .map_err(|errno| Failure::new(subject, Stage::NumberHelper, errno))
+    }
+
+    /// Forks, in a helper that is about to end, a child that becomes one of its parent.
+    fn fork_for_parent(&self) -> nix::Result<ForkResult> {
+        match &self.crossing {
+            // The parent is a subreaper.
+            Crossing::Helped(_) => fork(),
+            Crossing::Direct(_) => clone3(Arguments {
+                placement: Placement::Sibling,
+                numbers: &[],
+            }),
+        }
     }
 
     /// Enters, in the child, those namespaces of the target that are not the parent's own, then
@@ -198,6 +248,17 @@ impl Children {
         }
         joined.run_program(&self.plan, Entry::Join)
     }
+}
+
+/// A number of its own for a process of the tree, where the leader of its group begins to look for a
+/// free one: apart from those of the namespaces, which begin with 0.
+fn place_of(subject: ProcessKey) -> usize {
+    const APART: usize = 95_000;
+    let slot = subject.slot.index().unwrap_or_default();
+    APART
+        + (subject.namespace as usize)
+            .wrapping_mul(31)
+            .wrapping_add(slot)
 }
 
 /// Failure of a passage.
@@ -278,7 +339,7 @@ impl JoinedProcess {
         }
         // It holds no more descriptors of others.
         dumpable::show();
-        program::begin_session();
+        program::begin_session_of(&self.process);
         // A process of `run` or `exec` becomes its program at once, which brings a name of its own:
         // that saves three system calls.
         if !self.subject.is_from_outside() || !matches!(self.process.program, Program::Command(_)) {

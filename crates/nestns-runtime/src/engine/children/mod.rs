@@ -25,7 +25,7 @@ pub use wait_hook::{BuildError, NoHook, WaitHook};
 
 use super::failure::{Failure, Stage};
 use super::forked_by::{ForkedBy, RunPidOne};
-use super::plan::{NamespaceIndex, NamespacePlan, Order, Plan, ProcessKey, Release};
+use super::plan::{InitGroup, NamespaceIndex, NamespacePlan, Order, Plan, ProcessKey, Release};
 use super::program;
 use super::report::Ending;
 use super::sync_channel::{self, SyncMessage};
@@ -239,8 +239,8 @@ impl Children {
     ) -> Result<(), BuildError> {
         let subject = ProcessKey::init(index);
         let is_root = self.home.is_none() && outer.is_none();
-        let forked_by = match (&self.crossing, outer) {
-            (Crossing::Direct(_), None) => ForkedBy::Children,
+        let forked_by = match (&self.crossing, outer, self.plan.init_group(index)) {
+            (Crossing::Direct(_), None, InitGroup::Own) => ForkedBy::Children,
             _ => ForkedBy::Helper,
         };
         let needs_channel =

@@ -16,11 +16,11 @@ use nix::unistd::{ForkResult, Pid};
 use super::{BuildError, Children, Crossing, WaitHook};
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::forked_by::ForkedBy;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, Release};
+use crate::engine::plan::{InitGroup, NamespaceIndex, ProcessKey, Release};
 use crate::engine::program;
 use crate::engine::sync_channel::{self, Received, SyncMessage};
 use nestns_sys::call::{Call, Named};
-use nestns_sys::clone::{Arguments, Placement, clone3, fork_without_number};
+use nestns_sys::clone::{Arguments, Placement, clone3, fork_group_leader, fork_without_number};
 use nestns_sys::fork::fork;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{dumpable, reap};
@@ -43,6 +43,18 @@ impl Children {
         let subject = ProcessKey::init(index);
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         match (&self.crossing, outer) {
+            (Crossing::Direct(_), None)
+                if self.plan.init_group(index) == InitGroup::LedFromOutside =>
+            {
+                match self
+                    .fork_helper(index)
+                    .map_err(failed(Stage::NumberHelper))?
+                {
+                    ForkResult::Child => self.deliver_beside(index, channel),
+                    ForkResult::Parent { child } => await_helper(subject, child)?,
+                }
+                Ok(None)
+            }
             (Crossing::Direct(myself), None) => {
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 let child = match fork().map_err(failed(Stage::Fork))? {
@@ -59,7 +71,7 @@ impl Children {
                 setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
                 // As for a joined process: it is visible to all processes there.
                 self.hide();
-                let helper = match self.fork_helper_without_number(index) {
+                let helper = match self.fork_helper(index) {
                     Ok(ForkResult::Child) => self.deliver_beside(index, channel),
                     Ok(ForkResult::Parent { child }) => Ok(child),
                     Err(errno) => Err(failed(Stage::NumberHelper)(errno)),
@@ -97,6 +109,7 @@ impl Children {
         let work = || -> Result<(), Failure> {
             enter_user(subject, user)?;
             let Some(outer) = outer else {
+                self.lead(index);
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
                 if fork().map_err(failed(Stage::Fork))?.is_child() {
                     (self.run)(self.plan, index, channel, ForkedBy::Helper);
@@ -109,7 +122,7 @@ impl Children {
             setns(&outer, CloneFlags::CLONE_NEWPID).map_err(failed(Stage::EnterPid))?;
             self.hide();
             match self
-                .fork_helper_without_number(index)
+                .fork_helper(index)
                 .map_err(failed(Stage::NumberHelper))?
             {
                 ForkResult::Child => self.deliver_beside(index, channel),
@@ -124,13 +137,18 @@ impl Children {
         }
     }
 
-    /// Body of the helper inside a namespace whose PID 1 is a program: made by fork, the new PID 1
-    /// would be the program's child and stay a zombie that this process cannot reap.
+    /// Body of a helper in the namespace around the new one: made by fork, the new PID 1 would be a
+    /// child of the helper and then of the PID 1 there, which may be a program that does not reap
+    /// it; of the controller's it would be lost.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
-        match clone3(Arguments {
-            placement: Placement::SiblingInNewNamespace,
-            numbers: &[],
-        }) {
+        self.lead(index);
+        let clone = || {
+            clone3(Arguments {
+                placement: Placement::SiblingInNewNamespace,
+                numbers: &[],
+            })
+        };
+        match while_full(clone) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
             Err(errno) => program::fail(Failure::new(
@@ -151,8 +169,21 @@ impl Children {
 
     /// Forks a helper into the namespace around `index` that takes none of the numbers below the
     /// host that count.
-    fn fork_helper_without_number(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
-        fork_without_number(self.plan.namespace(index).level() - 1)
+    fn fork_helper(&self, index: NamespaceIndex) -> nix::Result<ForkResult> {
+        let levels = self.plan.namespace(index).level() - 1;
+        match self.plan.init_group(index) {
+            InitGroup::Own => fork_without_number(levels),
+            InitGroup::LedFromOutside => fork_group_leader(levels, index as usize),
+        }
+    }
+
+    /// Makes a helper, which is about to fork the PID 1 of `index`, the leader of its process group,
+    /// if it is to be led from outside: a group that has nothing outside the namespace in it, once
+    /// the helper has ended (R48).
+    fn lead(&self, index: NamespaceIndex) {
+        if self.plan.init_group(index) == InitGroup::LedFromOutside {
+            program::begin_group();
+        }
     }
 }
 
@@ -164,16 +195,21 @@ fn enter_user(subject: ProcessKey, user: Option<&OwnedFd>) -> Result<(), Failure
     }
 }
 
-/// `unshare(CLONE_NEWPID)`, tried again for a bounded time if the limit is reached, because a slot
-/// may be about to become free.
+/// `unshare(CLONE_NEWPID)`.
 fn unshare_pid() -> nix::Result<()> {
+    while_full(|| unshare(CloneFlags::CLONE_NEWPID))
+}
+
+/// A call that creates a PID namespace, tried again for a bounded time if the limit is reached,
+/// because a slot may be about to become free.
+fn while_full<T>(create: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
     for _ in 0..SLOT_RETRIES {
-        match unshare(CloneFlags::CLONE_NEWPID) {
+        match create() {
             Err(Errno::ENOSPC) => std::thread::sleep(SLOT_RETURN),
             result => return result,
         }
     }
-    unshare(CloneFlags::CLONE_NEWPID)
+    create()
 }
 
 /// Waits for a helper, which does a handful of system calls and ends.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
 pub use holds::{HoldIndex, Holds, TreePart, key, part};
-pub use namespace::{Channel, InitPlan, NamespacePlan, RestartNeed};
+pub use namespace::{Channel, InitGroup, InitPlan, NamespacePlan, RestartNeed};
 pub use process::{Conditions, Identity, ProcessPlan, Unknown};
 pub use subject::{ProcessKey, Slot};
 
@@ -52,8 +52,8 @@ pub struct Counts {
 }
 
 /// The size of one entry in the index: record offset, size of the subtree, numbers taken below PID
-/// 1.
-const ENTRY: usize = 12;
+/// 1, and 1 if its process group is led from outside.
+const ENTRY: usize = 16;
 
 /// Way in which created processes are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,7 @@ impl Plan {
         };
         let holders = holders(topology);
         let mut channels: Vec<Channel> = Vec::with_capacity(order.len());
+        let mut groups: Vec<InitGroup> = Vec::with_capacity(order.len());
         for &id in &order {
             let namespace = topology.namespace(id);
             path.truncate(namespace.level() - 1);
@@ -149,6 +150,7 @@ impl Plan {
                 record.channel = around;
             }
             channels.push(record.channel);
+            groups.push(record.init_group());
             counts.add(&record);
             path.push((counts.namespaces - 1, record.conditions));
             parents.push(record.parent);
@@ -163,7 +165,7 @@ impl Plan {
             .iter()
             .map(|&id| u32::try_from(topology.namespace(id).processes.len()).unwrap_or(u32::MAX))
             .collect();
-        let bytes = with_index(&records, &offsets, &parents, numbers);
+        let bytes = with_index(&records, &offsets, &parents, (numbers, &groups));
         let bytes = memory::publish(&bytes).map_err(|errno| PlanError::Memory {
             namespaces: order.len(),
             errno,
@@ -322,6 +324,15 @@ impl Plan {
         self.entry(index, 2)
     }
 
+    /// Process group of a namespace's PID 1. Its record is not decoded, which would cost each parent
+    /// memory that it copies with every fork.
+    pub fn init_group(&self, index: NamespaceIndex) -> InitGroup {
+        match self.entry(index, 3) {
+            0 => InitGroup::Own,
+            _ => InitGroup::LedFromOutside,
+        }
+    }
+
     fn siblings(
         &self,
         first: NamespaceIndex,
@@ -394,7 +405,7 @@ fn with_index(
     records: &[u8],
     offsets: &[usize],
     parents: &[Option<NamespaceIndex>],
-    mut numbers: Vec<u32>,
+    (mut numbers, groups): (Vec<u32>, &[InitGroup]),
 ) -> Vec<u8> {
     let mut subtrees = vec![1_u32; parents.len()];
     for index in (0..parents.len()).rev() {
@@ -407,7 +418,8 @@ fn with_index(
     let mut bytes = Vec::with_capacity(base + records.len());
     for index in 0..parents.len() {
         let offset = u32::try_from(base + offsets[index]).unwrap_or(u32::MAX);
-        for field in [offset, subtrees[index], numbers[index]] {
+        let is_led_from_outside = u32::from(groups[index] == InitGroup::LedFromOutside);
+        for field in [offset, subtrees[index], numbers[index], is_led_from_outside] {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
     }

@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Conditions, NamespaceIndex, PlanError, ProcessPlan, Slot};
-use nestns_topology::{Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen};
+use nestns_topology::{
+    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen, Session,
+};
 
 /// PID 1 of a namespace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +27,16 @@ pub enum RestartNeed {
     /// Restarts by a policy: of a process in the namespace, or of a namespace that its init has
     /// created.
     Possible,
+}
+
+/// Process group of a PID 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitGroup {
+    /// A group that it leads.
+    Own,
+    /// A group whose leader was in the namespace around it, and has ended: for a program that
+    /// inherits its group, and for an init that forks one.
+    LedFromOutside,
 }
 
 /// Channel through which the processes of a namespace report.
@@ -119,6 +131,22 @@ impl NamespacePlan {
     /// True if a program is declared in it.
     pub(super) fn has_programs(&self) -> bool {
         matches!(self.init, InitPlan::Program(_)) || !self.processes.is_empty()
+    }
+
+    /// Process group of its PID 1.
+    pub fn init_group(&self) -> InitGroup {
+        let inherits = match &self.init {
+            InitPlan::Program(program) => program.session == Session::Inherit,
+            InitPlan::Builtin | InitPlan::Pause => self
+                .processes
+                .iter()
+                .any(|process| process.entry != Entry::Join && process.session == Session::Inherit),
+        };
+        if inherits {
+            InitGroup::LedFromOutside
+        } else {
+            InitGroup::Own
+        }
     }
 
     /// True if nestns itself is PID 1, and thus parent of everything inside.

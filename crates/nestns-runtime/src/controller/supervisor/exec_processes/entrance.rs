@@ -19,7 +19,8 @@ use nestns_observe::thread;
 use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{
-    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Stdin, Stop, Terminal, Weight,
+    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Session, Stdin, Stop, Terminal,
+    Weight,
 };
 
 /// Namespaces to enter beside a PID 1 that is nestns, and the time when that began.
@@ -161,6 +162,11 @@ pub(super) fn plan(
             .cwd
             .map(PathBuf::from)
             .or_else(|| home.cwd.clone()),
+        session: if execution.terminal {
+            Session::Own
+        } else {
+            execution.session
+        },
         terminal: if execution.terminal {
             Terminal::Own
         } else {

@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::libc;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use super::attachments::Attachments;
 use super::edge::{Edge, Source, Truth};
@@ -36,9 +36,10 @@ use crate::engine::report::Ending;
 use entrance::Entered;
 use nestns_client::journal::event::Event;
 use nestns_client::protocol::message::{ExecRequest, Reply, RequestError};
+use nestns_observe::session::Company;
 use nestns_sys::errno::spelled;
 use nestns_sys::moment::Moment;
-use nestns_topology::Signal;
+use nestns_topology::{Session, Signal};
 
 /// Time that a process has to end after its client has hung up.
 const GRACE: Duration = Duration::from_millis(500);
@@ -57,8 +58,9 @@ struct ExecProcess {
     ending: Option<Ending>,
     /// Moment at which what is left of it is killed, after its client has hung up.
     deadline: Option<Moment>,
-    /// Session in the sense of setsid(2): the process's own number on the host.
-    leader: Pid,
+    /// Its session, which it leads; of one that inherits the controller's, its process group, in
+    /// which there is nothing else.
+    company: Company,
     subject: ProcessKey,
     /// The revision of the tree with which it was first there.
     since: Revision,
@@ -68,8 +70,9 @@ struct ExecProcess {
 #[derive(Debug, Default)]
 pub(super) struct ExecProcesses {
     all: BTreeMap<u32, ExecProcess>,
-    /// Sessions whose leader has ended, and of which others are still to be killed.
-    remnants: Vec<(Pid, Moment)>,
+    /// Sessions and process groups whose process has ended, and of which others are still to be
+    /// killed.
+    remnants: Vec<(Company, Moment)>,
     last: u32,
     entered: Entered,
 }
@@ -130,6 +133,7 @@ impl ExecProcesses {
         let argv = execution.argv.clone();
         let home = edge.tree().plan.namespace(index);
         let process = entrance::plan(path.clone(), execution, identity, &home);
+        let session = process.session;
         let record = ExecRecord::new(path.clone(), home.path.clone(), argv, asker.by);
         edge.tree_mut().exec_records.add(
             subject,
@@ -154,7 +158,7 @@ impl ExecProcesses {
             asker: Some(asker),
             ending: None,
             deadline: None,
-            leader,
+            company: company_of(leader, session),
             subject,
             since,
         };
@@ -321,7 +325,7 @@ impl ExecProcesses {
         }
         if let Some(deadline) = process.deadline {
             // Its client has hung up: what it has left in its session goes as well.
-            self.remnants.push((process.leader, deadline));
+            self.remnants.push((process.company, deadline));
         }
     }
 
@@ -392,7 +396,7 @@ impl ExecProcesses {
         for process in own {
             process.asker = None;
             process.deadline = Some(deadline);
-            edge.signal_session(process.leader, libc::SIGHUP);
+            edge.signal_company(process.company, libc::SIGHUP);
             edge.record(&Event::Signal {
                 path: &process.path,
                 signal: "HUP",
@@ -404,7 +408,7 @@ impl ExecProcesses {
     /// Tells all that a stop has begun; those that do not leave go with their namespace.
     pub(super) fn close_all(&self, edge: &mut dyn Edge) {
         for process in self.all.values() {
-            edge.signal_session(process.leader, libc::SIGHUP);
+            edge.signal_company(process.company, libc::SIGHUP);
             edge.record(&Event::Signal {
                 path: &process.path,
                 signal: "HUP",
@@ -420,7 +424,7 @@ impl ExecProcesses {
             .values()
             .filter(|process| namespaces.contains(&process.subject.namespace))
         {
-            edge.signal_session(process.leader, libc::SIGHUP);
+            edge.signal_company(process.company, libc::SIGHUP);
         }
     }
 
@@ -429,7 +433,7 @@ impl ExecProcesses {
         let now = edge.now();
         for process in self.all.values_mut() {
             if process.deadline.is_some_and(|deadline| deadline <= now) {
-                edge.signal_session(process.leader, libc::SIGKILL);
+                edge.signal_company(process.company, libc::SIGKILL);
                 edge.record(&Event::Signal {
                     path: &process.path,
                     signal: "KILL",
@@ -439,13 +443,24 @@ impl ExecProcesses {
                 process.deadline = Some(now.plus(GRACE));
             }
         }
-        self.remnants.retain_mut(|(leader, deadline)| {
+        self.remnants.retain_mut(|(company, deadline)| {
             if *deadline > now {
                 return true;
             }
             *deadline = now.plus(AGAIN);
-            edge.signal_session(*leader, libc::SIGKILL) > 0
+            edge.signal_company(*company, libc::SIGKILL) > 0
         });
+    }
+}
+
+/// Everything that is ended with a process which has just been forked.
+fn company_of(process: Pid, session: Session) -> Company {
+    match session {
+        Session::Own => Company::Session(process),
+        // It has not been reaped, so that its number is its own; the group was there before it was.
+        Session::Inherit => {
+            getpgid(Some(process)).map_or(Company::Session(process), Company::ProcessGroup)
+        }
     }
 }
 
