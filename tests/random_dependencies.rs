@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use nestns_topology::diagnostic::Source;
 use nestns_topology::{Request, parse};
@@ -150,14 +151,15 @@ impl Tree {
     fn text(&self) -> String {
         let mut text = "[limits]\nprocesses = 100\n[ns.@]\n".to_owned();
         for (place, (path, _, is_actor)) in self.spaces.iter().enumerate() {
-            text.push_str(&format!(
-                "[ns.\"{path}\"]\n{}\n",
+            let _ = writeln!(
+                text,
+                "[ns.\"{path}\"]\n{}",
                 self.after(Part::Namespace(place))
-            ));
+            );
             if *is_actor {
                 let after = self.after(Part::Init(place));
                 let comma = if after.is_empty() { "" } else { ", " };
-                text.push_str(&format!("init = {{ actor = \"serve\"{comma}{after} }}\n"));
+                let _ = writeln!(text, "init = {{ actor = \"serve\"{comma}{after} }}");
             }
             for (number, (space, keys)) in self.processes.iter().enumerate() {
                 if *space == place {
@@ -168,7 +170,7 @@ impl Tree {
                     };
                     let after = self.after(Part::Process(number));
                     let comma = if after.is_empty() { "" } else { ", " };
-                    text.push_str(&format!("proc.p{number} = {{ {keys}{comma}{after} }}\n"));
+                    let _ = writeln!(text, "proc.p{number} = {{ {keys}{comma}{after} }}");
                 }
             }
         }

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::namespace::Init;
-use super::tree::{NamespaceId, Topology};
-
 /// Condition on a process or a namespace, true before what waits for it is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
@@ -55,19 +52,6 @@ pub struct Target {
     pub part: Part,
 }
 
-impl Target {
-    /// Path from the top of the tree: `vm/ci`, `vm/ci/init`, `vm/ci/runner`.
-    pub fn path(self, topology: &Topology) -> String {
-        let namespace = topology.namespace(NamespaceId::at(self.namespace));
-        let name = match self.part {
-            Part::Namespace => return namespace.path.clone(),
-            Part::Init => "init",
-            Part::Process(place) => &namespace.processes[place as usize].name,
-        };
-        format!("{}/{name}", namespace.path)
-    }
-}
-
 /// Order of a stop: the reverse of the order of release, where both can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopOrder {
@@ -86,28 +70,4 @@ pub struct After {
     pub condition: Condition,
     /// Its part in the order of a stop.
     pub stop_order: StopOrder,
-}
-
-impl Topology {
-    /// Everything with dependencies, in the order of creation, and those.
-    pub fn dependencies(&self) -> impl Iterator<Item = (Target, &[After])> {
-        (0..).zip(self.pre_order()).flat_map(|(index, id)| {
-            let namespace = self.namespace(id);
-            let target = move |part| Target {
-                namespace: index,
-                part,
-            };
-            let init = match &namespace.init {
-                Init::Program(program) => Some((target(Part::Init), &*program.after)),
-                Init::Builtin | Init::Pause => None,
-            };
-            let processes = (0..).zip(&namespace.processes);
-            let processes = processes
-                .map(move |(place, process)| (target(Part::Process(place)), &*process.after));
-            std::iter::once((target(Part::Namespace), &*namespace.after))
-                .chain(init)
-                .chain(processes)
-                .filter(|(_, after)| !after.is_empty())
-        })
-    }
 }

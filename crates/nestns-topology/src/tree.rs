@@ -8,6 +8,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
+use super::dependency::{After, Part, Target};
 use super::expectation::Expectation;
 use super::namespace::{Init, Namespace};
 use super::process::{Output, Process, Stdin, Weight};
@@ -254,6 +255,28 @@ impl Topology {
                 .any(|process| process.name == name)
     }
 
+    /// Everything with dependencies, in the order of creation, and those.
+    pub fn dependencies(&self) -> impl Iterator<Item = (Target, &[After])> {
+        (0..).zip(self.pre_order()).flat_map(|(index, id)| {
+            let namespace = self.namespace(id);
+            let target = move |part| Target {
+                namespace: index,
+                part,
+            };
+            let init = match &namespace.init {
+                Init::Program(program) => Some((target(Part::Init), &*program.after)),
+                Init::Builtin | Init::Pause => None,
+            };
+            let processes = (0..).zip(&namespace.processes);
+            let processes = processes
+                .map(move |(place, process)| (target(Part::Process(place)), &*process.after));
+            std::iter::once((target(Part::Namespace), &*namespace.after))
+                .chain(init)
+                .chain(processes)
+                .filter(|(_, after)| !after.is_empty())
+        })
+    }
+
     /// The number of namespaces.
     pub fn len(&self) -> usize {
         self.graph.node_count()
@@ -262,5 +285,18 @@ impl Topology {
     /// Returns whether there is none; never true behind the door.
     pub fn is_empty(&self) -> bool {
         self.graph.node_count() == 0
+    }
+}
+
+impl Target {
+    /// Path from the top of the tree: `vm/ci`, `vm/ci/init`, `vm/ci/runner`.
+    pub fn path(self, topology: &Topology) -> String {
+        let namespace = topology.namespace(NamespaceId::at(self.namespace));
+        let name = match self.part {
+            Part::Namespace => return namespace.path.clone(),
+            Part::Init => "init",
+            Part::Process(place) => &namespace.processes[place as usize].name,
+        };
+        format!("{}/{name}", namespace.path)
     }
 }

@@ -5,18 +5,11 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::Key;
 use super::placeholder::PLACEHOLDER;
-use super::rows::ProcessKey;
 
 /// Keys of a process that mean nothing for PID 1: there is one, which enters its namespace first
 /// and ends it.
-pub(crate) const REFUSED: [ProcessKey; 4] = [
-    ProcessKey::Count,
-    ProcessKey::At,
-    ProcessKey::Enter,
-    ProcessKey::Keeps,
-];
+pub(crate) const REFUSED: [&str; 4] = ["count", "at", "enter", "keeps"];
 
 /// The value of `init`, whose table is a process `T` without the keys that mean nothing for PID 1. One schema for all forms, so that an editor can say what is wrong in the one that was chosen.
 pub(super) struct InitValue<T>(PhantomData<T>);
@@ -34,7 +27,7 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
         );
         if let Some(serde_json::Value::Object(keys)) = schema.get_mut("properties") {
             for key in REFUSED {
-                keys.remove(key.name());
+                keys.remove(key);
             }
         }
         schema.insert("default".to_owned(), "builtin".into());

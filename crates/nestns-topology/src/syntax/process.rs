@@ -55,7 +55,7 @@ impl ProcessBody {
         let table = entry.value.as_table().cloned().unwrap_or_default();
         for key in entries(&table) {
             if let Some(found) =
-                ProcessKey::find(key.key).filter(|found| REFUSED_OF_INIT.contains(found))
+                ProcessKey::find(key.key).filter(|found| REFUSED_OF_INIT.contains(&found.name()))
             {
                 let message = format!("`{}` cannot be used for PID 1", found.name());
                 out.push(

@@ -3,7 +3,7 @@
 //!
 //! The init, or the controller, that asks a process knows only what it asks itself. Of everything
 //! else the controller knows, and lifts the hold: at once where what depends is not being stopped.
-//! A hold that nobody lifts ends by itself, by the times of the stop plan.
+//! A hold that is not lifted ends by itself, by the times of the stop plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
