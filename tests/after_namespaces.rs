@@ -172,8 +172,8 @@ fn the_conditions_of_a_namespace_are_those_of_what_is_in_it() {
         assert!(!ended.nest.directory.path().join("never").exists());
         let root = &ended.nest.root;
         let note = format!(
-            "error: `{root}/never` will not be started: `{root}/bad`, which it waits for, ended without \
-             reaching the required state"
+            "error: `{root}/never` will not be started: `{root}/bad`, which it waits for, will not \
+             reach the required state"
         );
         assert!(ended.stderr.contains(&note), "{}", ended.stderr);
     });

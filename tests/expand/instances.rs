@@ -44,9 +44,9 @@ error[NS206]: `q` waits for `nobody`, which does not exist
  --> x.toml:6:33
   |
 6 | proc.q = { cmd = "q", after = { nobody = "ok" } }
-  |                                 ^^^^^^ no process of `w.0` has this name
+  |                                 ^^^^^^ nothing in `w.0` has this name
   |
-  = note: a process can wait only for processes of its own namespace
+  = note: a name alone is beside what waits; "../name" is one namespace further out, and a path of several names begins at the top
   = note: the same is true of 999 more
 
 
@@ -99,22 +99,31 @@ error[NS211]: both `a/p.0` and `a/p.1` claim the terminal
 2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
   |                                                               ^^^^ there is only one terminal, that of `nestns up`
 
-error[NS206]: `p` waits for `nobody`, which does not exist
+error[NS206]: `p.0` waits for `nobody`, which does not exist
  --> x.toml:2:79
   |
 2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
-  |                                                                               ^^^^^^ no process of `a` has this name
+  |                                                                               ^^^^^^ nothing in `a` has this name
   |
-  = note: a process can wait only for processes of its own namespace
+  = note: a name alone is beside what waits; "../name" is one namespace further out, and a path of several names begins at the top
   = note: the same is true of 999 more
 
-error[NS207]: `p` waits for itself
+error[NS207]: `p.0` waits for itself
  --> x.toml:2:94
   |
 2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
   |                                                                                              ^ it would never start
   |
   = note: the same is true of 999 more
+
+error[NS208]: processes wait for each other: p.0 → p.1 → p.0
+ --> x.toml:2:94
+  |
+2 | proc.p = { cmd = "p", count = 1000, user = "a:b:{{i}}", tty = true, after = { nobody = "ok", p = "ok" } }
+  |                                                                                              ^
+  |                                                                                              |
+  |                                                                                              `p.0` waits for `p.1`
+  |                                                                                              `p.1` waits for `p.0`
 
 error[NS114]: process `q` has no program
  --> x.toml:3:6
@@ -316,7 +325,7 @@ error[NS109]: `bash` is not a value of `init`
  --> x.toml:8:8
   |
 8 | init = "bash"
-  |        ^^^^^^ expected "builtin", "pause", an array of arguments or { actor = "…" }
+  |        ^^^^^^ expected "builtin", "pause", an array of arguments or a table of a process
   |
   = help: to make a program PID 1 write init = ["bash"]
 

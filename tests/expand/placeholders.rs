@@ -619,11 +619,13 @@ error[NS102]: unknown key `{{k}}` in a process
   |
   = note: placeholders are replaced in values, not in keys and headers
 
-error[NS206]: `q` waits for `{{p}}`, which does not exist
- --> x.toml:7:47
+error[NS123]: there is no variable `p`
+ --> x.toml:7:49
   |
 7 | proc.q = { cmd = "x", "{{k}}" = 1, after = { "{{p}}" = "started" } }
-  |                                               ^^^^^ did you mean `p{{i}}`?
+  |                                                 ^
+  |
+  = help: declare it: [vars] followed by p = …
 
 
 "#]]

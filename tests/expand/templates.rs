@@ -651,12 +651,9 @@ error[NS206]: `c` waits for `nobody`, which does not exist
  --> x.toml:7:33
   |
 7 | proc.c = { cmd = "x", after = { nobody = "ok" } }
-  |                                 ^^^^^^ no process of `a` has this name
-8 | [ns.a]
-9 | use = "t"
-  |       --- used by `a` here
+  |                                 ^^^^^^ nothing in `a` has this name
   |
-  = note: a process can wait only for processes of its own namespace
+  = note: a name alone is beside what waits; "../name" is one namespace further out, and a path of several names begins at the top
   = note: the same is true of 2 more
 
 

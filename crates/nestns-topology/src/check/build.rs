@@ -49,7 +49,7 @@ impl Builder<'_> {
         };
         let mut processes = Vec::with_capacity(instance.processes.len());
         for process in &instance.processes {
-            if let Some(grace) = &process.body.stop.grace {
+            if let Some(grace) = process.body.stop().grace {
                 graces.push((Some(processes.len()), grace.span));
             }
             let name = &process.name;

@@ -109,8 +109,8 @@ fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
     let tty = program.place(ProcessKey::Tty);
     let session = program.place(ProcessKey::Session);
     for (key, outer, inner) in [
-        ("stop", span(&body.stop), span(&program.stop)),
-        ("restart", when(&body.restart), when(&program.restart)),
+        ("stop", span(&body.stop), span(&program.stop())),
+        ("restart", when(&body.restart), when(&program.restart())),
         ("tty", body.tty.as_ref().map(|tty| tty.span), tty),
         (
             "session",

@@ -111,10 +111,10 @@ impl NamespaceBody {
     pub(crate) fn of_init(&self) -> (StopSyntax, RestartSyntax) {
         let (mut stop, mut restart) = (self.stop.clone(), self.restart.clone());
         if let Some(program) = self.program() {
-            stop.signal = stop.signal.or(program.stop.signal);
-            stop.grace = stop.grace.or(program.stop.grace);
+            stop.signal = stop.signal.or(program.stop().signal);
+            stop.grace = stop.grace.or(program.stop().grace);
             if restart.when.is_none() {
-                restart = program.restart.clone();
+                restart = program.restart();
             }
         }
         (stop, restart)

@@ -109,7 +109,7 @@ impl ProcessBody {
         body.values.stop = stop.stop();
         body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
         contradictions::check(&body, &restart, out);
-        (body.restart, body.stop) = (restart, stop);
+        body.set_lifetime(stop, restart);
         body
     }
 }

@@ -757,8 +757,10 @@ fn in_words(cause: &Cause) -> String {
 
 /// The end of the main process of a namespace that ends with it: the namespace has its status.
 fn main_ending(tree: &Tree, subject: ProcessKey) -> Option<Ending> {
-    let namespace = tree.plan.namespace(subject.namespace);
-    let main = namespace.main.filter(|_| subject.is_init())?;
+    if !subject.is_init() {
+        return None;
+    }
+    let main = tree.plan.namespace(subject.namespace).main?;
     let record = tree.roster.get(ProcessKey {
         slot: Slot::Process(main),
         ..subject
