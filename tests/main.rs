@@ -68,6 +68,7 @@ mod orphans;
 mod output;
 mod partial_stop;
 mod pause;
+mod pause_init;
 mod pid_numbers;
 mod pid_one;
 mod programs;

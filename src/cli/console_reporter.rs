@@ -205,6 +205,20 @@ impl ConsoleReporter {
                     "`{path}` was asked to stop by PID {sender} inside it\n"
                 ));
             }
+            Note::PauseLeaves {
+                path,
+                sender,
+                signal,
+            } if self.is_verbose() => {
+                let signal = Signal::from_number(*signal);
+                let origin = match sender {
+                    0 => "from outside".to_owned(),
+                    pid => format!("from PID {pid} inside it"),
+                };
+                self.write(&format!(
+                    "`{path}` left on {signal} {origin}; the kernel has killed everything inside\n"
+                ));
+            }
             Note::Stopping { cause } if self.is_verbose() => {
                 self.write(&format!("stopping: {}\n", why(cause)));
             }
@@ -513,7 +527,10 @@ impl EventSink for ConsoleReporter {
                 );
                 self.problem("error", Some(path), &text);
             }
-            Note::Stopping { .. } | Note::Killing | Note::StopInside { .. } => {
+            Note::Stopping { .. }
+            | Note::Killing
+            | Note::StopInside { .. }
+            | Note::PauseLeaves { .. } => {
                 self.note_of_stop(note);
             }
             Note::LateFailure { path, failure } => {

@@ -60,9 +60,9 @@ pub(crate) fn render(timeline: &Timeline) -> String {
 
 fn how(step: &Step) -> String {
     let code = match (step.how, step.code) {
-        (How::Exited, Some(0)) | (How::Collapsed | How::KilledAtDeadline, _) | (_, None) => {
-            String::new()
-        }
+        (How::Exited, Some(0))
+        | (How::Collapsed | How::Killed | How::KilledAtDeadline, _)
+        | (_, None) => String::new(),
         (How::Exited, Some(code)) => format!(" with {code}"),
         (How::Signalled, Some(code)) => {
             format!(
@@ -78,6 +78,7 @@ fn how(step: &Step) -> String {
     let word = match step.how {
         How::Exited => "exited",
         How::Signalled => "signalled",
+        How::Killed => "killed",
         How::KilledAtDeadline => "killed at deadline",
         How::Collapsed => "collapsed with its PID 1",
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nestns_runtime::engine::failure::{Failure, Stage};
 use nestns_runtime::engine::plan::{NamespaceIndex, ProcessKey, Slot};
-use nestns_runtime::engine::report::{Ending, Report};
+use nestns_runtime::engine::report::{Ending, Report, StopManner, StopRequest};
 use nestns_sys::moment::Moment;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -94,8 +94,12 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
         },
         Report::Stopping {
             namespace,
-            sender: 5,
-            at,
+            request: StopRequest {
+                sender: 5,
+                signal: 15,
+                at,
+            },
+            manner: StopManner::Leaving,
         },
     ];
     let subjects = [0, 1, 2, 3, 99, u32::MAX]

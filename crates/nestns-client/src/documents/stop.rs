@@ -17,6 +17,9 @@ pub enum How {
     /// Killed when its grace period was over.
     #[serde(rename = "killed at deadline")]
     KilledAtDeadline,
+    /// Killed because a user has told nestns to: `down --now`, a second Ctrl-C.
+    #[serde(rename = "killed")]
+    Killed,
     /// Killed by the kernel when its PID 1 ended.
     #[serde(rename = "collapsed")]
     Collapsed,

@@ -148,6 +148,13 @@ pub enum Note<'a> {
     InitLost { path: &'a str, ending: Ending },
     /// A process inside has asked a PID 1 to stop.
     StopInside { path: &'a str, sender: i32 },
+    /// A pause init leaves at once, because of a signal that nestns has not sent: from outside
+    /// (sender 0), or from a process inside, under its number there.
+    PauseLeaves {
+        path: &'a str,
+        sender: i32,
+        signal: i32,
+    },
     /// The tree is being stopped.
     Stopping { cause: &'a Cause },
     /// The roots have been killed, because they were asked a second time.

@@ -8,19 +8,28 @@ use nix::unistd::Pid;
 
 use crate::engine::exec_error::ExecError;
 use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot};
-use crate::engine::report::Ending;
+use crate::engine::report::{Ending, StopRequest};
 use nestns_observe::namespaces::PidNamespace;
 use nestns_observe::process::Process;
 use nestns_sys::moment::Moment;
 pub use nestns_topology::State;
+
+/// Reason why a process was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillCause {
+    /// Its time was over.
+    Deadline,
+    /// A user has told nestns to kill it.
+    Order,
+}
 
 /// Effect of a stop on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopRecord {
     /// Signal with which it was asked, and the moment.
     pub asked: Option<(i32, Moment)>,
-    /// Moment at which its time was over.
-    pub killed: Option<Moment>,
+    /// Moment at which it was killed, and why.
+    pub killed: Option<(Moment, KillCause)>,
     /// True if it would have acted on the request; unknown where it could not be read.
     pub handled: Option<bool>,
 }
@@ -71,9 +80,10 @@ impl Record {
         is_first
     }
 
-    /// Records that its time was over; false if that was so before.
-    pub fn record_kill(&mut self, at: Moment) -> bool {
-        let is_first = self.stop_record.killed.replace(at).is_none();
+    /// Records that it was killed; false if that was so before.
+    pub fn record_kill(&mut self, at: Moment, cause: KillCause) -> bool {
+        let is_first = self.stop_record.killed.is_none();
+        self.stop_record.killed.get_or_insert((at, cause));
         if is_first && !self.state.is_over() {
             self.state = State::Killing;
         }
@@ -97,9 +107,8 @@ pub struct NamespaceRecord {
     pub facts: Option<PidNamespace>,
     /// The inodes of its PID 1's user and mount namespaces.
     pub other: Option<(u64, u64)>,
-    /// Sender and moment of the first request to its PID 1 to stop: 0 for an ancestor, else a
-    /// number inside.
-    pub stopped_by: Option<(i32, Moment)>,
+    /// First request to its PID 1 to stop.
+    pub stopped_by: Option<StopRequest>,
     /// True if everything in it is ready.
     pub is_ready: bool,
     /// PID 1, then the declared processes.
@@ -379,7 +388,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, Roster, State};
+    use super::{KillCause, Record, Roster, State};
     use crate::controller::supervisor::plan_of;
     use crate::engine::plan::{ProcessKey, Slot};
     use crate::engine::report::Ending;
@@ -501,7 +510,8 @@ mod tests {
     fn a_pid_1_takes_along_all_inside_and_nothing_else() {
         let (mut roster, subjects) = whole();
         roster.get_mut(subjects[3]).unwrap().state = State::Exited;
-        roster.get_mut(subjects[1]).unwrap().stop_record.killed = Some(Moment::now());
+        roster.get_mut(subjects[1]).unwrap().stop_record.killed =
+            Some((Moment::now(), KillCause::Deadline));
         let taken = roster.collapse(0, Moment::now());
         assert_eq!(taken, [subjects[0], subjects[1], subjects[2]]);
         let state = |place: usize| roster.get(subjects[place]).unwrap().state;

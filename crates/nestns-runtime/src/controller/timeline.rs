@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nestns_client::documents::{How, Step, Timeline};
 
-use super::roster::{Roster, State};
+use super::roster::{KillCause, Roster, State};
 use crate::engine::plan::ProcessKey;
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
@@ -38,11 +38,14 @@ pub fn timeline_of(
         let asked = record
             .stop_record
             .asked
-            .or(told.map(|(_, at)| (nix::libc::SIGTERM, at)));
+            .or(told.map(|request| (request.signal, request.at)));
         let how = match (record.state, record.stop_record.killed, record.ending) {
             (State::Gone, _, _) | (_, None, None) => How::Collapsed,
-            (_, Some(_), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => {
-                How::KilledAtDeadline
+            (_, Some((_, cause)), Some((Ending::Signalled(nix::libc::SIGKILL), _)) | None) => {
+                match cause {
+                    KillCause::Deadline => How::KilledAtDeadline,
+                    KillCause::Order => How::Killed,
+                }
             }
             (_, _, Some((Ending::Signalled(_), _))) => How::Signalled,
             (_, _, Some((Ending::Exited(_), _))) => How::Exited,
@@ -60,7 +63,9 @@ pub fn timeline_of(
                 .ending
                 .filter(|_| how != How::Collapsed)
                 .map(|(ending, _)| ending.status()),
-            asked_by_pid: told.map(|(sender, _)| sender).filter(|&sender| sender != 0),
+            asked_by_pid: told
+                .map(|request| request.sender)
+                .filter(|&sender| sender != 0),
         };
         steps.push((ended.unwrap_or(end), step));
     }
@@ -85,7 +90,7 @@ mod tests {
     use nix::libc;
 
     use super::{How, Timeline};
-    use crate::controller::roster::{Record, Roster, State, StopRecord};
+    use crate::controller::roster::{KillCause, Record, Roster, State, StopRecord};
     use crate::controller::supervisor::plan_of;
     use crate::engine::plan::ProcessKey;
     use crate::engine::plan::Slot;
@@ -160,7 +165,7 @@ mod tests {
     fn a_kill_at_the_deadline_differs_from_a_collapse() {
         let asked = StopRecord {
             asked: Some((libc::SIGTERM, at(0))),
-            killed: Some(at(50)),
+            killed: Some((at(50), KillCause::Deadline)),
             handled: Some(false),
         };
         let killed = ended(State::Killed, Ending::Signalled(libc::SIGKILL), 60);

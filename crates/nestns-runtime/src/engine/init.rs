@@ -6,6 +6,7 @@
 //! any process, only for the kernel: reports that the controller does not take are kept.
 
 mod orders;
+mod pause;
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
@@ -25,7 +26,7 @@ use super::plan::{
     Slot,
 };
 use super::program;
-use super::report::{self, Outbox, Report};
+use super::report::{self, Outbox, Report, StopManner, StopRequest};
 use super::stop_plan::{self, Action, StopPlan};
 use super::sync_channel::{self, SyncMessage};
 use nestns_sys::call::{Call, CallError, Named};
@@ -33,6 +34,7 @@ use nestns_sys::descriptor_layout::{self, REPORTS, SIGNALS, SYNC_CHANNEL};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Entry, Keeps, Signal, Stop};
+use pause::Requests;
 
 /// Time for which an ending init tries to send its last reports, if the controller does not take
 /// them.
@@ -83,6 +85,8 @@ pub struct Init {
     /// Processes that do not keep the namespace open.
     sidecars: Vec<Slot>,
     control_channel: ControlChannel,
+    /// What a pause init knows of requests to stop.
+    requests: Requests,
 }
 
 impl Init {
@@ -124,6 +128,7 @@ impl Init {
             lifted: BTreeSet::new(),
             sidecars: sidecars(namespace),
             control_channel: ControlChannel::default(),
+            requests: Requests::default(),
         }
     }
 
@@ -192,6 +197,9 @@ impl Init {
             children.expect_latecomers();
         }
         loop {
+            if self.leaves_as_pause() {
+                self.leave();
+            }
             let childless = self.reap();
             self.members.retain(|member| {
                 let ended = member.pidfd.has_ended();
@@ -323,6 +331,7 @@ impl Init {
             _ if signal == control_channel::OPEN as i32
                 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
+            _ if self.is_pause() && self.takes_as_pause(delivered) => {}
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => {
                 self.begin_to_stop(delivered);
             }
@@ -344,7 +353,13 @@ impl Init {
         }
     }
 
-    fn begin_to_stop(&mut self, Delivered { sender, word, .. }: Delivered) {
+    fn begin_to_stop(&mut self, delivered: Delivered) {
+        let Delivered {
+            signal,
+            sender,
+            word,
+            ..
+        } = delivered;
         if self.stopping.is_some() {
             return;
         }
@@ -358,8 +373,12 @@ impl Init {
         let end = around.map_or(deadline, |around| around.min(deadline));
         self.outbox.push(Report::Stopping {
             namespace: self.index,
-            sender,
-            at: now,
+            request: StopRequest {
+                sender,
+                signal,
+                at: now,
+            },
+            manner: StopManner::Asking,
         });
         let list = self
             .children
@@ -430,13 +449,8 @@ impl Init {
 
     /// Forwards a signal to the processes that this init has started: a builtin one to those of its
     /// own namespace that it has forked. Joined processes have a parent outside, and are signalled
-    /// directly; the namespaces inside have PID 1s of their own. A pause init only reaps and waits,
-    /// and forwards nothing.
+    /// directly; the namespaces inside have PID 1s of their own.
     fn forward(&self, signal: i32) {
-        let namespace = self.plan.namespace(self.index);
-        if !matches!(namespace.init, InitPlan::Builtin) {
-            return;
-        }
         for child in self.children.iter().flat_map(Children::list) {
             if !child.gone && child.subject.namespace == self.index {
                 self.signal(child.subject, Signal::from_number(signal));
@@ -446,11 +460,14 @@ impl Init {
 
     /// Asks a process in the namespace to end; an init of nestns is told how long it has at most.
     fn ask(&self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
-        let is_ours =
-            subject.is_init() && self.plan.namespace(subject.namespace).forks_its_members();
-        self.send(subject, |pidfd| match left.filter(|_| is_ours) {
-            Some(left) => stop_plan::ask(pidfd, signal, left),
-            None => pidfd.signal(signal.number()),
+        let namespace = self.plan.namespace(subject.namespace);
+        let is_ours = subject.is_init() && namespace.forks_its_members();
+        self.send(subject, |pidfd| {
+            if is_ours {
+                stop_plan::ask(pidfd, &namespace.init, signal, left)
+            } else {
+                pidfd.signal(signal.number())
+            }
         });
     }
 

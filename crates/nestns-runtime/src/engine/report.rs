@@ -70,6 +70,26 @@ impl Ending {
     }
 }
 
+/// Request to stop, as the PID 1 of a namespace got it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopRequest {
+    /// Sender: 0 for an ancestor, else the number of a process inside.
+    pub sender: i32,
+    /// Signal number.
+    pub signal: i32,
+    /// Moment at which it was read.
+    pub at: Moment,
+}
+
+/// Manner in which a PID 1 takes a request to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopManner {
+    /// It asks what is inside to end, and leaves last.
+    Asking,
+    /// It leaves at once, and the kernel kills what is inside.
+    Leaving,
+}
+
 /// Report of one event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
@@ -126,12 +146,11 @@ pub enum Report {
         namespace: NamespaceIndex,
         count: u32,
     },
-    /// The PID 1 of a namespace was told to stop: by an ancestor (sender 0) or by a process inside,
-    /// under its number there.
+    /// The PID 1 of a namespace was told to stop, and what it does about it.
     Stopping {
         namespace: NamespaceIndex,
-        sender: i32,
-        at: Moment,
+        request: StopRequest,
+        manner: StopManner,
     },
 }
 

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::control_channel::OPEN;
 use super::plan::{HoldIndex, InitPlan, NamespaceIndex, Plan, ProcessKey, Slot};
@@ -27,18 +28,48 @@ pub const MARGIN: Duration = Duration::from_millis(500);
 /// Time that a program that is PID 1 has at least when everything inside it takes as long as it may.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside.
+/// Signal that announces to a pause init that the next request to stop is one of nestns's own.
+///
+/// The kernel drops the value of a queued signal, without an error, when the receiver's user has no
+/// room for one more (R72); the signal itself always arrives. A builtin init stops in order whoever
+/// asks it, but a pause init leaves at once when anybody but nestns asks. Linux never sends this one
+/// itself.
+pub const ANNOUNCE: i32 = libc::SIGSTKFLT;
+
+/// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside, if
+/// that is known.
 ///
 /// # Errors
 ///
 /// Those of `pidfd_send_signal(2)`.
-pub fn ask(pidfd: &Pidfd, signal: Signal, left: Duration) -> nix::Result<()> {
+pub fn ask(
+    pidfd: &Pidfd,
+    init: &InitPlan,
+    signal: Signal,
+    left: Option<Duration>,
+) -> nix::Result<()> {
+    if matches!(init, InitPlan::Pause) {
+        pidfd.signal(ANNOUNCE)?;
+    }
+    let Some(left) = left else {
+        return pidfd.signal(signal.number());
+    };
     // At least 1: a value of 0 means none.
     let word = i32::try_from(left.as_millis()).unwrap_or(i32::MAX).max(1);
     match pidfd.signal_with(signal.number(), word) {
-        // Too many signals are queued for this user; the request itself needs no room.
+        // Too many real-time signals are queued for this user; the request itself needs no room.
         Err(Errno::EAGAIN) => pidfd.signal(signal.number()),
         result => result,
+    }
+}
+
+/// Signal by which nestns asks an init of its own: a call, or an announcement, is no request to stop,
+/// whatever the file says.
+pub fn request(stop: Stop) -> Signal {
+    if [OPEN as i32, ANNOUNCE].contains(&stop.signal.number()) {
+        Signal::TERM
+    } else {
+        stop.signal
     }
 }
 
@@ -330,11 +361,8 @@ impl Entry {
                 deadline = Some(now.plus(namespace.stop.grace));
             }
             (Slot::Init, InitPlan::Builtin | InitPlan::Pause) => {
-                // It keeps its own deadline; its parent only makes sure. A call is no request to
-                // stop, whatever the file says.
-                if stop.signal.number() == OPEN as i32 {
-                    stop.signal = Signal::TERM;
-                }
+                // It keeps its own deadline; its parent only makes sure.
+                stop.signal = request(stop);
                 stop.grace += MARGIN;
             }
             // Beside a program that is PID 1 it has as long as that program is not asked.

@@ -36,11 +36,11 @@ impl<T: JsonSchema> JsonSchema for InitValue<T> {
         let words = json_schema!({ "anyOf": [
             {
                 "const": "builtin",
-                "description": "nestns itself. It reaps, starts the declared processes, stops them in order, and exits when all of them have ended or when it is asked to. It passes HUP, INT, QUIT, USR1, USR2, WINCH and real-time signals on to the processes that it has forked, but not to those that have joined, nor to the namespaces inside.",
+                "description": "nestns itself. It reaps, starts the declared processes, stops them in order, and exits when all of them have ended or when it is asked to, by TERM or by the signal of `stop`. Of other signals it passes HUP, INT, QUIT, USR1, USR2, WINCH and all real-time signals on, whoever sends them, to the processes that it has forked: to these alone, not to their process groups, nor to processes that have joined, nor to the namespaces inside. It drops the rest.",
             },
             {
                 "const": "pause",
-                "description": "nestns itself, which only reaps and waits, like the pause container of a pod: it keeps the namespace alive until it is asked to exit, and passes no signals on.",
+                "description": "nestns itself, which only reaps and waits, like the pause container of a pod: it keeps the namespace alive and passes no signals on. On TERM, INT or the signal of `stop` from anybody but nestns it exits at once with 0, and the kernel kills everything inside. When nestns stops it (`down`, `restart`, Ctrl-C), it asks its members first, as a kubelet does.",
             },
             { "type": "string", "pattern": PLACEHOLDER },
             {

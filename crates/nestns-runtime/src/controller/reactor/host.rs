@@ -145,9 +145,14 @@ impl Edge for Host<'_> {
 
     fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
         // It may have ended a moment ago, and then wants nothing more.
-        let _ = self.find(subject).and_then(|pidfd| match left {
-            Some(left) => stop_plan::ask(&pidfd, signal, left),
-            None => pidfd.signal(signal.number()),
+        let plan = self.reactor.tree.plan;
+        let _ = self.find(subject).and_then(|pidfd| {
+            if subject.is_init() {
+                let namespace = plan.namespace(subject.namespace);
+                stop_plan::ask(&pidfd, &namespace.init, signal, left)
+            } else {
+                pidfd.signal(signal.number())
+            }
         });
     }
 

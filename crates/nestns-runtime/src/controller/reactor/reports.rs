@@ -10,17 +10,17 @@ use super::Reactor;
 use super::channels::Scope;
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
-use crate::controller::roster::{Record, State};
+use crate::controller::roster::{KillCause, Record, State};
 use crate::controller::tree::{Incident, Orphan};
 use crate::controller::verification;
 use crate::engine::exec_error::ExecError;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::{NamespaceIndex, ProcessKey};
-use crate::engine::report::{Received, Report};
+use crate::engine::report::{Received, Report, StopManner, StopRequest};
 use nestns_client::journal::Stream;
 use nestns_client::journal::event::{Event, Stage as Halt};
 use nestns_sys::descriptor::{is_pipe, is_socket};
-use nestns_sys::moment::Moment;
+use nestns_topology::Signal;
 
 /// Number of times that a process that hides for a moment is looked at again, and the time in
 /// between.
@@ -106,7 +106,9 @@ impl Reactor<'_> {
                 self.on_signalled(subject, signal, |record| record.record_request(signal, at));
             }
             Report::Killed { subject, at } => {
-                self.on_signalled(subject, libc::SIGKILL, |record| record.record_kill(at));
+                self.on_signalled(subject, libc::SIGKILL, |record| {
+                    record.record_kill(at, KillCause::Deadline)
+                });
             }
             Report::Ended {
                 subject,
@@ -119,9 +121,9 @@ impl Reactor<'_> {
             }
             Report::Stopping {
                 namespace,
-                sender,
-                at,
-            } => self.on_stopping(namespace, sender, at),
+                request,
+                manner,
+            } => self.on_stopping(namespace, request, manner),
         }
     }
 
@@ -138,29 +140,43 @@ impl Reactor<'_> {
         }
     }
 
-    fn on_stopping(&mut self, namespace: NamespaceIndex, sender: i32, at: Moment) {
+    fn on_stopping(&mut self, namespace: NamespaceIndex, request: StopRequest, manner: StopManner) {
         let record = self.tree.roster.namespace_mut(namespace);
-        let is_news =
-            record.is_some_and(|record| record.stopped_by.replace((sender, at)).is_none());
-        if is_news {
+        let before = record.and_then(|record| record.stopped_by.replace(request));
+        if before.is_none() {
             self.tree.incidents.push_back(Incident::Stopping(namespace));
         }
-        if sender != 0 && is_news {
-            let path = self.tree.roster.path(ProcessKey::init(namespace));
-            self.console.event_sink.note(&Note::StopInside {
+        // A pause init may leave while it is being stopped: once as well, because it is gone then.
+        let StopRequest { sender, signal, .. } = request;
+        let (stage, cause) = match manner {
+            StopManner::Asking if sender == 0 || before.is_some() => return,
+            StopManner::Asking => (Halt::Ask, None),
+            StopManner::Leaving => {
+                let signal = Signal::from_number(signal);
+                let cause = format!("its PID 1 has got {signal}, on which a pause init leaves");
+                (Halt::Kill, Some(cause))
+            }
+        };
+        let path = self.tree.roster.path(ProcessKey::init(namespace));
+        self.console.event_sink.note(&match manner {
+            StopManner::Asking => Note::StopInside {
                 path: &path,
                 sender,
-            });
-            let inside = self.tree.plan.namespace(namespace).path.clone();
-            let (stage, by_pid) = (Halt::Ask, Some(sender));
-            self.console.journal.record(&Event::Stopping {
-                path: &inside,
-                stage,
-                cause: None,
-                by: None,
-                by_pid,
-            });
-        }
+            },
+            StopManner::Leaving => Note::PauseLeaves {
+                path: &path,
+                sender,
+                signal,
+            },
+        });
+        let inside = self.tree.plan.namespace(namespace).path.clone();
+        self.console.journal.record(&Event::Stopping {
+            path: &inside,
+            stage,
+            cause: cause.as_deref(),
+            by: None,
+            by_pid: Some(sender).filter(|&sender| sender != 0),
+        });
     }
 
     /// Notes that a process is about to start; says whether it may be. Once in a life of it,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::edge::Edge;
+use crate::controller::roster::KillCause;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
 use crate::engine::gate;
@@ -120,7 +121,10 @@ fn note_signalled(
     record.sent = Some(signal);
     if signal == libc::SIGKILL && is_init_of_ours {
         // A client that kills a PID 1 of ours means it: it was not lost.
-        record.stop_record.killed.get_or_insert(now);
+        record
+            .stop_record
+            .killed
+            .get_or_insert((now, KillCause::Order));
     }
 }
 

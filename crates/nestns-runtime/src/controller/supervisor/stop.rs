@@ -11,10 +11,10 @@ use nix::libc;
 use super::edge::Edge;
 use crate::controller::event_sink::Waiting;
 use crate::controller::life::COLLAPSE;
-use crate::controller::roster::State;
+use crate::controller::roster::{KillCause, State};
 use crate::controller::tree::Tree;
 use crate::engine::plan::{HoldIndex, ProcessKey};
-use crate::engine::stop_plan::{Action, StopPlan};
+use crate::engine::stop_plan::{Action, MARGIN, StopPlan};
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::moment::Moment;
 use nestns_topology::Signal;
@@ -26,6 +26,8 @@ const COUNTDOWN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Stop {
     began: Moment,
+    /// Moment at which a client will have all of it killed.
+    end: Option<Moment>,
     steps: StopPlan,
     tell_again: Moment,
     /// Moment at which to give up waiting for the kernel, after everything has been killed.
@@ -40,6 +42,7 @@ impl Stop {
         let steps = StopPlan::begin(&edge.tree().plan, None, asked, now, end);
         Self {
             began: now,
+            end,
             steps,
             tell_again: now,
             give_up: None,
@@ -63,15 +66,22 @@ impl Stop {
     /// Does what is due.
     pub(super) fn advance(&mut self, edge: &mut dyn Edge) {
         for action in self.steps.due(edge.now()) {
-            carry_out(edge, action);
+            carry_out(edge, action, KillCause::Deadline);
         }
     }
 
     /// Kills at once those of the rest that are to be.
     pub(super) fn kill(&mut self, edge: &mut dyn Edge, is_killed: impl Fn(ProcessKey) -> bool) {
+        let is_over = |end: Moment| end.since(edge.now()) < MARGIN;
+        // The client that has set the time measures it by its own clock.
+        let cause = if self.end.is_some_and(is_over) {
+            KillCause::Deadline
+        } else {
+            KillCause::Order
+        };
         for action in self.steps.kill_all() {
             if matches!(action, Action::Kill(subject) if is_killed(subject)) {
-                carry_out(edge, action);
+                carry_out(edge, action, cause);
             }
         }
         self.give_up = Some(edge.now().plus(COLLAPSE));
@@ -122,7 +132,7 @@ impl Stop {
     }
 }
 
-fn carry_out(edge: &mut dyn Edge, action: Action) {
+fn carry_out(edge: &mut dyn Edge, action: Action, cause: KillCause) {
     let now = edge.now();
     let (Action::Ask { subject, .. } | Action::Kill(subject)) = action;
     match action {
@@ -161,7 +171,7 @@ fn carry_out(edge: &mut dyn Edge, action: Action) {
             record.state = State::Stopping;
         }
         Action::Kill(_) => {
-            record.stop_record.killed = Some(now);
+            record.stop_record.killed.get_or_insert((now, cause));
             record.state = State::Killing;
         }
     }

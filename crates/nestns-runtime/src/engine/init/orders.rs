@@ -111,6 +111,16 @@ impl Init {
         result
     }
 
+    /// The signals that stop the namespace: for a pause init INT is one.
+    fn stop_signals(&self) -> [i32; 3] {
+        let interrupt = if self.is_pause() {
+            libc::SIGINT
+        } else {
+            libc::SIGTERM
+        };
+        [libc::SIGTERM, self.stop.signal.number(), interrupt]
+    }
+
     /// Has the parent do something that may take a while, and then handles the signals that arrived
     /// meanwhile.
     fn patiently(
@@ -121,12 +131,13 @@ impl Init {
             &mut StopHook,
         ) -> Result<Option<Pidfd>, BuildError>,
     ) -> Result<Option<Pidfd>, Failure> {
+        let stops = self.stop_signals();
         let Some(children) = &mut self.children else {
             return Err(Failure::of_no_call(subject, Stage::Fork, Errno::ECHILD));
         };
         let mut wait_hook = StopHook {
             subject,
-            stop: self.stop.signal.number(),
+            stops,
             end: Moment::now().plus(CREATION),
             heard: Vec::new(),
         };
@@ -159,8 +170,8 @@ fn take_streams(descriptors: &[OwnedFd]) -> Result<(), CallError> {
 /// Wait hook of an init whose namespace is running: a stop interrupts it, and a time limit.
 struct StopHook {
     subject: ProcessKey,
-    /// The signal that stops the namespace, besides TERM.
-    stop: i32,
+    /// The signals that stop the namespace.
+    stops: [i32; 3],
     end: Moment,
     /// Signals that arrived meanwhile, each once.
     heard: Vec<Delivered>,
@@ -179,7 +190,7 @@ impl StopHook {
         }
         self.heard
             .iter()
-            .any(|heard| heard.signal == libc::SIGTERM || heard.signal == self.stop)
+            .any(|heard| self.stops.contains(&heard.signal))
     }
 }
 
