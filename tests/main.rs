@@ -98,6 +98,7 @@ mod state_directory;
 mod state_root;
 mod stop_model;
 mod stop_order;
+mod stop_settings;
 mod system_calls;
 mod terminal;
 mod test_without_namespaces;

@@ -89,12 +89,14 @@ fn refuse(refusal: &ExecError) {
     exec_error_help(refusal).iter().for_each(|help| show(help));
 }
 
-/// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, or a question about a process.
+/// Each subject is one thing: a declared process, a program of `exec`, the command of `run`, a question about a process, or
+/// what is run before its stop.
 fn name(subject: ProcessKey) {
     let kinds = [
         subject.exec_number().is_some(),
         subject.is_run_command(),
         subject.probed().is_some(),
+        subject.stopped().is_some(),
     ];
     let guests = kinds.into_iter().filter(|&is_it| is_it).count();
     assert_eq!(

@@ -22,8 +22,8 @@ use crate::present::tree::{self, Colour, Folding, Look};
 use nestns_client::documents::Timeline;
 use nestns_client::journal::stamp::Stamp;
 use nestns_client::protocol::message::RequestError;
-use nestns_runtime::controller::event_sink::Loss;
 use nestns_runtime::controller::event_sink::{Cause, EventSink, Line, Note, Waiting};
+use nestns_runtime::controller::event_sink::{Loss, StopExecOutcome};
 use nestns_runtime::controller::roster::Roster;
 use nestns_runtime::controller::start_error::{exec_error_help, exec_error_sentence, sentence};
 use nestns_runtime::controller::timeline::milliseconds;
@@ -343,6 +343,25 @@ impl ConsoleReporter {
                 let text = format!("cannot determine whether `{path}` is ready ({call}): {cause}");
                 self.problem("warning", Some(path), &text);
             }
+            Note::StopExec {
+                path,
+                position,
+                outcome,
+            } => {
+                let what = match outcome {
+                    StopExecOutcome::Ended(ending) => ended(*ending),
+                    StopExecOutcome::Overdue => {
+                        "had not ended when no more time was left for it, and was killed".to_owned()
+                    }
+                    StopExecOutcome::Refused(refusal) => format!("failed: {}", refused(refusal)),
+                    StopExecOutcome::NotStarted => "could not be started".to_owned(),
+                };
+                let text = format!(
+                    "`stop.exec` of `{path}` {what}; the stop goes on{}",
+                    self.place(*position)
+                );
+                self.problem("warning", Some(path), &text);
+            }
             Note::Unreachable { path, dependency } => {
                 let text = format!(
                     "`{path}` will not be started: `{dependency}`, which it waits for, will not reach the required state"
@@ -518,6 +537,7 @@ impl EventSink for ConsoleReporter {
             Note::ProbeRefused { .. }
             | Note::ProbeLost { .. }
             | Note::NeverReady { .. }
+            | Note::StopExec { .. }
             | Note::Unreachable { .. }
             | Note::NotifyRefused { .. } => self.note_of_readiness(note),
             Note::InitLost { path, ending } => {

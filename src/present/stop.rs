@@ -14,7 +14,9 @@ const MANY: usize = 40;
 /// The table, with a title line. Every line ends with a line feed.
 pub(crate) fn render(timeline: &Timeline) -> String {
     let time = |ms: f64| Human::of_milliseconds(ms).to_string();
-    let is_ordinary = |step: &Step| step.how == How::Exited && step.handled != Some(false);
+    let is_ordinary = |step: &Step| {
+        step.how == How::Exited && step.handled != Some(false) && step.not_asked.is_none()
+    };
     let (shown, hidden): (Vec<&Step>, Vec<&Step>) = timeline
         .steps
         .iter()
@@ -82,5 +84,9 @@ fn how(step: &Step) -> String {
         How::KilledAtDeadline => "killed at deadline",
         How::Collapsed => "collapsed with its PID 1",
     };
-    format!("{word}{code}{asked}")
+    let unasked = step
+        .not_asked
+        .map(|count| format!("; {count} more, not asked"))
+        .unwrap_or_default();
+    format!("{word}{code}{asked}{unasked}")
 }

@@ -101,6 +101,10 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
             },
             manner: StopManner::Leaving,
         },
+        Report::NotAsked {
+            namespace,
+            count: 7,
+        },
     ];
     let subjects = [0, 1, 2, 3, 99, u32::MAX]
         .map(Slot::nth)
@@ -110,6 +114,7 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
             Slot::RunCommand,
             Slot::Exec(1),
             Slot::Probe(0),
+            Slot::StopCommand(0),
         ])
         .map(|slot| ProcessKey { namespace, slot });
     for subject in subjects {
@@ -134,6 +139,7 @@ fn all_about(namespace: NamespaceIndex) -> Vec<Report> {
                 signal: 15,
                 at,
             },
+            Report::Preparing { subject, at },
             Report::Killed { subject, at },
             Report::Ended {
                 subject,

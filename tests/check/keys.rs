@@ -61,7 +61,7 @@ error[NS102]: unknown key `patience` in `stop`
 2 | stop = { patience = "2s" }
   |          ^^^^^^^^
   |
-  = help: the keys are signal, grace
+  = help: the keys are exec, to, signal, grace
 
 
 "#]]

@@ -73,6 +73,42 @@ error[NS207]: `b` waits for itself
 }
 
 #[test]
+fn what_a_program_is_stopped_by_is_of_no_init_of_nestns() {
+    let text = r#"[ns.x]
+stop = { exec = "drain" }
+[ns.y]
+init = "pause"
+stop = { to = "all" }
+[ns.z]
+init = ["sleep", "1"]
+stop = { exec = "drain", to = "group", signal = "KILL" }
+"#;
+    assert_data_eq!(
+        human(text),
+        str![[r#"
+error[NS120]: `stop.exec` of a namespace needs a program as PID 1
+ --> <stdin>:2:17
+  |
+2 | stop = { exec = "drain" }
+  |                 ^^^^^^^ nestns itself is PID 1 here
+  |
+  = help: write stop = { exec = … } in the process that it is meant for
+
+error[NS120]: `stop.to` of a namespace needs a program as PID 1
+ --> <stdin>:5:15
+  |
+5 | stop = { to = "all" }
+  |               ^^^^^ nestns itself is PID 1 here
+  |
+  = help: write stop = { to = … } in the process that it is meant for
+
+
+"#]]
+        .raw()
+    );
+}
+
+#[test]
 fn a_cycle() {
     let text = r#"[ns.x]
 proc.a = { cmd = "x", after = { b = "started" } }

@@ -31,6 +31,7 @@ pub mod memberships;
 pub mod mountinfo;
 mod namespace_link;
 pub mod namespaces;
+pub mod offspring;
 pub mod portrait;
 pub mod process;
 pub mod session;

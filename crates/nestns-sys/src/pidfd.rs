@@ -108,6 +108,28 @@ impl Pidfd {
         Errno::result(result).map(drop)
     }
 
+    /// `int pidfd_send_signal(int pidfd, int signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP)`, since Linux 6.9: to every process of
+    /// the group that the process leads or has led; signal 0 only asks whether there is one (R73).
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when the group has no process left, `EPERM` when none of them may be signalled, `EINVAL` on an older kernel.
+    pub fn signal_group(&self, signal: i32) -> nix::Result<()> {
+        /// `<linux/pidfd.h>`.
+        const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
+        // SAFETY: the descriptor is open for as long as `self` lives, and the siginfo pointer is NULL.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                PIDFD_SIGNAL_PROCESS_GROUP,
+            )
+        };
+        Errno::result(result).map(drop)
+    }
+
     /// Sends a signal with a value for the receiver, as sigqueue(3) does: `si_code` is `SI_QUEUE`, and `si_value` the
     /// value.
     ///

@@ -73,7 +73,7 @@ pub use process::{
 pub use restart::{Endings, RestartPolicy, RestartWhen};
 pub use size::{SizeError, format_size, parse_size};
 pub use state::State;
-pub use stop::{Signal, Stop};
+pub use stop::{Signal, Stop, StopReach};
 pub use surroundings::{Included, Nothing, Surroundings};
 pub use syntax::{DEFAULT_NAMESPACES, DEFAULT_PROCESSES};
 pub use tree::{DEFAULT_LOG_BYTES, NamespaceId, OnExit, Topology};

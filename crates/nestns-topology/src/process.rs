@@ -13,7 +13,7 @@ use super::labels::Labels;
 use super::position::Position;
 use super::probe::Probe;
 use super::restart::RestartPolicy;
-use super::stop::{Signal, Stop};
+use super::stop::{Signal, Stop, StopReach};
 
 /// The program of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +213,10 @@ pub struct ProcessSpec {
     pub restart: RestartPolicy,
     /// The way it is stopped.
     pub stop: Stop,
+    /// The command that is run before it is asked to stop.
+    pub stop_exec: Option<Vec<String>>,
+    /// The processes that the request to stop reaches.
+    pub stop_reach: StopReach,
     /// Position of its key.
     pub position: Position,
 }
@@ -244,6 +248,8 @@ impl ProcessSpec {
                 signal: Signal::TERM,
                 grace: Duration::ZERO,
             },
+            stop_exec: None,
+            stop_reach: StopReach::Process,
             position: Position::default(),
         }
     }

@@ -73,6 +73,17 @@ impl fmt::Display for Signal {
     }
 }
 
+/// Processes that a request to stop reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopReach {
+    /// The process alone.
+    Process,
+    /// The process group that it leads.
+    Group,
+    /// Everything that comes from it.
+    All,
+}
+
 /// Stop settings of a namespace or of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {

@@ -38,6 +38,14 @@ pub struct Step {
     pub asked_ms: Option<f64>,
     /// Milliseconds from the beginning of the stop to its end.
     pub ended_ms: Option<f64>,
+    /// Milliseconds from the beginning of the stop to that of the command that is run before the
+    /// signal; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_ms: Option<f64>,
+    /// The exit code of that command, or 128 and the signal's number; absent where it could not be
+    /// run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_code: Option<u8>,
     /// The manner in which it ended.
     pub how: How,
     /// The exit code, or 128 and the signal's number.
@@ -46,6 +54,10 @@ pub struct Step {
     /// where the stop came from above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by_pid: Option<i32>,
+    /// Of a PID 1 of nestns: the number of processes, besides declared ones, that the stop had not
+    /// asked and that the kernel killed when it left; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_asked: Option<u32>,
 }
 
 /// `nestns.stop/1`: a whole stop.

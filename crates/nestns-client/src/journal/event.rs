@@ -111,8 +111,23 @@ pub enum Event<'a> {
     /// The process `pid` (on the host), in this namespace, has sent a report to the controller that
     /// was not its to send. It was dropped, as are all that follow; only the first is told.
     Refused { path: &'a str, pid: i32 },
-    /// A namespace does not exist any more; `.` is the last event of all.
-    Gone { path: &'a str },
+    /// The command has ended, or could not be run (`error`), that is run before a process is asked to
+    /// stop.
+    StopExec {
+        path: &'a str,
+        argv: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit: Option<ExitDocument>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    },
+    /// A namespace does not exist any more; `.` is the last event of all. With its PID 1 the kernel has
+    /// killed `not_asked` processes, besides declared ones, that were not asked to end.
+    Gone {
+        path: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_asked: Option<u32>,
+    },
     /// A process is started again, or a namespace with all that is in it, for the `attempt`-th time
     /// by its policy.
     Restart {
@@ -148,7 +163,7 @@ mod tests {
     const BY: Option<Caller> = Some(Caller { pid: 7, uid: 1000 });
 
     /// One of each event, with its word.
-    const EVENTS: [(Event<'_>, &str); 17] = [
+    const EVENTS: [(Event<'_>, &str); 18] = [
         (
             Event::Create {
                 path: ".",
@@ -251,7 +266,22 @@ mod tests {
             "unready",
         ),
         (Event::Refused { path: PATH, pid: 7 }, "refused"),
-        (Event::Gone { path: PATH }, "gone"),
+        (
+            Event::StopExec {
+                path: PATH,
+                argv: &[],
+                exit: None,
+                error: Some("no such file"),
+            },
+            "stopexec",
+        ),
+        (
+            Event::Gone {
+                path: PATH,
+                not_asked: Some(2),
+            },
+            "gone",
+        ),
     ];
 
     #[test]

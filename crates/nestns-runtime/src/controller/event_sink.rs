@@ -190,6 +190,12 @@ pub enum Note<'a> {
     },
     /// Finding out if a process is ready is impossible.
     ProbeLost { path: &'a str, cause: CallError },
+    /// The command that is run before a process is asked to stop has not ended well.
+    StopExec {
+        path: &'a str,
+        position: Position,
+        outcome: &'a StopExecOutcome,
+    },
     /// Another process has said that this one is ready, which does not count.
     NotifyRefused { path: &'a str, sender: i32 },
     /// A process in this namespace has sent a report that was not its to send; it and those that
@@ -197,6 +203,19 @@ pub enum Note<'a> {
     ReportRefused { path: &'a str, sender: i32 },
     /// A descriptor could not be taken over, for want of free ones.
     OutputLost { path: &'a str },
+}
+
+/// End of a command that is run before a process is asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopExecOutcome {
+    /// It has ended by itself, or a signal has ended it.
+    Ended(Ending),
+    /// It was killed when no more time was left for it.
+    Overdue,
+    /// It could not be executed.
+    Refused(ExecError),
+    /// It could not be started beside the process.
+    NotStarted,
 }
 
 /// A process for which a stop waits.

@@ -145,7 +145,10 @@ fn finish(mut supervisor: Supervisor<'_, Host<'_>>) -> (Conclusion, Left) {
         children,
         ..
     } = supervisor.edge;
-    reactor.console.journal.record(&Event::Gone { path: WHOLE });
+    reactor.console.journal.record(&Event::Gone {
+        path: WHOLE,
+        not_asked: None,
+    });
     reactor.console.journal.flush();
     reactor.tree.life = Life::Gone;
     if children.alive() == 0 {

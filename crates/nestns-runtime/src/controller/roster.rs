@@ -26,12 +26,28 @@ pub enum KillCause {
 /// Effect of a stop on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopRecord {
+    /// Moment at which the command began that is run before the request.
+    pub prepared: Option<Moment>,
+    /// End of that command, if it could be run.
+    pub command: Option<Ending>,
     /// Signal with which it was asked, and the moment.
     pub asked: Option<(i32, Moment)>,
     /// Moment at which it was killed, and why.
     pub killed: Option<(Moment, KillCause)>,
     /// True if it would have acted on the request; unknown where it could not be read.
     pub handled: Option<bool>,
+}
+
+impl StopRecord {
+    /// True if it is being stopped.
+    pub fn is_asked(&self) -> bool {
+        self.prepared.is_some() || self.asked.is_some()
+    }
+
+    /// Moment from which its time is counted.
+    pub fn began(&self) -> Option<Moment> {
+        self.prepared.or(self.asked.map(|(_, at)| at))
+    }
 }
 
 /// One process.
@@ -69,6 +85,14 @@ impl Record {
         let asks_for_an_end =
             [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGKILL].contains(&sent);
         asks_for_an_end || ending.status() == Ending::Signalled(sent).status()
+    }
+
+    /// Records that the command before the request begins.
+    pub fn record_preparation(&mut self, at: Moment) {
+        self.stop_record.prepared.get_or_insert(at);
+        if !self.state.is_over() {
+            self.state = State::Stopping;
+        }
     }
 
     /// Records the request to end; false if it was asked before.
@@ -109,6 +133,8 @@ pub struct NamespaceRecord {
     pub other: Option<(u64, u64)>,
     /// First request to its PID 1 to stop.
     pub stopped_by: Option<StopRequest>,
+    /// Number of processes that were killed unasked by the end of its PID 1, besides declared ones.
+    pub not_asked: Option<u32>,
     /// True if everything in it is ready.
     pub is_ready: bool,
     /// PID 1, then the declared processes.
@@ -196,6 +222,7 @@ impl Roster {
                 facts: None,
                 other: None,
                 stopped_by: None,
+                not_asked: None,
                 is_ready: false,
                 members,
             });
@@ -259,6 +286,7 @@ impl Roster {
             namespace.facts = None;
             namespace.other = None;
             namespace.stopped_by = None;
+            namespace.not_asked = None;
         }
     }
 

@@ -339,7 +339,10 @@ fn take_apart(building: Building<'_>, state: &StateDirectory) -> Left {
             .event_sink
             .note(&Note::Stuck { paths: &stuck });
     }
-    reactor.console.journal.record(&Noted::Gone { path: WHOLE });
+    reactor.console.journal.record(&Noted::Gone {
+        path: WHOLE,
+        not_asked: None,
+    });
     let Reactor {
         guarding: Guarding { guardian, .. },
         console,

@@ -51,7 +51,15 @@ pub fn timeline_of(
             (_, _, Some((Ending::Exited(_), _))) => How::Exited,
         };
         let ended = record.ending.map(|(_, at)| at);
+        let not_asked = roster
+            .namespace(subject.namespace)
+            .and_then(|record| record.not_asked)
+            .filter(|_| subject.is_init());
+        let prepared = record.stop_record.prepared;
         let step = Step {
+            exec_ms: prepared.map(|at| milliseconds(at.since(start))),
+            exec_code: record.stop_record.command.map(Ending::status),
+            not_asked,
             path: roster.path(subject),
             signal: asked
                 .map(|(signal, _)| nestns_topology::Signal::from_number(signal).to_string()),
@@ -167,6 +175,7 @@ mod tests {
             asked: Some((libc::SIGTERM, at(0))),
             killed: Some((at(50), KillCause::Deadline)),
             handled: Some(false),
+            ..StopRecord::default()
         };
         let killed = ended(State::Killed, Ending::Signalled(libc::SIGKILL), 60);
         let gone = ended(State::Gone, Ending::Signalled(libc::SIGKILL), 70);

@@ -31,7 +31,7 @@ use nestns_observe::process;
 use nestns_observe::signals::{self, Fate, Role};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
-use nestns_topology::{Notifier, Probe};
+use nestns_topology::{Notifier, Probe, Signal, StopReach};
 
 /// Number of failures of what comes again that are kept: the first of each counts.
 const SETBACKS: usize = 1024;
@@ -42,11 +42,15 @@ pub(super) enum Incident {
     Started(ProcessKey),
     /// The probe of a process says that it is ready.
     Hint(ProcessKey),
-    /// The command that asks could not become itself.
-    ProbeRefused(ProcessKey, ExecError),
+    /// A command that asks about readiness, or that is run before a stop, could not become itself.
+    ServiceRefused(ProcessKey, ExecError),
     Refused(ProcessKey),
     /// The PID 1 of a namespace has begun to stop it.
     Stopping(NamespaceIndex),
+    /// A process is about to be asked to stop, once the command before that has ended.
+    Preparing(ProcessKey),
+    /// A stop has sent this signal to a process whose stop does not end with that.
+    Signalled(ProcessKey, Signal),
     Ended(ProcessKey, Ending, Moment),
     /// A program of `exec` could not become itself, or not even begin to.
     SessionRefused(ProcessKey, ExecError),
@@ -69,6 +73,15 @@ pub(super) enum Orphan {
     One { number: i32, ending: Ending },
     /// Number of further incidents, too many at once to be told one by one.
     More(u32),
+}
+
+/// Request that gives up the wait for a process that is being started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interruption {
+    /// Any request to stop the tree.
+    Stop,
+    /// Only one to kill it: the process belongs to a stop.
+    Kill,
 }
 
 /// The command of `run`.
@@ -124,6 +137,8 @@ pub(super) struct Tree {
     pub(super) setbacks: Vec<Failure>,
     /// Target that the controller itself creates at this moment.
     pub(super) raising: Option<Target>,
+    /// What gives up the wait for a new process.
+    pub(super) interruption: Interruption,
 }
 
 impl Tree {
@@ -153,6 +168,7 @@ impl Tree {
             undeclared: UndeclaredWatch::default(),
             setbacks: Vec::new(),
             raising: None,
+            interruption: Interruption::Stop,
         }
     }
 
@@ -192,7 +208,10 @@ impl Tree {
                 .any(|failure| part.contains(&self.plan, failure.subject))
         };
         self.failure.is_some()
-            || self.stop.is_some()
+            || match self.interruption {
+                Interruption::Stop => self.stop.is_some(),
+                Interruption::Kill => self.stop_again || self.life == Life::Killing,
+            }
             || self.raising.as_ref().is_some_and(has_failed)
     }
 
@@ -216,12 +235,34 @@ impl Tree {
         if let Some((path, _)) = self.exec_records.exit_of(subject) {
             return path.to_owned();
         }
-        if let Some(probed) = subject.probed() {
-            return self.roster.path(probed);
+        if let Some(served) = subject.served() {
+            return self.roster.path(served);
         }
         match &self.run_command {
             Some(run_command) if subject.is_run_command() => run_command.path.clone(),
             _ => self.roster.path(subject),
+        }
+    }
+
+    /// Notes that a process is about to be asked to stop, once the command before that has ended.
+    pub(super) fn begin_preparation(&mut self, subject: ProcessKey, at: Moment) {
+        if let Some(record) = self.roster.get_mut(subject) {
+            record.record_preparation(at);
+            self.incidents.push_back(Incident::Preparing(subject));
+        }
+    }
+
+    /// Notes that a stop has sent a signal to a process, if more follows from that: the end of a
+    /// command, or the same signal to others.
+    pub(super) fn extend_request(&mut self, subject: ProcessKey, signal: i32) {
+        let namespace = self.plan.namespace(subject.namespace);
+        let is_more = namespace.process(subject.slot).is_some_and(|process| {
+            process.stop_exec.is_some() || process.stop_reach == StopReach::All
+        });
+        if is_more {
+            let signal = Signal::from_number(signal);
+            self.incidents
+                .push_back(Incident::Signalled(subject, signal));
         }
     }
 

@@ -7,9 +7,11 @@
 
 mod orders;
 mod pause;
+mod reach;
+mod unasked;
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -35,6 +37,7 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{Entry, Keeps, Signal, Stop};
 use pause::Requests;
+use reach::Reached;
 
 /// Time for which an ending init tries to send its last reports, if the controller does not take
 /// them.
@@ -87,6 +90,10 @@ pub struct Init {
     control_channel: ControlChannel,
     /// What a pause init knows of requests to stop.
     requests: Requests,
+    /// What a stop has asked besides declared processes.
+    reached: Reached,
+    /// The namespace's own /proc, where it has one.
+    view: Option<OwnedFd>,
 }
 
 impl Init {
@@ -129,6 +136,8 @@ impl Init {
             sidecars: sidecars(namespace),
             control_channel: ControlChannel::default(),
             requests: Requests::default(),
+            reached: Reached::default(),
+            view: None,
         }
     }
 
@@ -193,6 +202,7 @@ impl Init {
     /// From then on it must not end before its time: its death is that of everything inside.
     pub fn live(mut self) -> ! {
         self.plan = self.plan.for_latecomers();
+        self.open_view();
         if let Some(children) = &mut self.children {
             children.expect_latecomers();
         }
@@ -215,8 +225,7 @@ impl Init {
                 self.begin_to_stop(Delivered::of_self(libc::SIGTERM));
             }
             self.act();
-            let empty = childless && self.members.is_empty();
-            if self.may_leave(empty) {
+            if self.may_leave(childless) {
                 self.leave();
             }
             self.outbox.flush();
@@ -295,19 +304,21 @@ impl Init {
         children.chain(members).all(is_sidecar)
     }
 
-    fn may_leave(&self, empty: bool) -> bool {
+    fn may_leave(&self, childless: bool) -> bool {
         match &self.stopping {
-            // Processes that were not created here are not waited for: the end of this one has the
-            // kernel kill them.
+            // Processes that were not created here are not waited for, unless the stop has reached
+            // them: the end of this one has the kernel kill them.
             Some(stopping) => {
                 let over =
                     stopping.deadline.plus(Duration::from_millis(REAPING_MS)) <= Moment::now();
                 let alive = self.children.as_ref().map_or(0, Children::alive);
-                (alive == 0 && self.members.is_empty()) || over
+                let has_left = alive == 0 && self.members.is_empty();
+                (has_left && self.reached.has_left(childless)) || over
             }
             // A controller with an open channel may be about to restart something.
             None => {
-                empty
+                childless
+                    && self.members.is_empty()
                     && self.exit_condition == ExitCondition::UntilEmpty
                     && !self.control_channel.is_open()
             }
@@ -431,7 +442,7 @@ impl Init {
                     self.ask(subject, signal, until.map(|until| until.since(now)));
                     if signal != Signal::KILL {
                         // A stopped process takes the request only after SIGCONT.
-                        self.signal(subject, Signal::from_number(libc::SIGCONT));
+                        self.signal_reached(subject, Signal::from_number(libc::SIGCONT));
                     }
                     self.outbox.push(Report::Asked {
                         subject,
@@ -439,8 +450,11 @@ impl Init {
                         at: now,
                     });
                 }
+                Action::Prepare(subject) => {
+                    self.outbox.push(Report::Preparing { subject, at: now });
+                }
                 Action::Kill(subject) => {
-                    self.signal(subject, Signal::KILL);
+                    self.signal_reached(subject, Signal::KILL);
                     self.outbox.push(Report::Killed { subject, at: now });
                 }
             }
@@ -459,16 +473,26 @@ impl Init {
     }
 
     /// Asks a process in the namespace to end; an init of nestns is told how long it has at most.
-    fn ask(&self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
+    fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>) {
         let namespace = self.plan.namespace(subject.namespace);
-        let is_ours = subject.is_init() && namespace.forks_its_members();
-        self.send(subject, |pidfd| {
-            if is_ours {
+        if subject.is_init() && namespace.forks_its_members() {
+            self.send(subject, |pidfd| {
                 stop_plan::ask(pidfd, &namespace.init, signal, left)
-            } else {
-                pidfd.signal(signal.number())
-            }
+            });
+        } else {
+            self.reach(subject);
+            self.signal_reached(subject, signal);
+        }
+    }
+
+    /// A descriptor of a process in the namespace.
+    fn open(&self, subject: ProcessKey) -> Option<Pidfd> {
+        let mut copy = None;
+        self.send(subject, |pidfd| {
+            copy = pidfd.as_fd().try_clone_to_owned().ok().map(Pidfd::from);
+            Ok(())
         });
+        copy
     }
 
     fn signal(&self, subject: ProcessKey, signal: Signal) {
@@ -530,7 +554,7 @@ impl Init {
                         .next()
                         .map_or(stopping.deadline, |next| next.min(stopping.deadline))
                 };
-                until(next)
+                until(self.reached.next().map_or(next, |look| look.min(next)))
             }
         };
         // Interrupted or out of memory: the loop checks everything again.
@@ -538,6 +562,7 @@ impl Init {
     }
 
     fn leave(mut self) -> ! {
+        self.report_unasked();
         let end = Moment::now().plus(Duration::from_millis(PANIC_MS.into()));
         self.outbox.flush();
         while !self.outbox.is_empty() && Moment::now() < end {

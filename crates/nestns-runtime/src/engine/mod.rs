@@ -30,6 +30,7 @@ pub mod panic_hook;
 pub mod pid_one;
 pub mod plan;
 pub mod program;
+pub mod reach;
 pub mod readiness;
 pub mod report;
 pub mod stop_plan;

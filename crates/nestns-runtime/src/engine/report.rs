@@ -124,6 +124,8 @@ pub enum Report {
         signal: i32,
         at: Moment,
     },
+    /// The subject is about to be asked to stop, when the command that is run before has ended.
+    Preparing { subject: ProcessKey, at: Moment },
     /// The subject was killed because its time was over.
     Killed { subject: ProcessKey, at: Moment },
     /// The subject has ended and was reaped.
@@ -151,6 +153,12 @@ pub enum Report {
         namespace: NamespaceIndex,
         request: StopRequest,
         manner: StopManner,
+    },
+    /// The PID 1 of a namespace leaves, and the kernel kills this number of processes in it that
+    /// the stop has not asked, besides declared ones.
+    NotAsked {
+        namespace: NamespaceIndex,
+        count: u32,
     },
 }
 
@@ -412,6 +420,7 @@ mod tests {
             number().prop_map(Slot::Process),
             number().prop_map(Slot::Exec),
             number().prop_map(Slot::Probe),
+            number().prop_map(Slot::StopCommand),
             Just(Slot::RunCommand),
         ];
         let subject = (number(), slot).prop_map(|(namespace, slot)| ProcessKey { namespace, slot });

@@ -9,6 +9,10 @@
 //! of those before them take together, shortened alike where their namespace has less time; a
 //! program that is PID 1 no longer than half of its time if that is more. So every process is asked
 //! before it is killed.
+//!
+//! Where a command is to be run before the request (`stop.exec`), the time of the process begins with
+//! that: it is asked when the controller, which runs it, lifts the hold, or when no more than the
+//! rest is left that belongs to the request itself.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -94,6 +98,11 @@ pub fn time_left(word: i32) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
+/// The share of a grace in which a process is asked even if the command before that has not ended,
+/// and the most that this is.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = LAST;
+
 /// Action on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are what the variant's text names")]
@@ -104,6 +113,8 @@ pub enum Action {
         signal: Signal,
         until: Option<Moment>,
     },
+    /// Have the command run that comes before the request.
+    Prepare(ProcessKey),
     /// Kill it: its time is over.
     Kill(ProcessKey),
 }
@@ -113,6 +124,11 @@ enum Phase {
     /// Held until others have ended, or this moment.
     Held {
         latest: Moment,
+    },
+    /// Held until the command before the request has ended, or this moment.
+    Preparing {
+        latest: Moment,
+        deadline: Moment,
     },
     Asked {
         deadline: Moment,
@@ -129,6 +145,8 @@ struct Entry {
     behind: Vec<ProcessKey>,
     /// Holds that only the controller can lift, because processes elsewhere have to end first.
     holds: Vec<HoldIndex>,
+    /// Hold until the command before the request has ended.
+    command: Option<HoldIndex>,
     /// Deadline, if it does not depend on the time of the request.
     deadline: Option<Moment>,
     /// End of the surroundings.
@@ -258,6 +276,10 @@ impl StopPlan {
     /// stopped.
     pub fn lift(&mut self, hold: HoldIndex) {
         for entry in &mut self.entries {
+            if entry.command == Some(hold) {
+                entry.command = None;
+                self.next = Some(Moment::default());
+            }
             let before = entry.holds.len();
             entry.holds.retain(|&there| there != hold);
             if entry.holds.len() < before {
@@ -292,16 +314,25 @@ impl StopPlan {
                             .iter()
                             .all(|subject| has_left(&self.entries, subject)))
             {
+                let deadline = entry.deadline.unwrap_or_else(|| now.plus(entry.stop.grace));
+                if entry.command.is_some() {
+                    actions.push(Action::Prepare(entry.subject));
+                }
+                let latest = entry.latest_request(deadline, now);
+                self.entries[place].phase = Phase::Preparing { latest, deadline };
+                self.held -= 1;
+            }
+            let entry = &mut self.entries[place];
+            if let Phase::Preparing { latest, deadline } = entry.phase
+                && (entry.command.is_none() || latest <= now)
+            {
                 actions.push(Action::Ask {
                     subject: entry.subject,
                     signal: entry.stop.signal,
                     until: entry.until,
                 });
-                let deadline = entry.deadline.unwrap_or_else(|| now.plus(entry.stop.grace));
-                self.entries[place].phase = Phase::Asked { deadline };
-                self.held -= 1;
+                entry.phase = Phase::Asked { deadline };
             }
-            let entry = &mut self.entries[place];
             if let Phase::Asked { deadline } = entry.phase
                 && deadline <= now
             {
@@ -338,7 +369,9 @@ impl StopPlan {
     pub fn waiting_for(&self) -> impl Iterator<Item = (ProcessKey, Option<Moment>)> + '_ {
         self.entries.iter().filter_map(|entry| match entry.phase {
             Phase::Held { .. } | Phase::Killed => Some((entry.subject, None)),
-            Phase::Asked { deadline } => Some((entry.subject, Some(deadline))),
+            Phase::Preparing { deadline, .. } | Phase::Asked { deadline } => {
+                Some((entry.subject, Some(deadline)))
+            }
             Phase::Gone => None,
         })
     }
@@ -376,15 +409,26 @@ impl Entry {
             stop,
             behind,
             holds,
+            command: plan.holds().command_of(subject),
             deadline,
             until,
             phase: Phase::Held { latest },
         }
     }
 
+    /// Moment at which it is asked even if the command before that has not ended: something of its
+    /// time, or of what is around it, is left for the request.
+    fn latest_request(&self, deadline: Moment, now: Moment) -> Moment {
+        let end = self.until.map_or(deadline, |until| until.min(deadline));
+        let left = end.since(now);
+        now.plus(left.saturating_sub((left / REST).min(LONGEST_REST)))
+    }
+
     fn next(&self) -> Option<Moment> {
         match self.phase {
-            Phase::Held { latest: moment } | Phase::Asked { deadline: moment } => Some(moment),
+            Phase::Held { latest: moment }
+            | Phase::Preparing { latest: moment, .. }
+            | Phase::Asked { deadline: moment } => Some(moment),
             Phase::Killed | Phase::Gone => None,
         }
     }
@@ -455,6 +499,7 @@ mod tests {
             Action::Ask {
                 subject, signal, ..
             } => format!("+{} {}", name(subject), signal.number()),
+            Action::Prepare(subject) => format!("!{}", name(subject)),
             Action::Kill(subject) => format!("-{}", name(subject)),
         };
         actions.into_iter().map(word).collect()
@@ -473,6 +518,53 @@ stop = { grace = "8s" }
 proc.base = { actor = "idle", stop = { signal = "QUIT", grace = "2s" } }
 proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s" } }
 "#;
+
+    const DRAINED: &str = r#"
+[ns.a]
+stop = { grace = "8s" }
+proc.base = { actor = "idle", stop = { exec = "drain", grace = "4s" } }
+proc.top = { actor = "idle", after = { base = "started" }, stop = { grace = "1s" } }
+"#;
+
+    #[test]
+    fn a_command_is_run_when_its_process_would_be_asked() {
+        let plan = plan(DRAINED);
+        let hold = plan.holds().command_of(process(0)).expect("it has one");
+        assert_eq!(plan.holds().command_of(process(1)), None);
+        let mut stop_plan = begin(&plan, &[process(0), process(1)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["+0.2 15"]);
+        stop_plan.gone(process(1));
+        assert_eq!(due(&mut stop_plan, 0.5), ["!0.1"]);
+        assert_eq!(due(&mut stop_plan, 1.0), [""; 0]);
+        stop_plan.lift(hold);
+        assert_eq!(due(&mut stop_plan, 1.5), ["+0.1 15"]);
+        assert_eq!(due(&mut stop_plan, 4.4), [""; 0]);
+        assert_eq!(
+            due(&mut stop_plan, 4.5),
+            ["-0.1"],
+            "the command has used up a part of its time"
+        );
+    }
+
+    #[test]
+    fn a_command_that_hangs_leaves_time_for_the_request() {
+        let plan = plan(DRAINED);
+        let mut stop_plan = begin(&plan, &[process(0)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["!0.1"]);
+        assert_eq!(stop_plan.next(), Some(at(3.0)));
+        assert_eq!(due(&mut stop_plan, 3.0), ["+0.1 15"]);
+        assert_eq!(due(&mut stop_plan, 4.0), ["-0.1"]);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_before_its_request_is_not_asked() {
+        let plan = plan(DRAINED);
+        let mut stop_plan = begin(&plan, &[process(0)]);
+        assert_eq!(due(&mut stop_plan, 0.0), ["!0.1"]);
+        stop_plan.gone(process(0));
+        assert_eq!(due(&mut stop_plan, 9.0), [""; 0]);
+        assert_eq!(stop_plan.next(), None);
+    }
 
     #[test]
     fn what_others_depend_on_is_asked_when_they_have_left() {

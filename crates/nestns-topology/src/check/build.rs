@@ -9,8 +9,7 @@ use crate::namespace::{Init, Isolation, Namespace, NamespaceSpec};
 use crate::position::Position;
 use crate::process::{Entry, Process, Terminal};
 use crate::restart::RestartPolicy;
-use crate::stop::Stop;
-use crate::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody, ProgramSyntax};
+use crate::syntax::{InitSyntax, Located, NamespaceBody, ProcessBody, ProgramSyntax, StopSyntax};
 
 /// The places of the graces of a namespace and of its processes, for those that have one.
 type Graces = Vec<(Option<usize>, Span)>;
@@ -32,7 +31,7 @@ impl Builder<'_> {
             graces.push((None, grace.span));
             grace.value
         });
-        let (stop, restart) = (stop.stop(), restart.policy());
+        let restart = restart.policy();
         let mut isolation = body.unshare.as_ref().map_or(
             Isolation {
                 mount: true,
@@ -41,7 +40,7 @@ impl Builder<'_> {
             |unshare| unshare.value,
         );
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
-        let init = self.init(body, stop, restart);
+        let init = self.init(body, &stop, restart);
         let entry = if matches!(init, Init::Program(_)) {
             Entry::Join
         } else {
@@ -71,7 +70,7 @@ impl Builder<'_> {
             restart,
             after: Vec::new(),
             main: main(instance),
-            stop,
+            stop: stop.stop(),
             asked_after: Duration::ZERO,
             stop_time: Duration::ZERO,
         };
@@ -86,7 +85,7 @@ impl Builder<'_> {
         (namespace, graces)
     }
 
-    fn init(&self, body: &NamespaceBody, stop: Stop, restart: RestartPolicy) -> Init {
+    fn init(&self, body: &NamespaceBody, stop: &StopSyntax, restart: RestartPolicy) -> Init {
         let Some(Located { value, span }) = &body.init else {
             return Init::Builtin;
         };
@@ -95,7 +94,8 @@ impl Builder<'_> {
             InitSyntax::Program(init) if matches!(init.program, ProgramSyntax::Given(_)) => {
                 let name = Located::new("init".to_owned(), *span);
                 let mut program = self.process(&name, init, body, Entry::Init);
-                (program.stop, program.restart) = (stop, restart);
+                (program.stop, program.restart) = (stop.stop(), restart);
+                stop.set(&mut program);
                 program.own_grace = None;
                 if body.tty.as_ref().is_some_and(|tty| tty.value) {
                     program.terminal = Terminal::Own;

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::ProcessKey;
 use crate::process::{Entry, Process, Session, Terminal};
 use crate::syntax::{
-    InitSyntax, NamespaceBody, ProgramSyntax, RestartSyntax, StopSyntax, terminal_without_session,
+    InitSyntax, NamespaceBody, ProgramSyntax, RestartSyntax, terminal_without_session,
 };
 
 /// Reports what contradicts itself within a namespace.
@@ -18,6 +18,7 @@ pub(super) fn check(instance: &Instance, out: &mut Diagnostics) {
     check_processes(instance, out);
     check_init(body, out);
     ends::check(instance, out);
+    check_stop(body, out);
     pid_one::check(instance, out);
 }
 
@@ -101,15 +102,11 @@ fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
     let Some(program) = body.program() else {
         return;
     };
-    let span = |stop: &StopSyntax| {
-        let signal = stop.signal.as_ref().map(|signal| signal.span);
-        signal.or(stop.grace.as_ref().map(|grace| grace.span))
-    };
     let when = |restart: &RestartSyntax| restart.when.as_ref().map(|when| when.span);
     let tty = program.place(ProcessKey::Tty);
     let session = program.place(ProcessKey::Session);
     for (key, outer, inner) in [
-        ("stop", span(&body.stop), span(&program.stop())),
+        ("stop", body.stop.span(), program.stop().span()),
         ("restart", when(&body.restart), when(&program.restart())),
         ("tty", body.tty.as_ref().map(|tty| tty.span), tty),
         (
@@ -127,6 +124,24 @@ fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
                     .help("remove one of the two"),
             );
         }
+    }
+}
+
+/// Reports what is said of the stop of a program where PID 1 is none.
+fn check_stop(body: &NamespaceBody, out: &mut Diagnostics) {
+    let init = body.init.as_ref().map(|init| &init.value);
+    if !matches!(init, None | Some(InitSyntax::Builtin | InitSyntax::Pause)) {
+        return;
+    }
+    if let Some((key, span)) = body.stop.of_program() {
+        let message = format!("`stop.{key}` of a namespace needs a program as PID 1");
+        out.push(
+            Diagnostic::at(Code::Contradiction, span, message)
+                .label("nestns itself is PID 1 here")
+                .help(format!(
+                    "write stop = {{ {key} = … }} in the process that it is meant for"
+                )),
+        );
     }
 }
 

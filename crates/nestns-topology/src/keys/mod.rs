@@ -18,6 +18,7 @@ mod program;
 mod ready;
 mod restart;
 mod rows;
+mod stop;
 mod stream;
 mod table;
 mod template;

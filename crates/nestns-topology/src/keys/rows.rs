@@ -21,6 +21,7 @@ use super::process::{After, Enter, Processes, SessionOf, or_program_alone};
 use super::program::{Command, Script};
 use super::ready::NotifierSyntax;
 use super::restart::{Ends, RestartValue};
+use super::stop::Reach;
 use super::stream::{InputFrom, OutputTo};
 use super::table::{not_both, table};
 use super::template::{Templates, Use};
@@ -388,6 +389,17 @@ tables! {
     /// its namespace really has is over.
     #[schemars(title = "stop", transform = table, example = json!({ "signal": "TERM", "grace": "5s" }))]
     Stop: StopKey = "`stop`", later [] {
+        /// Command that is run before the signal is sent, as by `preStop` of Kubernetes: in the namespaces of the
+        /// process, with its environment, working directory and user, its output dropped. The signal follows when it has
+        /// ended, however it has; it counts against the grace period, of which a quarter, at most 1 s, remains for the
+        /// signal, after which the command is killed. It is not run for a process that is killed at once or that has not
+        /// started its program. Of a namespace it belongs to PID 1, which must be a program.
+        #[schemars(example = json!(["nodetool", "drain"]), example = &"nginx -s quit")]
+        Exec "exec": Command
+            as compose "pre_stop": "write stop = { exec = [\"…\"] }";
+        /// Processes that the signal reaches, and, at the end of the grace period, `SIGKILL`. An init of nestns waits
+        /// for all of them before it exits. Of a namespace it belongs to PID 1, which must be a program.
+        To "to": Reach;
         /// Signal that asks it to stop.
         #[schemars(extend("default" = "TERM"))]
         Signal "signal": SignalText

@@ -111,8 +111,7 @@ impl NamespaceBody {
     pub(crate) fn of_init(&self) -> (StopSyntax, RestartSyntax) {
         let (mut stop, mut restart) = (self.stop.clone(), self.restart.clone());
         if let Some(program) = self.program() {
-            stop.signal = stop.signal.or(program.stop().signal);
-            stop.grace = stop.grace.or(program.stop().grace);
+            stop = stop.or(&program.stop());
             if restart.when.is_none() {
                 restart = program.restart();
             }
@@ -193,7 +192,13 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
             };
             after::write(waiter, &namespace.after, place.topology)
         }
-        NamespaceKey::Stop => stop::write(namespace.stop, namespace.own_grace),
+        NamespaceKey::Stop => {
+            let program = match &namespace.init {
+                Init::Program(program) => Some(&program.spec),
+                Init::Builtin | Init::Pause => None,
+            };
+            stop::write(namespace.stop, namespace.own_grace, program)
+        }
         NamespaceKey::Restart => restart::write_when(namespace.restart),
         NamespaceKey::Max => restart::write_max(namespace.restart),
         NamespaceKey::Backoff => restart::write_backoff(namespace.restart),

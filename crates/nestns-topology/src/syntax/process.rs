@@ -107,6 +107,7 @@ impl ProcessBody {
         }
         body.values.restart = restart.policy();
         body.values.stop = stop.stop();
+        stop.set(&mut body.values);
         body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
         contradictions::check(&body, &restart, out);
         body.set_lifetime(stop, restart);
@@ -316,7 +317,7 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
         ProcessKey::Max => restart::write_max(process.restart),
         ProcessKey::Backoff => restart::write_backoff(process.restart),
         ProcessKey::BackoffMax => restart::write_backoff_max(process.restart),
-        ProcessKey::Stop => stop::write(process.stop, process.own_grace),
+        ProcessKey::Stop => stop::write(process.stop, process.own_grace, Some(&process.spec)),
     }
 }
 

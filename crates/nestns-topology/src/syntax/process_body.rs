@@ -60,7 +60,7 @@ impl ProcessBody {
 
     /// Keeps the stop and restart keys.
     pub(super) fn set_lifetime(&mut self, stop: StopSyntax, restart: RestartSyntax) {
-        if stop.signal.is_some() || stop.grace.is_some() || restart.when.is_some() {
+        if stop.span().is_some() || restart.when.is_some() {
             self.lifetime = Some(Box::new((stop, restart)));
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn log_name(subject: ProcessKey) -> Option<LogName> {
             slot: slot.number()?,
         }),
         Slot::Exec(number) => Some(LogName::Exec { namespace, number }),
-        Slot::Probe(_) | Slot::RunCommand => None,
+        Slot::Probe(_) | Slot::StopCommand(_) | Slot::RunCommand => None,
     }
 }
 

@@ -75,12 +75,14 @@ impl Scope {
                     Report::Created { namespace } => inside.contains(namespace),
                     // How its own PID 1 ends is for the one outside to say.
                     Report::Channel { subject }
+                    | Report::Preparing { subject, .. }
                     | Report::Asked { subject, .. }
                     | Report::Killed { subject, .. }
                     | Report::Ended { subject, .. } => is_below(*subject),
                     Report::Line { namespace }
                     | Report::Orphan { namespace, .. }
                     | Report::Orphans { namespace, .. }
+                    | Report::NotAsked { namespace, .. }
                     | Report::Stopping { namespace, .. } => *namespace == index,
                 }
             }

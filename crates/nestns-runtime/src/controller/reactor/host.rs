@@ -1,6 +1,7 @@
 //! The reactor and the parent together: the supervisor's edge to the real kernel.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -22,21 +23,22 @@ use crate::controller::readiness::file_watch::{self, Watched};
 use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
 use crate::controller::target::Target;
-use crate::controller::tree::Tree;
+use crate::controller::tree::{Interruption, Tree};
 use crate::controller::verification::{self, Mismatch};
 use crate::engine::children::{BuildError, Children, OutsideProcess};
 use crate::engine::control_channel::Command;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
-use crate::engine::stop_plan;
+use crate::engine::{reach, stop_plan};
 use nestns_client::journal::event::Event;
 use nestns_client::journal::log_reader::last_lines;
 use nestns_client::protocol::message::{Reply, Snapshot};
 use nestns_client::state_directory::truth_in;
 use nestns_observe::namespaces::Standpoint;
-use nestns_observe::process;
+use nestns_observe::offspring::Extent;
 use nestns_observe::session::{self, Company};
 use nestns_observe::signals::{self, Fate, Role};
+use nestns_observe::{offspring, process};
 use nestns_sys::call::{Call, CallError, Named};
 use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
@@ -147,13 +149,21 @@ impl Edge for Host<'_> {
         // It may have ended a moment ago, and then wants nothing more.
         let plan = self.reactor.tree.plan;
         let _ = self.find(subject).and_then(|pidfd| {
-            if subject.is_init() {
-                let namespace = plan.namespace(subject.namespace);
+            let namespace = plan.namespace(subject.namespace);
+            if subject.is_init() && namespace.forks_its_members() {
                 stop_plan::ask(&pidfd, &namespace.init, signal, left)
             } else {
-                pidfd.signal(signal.number())
+                reach::signal(&pidfd, namespace.stop_reach(subject.slot), signal)
             }
         });
+    }
+
+    fn signal_reached(&mut self, subject: ProcessKey, signal: Signal) {
+        let namespace = self.reactor.tree.plan.namespace(subject.namespace);
+        // It may have ended a moment ago, and then wants nothing more.
+        let _ = self
+            .find(subject)
+            .and_then(|pidfd| reach::signal(&pidfd, namespace.stop_reach(subject.slot), signal));
     }
 
     fn lift(&mut self, init: ProcessKey, hold: HoldIndex) {
@@ -185,7 +195,12 @@ impl Edge for Host<'_> {
     }
 
     fn start(&mut self, exec: OutsideProcess) -> Result<Pid, BuildError> {
-        self.children.start(exec, &mut self.reactor)
+        if exec.subject.stopped().is_some() {
+            self.reactor.tree.interruption = Interruption::Kill;
+        }
+        let started = self.children.start(exec, &mut self.reactor);
+        self.reactor.tree.interruption = Interruption::Stop;
+        started
     }
 
     fn create(&mut self, subject: ProcessKey) -> Result<Option<Pidfd>, Failure> {
@@ -355,6 +370,10 @@ impl Kernel for ProcFs {
             .into_iter()
             .map(|member| member.pidfd)
             .collect()
+    }
+
+    fn offspring(&self, process: Pid, extent: Extent, known: &BTreeSet<Pid>) -> Vec<Pidfd> {
+        offspring::find(process, extent, known).unwrap_or_default()
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {

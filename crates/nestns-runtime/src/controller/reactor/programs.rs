@@ -32,10 +32,10 @@ impl Reactor<'_> {
                 .push_back(Incident::SessionRefused(subject, refusal));
             return;
         }
-        if subject.probed().is_some() {
+        if subject.served().is_some() {
             self.tree
                 .incidents
-                .push_back(Incident::ProbeRefused(subject, refusal));
+                .push_back(Incident::ServiceRefused(subject, refusal));
             return;
         }
         if let Some(record) = self.tree.roster.get_mut(subject) {

@@ -105,6 +105,12 @@ impl Reactor<'_> {
                 self.tree.doubt_deafness(subject, signal);
                 self.on_signalled(subject, signal, |record| record.record_request(signal, at));
             }
+            Report::Preparing { subject, at } => self.tree.begin_preparation(subject, at),
+            Report::NotAsked { namespace, count } => {
+                if let Some(record) = self.tree.roster.namespace_mut(namespace) {
+                    record.not_asked = Some(count);
+                }
+            }
             Report::Killed { subject, at } => {
                 self.on_signalled(subject, libc::SIGKILL, |record| {
                     record.record_kill(at, KillCause::Deadline)
@@ -136,6 +142,7 @@ impl Reactor<'_> {
         record: impl FnOnce(&mut Record) -> bool,
     ) {
         if self.tree.roster.get_mut(subject).is_some_and(record) {
+            self.tree.extend_request(subject, signal);
             self.console.record_signal(&self.tree.path(subject), signal);
         }
     }
@@ -231,8 +238,8 @@ impl Reactor<'_> {
     /// Something has failed: what is being created, or a process on its way to its program.
     fn on_failed(&mut self, scope: Scope, sender: Pid, failure: Failure) {
         let subject = failure.subject;
-        if subject.probed().is_some() {
-            // It is asked again.
+        if subject.served().is_some() {
+            // Its end follows: it is asked again, or given up.
             return;
         }
         if subject.exec_number().is_some() {

@@ -33,6 +33,7 @@ impl Tree {
             | Report::AtGate { subject }
             | Report::Starting { subject, .. }
             | Report::Refused { subject, .. }
+            | Report::Preparing { subject, .. }
             | Report::Asked { subject, .. }
             | Report::Killed { subject, .. }
             | Report::Ended { subject, .. } => *subject,
@@ -41,6 +42,7 @@ impl Tree {
             | Report::Line { namespace }
             | Report::Orphan { namespace, .. }
             | Report::Orphans { namespace, .. }
+            | Report::NotAsked { namespace, .. }
             | Report::Stopping { namespace, .. } => ProcessKey::init(*namespace),
         };
         if subject.is_run_command() {
@@ -52,7 +54,7 @@ impl Tree {
         if subject.exec_number().is_some() {
             return self.exec_records.get(subject).is_some();
         }
-        let ProcessKey { namespace, slot } = subject.probed().unwrap_or(subject);
+        let ProcessKey { namespace, slot } = subject.served().unwrap_or(subject);
         namespace < self.plan.counts().namespaces && self.plan.namespace(namespace).has_slot(slot)
     }
 
@@ -82,8 +84,10 @@ impl Tree {
             Report::Line { namespace }
             | Report::Orphan { namespace, .. }
             | Report::Orphans { namespace, .. }
+            | Report::NotAsked { namespace, .. }
             | Report::Stopping { namespace, .. } => is_init_of(*namespace),
-            Report::Asked { subject, .. }
+            Report::Preparing { subject, .. }
+            | Report::Asked { subject, .. }
             | Report::Killed { subject, .. }
             | Report::Ended { subject, .. } => {
                 let innermost = Some(subject.namespace).filter(|_| !subject.is_init());

@@ -4,6 +4,7 @@
 //! The reactor implements it ([`Host`](super::super::host::Host)); a recording fake does in unit
 //! tests, so that orders of events are tested without namespaces.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::Event;
 use nestns_client::protocol::message::{Reply, RequestError, Snapshot};
+use nestns_observe::offspring::Extent;
 use nestns_observe::session::Company;
 use nestns_observe::signals::{Fate, Role};
 use nestns_sys::call::CallError;
@@ -113,6 +115,8 @@ pub(in crate::controller) trait Edge {
     fn signal(&mut self, subject: ProcessKey, signal: i32) -> nix::Result<()>;
     /// Asks a process to end; an init of nestns is told how long it has at most.
     fn ask(&mut self, subject: ProcessKey, signal: Signal, left: Option<Duration>);
+    /// Signals a process, and with it the process group that it leads where its stop reaches that.
+    fn signal_reached(&mut self, subject: ProcessKey, signal: Signal);
     /// Tells an init that a hold of its stop is lifted.
     fn lift(&mut self, init: ProcessKey, hold: HoldIndex);
     /// Signals by a descriptor.
@@ -184,6 +188,8 @@ pub(in crate::controller) enum Said {
 pub(in crate::controller) trait Kernel {
     /// A descriptor of every process of a session or a process group.
     fn company(&self, company: Company) -> Vec<Pidfd>;
+    /// A descriptor of everything that comes from a process, but for itself and for these.
+    fn offspring(&self, process: Pid, extent: Extent, known: &BTreeSet<Pid>) -> Vec<Pidfd>;
     /// A descriptor of a process, `ESRCH` where it is not the one that began then.
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd>;
     /// Reaction of a process to a signal, if it is known.
@@ -318,7 +324,12 @@ impl dyn Edge + '_ {
         });
         if subject.is_init() {
             let namespace = self.tree().plan.namespace(subject.namespace).path.clone();
-            self.record(&Event::Gone { path: &namespace });
+            let record = self.tree().roster.namespace(subject.namespace);
+            let not_asked = record.and_then(|record| record.not_asked);
+            self.record(&Event::Gone {
+                path: &namespace,
+                not_asked,
+            });
         }
     }
 

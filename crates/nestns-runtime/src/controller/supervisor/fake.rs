@@ -43,6 +43,7 @@ use nestns_client::journal::event::{Caller, Event};
 use nestns_client::protocol::message::{
     ExecRequest, Force, Reply, Request, RequestError, Snapshot,
 };
+use nestns_observe::offspring::Extent;
 use nestns_observe::process::Process;
 use nestns_observe::session::Company;
 use nestns_observe::signals::{Fate, Role};
@@ -237,6 +238,10 @@ impl Edge for Fake {
             .note(format!("ask {} {signal}", self.tree.path(subject)));
     }
 
+    fn signal_reached(&mut self, subject: ProcessKey, signal: Signal) {
+        let _ = self.signal(subject, signal.number());
+    }
+
     fn lift(&mut self, init: ProcessKey, hold: HoldIndex) {
         self.script
             .note(format!("lift {hold} for {}", self.tree.path(init)));
@@ -370,6 +375,13 @@ impl Kernel for FakeKernel {
             Company::ProcessGroup(number) => format!("group {number}"),
         });
         (0..count).map(|_| Pidfd::open(getpid()).unwrap()).collect()
+    }
+
+    fn offspring(&self, process: Pid, extent: Extent, known: &BTreeSet<Pid>) -> Vec<Pidfd> {
+        let known = known.len();
+        self.script
+            .note(format!("offspring {process} {extent:?} but {known}"));
+        vec![Pidfd::open(getpid()).unwrap()]
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {

@@ -202,7 +202,7 @@ impl Judge {
         let namespace = plan.namespace(subject.namespace);
         let record = tree.roster.get(subject);
         let killed = record.is_some_and(|record| record.stop_record.killed.is_some());
-        let asked = killed || record.is_some_and(|record| record.stop_record.asked.is_some());
+        let asked = killed || record.is_some_and(|record| record.stop_record.is_asked());
         let sent_away = record.is_some_and(|record| record.was_sent_away(ending));
         let process = namespace.process(subject.slot);
         // A PID 1 of ours ends with 0, or was killed from outside.
@@ -529,7 +529,7 @@ impl Judge {
                 && !tree.readiness.is_ready(subject)
                 && tree.roster.get(subject).is_some_and(|record| {
                     !record.state.is_over()
-                        || record.stop_record.asked.is_some()
+                        || record.stop_record.is_asked()
                         || record.stop_record.killed.is_some()
                 })
         });
@@ -557,7 +557,7 @@ fn is_essential(tree: &Tree, subject: ProcessKey) -> bool {
 fn is_excused(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> bool {
     restarts.is_changing(&tree.plan, subject)
         || tree.roster.get(subject).is_some_and(|record| {
-            record.stop_record.asked.is_some()
+            record.stop_record.is_asked()
                 || record
                     .ending
                     .is_some_and(|(ending, _)| record.was_sent_away(ending))

@@ -7,6 +7,7 @@
 
 mod attachments;
 mod awaiting;
+mod beside;
 mod conditions;
 mod dependencies;
 mod edge;
@@ -16,12 +17,14 @@ mod fake;
 mod judging;
 mod opening;
 mod pausing;
+mod reaching;
 mod readying;
 mod restarts;
 mod rules;
 mod run_command;
 mod signalling;
 mod stop;
+mod stop_commands;
 mod stop_holds;
 mod trying;
 
@@ -55,6 +58,7 @@ use readying::{Probes, Readying};
 use restarts::{Aim, Demand, Peers, Restarts};
 use run_command::{Leaving, RunCommand};
 use stop::Stop;
+use stop_commands::StopCommands;
 use stop_holds::StopHolds;
 
 pub(super) use edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
@@ -87,6 +91,7 @@ pub(super) struct Supervisor<'a, E> {
     judge: Judge,
     dependencies: Dependencies,
     holds: StopHolds,
+    stop_commands: StopCommands,
     probes: Probes,
     restarts: Restarts,
     pausing: Pausing<'a>,
@@ -115,6 +120,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             judge: Judge::new(rules, command.is_some()),
             dependencies: Dependencies::of(edge.tree()),
             holds: StopHolds::of(edge.tree()),
+            stop_commands: StopCommands::default(),
             probes: Probes::default(),
             restarts: Restarts::default(),
             pausing: Pausing::new(freezer),
@@ -194,9 +200,11 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 let news = self.probes.on_hint(edge, subject);
                 self.on_readying(news);
             }
-            Incident::ProbeRefused(probe, refusal) => {
-                if let Some(subject) = probe.probed() {
+            Incident::ServiceRefused(service, refusal) => {
+                if let Some(subject) = service.probed() {
                     self.probes.on_refused(edge, subject, &refusal);
+                } else if let Some(subject) = service.stopped() {
+                    self.stop_commands.on_refused(subject, refusal);
                 }
             }
             // Its end follows, with the status that a shell would give.
@@ -207,6 +215,15 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             Incident::Stopping(namespace) => {
                 self.holds
                     .on_stopping(edge, &mut self.stop, &mut self.restarts, namespace);
+            }
+            Incident::Preparing(subject) => {
+                if self.stop_commands.begin(edge, subject) == stop_commands::Command::Over {
+                    self.lift_command(subject);
+                }
+            }
+            Incident::Signalled(subject, signal) => {
+                self.stop_commands.cut(edge, subject);
+                reaching::extend(edge, subject, signal);
             }
             Incident::Ended(subject, ending, at) => self.on_ended(subject, ending, at),
             Incident::Answered(namespace, answer, pidfd) => {
@@ -243,7 +260,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             self.exec.on_started(edge, &mut self.attachments, subject);
             return;
         }
-        if subject.probed().is_some() {
+        if subject.served().is_some() {
             return;
         }
         if let Some(record) = edge.tree_mut().roster.get_mut(subject)
@@ -279,6 +296,11 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             self.on_readying(news);
             return;
         }
+        if let Some(stopped) = subject.stopped() {
+            self.stop_commands.on_ended(edge, stopped, ending);
+            self.lift_command(stopped);
+            return;
+        }
         self.attachments.end(edge, subject, ending);
         if subject.is_run_command() {
             let tree = edge.tree_mut();
@@ -309,10 +331,28 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 .judge_or_wait(edge, &mut self.restarts, subject, (ending, at));
         }
         self.probes.end(edge, subject);
+        self.stop_commands.cut(edge, subject);
         self.dependencies.lose(edge.tree(), subject);
         self.holds
             .on_ended(edge, &mut self.stop, &mut self.restarts, subject);
         conditions::release(&mut self.dependencies, edge, &self.restarts);
+    }
+
+    /// Lets a process be asked, because the command before that has ended.
+    fn lift_command(&mut self, subject: ProcessKey) {
+        let plan = self.edge.tree().plan;
+        let Some(hold) = plan.holds().command_of(subject) else {
+            return;
+        };
+        if let Some(stop) = &mut self.stop {
+            stop.lift(hold);
+        }
+        self.restarts.lift(hold);
+        if let Some(asker) = plan.asker_of(subject).map(ProcessKey::init)
+            && self.edge.tree().lives(asker)
+        {
+            self.edge.lift(asker, hold);
+        }
     }
 
     /// Takes in that a child of the controller without a role has ended; says whether it was a

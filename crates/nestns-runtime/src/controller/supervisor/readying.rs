@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use nix::libc;
 use nix::unistd::Pid;
 
+use super::beside;
 use super::dependencies::Dependencies;
 use super::edge::{Edge, Said};
 use super::trying::{Outlook, Step, Trying};
@@ -19,16 +20,12 @@ use crate::controller::life::Life;
 use crate::controller::readiness::Way;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
-use crate::engine::children::{Entrance, OutsideProcess};
 use crate::engine::exec_error::ExecError;
-use crate::engine::plan::{Conditions, NamespaceIndex, ProcessKey, ProcessPlan, TreePart};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, TreePart};
 use crate::engine::report::Ending;
 use nestns_client::journal::event::{Event, WHOLE};
 use nestns_sys::call::{Call, CallError};
 use nestns_sys::moment::Moment;
-use nestns_topology::{
-    Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, Terminal, Weight,
-};
 
 /// The process that a helper is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +137,7 @@ impl Probes {
         let is_done = tree.roster.get(subject).is_some_and(|record| {
             record.state == State::Exited
                 && record.refusal.is_none()
-                && record.stop_record.asked.is_none()
+                && !record.stop_record.is_asked()
         });
         if is_done && matches!(tree.readiness.way(subject), Some(Way::End)) {
             self.become_ready(edge, subject);
@@ -448,50 +445,5 @@ fn ask(edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
         return None;
     };
     let argv = argv.clone();
-    let (pid, start_time) = edge.tree().identity(subject)?;
-    let beside = edge.kernel().open(pid, start_time).ok()?;
-    let namespaces = edge.to_enter(pid, None).ok()?;
-    let namespace = edge.tree().plan.namespace(subject.namespace);
-    let process = command(
-        namespace.process(subject.slot)?,
-        namespace.path_of(subject.slot),
-        argv,
-    );
-    let entrance = Entrance::Beside {
-        process: beside,
-        namespaces,
-    };
-    edge.start(OutsideProcess {
-        subject: subject.probe_of()?,
-        process,
-        entrance,
-        streams: None,
-    })
-    .ok()
-}
-
-/// The plan of the command beside the process: in its place and with its means, with its output
-/// dropped.
-fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPlan {
-    let spec = ProcessSpec {
-        name: path,
-        program: Program::Command(argv),
-        entry: Entry::Join,
-        terminal: Terminal::None,
-        stdin: Stdin::Null,
-        stdout: Output::Null,
-        stderr: Output::Null,
-        after: Vec::new(),
-        ready: None,
-        ok: vec![0],
-        oneshot: true,
-        weight: Weight::Expendable,
-        restart: RestartPolicy::NEVER,
-        ..process.spec.clone()
-    };
-    ProcessPlan {
-        spec,
-        identity: process.identity.clone(),
-        conditions: Conditions::None,
-    }
+    beside::start(edge, subject, subject.probe_of()?, argv)
 }

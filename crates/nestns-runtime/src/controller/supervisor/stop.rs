@@ -134,7 +134,13 @@ impl Stop {
 
 fn carry_out(edge: &mut dyn Edge, action: Action, cause: KillCause) {
     let now = edge.now();
-    let (Action::Ask { subject, .. } | Action::Kill(subject)) = action;
+    let subject = match action {
+        Action::Prepare(subject) => {
+            edge.tree_mut().begin_preparation(subject, now);
+            return;
+        }
+        Action::Ask { subject, .. } | Action::Kill(subject) => subject,
+    };
     match action {
         Action::Ask { signal, until, .. } => {
             note_receptions(edge, &[subject]);
@@ -149,14 +155,16 @@ fn carry_out(edge: &mut dyn Edge, action: Action, cause: KillCause) {
             edge.record_signal(subject, signal.number());
             if signal != Signal::KILL {
                 // A stopped process takes the request only when it goes on.
-                let _ = edge.signal(subject, libc::SIGCONT);
+                edge.signal_reached(subject, Signal::from_number(libc::SIGCONT));
             }
+            edge.tree_mut().extend_request(subject, signal.number());
         }
         Action::Kill(_) => {
-            // It may have ended a moment ago, and then wants nothing more.
-            let _ = edge.signal(subject, libc::SIGKILL);
+            edge.signal_reached(subject, Signal::KILL);
             edge.record_signal(subject, libc::SIGKILL);
+            edge.tree_mut().extend_request(subject, libc::SIGKILL);
         }
+        Action::Prepare(_) => {}
     }
     let roster = &mut edge.tree_mut().roster;
     let Some(record) = roster
@@ -174,6 +182,7 @@ fn carry_out(edge: &mut dyn Edge, action: Action, cause: KillCause) {
             record.stop_record.killed.get_or_insert((now, cause));
             record.state = State::Killing;
         }
+        Action::Prepare(_) => {}
     }
 }
 
@@ -231,8 +240,8 @@ pub(super) fn waiting_among(tree: &Tree, subjects: &[ProcessKey], now: Moment) -
         };
         let time = record
             .stop_record
-            .asked
-            .map(|(_, at)| (now.since(at), process.stop.grace));
+            .began()
+            .map(|at| (now.since(at), process.stop.grace));
         waiting.push(Waiting {
             path: namespace.path_of(subject.slot),
             time,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nestns_topology::{Part, StopOrder, Target, Topology};
+use nestns_topology::{Init, Part, StopOrder, Target, Topology};
 
 use super::{NamespaceIndex, ProcessKey, Slot};
 
@@ -42,6 +42,9 @@ impl TreePart {
 pub struct Holds {
     held: Vec<TreePart>,
     waiters: Vec<Vec<ProcessKey>>,
+    /// The processes with a command that is run before they are asked, in order. Their holds are
+    /// numbered behind those of what others wait for.
+    commanded: Vec<ProcessKey>,
 }
 
 impl Holds {
@@ -68,7 +71,14 @@ impl Holds {
                 waiters.push(waiter);
             }
         }
+        holds.commanded = commanded(topology);
         holds
+    }
+
+    /// The hold of a process until the command has ended that is run before it is asked.
+    pub fn command_of(&self, subject: ProcessKey) -> Option<HoldIndex> {
+        let place = self.commanded.binary_search(&subject).ok()?;
+        HoldIndex::try_from(self.held.len() + place).ok()
     }
 
     /// The hold of a part.
@@ -103,6 +113,27 @@ impl Holds {
     pub fn iter(&self) -> impl Iterator<Item = (HoldIndex, &[ProcessKey])> {
         (0..).zip(self.waiters.iter().map(Vec::as_slice))
     }
+}
+
+/// The processes with a `stop.exec`, in order.
+fn commanded(topology: &Topology) -> Vec<ProcessKey> {
+    let mut commanded = Vec::new();
+    for (namespace, &id) in (0..).zip(&topology.pre_order()) {
+        let declared = topology.namespace(id);
+        let program = match &declared.init {
+            Init::Program(program) => Some((Slot::Init, &**program)),
+            Init::Builtin | Init::Pause => None,
+        };
+        let processes = (0..).map(Slot::Process).zip(&declared.processes);
+        commanded.extend(
+            program
+                .into_iter()
+                .chain(processes)
+                .filter(|(_, process)| process.stop_exec.is_some())
+                .map(|(slot, _)| ProcessKey { namespace, slot }),
+        );
+    }
+    commanded
 }
 
 /// The process that a part of a tree stands for: of a namespace its PID 1.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Conditions, NamespaceIndex, PlanError, ProcessPlan, Slot};
 use nestns_topology::{
-    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen, Session,
+    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen, Session, StopReach,
 };
 
 /// PID 1 of a namespace.
@@ -105,6 +105,12 @@ impl NamespacePlan {
     pub fn has_slot(&self, slot: Slot) -> bool {
         slot.index()
             .is_some_and(|index| index <= self.processes.len())
+    }
+
+    /// The processes that a request to stop what is in a slot reaches.
+    pub fn stop_reach(&self, slot: Slot) -> StopReach {
+        self.process(slot)
+            .map_or(StopReach::Process, |process| process.stop_reach)
     }
 
     /// The path of what is in a slot: `vm/ci/init`, `vm/ci/runner`.

@@ -28,6 +28,9 @@ pub enum Slot {
     Exec(u32),
     /// The command that asks whether the process of this number, as of [`Slot::nth`], is ready.
     Probe(u32),
+    /// The command that is run before a process is asked to stop, by the number of the process's
+    /// own slot.
+    StopCommand(u32),
     /// The one command that `run` starts in a standing tree.
     RunCommand,
 }
@@ -49,7 +52,7 @@ impl Slot {
         match self {
             Self::Init => Some(0),
             Self::Process(place) => place.checked_add(1),
-            Self::Exec(_) | Self::Probe(_) | Self::RunCommand => None,
+            Self::Exec(_) | Self::Probe(_) | Self::StopCommand(_) | Self::RunCommand => None,
         }
     }
 
@@ -67,6 +70,7 @@ impl fmt::Display for Slot {
             Self::Process(place) => write!(out, "{}", u64::from(*place) + 1),
             Self::Exec(number) => write!(out, "exec.{number}"),
             Self::Probe(number) => write!(out, "probe.{number}"),
+            Self::StopCommand(number) => write!(out, "stop.{number}"),
             Self::RunCommand => write!(out, "run"),
         }
     }
@@ -136,10 +140,37 @@ impl ProcessKey {
         }
     }
 
+    /// The command that is run before a PID 1 or a declared process is asked to stop.
+    pub fn stop_command_of(self) -> Option<Self> {
+        Some(Self {
+            slot: Slot::StopCommand(self.slot.number()?),
+            ..self
+        })
+    }
+
+    /// The process before whose stop such a command is run.
+    pub fn stopped(self) -> Option<Self> {
+        match self.slot {
+            Slot::StopCommand(number) => Some(Self {
+                slot: Slot::nth(number),
+                ..self
+            }),
+            _ => None,
+        }
+    }
+
+    /// The declared process for which such a command, or one that asks about readiness, is run.
+    pub fn served(self) -> Option<Self> {
+        self.probed().or(self.stopped())
+    }
+
     /// True if it has come to a standing tree from outside: no plan declares it, and no gate holds
     /// it.
     pub fn is_from_outside(self) -> bool {
-        matches!(self.slot, Slot::Exec(_) | Slot::Probe(_) | Slot::RunCommand)
+        matches!(
+            self.slot,
+            Slot::Exec(_) | Slot::Probe(_) | Slot::StopCommand(_) | Slot::RunCommand
+        )
     }
 }
 
@@ -159,6 +190,7 @@ mod tests {
             Slot::Exec(0),
             Slot::Exec(1),
             Slot::Probe(0),
+            Slot::StopCommand(0),
             Slot::RunCommand,
         ];
         assert!(ordered.is_sorted(), "{ordered:?}");
@@ -177,7 +209,14 @@ mod tests {
             .expect("a declared process can be asked about");
         assert_eq!(probe.probed(), Some(process));
         let (session, run_command) = (ProcessKey::session(4, 2), ProcessKey::run_command(Some(4)));
-        for outside in [probe, session, run_command] {
+        let stop_command = process.stop_command_of().expect("it can be stopped");
+        assert_eq!(
+            (stop_command.stopped(), stop_command.probed()),
+            (Some(process), None)
+        );
+        let of_init = ProcessKey::init(4).stop_command_of().expect("as well");
+        assert_eq!(of_init.served(), Some(ProcessKey::init(4)));
+        for outside in [probe, session, stop_command, run_command] {
             assert!(
                 outside.is_from_outside() && !outside.is_init() && outside.slot.number().is_none()
             );

@@ -19,8 +19,8 @@ use nestns_observe::thread;
 use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{
-    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Session, Stdin, Stop, Terminal,
-    Weight,
+    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Session, Stdin, Stop, StopReach,
+    Terminal, Weight,
 };
 
 /// Namespaces to enter beside a PID 1 that is nestns, and the time when that began.
@@ -197,6 +197,8 @@ pub(super) fn plan(
             signal: nestns_topology::Signal::TERM,
             grace: GRACE,
         },
+        stop_exec: None,
+        stop_reach: StopReach::Process,
         ready: None,
         restart: RestartPolicy::default(),
         labels: nestns_topology::Labels::default(),

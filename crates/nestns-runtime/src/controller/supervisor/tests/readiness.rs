@@ -178,7 +178,7 @@ fn a_command_that_is_not_there_is_told_once() {
             errno: libc::ENOENT,
             detail: String::new(),
         };
-        bench.happens(Incident::ProbeRefused(probe, refusal));
+        bench.happens(Incident::ServiceRefused(probe, refusal));
         assert_eq!(bench.take(), expected);
     }
 }

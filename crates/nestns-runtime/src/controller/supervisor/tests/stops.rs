@@ -12,6 +12,7 @@ use crate::controller::life::Life;
 use crate::controller::passing::Passed;
 use crate::controller::roster::State;
 use crate::controller::tree::Incident;
+use crate::engine::children::BuildError;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::report::Ending;
 use nestns_client::protocol::message::Force;
@@ -369,4 +370,101 @@ fn a_request_that_a_pid_1_would_never_get_stops_the_tree() {
         "what nobody can tell is tried"
     );
     assert_eq!(bench.life(), Life::Running);
+}
+
+/// A PID 1 that the controller asks, and a process that a builtin init asks.
+const DRAINED: &str = "
+[ns.a]
+init = { actor = 'idle', stop = { exec = ['drain'], grace = '4s' } }
+[ns.b]
+proc.one = { actor = 'idle', stop = { exec = ['drain'], grace = '4s' } }
+";
+
+#[test]
+fn what_the_controller_asks_is_held_until_its_command_has_ended() {
+    let mut bench = Bench::running(DRAINED);
+    let command = bench.find("a/init").stop_command_of().expect("a PID 1");
+    bench.stop(1, Force::Ask);
+    bench.turn();
+    let orders = bench.take();
+    assert!(orders.contains(&"start a/init".to_owned()), "{orders:?}");
+    assert!(
+        !orders.contains(&"ask a/init TERM".to_owned()),
+        "{orders:?}"
+    );
+    assert_eq!(bench.state("a/init"), State::Stopping);
+    bench.end_of(command, Ending::Exited(3));
+    let orders = bench.take();
+    assert_before(&orders, "event: stopexec a/init", "ask a/init TERM");
+    assert_before(&orders, "note: StopExec", "ask a/init TERM");
+}
+
+#[test]
+fn what_an_init_asks_is_held_by_it_and_the_hold_is_lifted() {
+    let mut bench = Bench::running(DRAINED);
+    let one = bench.find("b/one");
+    let command = one.stop_command_of().expect("a declared process");
+    bench.happens(Incident::Preparing(one));
+    assert!(bench.take().contains(&"start b/one".to_owned()));
+    bench.happens(Incident::Preparing(one));
+    assert_eq!(bench.take_only("start"), [""; 0], "it runs already");
+    bench.end_of(command, Ending::Exited(0));
+    let orders = bench.take();
+    assert_before(&orders, "event: stopexec b/one", "lift 1 for b/init");
+    assert!(!orders.contains(&"note: StopExec".to_owned()), "{orders:?}");
+    bench.happens(Incident::Preparing(one));
+    assert_eq!(
+        bench.take(),
+        ["lift 1 for b/init"],
+        "it is run once in a life"
+    );
+}
+
+#[test]
+fn a_command_is_killed_when_its_process_is_asked_or_has_ended() {
+    let mut bench = Bench::running(DRAINED);
+    bench.stop(1, Force::Ask);
+    bench.turn();
+    bench.take();
+    bench.after(3 * SECOND);
+    bench.turn();
+    let orders = bench.take();
+    assert!(orders.contains(&"ask a/init TERM".to_owned()), "{orders:?}");
+    assert!(orders.contains(&"send KILL".to_owned()), "{orders:?}");
+    let command = bench.find("a/init").stop_command_of().expect("a PID 1");
+    bench.end_of(command, Ending::Signalled(libc::SIGKILL));
+    assert!(bench.take().contains(&"note: StopExec".to_owned()));
+}
+
+#[test]
+fn a_command_that_cannot_be_started_holds_nothing_up() {
+    let mut bench = Bench::running(DRAINED);
+    bench.supervisor.edge.build_error = Some(BuildError::Interrupted);
+    bench.stop(1, Force::Ask);
+    bench.turn();
+    let orders = bench.take();
+    assert_before(&orders, "note: StopExec", "ask a/init TERM");
+}
+
+#[test]
+fn everything_that_comes_from_a_process_is_asked_once_it_is() {
+    let toml = "[ns.a]\nproc.one = { actor = 'idle', stop = { to = 'all' } }\nproc.two = { actor = 'idle' }\n";
+    let mut bench = Bench::running(toml);
+    let one = bench.find("a/one");
+    bench.tree().extend_request(one, libc::SIGTERM);
+    bench.turn();
+    assert_eq!(
+        bench.take(),
+        [
+            "offspring 102 Offspring { heir: Some(Pid(101)) } but 2",
+            "send TERM",
+            "send CONT",
+        ]
+    );
+    // A report may say anything.
+    bench.tree().extend_request(one, libc::SIGUSR1);
+    let two = bench.find("a/two");
+    bench.tree().extend_request(two, libc::SIGTERM);
+    bench.turn();
+    assert_eq!(bench.take(), [""; 0]);
 }
