@@ -132,7 +132,7 @@ mod tests {
     use super::{Relation, descendants};
 
     /// A PID 1 (1) with two declared processes: 10, a shell with a child in its session and one in
-    /// another, and 20 with a child. 30 was left by a daemon that has forked twice; 40 by nobody.
+    /// another, and 20 with a child. 30 was left by a daemon that has forked twice.
     const ALL: [(i32, i32, i32); 8] = [
         (1, 0, 1),
         (10, 1, 10),

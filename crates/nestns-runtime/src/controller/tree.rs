@@ -244,6 +244,13 @@ impl Tree {
         }
     }
 
+    /// Notes how many processes the end of a PID 1 kills that were not asked.
+    pub(super) fn note_unasked(&mut self, namespace: NamespaceIndex, count: u32) {
+        if let Some(record) = self.roster.namespace_mut(namespace) {
+            record.not_asked = Some(count);
+        }
+    }
+
     /// Notes that a process is about to be asked to stop, once the command before that has ended.
     pub(super) fn begin_preparation(&mut self, subject: ProcessKey, at: Moment) {
         if let Some(record) = self.roster.get_mut(subject) {

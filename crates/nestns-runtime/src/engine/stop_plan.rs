@@ -35,9 +35,9 @@ const LAST: Duration = Duration::from_secs(1);
 /// Signal that announces to a pause init that the next request to stop is one of nestns's own.
 ///
 /// The kernel drops the value of a queued signal, without an error, when the receiver's user has no
-/// room for one more (R72); the signal itself always arrives. A builtin init stops in order whoever
-/// asks it, but a pause init leaves at once when anybody but nestns asks. Linux never sends this one
-/// itself.
+/// room for one more (R72); the signal itself always arrives. A builtin init stops in order at every
+/// request, but a pause init leaves at once at those that are not nestns's own. Linux never sends this
+/// signal itself.
 pub const ANNOUNCE: i32 = libc::SIGSTKFLT;
 
 /// Asks an init of nestns to stop, and tells it for how long it will not be killed from outside, if

@@ -106,11 +106,7 @@ impl Reactor<'_> {
                 self.on_signalled(subject, signal, |record| record.record_request(signal, at));
             }
             Report::Preparing { subject, at } => self.tree.begin_preparation(subject, at),
-            Report::NotAsked { namespace, count } => {
-                if let Some(record) = self.tree.roster.namespace_mut(namespace) {
-                    record.not_asked = Some(count);
-                }
-            }
+            Report::NotAsked { namespace, count } => self.tree.note_unasked(namespace, count),
             Report::Killed { subject, at } => {
                 self.on_signalled(subject, libc::SIGKILL, |record| {
                     record.record_kill(at, KillCause::Deadline)

@@ -1,7 +1,7 @@
 //! The signals of a stop that reach everything that comes from a process (`stop.to = "all"`).
 //!
-//! The process itself gets its signal from whoever asks it; the rest is found here, in the moment in
-//! which that is known. Declared processes and those of `exec` have requests of their own.
+//! The process itself gets its signal from its init or from the controller; the rest is found here, in
+//! the moment in which that is known. Declared processes and those of `exec` have requests of their own.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Commands that are run before a process is asked to stop (`stop.exec`).
 //!
-//! Whoever asks the process, an init or the controller, holds it until the command has ended or no
-//! time is left for it; the controller runs the command, and lifts the hold. What goes wrong with it
+//! The one that asks the process, an init or the controller, holds it until the command has ended or
+//! no time is left for it; the controller runs the command, and lifts the hold. What goes wrong with it
 //! only lets the request follow sooner.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Requests to stop, as a pause init takes them.
 //!
-//! The pause container of a pod leaves at once on TERM and on INT, whoever sends them, and passes
+//! The pause container of a pod leaves at once on TERM and on INT from any sender, and passes
 //! nothing on; what is inside is the kernel's to kill. Only what nestns itself asks for is a stop in
 //! order, as a kubelet asks the containers of a pod before its sandbox. A request of nestns's own
 //! carries a value; where the kernel had no room for that (R72), it has been announced before, so

@@ -1,7 +1,7 @@
 //! What a request to stop reaches besides the process that it is for (`stop.to`), and the wait for it.
 //!
 //! A process group is the kernel's own list, so that nothing is enumerated: it is signalled through
-//! the pidfd of its leader in one call, which also tells when nobody is left in it (R73). Everything
+//! the pidfd of its leader in one call, which also tells when it is empty (R73). Everything
 //! that comes from a process is found and asked by the controller; here it is waited for: by then all
 //! of it is inherited by this PID 1.
 
@@ -54,7 +54,7 @@ impl Reached {
 
 /// True if a group has no process left, or cannot be asked about.
 fn is_empty(leader: &Pidfd) -> bool {
-    // Of a group of another user there is still somebody.
+    // One of another user is not empty either.
     !matches!(leader.signal_group(0), Ok(()) | Err(Errno::EPERM))
 }
 

@@ -2,7 +2,7 @@
 //! still there.
 //!
 //! Read from the namespace's own /proc, which is opened before anything of the user's runs: a file
-//! system that somebody has mounted over it since could keep a PID 1 waiting. Without an own /proc
+//! system that was mounted over it since could keep a PID 1 waiting. Without an own /proc
 //! nothing is counted.
 
 use std::collections::HashSet;
