@@ -50,15 +50,15 @@ error[NS102]: unknown key `banana` in a namespace
 #[test]
 fn a_key_of_a_small_table() {
     let text = r#"[ns.a]
-stop = { patience = "2s" }
+stop = { softness = "2s" }
 "#;
     assert_data_eq!(
         human(text),
         str![[r#"
-error[NS102]: unknown key `patience` in `stop`
+error[NS102]: unknown key `softness` in `stop`
  --> <stdin>:2:10
   |
-2 | stop = { patience = "2s" }
+2 | stop = { softness = "2s" }
   |          ^^^^^^^^
   |
   = help: the keys are exec, to, signal, grace
