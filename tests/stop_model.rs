@@ -217,10 +217,18 @@ const KILLED: &str = "killed at deadline";
 const COLLAPSED: &str = "collapsed";
 
 /// Stops a namespace, requested of its parent at `now`. Returns the time at which its PID 1 is gone.
-fn stop(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) -> f64 {
+fn stop(
+    namespace: &Namespace,
+    now: f64,
+    around: Around,
+    fates: &mut Fates,
+    parent: (&Namespace, f64),
+) -> f64 {
     match namespace.init {
         Init::Builtin | Init::Pause => stop_own(namespace, now, around, fates),
-        Init::Program(behaviour, _) => stop_program(namespace, now, around, behaviour, fates),
+        Init::Program(behaviour, _) => {
+            stop_program(namespace, now, around, (behaviour, parent), fates)
+        }
     }
 }
 
@@ -233,9 +241,9 @@ fn stop_own(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) 
         kill: deadline,
         collapse: around.collapse.min(kill),
     };
-    let mut gone = stop_processes(namespace, now, f64::midpoint(now, told), inside, fates);
+    let mut gone = stop_processes(namespace, now, (namespace, told), inside, fates);
     for child in &namespace.children {
-        gone = gone.max(stop(child, now, inside, fates));
+        gone = gone.max(stop(child, now, inside, fates, (namespace, told)));
     }
     let ways = vec![
         (gone, "exited"),
@@ -252,10 +260,11 @@ fn stop_program(
     namespace: &Namespace,
     now: f64,
     around: Around,
-    behaviour: Behaviour,
+    (behaviour, parent): (Behaviour, (&Namespace, f64)),
     fates: &mut Fates,
 ) -> f64 {
-    let half = now + namespace.grace.min(around.told - now) / 2.0;
+    let left = namespace.grace.min(around.told - now);
+    let half = now + (left / 2.0).max(stop_time(namespace).min((left - LAST).max(0.0)));
     let kill = around.kill.min(now + namespace.grace);
     let mut inside = Around {
         told: half,
@@ -266,10 +275,9 @@ fn stop_program(
     let mut fate = None;
     // The first time to find out when all inside would be gone, the second with the end of the PID 1.
     for _ in 0..2 {
-        let hold = now + namespace.grace.min(half - now) / 2.0;
-        let mut gone = stop_processes(namespace, now, hold, inside, fates);
+        let mut gone = stop_processes(namespace, now, parent, inside, fates);
         for child in &namespace.children {
-            gone = gone.max(stop(child, now, inside, fates));
+            gone = gone.max(stop(child, now, inside, fates, parent));
         }
         if fate.is_none() {
             asked = gone.min(half);
@@ -291,21 +299,73 @@ fn stop_program(
     end
 }
 
+/// Time that a program that is PID 1 has at least when everything inside takes as long as it may.
+const LAST: f64 = 1000.0;
+
+/// True of a process that waits for the one before it, or that the next one waits for.
+fn is_chained(namespace: &Namespace, index: usize) -> bool {
+    let next = namespace.processes.get(index + 1);
+    namespace.processes[index].depends || next.is_some_and(|next| next.depends)
+}
+
+/// The grace of a process: its own, a share of its namespace's beside others in a chain, or all of that.
+fn grace(namespace: &Namespace, index: usize) -> f64 {
+    let whole = namespace.grace;
+    namespace.processes[index]
+        .grace
+        .unwrap_or(if is_chained(namespace, index) {
+            (whole / 2.0).min(5000.0)
+        } else {
+            whole
+        })
+}
+
+/// The time of a process in a chain of graces: nothing for one that has none of its own and is in no chain.
+fn weight(namespace: &Namespace, index: usize) -> f64 {
+    let is_counted = namespace.processes[index].grace.is_some() || is_chained(namespace, index);
+    if is_counted {
+        grace(namespace, index)
+    } else {
+        0.0
+    }
+}
+
+/// For each process the graces of those before it in a stop.
+fn offsets(namespace: &Namespace) -> Vec<f64> {
+    let mut offsets = vec![0.0; namespace.processes.len()];
+    for index in (1..namespace.processes.len()).rev() {
+        if namespace.processes[index].depends {
+            offsets[index - 1] = offsets[index] + weight(namespace, index);
+        }
+    }
+    offsets
+}
+
+/// The time that everything in a namespace takes at most.
+fn stop_time(namespace: &Namespace) -> f64 {
+    let processes = offsets(namespace).into_iter().enumerate();
+    let processes = processes.map(|(index, offset)| offset + weight(namespace, index));
+    let children = namespace.children.iter().map(|child| child.grace);
+    processes.chain(children).fold(0.0, f64::max)
+}
+
 /// Stops the processes of a namespace, those first that waited for others. Returns when all of them are gone.
 fn stop_processes(
     namespace: &Namespace,
     now: f64,
-    hold: f64,
+    (parent, end): (&Namespace, f64),
     around: Around,
     fates: &mut Fates,
 ) -> f64 {
     let mut gone = now;
     let mut dependent = None;
+    // What is asked after others is left to them for no longer than their graces, shortened where there is less time.
+    let scale = ((end - now) / stop_time(parent)).min(1.0);
+    let offsets = offsets(namespace);
     for (index, process) in namespace.processes.iter().enumerate().rev() {
+        let hold = now + offsets[index] * scale;
         let asked = dependent.map_or(now, |end: f64| end.min(hold));
-        let kill = around
-            .kill
-            .min(asked + process.grace.unwrap_or(namespace.grace));
+        let kill = around.kill.min(asked + grace(namespace, index));
         let ways = vec![
             process.behaviour.end(asked, false),
             (kill, KILLED),
@@ -428,6 +488,7 @@ fn check(seed: u64) -> Result<(), String> {
             collapse: NEVER,
         },
         &mut fates,
+        (&root, NEVER),
     );
     let context = || {
         format!(

@@ -35,7 +35,7 @@ const LAST: Duration = Duration::from_secs(1);
 /// Signal that announces to a pause init that the next request to stop is one of nestns's own.
 ///
 /// The kernel drops the value of a queued signal, without an error, when the receiver's user has no
-/// room for one more (R72); the signal itself always arrives. A builtin init stops in order at every
+/// room for one more (R74); the signal itself always arrives. A builtin init stops in order at every
 /// request, but a pause init leaves at once at those that are not nestns's own. Linux never sends this
 /// signal itself.
 pub const ANNOUNCE: i32 = libc::SIGSTKFLT;

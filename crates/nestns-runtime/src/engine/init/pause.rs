@@ -3,7 +3,7 @@
 //! The pause container of a pod leaves at once on TERM and on INT from any sender, and passes
 //! nothing on; what is inside is the kernel's to kill. Only what nestns itself asks for is a stop in
 //! order, as a kubelet asks the containers of a pod before its sandbox. A request of nestns's own
-//! carries a value; where the kernel had no room for that (R72), it has been announced before, so
+//! carries a value; where the kernel had no room for that (R74), it has been announced before, so
 //! that nothing is decided before all pending signals are read.
 
 use nix::libc;
