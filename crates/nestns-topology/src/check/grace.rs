@@ -47,6 +47,49 @@ pub(super) fn derive(
     repetition: &mut Repetition,
     out: &mut Diagnostics,
 ) {
+    if orders.is_plain() {
+        derive_plain(topology);
+    } else {
+        derive_ordered(topology, orders);
+    }
+    // The first of many that are alike is told, as everywhere.
+    for short in find_short(topology, orders) {
+        let mut found = Diagnostics::new();
+        found.push(too_short(topology.namespace(short.id), &short, places));
+        repetition.absorb(found, out);
+    }
+}
+
+/// Graces of a tree in which nothing waits for anything: what there is of it may be large.
+fn derive_plain(topology: &mut Topology) {
+    let mut inside = vec![Duration::ZERO; topology.len()];
+    for id in topology.pre_order().into_iter().rev() {
+        let namespace = topology.namespace_mut(id);
+        let own = namespace
+            .processes
+            .iter()
+            .filter_map(|process| process.own_grace);
+        let time = own.fold(inside[id.place() as usize], Duration::max);
+        let grace = namespace.own_grace.unwrap_or_else(|| derived(time));
+        namespace.stop_time = time;
+        namespace.stop.grace = grace;
+        if let Init::Program(program) = &mut namespace.init {
+            program.stop.grace = grace;
+        }
+        let without = namespace
+            .processes
+            .iter_mut()
+            .filter(|process| process.own_grace.is_none());
+        without.for_each(|process| process.stop.grace = grace);
+        if let Some(around) = topology.parent(id) {
+            let latest = &mut inside[around.place() as usize];
+            *latest = grace.max(*latest);
+        }
+    }
+}
+
+/// Graces of a tree in which something is asked before something else.
+fn derive_ordered(topology: &mut Topology, orders: &StopOrders) {
     let mut stop_times = vec![Duration::ZERO; topology.len()];
     let tree = &*topology;
     let times = orders.times(
@@ -70,12 +113,6 @@ pub(super) fn derive(
     for (id, stop_time) in topology.pre_order().into_iter().zip(stop_times) {
         set(topology, id, orders, &times);
         topology.namespace_mut(id).stop_time = stop_time;
-    }
-    // The first of many that are alike is told, as everywhere.
-    for short in find_short(topology, orders) {
-        let mut found = Diagnostics::new();
-        found.push(too_short(topology.namespace(short.id), &short, places));
-        repetition.absorb(found, out);
     }
 }
 

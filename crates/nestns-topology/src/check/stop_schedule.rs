@@ -52,7 +52,7 @@ impl StopOrders {
         let nodes = Nodes::of(topology);
         if dependencies.is_empty() {
             return Self {
-                sequence: nodes.sequence(),
+                sequence: Vec::new(),
                 nodes,
                 ends_first: HashMap::new(),
                 chained: HashSet::new(),
@@ -86,6 +86,11 @@ impl StopOrders {
         }
     }
 
+    /// True if nothing is asked before anything else but what contains it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.ends_first.is_empty()
+    }
+
     /// True of a process that is asked before another one or after it.
     pub(super) fn is_chained(&self, process: usize) -> bool {
         self.chained.contains(&process)
@@ -101,7 +106,12 @@ impl StopOrders {
     ) -> Vec<Times> {
         let mut times = vec![Times::default(); self.nodes.len()];
         let mut inside: Vec<Option<(Duration, usize)>> = vec![None; topology.len()];
-        for &number in &self.sequence {
+        let plain = if self.sequence.is_empty() {
+            self.nodes.sequence()
+        } else {
+            Vec::new()
+        };
+        for &number in plain.iter().chain(&self.sequence) {
             let node = self.nodes.node(number);
             let around = topology.parent(NamespaceId::at(node.namespace()));
             let around = around.map(NamespaceId::place);
