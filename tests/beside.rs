@@ -73,12 +73,7 @@ fn a_verb_that_names_its_topology_is_not_concerned_with_another() {
                 logs.contains("hello").then_some(())
             });
             let alone = answers(&detached);
-            let file = detached
-                .nest
-                .file
-                .to_str()
-                .expect("our own path")
-                .to_owned();
+            let file = detached.nest.file_name().to_owned();
             detached.run(&["up", "-d", &file, "--name", "stranger"]);
             let directory = detached.nest.state().join("stranger");
             let truth = fs::read(directory.join("truth.json")).expect("it stands");

@@ -125,10 +125,7 @@ fn start(nest: &Nest, arguments: &[&str]) -> Child {
 }
 
 fn round(nest: &Nest, doing: Doing, victim: Victim, dice: &mut Dice) {
-    let (root, file) = (
-        nest.root.clone(),
-        nest.file.to_str().expect("our own path").to_owned(),
-    );
+    let (root, file) = (nest.root.clone(), nest.file_name().to_owned());
     let mut tree = match doing {
         Doing::Run => start(
             nest,
@@ -196,12 +193,7 @@ fn is_clean(nest: &Nest) {
     let (code, stdout, stderr) = run(nest, &["prune"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_nothing_left(nest);
-    let directory = nest
-        .directory
-        .path()
-        .to_str()
-        .expect("our own path")
-        .to_owned();
+    let directory = nest.directory_name().to_owned();
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
     assert!(!mounts.contains(&directory), "a mount is left: {mounts}");
     let cgroups = kernel::cgroups_named(&format!("nestns-{}-", nest.root));

@@ -21,8 +21,7 @@ fn a_failed_removal_is_reported_with_a_failure_status() {
             for call in ["unlink", "rmdir", "list-remains"] {
                 for errno in ERRNOS {
                     let nest = Nest::new(topology).identity(identity);
-                    let mut command =
-                        nest.command(&["up", nest.file.to_str().expect("our own path")]);
+                    let mut command = nest.command(&["up", nest.file_name()]);
                     command
                         .env("NESTNS_FAULT", format!("{call}:{errno}"))
                         .stdin(Stdio::null());

@@ -36,7 +36,7 @@ struct Detached {
 impl Detached {
     fn up(identity: Identity) -> Self {
         let nest = Nest::new(TOPOLOGY).identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let output = nest
             .command(&["up", "-d", &file])
             .stdin(Stdio::null())

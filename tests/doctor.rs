@@ -191,7 +191,7 @@ fn a_file_is_checked_against_the_host() {
         let nest =
             Nest::new("[ns.@]\nunshare = [\"net\"]\nproc.a = \"sleep 1\"\nproc.b = \"no-such-program-anywhere\"\n")
                 .identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let (code, found) = checks(&nest, &[&file]);
         assert_eq!(code, 0, "{identity:?}: {found:?}");
         let ids: Vec<&str> = found[CHECKS.len()..]
@@ -236,7 +236,7 @@ fn what_cannot_be_built_is_reported_before_it_is_tried() {
         let nest =
             Nest::new("[ns.@]\nproc.a = { cmd = [\"true\"], user = \"nobody-knows-him\" }\n")
                 .identity(identity);
-        let (code, found) = checks(&nest, &[nest.file.to_str().expect("our own path")]);
+        let (code, found) = checks(&nest, &[nest.file_name()]);
         assert_eq!(code, 4, "{identity:?}");
         assert_eq!(find(&found, "file-users")["status"], "no");
 
@@ -251,7 +251,7 @@ fn what_cannot_be_built_is_reported_before_it_is_tried() {
         let program = crate::harness::nest::program()
             .to_str()
             .expect("our own path");
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let (code, stdout, stderr) = run(
             &nest,
             &[
@@ -278,12 +278,7 @@ fn what_cannot_be_built_is_reported_before_it_is_tried() {
             wide.extend(["proc.p", &number.to_string(), " = \"true\"\n"]);
         }
         let nest = Nest::new(&wide).identity(identity);
-        let mut command = nest.command(&[
-            "doctor",
-            "--format",
-            "json",
-            nest.file.to_str().expect("our own path"),
-        ]);
+        let mut command = nest.command(&["doctor", "--format", "json", nest.file_name()]);
         // SAFETY: setrlimit(2) is one system call.
         #[expect(unsafe_code, reason = "the limit is the child's only")]
         unsafe {
@@ -315,7 +310,7 @@ fn permissions_are_tried_and_not_guessed() {
         assert!(remedy.contains("user.max_pid_namespaces (0)"), "{remedy}");
         assert_eq!(find(&found, "nesting")["status"], "no");
         // What `up` says then ends with the same check.
-        let (code, _, stderr) = run(&nest, &["up", nest.file.to_str().expect("our own path")]);
+        let (code, _, stderr) = run(&nest, &["up", nest.file_name()]);
         assert_eq!(code, 4, "{identity:?}: {stderr}");
         let last = stderr.lines().last().unwrap_or_default();
         assert!(

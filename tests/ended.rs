@@ -278,12 +278,7 @@ fn a_name_that_is_used_again_replaces_the_end() {
         let detached = talking(Nest::new(TALKER).identity(identity));
         detached.run(&["down", "@"]);
         let first = end(&detached);
-        let file = detached
-            .nest
-            .file
-            .to_str()
-            .expect("our own path")
-            .to_owned();
+        let file = detached.nest.file_name().to_owned();
         let again = detached.nestns(&["up", "-d", &file]);
         assert_eq!(again.code, 0, "{}", again.stderr);
         assert_eq!(again.stderr, "", "what was there is no left-over");
@@ -328,7 +323,7 @@ fn outcome_of(command: &mut std::process::Command) -> Output {
 fn a_topology_of_a_test_or_a_command_leaves_nothing() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.idle = { actor = \"idle\" }\n").identity(identity);
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         for words in [
             &["test", file, "--", "true"][..],
             &["run", file, "--", "true"],
@@ -370,12 +365,7 @@ fn an_end_that_cannot_be_recorded_is_a_warning() {
 fn prune_removes_what_has_ended_long_enough_ago_and_nothing_that_runs() {
     for_each_identity(|identity| {
         let detached = Detached::up(Nest::new(TALKER).identity(identity));
-        let file = detached
-            .nest
-            .file
-            .to_str()
-            .expect("our own path")
-            .to_owned();
+        let file = detached.nest.file_name().to_owned();
         for name in ["one", "two"] {
             detached.run(&["up", "-d", &file, "--name", name]);
             detached.run(&["down", name]);
@@ -411,10 +401,7 @@ fn up_prune_and_logs_at_the_same_time_do_not_mix() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.p = { sh = \"echo hello; exec sleep 1000\" }\n")
             .identity(identity);
-        let (root, file) = (
-            nest.root.clone(),
-            nest.file.to_str().expect("our own path").to_owned(),
-        );
+        let (root, file) = (nest.root.clone(), nest.file_name().to_owned());
         let is_over = AtomicBool::new(false);
         let repeat = |words: &[&str]| {
             while !is_over.load(Ordering::Relaxed) {

@@ -27,7 +27,7 @@ const TOPOLOGY: &str = "[ns.@]\nproc.a = { actor = \"idle\" }\n[ns.\"@/in\"]\nun
 /// `nestns up` where a call answers an errno.
 fn up(identity: Identity, call: libc::c_long, errno: i32) -> (Nest, Output) {
     let nest = Nest::new(TOPOLOGY).identity(identity);
-    let mut command = nest.command(&["up", nest.file.to_str().expect("our own path")]);
+    let mut command = nest.command(&["up", nest.file_name()]);
     refuse(&mut command, call, errno);
     let output = command.output().expect("the program was built");
     assert_nothing_left(&nest);
@@ -144,7 +144,7 @@ fn the_limit_of_a_user_is_named_with_the_user() {
     require!(nesting(), root());
     let many = idle(40);
     let nest = Nest::new(&format!("[ns.@]\n{many}")).identity(Identity::Ordinary);
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     // Others of the tests run as the same user: there may be many already.
     for words in [vec!["up", &*file], vec!["up", "-d", &file]] {
         let output = with_processes(&nest, &words, 25);
@@ -284,7 +284,7 @@ fn the_limit_of_a_cgroup_is_named_with_its_path() {
     );
     let nest = nest.wrapped(&["sh", "-c", &join, "sh"]);
     let output = nest
-        .command(&["up", nest.file.to_str().expect("our own path")])
+        .command(&["up", nest.file_name()])
         .output()
         .expect("sh");
     let said = said(&output);
@@ -430,7 +430,7 @@ fn a_test_fails_where_its_state_cannot_be_written() {
             &script,
             "sh",
         ]);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let output = nest.command(&["test", &file]).output().expect("unshare(1)");
         let said = said(&output);
         assert_eq!(output.status.code(), Some(4), "{what}: {said}");
@@ -575,7 +575,7 @@ const ERROR_CASES: [ErrorCase; 9] = [
 #[test]
 fn errors_are_documents_where_the_answer_is_one() {
     let nest = Nest::new("[ns.@\n");
-    let path = nest.file.to_str().expect("our own path");
+    let path = nest.file_name();
     let with_path = |text: &str| text.replace("FILE", path);
     for case in ERROR_CASES {
         let words: Vec<String> = case.words.iter().map(|word| with_path(word)).collect();
@@ -609,7 +609,7 @@ fn errors_are_documents_where_the_answer_is_one() {
 #[test]
 fn the_diagnostics_of_a_check_are_its_answer() {
     let nest = Nest::new("[ns.@\n");
-    let file = nest.file.to_str().expect("our own path");
+    let file = nest.file_name();
     let output = nest
         .command(&["check", "--format", "json", file])
         .output()

@@ -214,7 +214,7 @@ fn a_failure_of_run_itself_is_125_and_names_path_and_stage() {
         // A tree that cannot stand around the command.
         let nest = Nest::new("[ns.@]\nproc.x = { cmd = \"true\", cwd = \"/nonexistent\" }\n")
             .identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let root = nest.root.clone();
         let ended = nest.start_verb(&["run", &file, "--", "echo", "ran"]).wait();
         assert_eq!(
@@ -244,7 +244,7 @@ fn the_status_of_a_command_beside_a_tree_passes_through() {
                     chain(depth)
                 ))
                 .identity(identity);
-                let file = nest.file.to_str().expect("our own path").to_owned();
+                let file = nest.file_name().to_owned();
                 let running =
                     nest.start_verb(&["run", &file, "--in", place, "--", "sh", "-c", "exit 77"]);
                 let ended = running.wait();

@@ -151,7 +151,7 @@ struct ByHand {
 impl ByHand {
     fn new(topology: &str, identity: Identity, shell: &'static str) -> Self {
         let nest = Nest::new(topology).identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let say = |arguments: &[&str]| {
             let output = nest
                 .command(arguments)

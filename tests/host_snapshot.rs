@@ -263,7 +263,7 @@ fn lsns_counts_the_same_in_the_outermost_namespace() {
             &user[..]
         };
         let program = program().to_str().expect("our own path");
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let words = [
             "--pid",
             "--fork",

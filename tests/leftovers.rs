@@ -42,10 +42,7 @@ pub(crate) fn run(nest: &Nest, arguments: &[&str]) -> (i32, String, String) {
 
 /// Starts the nest's topology on its own, and returns its truth.
 pub(crate) fn up(nest: &Nest) -> Value {
-    let (code, stdout, stderr) = run(
-        nest,
-        &["up", "-d", nest.file.to_str().expect("our own path")],
-    );
+    let (code, stdout, stderr) = run(nest, &["up", "-d", nest.file_name()]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     truth(nest)
 }
@@ -82,7 +79,7 @@ fn a_name_whose_controller_was_killed_can_be_taken_again_at_once() {
         for _ in 0..5 {
             let first = up(&nest);
             kill(number(&first["controller"]), Signal::SIGKILL).expect("it runs");
-            let file = nest.file.to_str().expect("our own path");
+            let file = nest.file_name();
             let (code, stdout, stderr) = run(&nest, &["up", "-d", file]);
             assert_eq!(code, 0, "{identity:?}: {stdout}{stderr}");
             // The guardian may have been faster than the caller.
@@ -117,7 +114,7 @@ fn up_and_down_wait_for_a_guardian_that_cleans_up() {
             suspend(guardian);
             kill(controller, Signal::SIGKILL).expect("it runs");
             until("the controller is gone", || has_ended(controller));
-            let file = nest.file.to_str().expect("our own path");
+            let file = nest.file_name();
             let arguments = if verb == "up" {
                 vec!["up", "-d", file]
             } else {
@@ -163,7 +160,7 @@ fn the_state_of_a_dead_controller_and_guardian_is_removed_and_reported() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
         kill_both(&up(&nest));
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let (code, _, stderr) = run(&nest, &["up", "-d", file]);
         assert_eq!(code, 0, "{identity:?}: {stderr}");
         let said = format!(
@@ -207,7 +204,7 @@ fn a_root_that_survived_controller_and_guardian_is_killed_and_named() {
         );
         assert_eq!(stderr, said);
         assert!(!has_ended(init));
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let arguments = if verb == "up" {
             vec!["up", "-d", file]
         } else {
@@ -297,7 +294,7 @@ fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
     for_each_identity(|identity| {
         for round in 0..10 {
             let nest = Nest::new(IDLE).identity(identity);
-            let file = nest.file.to_str().expect("our own path");
+            let file = nest.file_name();
             let both: Vec<_> = (0..2)
                 .map(|_| {
                     let mut command = nest.command(&["up", "-d", file]);
@@ -343,7 +340,7 @@ fn of_two_simultaneous_starts_one_wins_and_the_other_reports_it() {
 fn fifty_topologies_live_side_by_side() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let names: Vec<String> = (0..50).map(|number| format!("t{number}")).collect();
         let all: Vec<_> = names
             .iter()
@@ -457,7 +454,7 @@ fn files_of_others_are_named_and_neither_followed_nor_removed() {
             spoil(&nest, how);
             let before = listing(nest.directory.path());
             let began = Instant::now();
-            let file = nest.file.to_str().expect("our own path");
+            let file = nest.file_name();
             for (arguments, expected) in [
                 (&["up", "-d", file][..], 4),
                 (&["prune"], 1),

@@ -16,12 +16,7 @@ const TOPOLOGY: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n[ns.\"@/in\"]\n
 
 /// Rows as words, with the nest's own names taken out.
 fn rows(text: &str, detached: &Detached) -> Vec<String> {
-    let directory = detached
-        .nest
-        .directory
-        .path()
-        .to_str()
-        .expect("our own path");
+    let directory = detached.nest.directory_name();
     let text = text
         .replace(directory, "DIR")
         .replace(&detached.nest.root, "@");

@@ -113,7 +113,7 @@ fn exceeding_the_remaining_levels_names_the_nesting_limit() {
             write!(path, "/n{level}").expect("memory");
         }
         let nest = Nest::new(&inner).identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let ended = nest
             .start_verb(&["run", "--depth", "20", "--", program, "up", &file])
             .wait();

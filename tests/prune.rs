@@ -12,7 +12,7 @@ use crate::leftovers::{IDLE, kill_both, run, up};
 fn state_of_ended_topologies_is_removed_and_of_running_ones_kept() {
     for_each_identity(|identity| {
         let nest = Nest::new(IDLE).identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         assert_eq!(run(&nest, &["up", "-d", &file, "--name", "alive"]).0, 0);
         let root = nest.root.clone();
         let state = nest.state().join(&root);

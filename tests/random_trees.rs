@@ -63,7 +63,7 @@ fn random_trees_are_built_as_declared_on_every_run() {
     let result = runner.run(&blueprints(), |blueprint| {
         for identity in runs() {
             let nest = Nest::new(&blueprint.topology()).identity(identity);
-            let file = nest.file.to_str().expect("our own path").to_owned();
+            let file = nest.file_name().to_owned();
             let output = nest
                 .command(&["tree", &file, "--format", "json"])
                 .output()

@@ -42,7 +42,7 @@ fn unread_progress_output_does_not_block_the_controller() {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("it is a pipe");
     while nix::unistd::write(&writer, &[b'x'; 4096]).is_ok() {}
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("it is a pipe");
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     let mut command = nest.command(&["up", &file]);
     let mut child = command
         .stdin(Stdio::null())
@@ -82,7 +82,7 @@ fn a_namespace_does_not_end_while_a_command_runs_in_it() {
     for_each_identity(|identity| {
         let nest =
             Nest::new("[ns.@]\n[ns.\"@/in\"]\nproc.x = { sh = \"exit 0\" }\n").identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let ended = nest
             .start_verb(&[
                 "run",
@@ -139,7 +139,7 @@ fn a_lock_that_is_not_a_regular_file_is_refused_at_once() {
     let directory = nest.state().join(&nest.root);
     fs::create_dir_all(&directory).expect("the directory is writable");
     nix::unistd::mkfifo(&directory.join("lock"), Mode::S_IRWXU).expect("the directory is writable");
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     let output = nest
         .command(&["up", &file])
         .stdin(Stdio::null())
@@ -154,7 +154,7 @@ fn a_lock_that_is_not_a_regular_file_is_refused_at_once() {
 fn output_that_cannot_be_written_is_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = \"echo lost\"\n");
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     let full = fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
@@ -179,7 +179,7 @@ fn output_that_cannot_be_written_is_a_failure() {
 fn recreate_releases_the_name_in_time() {
     for_each_identity(|identity| {
         let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n").identity(identity);
-        let file = nest.file.to_str().expect("our own path").to_owned();
+        let file = nest.file_name().to_owned();
         let detached = Detached::up(nest);
         for _ in 0..20 {
             let replaced = detached.nestns(&["up", "-d", "--recreate", &file]);
@@ -223,12 +223,7 @@ fn a_program_in_a_terminal_that_exits_at_once_has_started() {
 fn a_missing_process_is_neither_a_failed_expectation_nor_a_timeout() {
     require!(nesting());
     let detached = Detached::up(Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n"));
-    let file = detached
-        .nest
-        .file
-        .to_str()
-        .expect("our own path")
-        .to_owned();
+    let file = detached.nest.file_name().to_owned();
     for (words, code) in [
         (&["test", &file, "--in", "nosuch", "--", "true"][..], 2),
         (&["wait", "-n", "nosuch", "--timeout", "0s"], 1),
@@ -246,7 +241,7 @@ fn a_missing_process_is_neither_a_failed_expectation_nor_a_timeout() {
 fn help_and_messages_that_cannot_be_written_are_a_failure() {
     require!(nesting());
     let nest = Nest::new("[ns.@]\nproc.x = { actor = \"idle\" }\n");
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     let runs = format!("`{}` is running, but", nest.root);
     for (words, said) in [
         (&["--help"][..], "standard output"),

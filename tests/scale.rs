@@ -16,7 +16,7 @@ const FEW: usize = 16;
 /// Starts `up` under a hard limit on descriptors.
 fn up_under(limit: u64, topology: &str, identity: Identity) -> Running {
     let nest = Nest::new(topology).identity(identity);
-    let file = nest.file.to_str().expect("our own path").to_owned();
+    let file = nest.file_name().to_owned();
     let mut command = nest.command(&["up", &file, "--quiet"]);
     // SAFETY: one system call between fork and exec.
     unsafe {

@@ -57,7 +57,7 @@ fn works(tree: &Detached) {
         logs.contains("of output missing here: the state directory was removed"),
         "{logs}"
     );
-    let file = tree.nest.file.to_str().expect("our own path").to_owned();
+    let file = tree.nest.file_name().to_owned();
     let (code, _, stderr) = run(&tree.nest, &["up", &file]);
     assert_eq!(code, 1, "{stderr}");
     assert!(stderr.contains("already running"), "{stderr}");
@@ -134,7 +134,7 @@ fn a_stopped_controller_without_a_directory_is_found_and_keeps_its_name() {
             kernel::process(controller.as_raw()).filter(|found| found.state == 'T')
         });
         fs::remove_dir_all(tree.nest.state()).expect("it is there");
-        let file = tree.nest.file.to_str().expect("our own path").to_owned();
+        let file = tree.nest.file_name().to_owned();
         let (code, _, stderr) = run(&tree.nest, &["up", "-d", &file]);
         assert_ne!(code, 0, "{identity:?}");
         assert!(

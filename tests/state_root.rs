@@ -59,7 +59,7 @@ impl Drop for Anonymous<'_> {
 /// A second topology with a name, in the state root of the first.
 fn second(beside: &Detached) -> String {
     let name = format!("{}-two", beside.nest.root);
-    let file = beside.nest.file.to_str().expect("our own path");
+    let file = beside.nest.file_name();
     assert_eq!(beside.nestns(&["up", "-d", "--name", &name, file]).code, 0);
     name
 }
@@ -317,7 +317,7 @@ fn an_explicit_state_root_is_the_only_one() {
         };
         let private = directory.join("run");
         let private = private.to_str().expect("our own path");
-        let file = nest.file.to_str().expect("our own path");
+        let file = nest.file_name();
         let up = in_place(&["up", "-d", file], "", "");
         assert_eq!(up.code, 0, "{}", up.stderr);
         let name = format!("{}\n", nest.root);

@@ -94,12 +94,7 @@ fn a_command_of_run_ends_with_the_parent() {
             &["run", "--tie-to-parent", file, "--in", "@/in"],
         ] {
             let nest = Nest::new(IDLE).identity(identity);
-            let directory = nest
-                .directory
-                .path()
-                .to_str()
-                .expect("our own path")
-                .to_owned();
+            let directory = nest.directory_name().to_owned();
             let ready = nest.directory.path().join("ready");
             // It takes no notice of a request.
             let script = format!("trap '' TERM HUP INT; : > {}; sleep 1000", ready.display());

@@ -16,7 +16,7 @@ use crate::harness::wait::until_some;
 const IDLE: &str = "[ns.@]\nproc.one = { actor = \"idle\" }\n";
 
 fn file(nest: &Nest) -> String {
-    nest.file.to_str().expect("our own path").to_owned()
+    nest.file_name().to_owned()
 }
 
 #[test]

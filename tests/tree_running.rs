@@ -82,12 +82,7 @@ fn the_tree_as_seen_from_a_namespace() {
 fn a_file_is_distinguished_from_an_address() {
     require!(nesting());
     let detached = Detached::up(Nest::new(TOPOLOGY));
-    let file = detached
-        .nest
-        .file
-        .to_str()
-        .expect("our own path")
-        .to_owned();
+    let file = detached.nest.file_name().to_owned();
     for word in [
         file.clone(),
         format!("./{}.toml", detached.nest.root),

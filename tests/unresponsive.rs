@@ -95,7 +95,7 @@ fn a_controller_suspended_during_a_stop_is_reported_and_can_be_killed() {
 fn down_all_now_ends_suspended_controllers() {
     for_each_identity(|identity| {
         let tree = Detached::up(Nest::new(FLAT).identity(identity));
-        let file = tree.nest.file.to_str().expect("our own path").to_owned();
+        let file = tree.nest.file_name().to_owned();
         assert_eq!(
             run(&tree.nest, &["up", "-d", &file, "--name", "other"]).0,
             0

@@ -131,7 +131,7 @@ fn a_controller_that_dies_at_any_point_of_a_start_leaves_nothing() {
                 let nest = Nest::new(topology)
                     .identity(identity)
                     .env("NESTNS_FAULT", &fault);
-                let file = nest.file.to_str().expect("our own path").to_owned();
+                let file = nest.file_name().to_owned();
                 let (code, stdout, stderr) = run(&nest, &["up", "-d", &file]);
                 assert_ne!(code, 0, "{identity:?} {point}: {stdout}{stderr}");
                 assert_nothing_left(&nest);

@@ -39,7 +39,7 @@ fn below(topology: &str, identity: Identity, mode: u32) -> (Nest, std::path::Pat
 }
 
 fn up(nest: &Nest) -> Outcome {
-    let file = nest.file.to_str().expect("our own path");
+    let file = nest.file_name();
     let mut command = nest.command(&["up", "-d", file]);
     command.stdin(Stdio::null());
     outcome(command)
@@ -88,7 +88,7 @@ fn a_state_root_in_the_directory_of_another_user_is_refused() {
     std::os::unix::fs::lchown(sticky.join("link"), Some(ORDINARY), Some(ORDINARY))
         .expect("root may");
     for root in [theirs.join("state"), sticky.join("link").join(&nest.root)] {
-        let mut command = nest.command(&["up", "-d", nest.file.to_str().expect("our own path")]);
+        let mut command = nest.command(&["up", "-d", nest.file_name()]);
         command.env("NESTNS_STATE_ROOT", &root).stdin(Stdio::null());
         let said = outcome(command);
         assert_ne!(said.code, 0, "{}", root.display());

@@ -154,6 +154,16 @@ impl Nest {
         ])
     }
 
+    /// The topology file, as a word of a command line.
+    pub(crate) fn file_name(&self) -> &str {
+        self.file.to_str().expect("our own path")
+    }
+
+    /// The directory, as a word of a command line.
+    pub(crate) fn directory_name(&self) -> &str {
+        self.directory.path().to_str().expect("our own path")
+    }
+
     /// The state root.
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("run/nestns")
@@ -464,12 +474,7 @@ fn is_record(directory: &Path) -> bool {
 
 /// The live processes of a nest: copies of nestns by their command line, programs by their environment.
 pub(crate) fn processes_of(nest: &Nest) -> Vec<(i32, String)> {
-    let directory = nest
-        .directory
-        .path()
-        .to_str()
-        .expect("our own path")
-        .to_owned();
+    let directory = nest.directory_name().to_owned();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
