@@ -211,24 +211,18 @@ struct Around {
     kill: f64,
     /// Time at which it is killed with a PID 1 further out.
     collapse: f64,
+    /// The part of their graces for which processes are left to those that wait for their end.
+    scale: f64,
 }
 
 const KILLED: &str = "killed at deadline";
 const COLLAPSED: &str = "collapsed";
 
 /// Stops a namespace, requested of its parent at `now`. Returns the time at which its PID 1 is gone.
-fn stop(
-    namespace: &Namespace,
-    now: f64,
-    around: Around,
-    fates: &mut Fates,
-    parent: (&Namespace, f64),
-) -> f64 {
+fn stop(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) -> f64 {
     match namespace.init {
         Init::Builtin | Init::Pause => stop_own(namespace, now, around, fates),
-        Init::Program(behaviour, _) => {
-            stop_program(namespace, now, around, (behaviour, parent), fates)
-        }
+        Init::Program(behaviour, _) => stop_program(namespace, now, around, behaviour, fates),
     }
 }
 
@@ -240,10 +234,11 @@ fn stop_own(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) 
         told,
         kill: deadline,
         collapse: around.collapse.min(kill),
+        scale: ((told - now) / stop_time(namespace)).min(1.0),
     };
-    let mut gone = stop_processes(namespace, now, (namespace, told), inside, fates);
+    let mut gone = stop_processes(namespace, now, inside, fates);
     for child in &namespace.children {
-        gone = gone.max(stop(child, now, inside, fates, (namespace, told)));
+        gone = gone.max(stop(child, now, inside, fates));
     }
     let ways = vec![
         (gone, "exited"),
@@ -260,7 +255,7 @@ fn stop_program(
     namespace: &Namespace,
     now: f64,
     around: Around,
-    (behaviour, parent): (Behaviour, (&Namespace, f64)),
+    behaviour: Behaviour,
     fates: &mut Fates,
 ) -> f64 {
     let left = namespace.grace.min(around.told - now);
@@ -268,16 +263,15 @@ fn stop_program(
     let kill = around.kill.min(now + namespace.grace);
     let mut inside = Around {
         told: half,
-        kill: around.kill,
-        collapse: around.collapse,
+        ..around
     };
     let mut asked = now;
     let mut fate = None;
     // The first time to find out when all inside would be gone, the second with the end of the PID 1.
     for _ in 0..2 {
-        let mut gone = stop_processes(namespace, now, parent, inside, fates);
+        let mut gone = stop_processes(namespace, now, inside, fates);
         for child in &namespace.children {
-            gone = gone.max(stop(child, now, inside, fates, parent));
+            gone = gone.max(stop(child, now, inside, fates));
         }
         if fate.is_none() {
             asked = gone.min(half);
@@ -350,20 +344,13 @@ fn stop_time(namespace: &Namespace) -> f64 {
 }
 
 /// Stops the processes of a namespace, those first that waited for others. Returns when all of them are gone.
-fn stop_processes(
-    namespace: &Namespace,
-    now: f64,
-    (parent, end): (&Namespace, f64),
-    around: Around,
-    fates: &mut Fates,
-) -> f64 {
+fn stop_processes(namespace: &Namespace, now: f64, around: Around, fates: &mut Fates) -> f64 {
     let mut gone = now;
     let mut dependent = None;
     // What is asked after others is left to them for no longer than their graces, shortened where there is less time.
-    let scale = ((end - now) / stop_time(parent)).min(1.0);
     let offsets = offsets(namespace);
     for (index, process) in namespace.processes.iter().enumerate().rev() {
-        let hold = now + offsets[index] * scale;
+        let hold = now + offsets[index] * around.scale;
         let asked = dependent.map_or(now, |end: f64| end.min(hold));
         let kill = around.kill.min(asked + grace(namespace, index));
         let ways = vec![
@@ -486,9 +473,9 @@ fn check(seed: u64) -> Result<(), String> {
             told: NEVER,
             kill: NEVER,
             collapse: NEVER,
+            scale: 1.0,
         },
         &mut fates,
-        (&root, NEVER),
     );
     let context = || {
         format!(
