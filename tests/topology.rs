@@ -90,7 +90,7 @@ fn the_smallest_file_has_all_defaults() {
         (&init.stdout, &init.stderr, init.weight),
         (&Output::Log, &Output::Log, Weight::Essential)
     );
-    assert_eq!((init.stop, init.ok.as_slice()), (namespace.stop, &[0][..]));
+    assert_eq!((init.stop, init.ok.as_ref()), (namespace.stop, &[0][..]));
     assert_eq!(
         init.position,
         Position {
@@ -186,7 +186,7 @@ fn every_key_of_a_process_arrives() {
         }]
     );
     assert_eq!(
-        (b.ok.as_slice(), b.oneshot, b.weight),
+        (b.ok.as_ref(), b.oneshot, b.weight),
         (&[0, 3][..], true, Weight::Expendable)
     );
     assert_eq!(b.stop.signal.to_string(), "USR1");
@@ -284,7 +284,7 @@ fn defaults_fill_what_is_missing() {
         own.program,
         Program::Command(vec!["x".to_owned(), "y".to_owned()])
     );
-    assert_eq!((own.env["A"].as_str(), own.ok.as_slice()), ("1", &[2][..]));
+    assert_eq!((own.env["A"].as_str(), own.ok.as_ref()), ("1", &[2][..]));
     assert_eq!(
         process(&topology, "a", "other").program,
         Program::Command(["/bin/sh", "-c", "z"].map(str::to_owned).into())

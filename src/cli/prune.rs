@@ -158,17 +158,8 @@ fn prune(found: Found, args: &Args, document: &mut PruneDocument) {
         return;
     }
     let why = left_over.fate().words();
-    if !args.dry_run
-        && let Err(error) = left_over.remove()
-    {
-        document.kept.push(kept(Some(name), &error));
-        return;
-    }
-    document.removed.push(Removed {
-        name,
-        directory: directory.display().to_string(),
-        why: why.into(),
-    });
+    let removal = (!args.dry_run).then(|| left_over.remove().map(drop));
+    note_removal((name, &directory), why.into(), removal, document);
 }
 
 /// Removes what a topology has left that has ended, if that is long enough ago.
@@ -187,17 +178,8 @@ fn prune_record(
         || "it has ended".to_owned(),
         |end| format!("it ended {} ago: {}", Age(age(end.ended)), end.reason),
     );
-    if !args.dry_run
-        && let Err(error) = record.remove()
-    {
-        document.kept.push(kept(Some(name), &error));
-        return;
-    }
-    document.removed.push(Removed {
-        name,
-        directory: directory.display().to_string(),
-        why: why.into(),
-    });
+    let removal = (!args.dry_run).then(|| record.remove());
+    note_removal((name, directory), why, removal, document);
 }
 
 /// Removes the cgroup of a pause whose topology has left nothing else.
@@ -234,6 +216,23 @@ fn prune_group(orphan: &Orphan, dry_run: bool, document: &mut PruneDocument) {
         directory,
         why: why.into(),
     });
+}
+
+/// Notes that a state directory was removed, or, where nothing is removed, that it would be; or what kept it.
+fn note_removal(
+    (name, directory): (String, &Path),
+    why: String,
+    removal: Option<Result<(), StateError>>,
+    document: &mut PruneDocument,
+) {
+    match removal {
+        Some(Err(error)) => document.kept.push(kept(Some(name), &error)),
+        Some(Ok(())) | None => document.removed.push(Removed {
+            name,
+            directory: directory.display().to_string(),
+            why: why.into(),
+        }),
+    }
 }
 
 fn kept(name: Option<String>, error: &StateError) -> Kept {

@@ -23,7 +23,7 @@ pub struct Members {
 ///
 /// # Errors
 ///
-/// Where /proc cannot be listed.
+/// An unreadable /proc.
 pub fn of(inode: u64) -> io::Result<Members> {
     let mut members = Members::default();
     for entry in std::fs::read_dir("/proc")? {

@@ -38,7 +38,7 @@ struct Relation {
 ///
 /// # Errors
 ///
-/// Where /proc cannot be listed.
+/// An unreadable /proc.
 pub fn find(process: Pid, extent: Extent, known: &BTreeSet<Pid>) -> io::Result<Vec<Pidfd>> {
     let mut all = HashMap::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {

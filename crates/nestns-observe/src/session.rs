@@ -34,7 +34,7 @@ pub struct Member {
 ///
 /// # Errors
 ///
-/// Where /proc cannot be listed.
+/// An unreadable /proc.
 pub fn members(company: Company) -> io::Result<Vec<Member>> {
     let mut members = Vec::new();
     for entry in std::fs::read_dir("/proc")? {

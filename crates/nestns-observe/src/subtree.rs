@@ -90,7 +90,7 @@ impl Subtree {
     ///
     /// # Errors
     ///
-    /// Where /proc cannot be listed.
+    /// An unreadable /proc.
     pub fn members(&self) -> io::Result<Vec<Pid>> {
         let number =
             |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();

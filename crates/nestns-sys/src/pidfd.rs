@@ -95,6 +95,11 @@ impl Pidfd {
     /// `ESRCH` when the process has ended and been reaped, `EPERM` when the caller may not signal it, `EINVAL` when it is
     /// not visible in the caller's PID namespace.
     pub fn signal(&self, signal: i32) -> nix::Result<()> {
+        self.send(signal, 0)
+    }
+
+    /// `pidfd_send_signal(2)` without a siginfo, with these flags.
+    fn send(&self, signal: i32, flags: libc::c_uint) -> nix::Result<()> {
         // SAFETY: the descriptor is open for as long as `self` lives, and the siginfo pointer is NULL.
         let result = unsafe {
             libc::syscall(
@@ -102,7 +107,7 @@ impl Pidfd {
                 self.0.as_raw_fd(),
                 signal,
                 std::ptr::null::<libc::siginfo_t>(),
-                0,
+                flags,
             )
         };
         Errno::result(result).map(drop)
@@ -117,17 +122,7 @@ impl Pidfd {
     pub fn signal_group(&self, signal: i32) -> nix::Result<()> {
         /// `<linux/pidfd.h>`.
         const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
-        // SAFETY: the descriptor is open for as long as `self` lives, and the siginfo pointer is NULL.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.0.as_raw_fd(),
-                signal,
-                std::ptr::null::<libc::siginfo_t>(),
-                PIDFD_SIGNAL_PROCESS_GROUP,
-            )
-        };
-        Errno::result(result).map(drop)
+        self.send(signal, PIDFD_SIGNAL_PROCESS_GROUP)
     }
 
     /// Sends a signal with a value for the receiver, as sigqueue(3) does: `si_code` is `SI_QUEUE`, and `si_value` the

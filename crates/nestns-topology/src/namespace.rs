@@ -74,8 +74,8 @@ pub struct Namespace {
     pub init: Init,
     /// The declared processes besides PID 1, in file order: the order of creation.
     pub processes: Vec<Process>,
-    /// The grace that the file gives it, `None` where it is derived.
-    pub own_grace: Option<Duration>,
+    /// True if the file gives it its grace, which is derived otherwise.
+    pub has_own_grace: bool,
 }
 
 impl Deref for Namespace {
@@ -112,8 +112,8 @@ pub struct NamespaceSpec {
     pub env: BTreeMap<String, String>,
     /// The directory in which programs start in it, `/` where the file gives none. Its processes have it already.
     pub cwd: Option<PathBuf>,
-    /// True if it is built again, with all inside, when its PID 1 has ended.
-    pub restart: RestartPolicy,
+    /// The policy by which it is built again, with all inside, when its PID 1 has ended; `None` for never.
+    pub restart: Option<Box<RestartPolicy>>,
     /// The processes and namespaces that everything in it waits for.
     pub after: Vec<After>,
     /// The process whose end is that of the namespace: its place among the processes.
@@ -129,6 +129,11 @@ pub struct NamespaceSpec {
 }
 
 impl Namespace {
+    /// The grace that the file gives it.
+    pub fn own_grace(&self) -> Option<Duration> {
+        self.has_own_grace.then_some(self.stop.grace)
+    }
+
     /// A namespace of which nothing but the PID 1 is known: each key has its default.
     pub fn new(path: String, init: Init) -> Self {
         let spec = NamespaceSpec {
@@ -143,7 +148,7 @@ impl Namespace {
             domainname: None,
             env: BTreeMap::new(),
             cwd: None,
-            restart: RestartPolicy::NEVER,
+            restart: None,
             after: Vec::new(),
             main: None,
             stop: Stop {
@@ -159,7 +164,7 @@ impl Namespace {
             description: None,
             init,
             processes: Vec::new(),
-            own_grace: None,
+            has_own_grace: false,
         }
     }
 }

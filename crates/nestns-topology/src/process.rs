@@ -1,5 +1,6 @@
 //! A checked process: what it runs, how it gets in, what it waits for, how it ends.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -113,7 +114,7 @@ pub enum Weight {
     Expendable,
 }
 
-/// What is kept open by a process that runs.
+/// Things that a running process keeps open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Keeps {
     /// Its namespace, where nestns is PID 1.
@@ -131,13 +132,18 @@ pub struct Process {
     pub description: Option<String>,
     /// `name`, `uid`, `name:group` or `uid:gid`; the caller's where the file gives none.
     pub user: Option<String>,
-    /// The grace that the file gives it, `None` where it has that of its namespace.
-    pub own_grace: Option<Duration>,
+    /// True if the file gives it its grace, which is that of its namespace otherwise.
+    pub has_own_grace: bool,
 }
 
-#[cfg(any(test, feature = "unchecked"))]
 impl Process {
+    /// The grace that the file gives it.
+    pub fn own_grace(&self) -> Option<Duration> {
+        self.has_own_grace.then_some(self.stop.grace)
+    }
+
     /// A process of which nothing but the program is known: each key has its default.
+    #[cfg(any(test, feature = "unchecked"))]
     pub fn new(program: Program) -> Self {
         ProcessSpec::new(program).into()
     }
@@ -149,7 +155,7 @@ impl From<ProcessSpec> for Process {
             spec,
             description: None,
             user: None,
-            own_grace: None,
+            has_own_grace: false,
         }
     }
 }
@@ -200,21 +206,22 @@ pub struct ProcessSpec {
     /// wait for it to end.
     pub asked_after: Duration,
     /// The probe, `None` where the start makes it ready, or the good end of a one-shot.
-    pub ready: Option<Probe>,
+    pub ready: Option<Box<Probe>>,
     /// The exit codes that count as success.
-    pub ok: Vec<u8>,
+    pub ok: Cow<'static, [u8]>,
     /// True if it is expected to end by itself while the tree goes on.
     pub oneshot: bool,
     /// The weight of its failure.
     pub weight: Weight,
-    /// What it keeps open.
+    /// Things that it keeps open.
     pub keeps: Keeps,
-    /// True if it is started again when it has ended; of a PID 1 that of its namespace, which begins anew with it.
-    pub restart: RestartPolicy,
+    /// The policy by which it is started again when it has ended, `None` for never; of a PID 1 that of its namespace, which
+    /// begins anew with it.
+    pub restart: Option<Box<RestartPolicy>>,
     /// The way it is stopped.
     pub stop: Stop,
     /// The command that is run before it is asked to stop.
-    pub stop_exec: Option<Vec<String>>,
+    pub stop_exec: Option<Box<[String]>>,
     /// The processes that the request to stop reaches.
     pub stop_reach: StopReach,
     /// Position of its key.
@@ -223,7 +230,7 @@ pub struct ProcessSpec {
 
 impl ProcessSpec {
     /// A process of which nothing but the program is known: each key has its default.
-    pub(crate) fn new(program: Program) -> Self {
+    pub fn new(program: Program) -> Self {
         Self {
             name: String::new(),
             labels: Labels::default(),
@@ -239,11 +246,11 @@ impl ProcessSpec {
             after: Vec::new(),
             asked_after: Duration::ZERO,
             ready: None,
-            ok: vec![0],
+            ok: Cow::Borrowed(&[0]),
             oneshot: false,
             weight: Weight::Essential,
             keeps: Keeps::Namespace,
-            restart: RestartPolicy::NEVER,
+            restart: None,
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::ZERO,

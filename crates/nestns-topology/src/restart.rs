@@ -7,11 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::stop::Signal;
 
 /// After which end something is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartWhen {
-    /// None.
-    #[default]
-    Never,
     /// One that is a failure: a signal, or a status that is not among its `ok`.
     OnFailure,
     /// Any that was not requested.
@@ -101,17 +98,20 @@ impl RestartPolicy {
     pub const BACKOFF: Duration = Duration::from_millis(100);
     /// The longest wait, if the file says nothing.
     pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
-    /// The default of the language.
-    pub const NEVER: Self = Self {
-        when: RestartWhen::Never,
-        max: None,
-        backoff: Self::BACKOFF,
-        backoff_max: Self::BACKOFF_MAX,
-    };
+
+    /// A policy with every default.
+    pub const fn new(when: RestartWhen) -> Self {
+        Self {
+            when,
+            max: None,
+            backoff: Self::BACKOFF,
+            backoff_max: Self::BACKOFF_MAX,
+        }
+    }
 
     /// The wait before a restart when there were `earlier` ones in the same row; `None` if that is all there may be.
     pub fn delay(&self, earlier: u32) -> Option<Duration> {
-        if self.when == RestartWhen::Never || self.max.is_some_and(|max| earlier >= max) {
+        if self.max.is_some_and(|max| earlier >= max) {
             return None;
         }
         let grown = 2_u32
@@ -130,22 +130,15 @@ impl RestartPolicy {
     }
 }
 
-impl Default for RestartPolicy {
-    fn default() -> Self {
-        Self::NEVER
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn policy(max: Option<u32>, millis: u64) -> RestartPolicy {
         RestartPolicy {
-            when: RestartWhen::Always,
             max,
             backoff: Duration::from_millis(millis),
-            ..RestartPolicy::NEVER
+            ..RestartPolicy::new(RestartWhen::Always)
         }
     }
 
@@ -197,7 +190,6 @@ mod tests {
     fn there_are_no_more_than_the_file_allows() {
         let delays = [0, 1, 2].map(|row| policy(Some(2), 100).delay(row).is_some());
         assert_eq!(delays, [true, true, false]);
-        assert_eq!(RestartPolicy::NEVER.delay(0), None);
     }
 
     #[test]

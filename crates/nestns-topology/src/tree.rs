@@ -238,6 +238,17 @@ impl Topology {
             .map(NamespaceId)
     }
 
+    /// The process, or the program that is PID 1, that a part of the tree is; `None` of a namespace and of an init of
+    /// nestns.
+    pub(super) fn process(&self, target: Target) -> Option<&Process> {
+        let namespace = self.namespace(NamespaceId::at(target.namespace));
+        match (target.part, &namespace.init) {
+            (Part::Process(place), _) => namespace.processes.get(place as usize),
+            (Part::Init, Init::Program(program)) => Some(program),
+            (Part::Init | Part::Namespace, _) => None,
+        }
+    }
+
     /// Returns whether a path is that of a process, or of a program that is PID 1.
     pub fn has_process(&self, path: &str) -> bool {
         let Some((namespace, name)) = path.rsplit_once('/') else {

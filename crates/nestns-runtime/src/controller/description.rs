@@ -56,7 +56,7 @@ impl Sources<'_> {
         let after = self.after(index, &plan.after);
         description.after.splice(..0, after);
         description.stop = Some(stop(plan.stop));
-        description.restart = Some(restart(plan.restart));
+        description.restart = Some(restart(plan.restart.as_deref()));
         description.restarts = self
             .roster
             .get(ProcessKey::init(index))
@@ -73,12 +73,12 @@ impl Sources<'_> {
         subject.is_init().then(|| Description {
             declared: self.place(plan.position),
             stop: Some(stop(plan.stop)),
-            restart: Some(restart(plan.restart)),
+            restart: Some(restart(plan.restart.as_deref())),
             ..Description::default()
         })
     }
 
-    /// What a part of a namespace waits for: names in the same namespace, else paths.
+    /// Dependencies of a part of a namespace: names in the same namespace, else paths.
     fn after(self, namespace: NamespaceIndex, after: &[After]) -> Vec<String> {
         let describe = |after: &After| {
             let path = match part(after.target) {
@@ -122,7 +122,7 @@ impl Sources<'_> {
             cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
             env: process.env.keys().cloned().collect(),
             after: self.after(subject.namespace, &process.after),
-            ready: Some(process.ready.as_ref().map_or_else(
+            ready: Some(process.ready.as_deref().map_or_else(
                 || {
                     if process.oneshot {
                         "its successful exit"
@@ -133,7 +133,7 @@ impl Sources<'_> {
                 },
                 probe,
             )),
-            ok: process.ok.clone(),
+            ok: process.ok.to_vec(),
             oneshot: Some(process.oneshot),
             essential: Some(process.weight == Weight::Essential),
             stdin: stream(match &process.stdin {
@@ -152,7 +152,7 @@ impl Sources<'_> {
             }),
             lost_output: None,
             stop: Some(stop(process.stop)),
-            restart: Some(restart(process.restart)),
+            restart: Some(restart(process.restart.as_deref())),
             restarts: record.map(|record| record.restarts),
             unready: record
                 .filter(|record| record.ending.is_none())
@@ -180,15 +180,16 @@ fn stop(stop: Stop) -> StopDescription {
     }
 }
 
-fn restart(policy: RestartPolicy) -> RestartDescription {
-    let when = match policy.when {
-        RestartWhen::Never => "never",
-        RestartWhen::OnFailure => "on-failure",
-        RestartWhen::Always => "always",
-        RestartWhen::On(_) => "on",
+fn restart(policy: Option<&RestartPolicy>) -> RestartDescription {
+    let when = policy.map(|policy| policy.when);
+    let word = match when {
+        None => "never",
+        Some(RestartWhen::OnFailure) => "on-failure",
+        Some(RestartWhen::Always) => "always",
+        Some(RestartWhen::On(_)) => "on",
     };
-    let on = match policy.when {
-        RestartWhen::On(endings) => {
+    let on = match when {
+        Some(RestartWhen::On(endings)) => {
             let statuses = endings.statuses().map(ExitDocument::Code);
             let signals = endings
                 .signals()
@@ -199,11 +200,13 @@ fn restart(policy: RestartPolicy) -> RestartDescription {
         _ => Vec::new(),
     };
     RestartDescription {
-        when: when.to_owned(),
+        when: word.to_owned(),
         on,
-        max: policy.max,
-        backoff: format_duration(policy.backoff),
-        backoff_max: Some(format_duration(policy.backoff_max)),
+        max: policy.and_then(|policy| policy.max),
+        backoff: format_duration(policy.map_or(RestartPolicy::BACKOFF, |policy| policy.backoff)),
+        backoff_max: Some(format_duration(
+            policy.map_or(RestartPolicy::BACKOFF_MAX, |policy| policy.backoff_max),
+        )),
     }
 }
 
@@ -225,7 +228,7 @@ fn probe(probe: &Probe) -> String {
     }
 }
 
-/// How a probe is tried, behind a comma.
+/// Manner in which a probe is tried, behind a comma.
 fn tried(tries: Tries) -> String {
     let retries = tries
         .retries

@@ -89,7 +89,7 @@ pub enum Gates {
     Held,
 }
 
-/// What a topology leaves when it has ended.
+/// Remainder of a topology that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaves {
     /// Nothing.
@@ -165,7 +165,7 @@ pub struct Options {
     /// Channel to the caller that has asked for a topology in the background, and waits until it
     /// stands.
     pub report_channel: Option<ReportChannel>,
-    /// What is left when it has ended.
+    /// Remainder when it has ended.
     pub leaves: Leaves,
     /// The expanded topology as a file, for users that want to know later what was built.
     pub text: Option<String>,

@@ -126,7 +126,7 @@ pub(super) struct Tree {
     pub(super) stop_waiters: Vec<Asker>,
     /// Incidents that are still to be decided about.
     pub(super) incidents: VecDeque<Incident>,
-    /// What has started or become ready since dependencies were last looked at.
+    /// Parts that have started or become ready since dependencies were last looked at.
     pub(super) changes: Vec<TreePart>,
     /// Requests of clients that are still to be served.
     pub(super) pending: VecDeque<Heard>,
@@ -350,7 +350,7 @@ impl Tree {
         let namespace = self.plan.namespace(subject.namespace);
         match namespace
             .process(subject.slot)
-            .and_then(|process| process.ready.as_ref())
+            .and_then(|process| process.ready.as_deref())
         {
             _ if is_itself => true,
             Some(Probe::Notify(Notifier::All)) => {

@@ -88,7 +88,7 @@ pub struct Init {
     /// Processes that do not keep the namespace open.
     sidecars: Vec<Slot>,
     control_channel: ControlChannel,
-    /// What a pause init knows of requests to stop.
+    /// Requests to stop that a pause init has read.
     requests: Requests,
     /// What a stop has asked besides declared processes.
     reached: Reached,
@@ -280,6 +280,22 @@ impl Init {
         }
     }
 
+    /// Children that have not ended, those that were forked for other namespaces included.
+    fn alive(&self) -> impl Iterator<Item = ProcessKey> {
+        let children = self.children.iter().flat_map(Children::list);
+        children
+            .filter(|child| !child.gone)
+            .map(|child| child.subject)
+    }
+
+    /// Processes that have joined this namespace, and have not ended.
+    fn joined(&self) -> impl Iterator<Item = ProcessKey> {
+        self.members.iter().map(|member| ProcessKey {
+            namespace: self.index,
+            slot: member.slot,
+        })
+    }
+
     /// True if nothing but processes that do not keep the namespace open is left in it, and nothing
     /// is about to be restarted.
     fn is_left_to_sidecars(&self) -> bool {
@@ -293,15 +309,7 @@ impl Init {
         let is_sidecar = |subject: ProcessKey| {
             subject.namespace == self.index && self.sidecars.contains(&subject.slot)
         };
-        let children = self.children.iter().flat_map(Children::list);
-        let children = children
-            .filter(|child| !child.gone)
-            .map(|child| child.subject);
-        let members = self.members.iter().map(|member| ProcessKey {
-            namespace: self.index,
-            slot: member.slot,
-        });
-        children.chain(members).all(is_sidecar)
+        self.alive().chain(self.joined()).all(is_sidecar)
     }
 
     fn may_leave(&self, childless: bool) -> bool {
@@ -342,11 +350,11 @@ impl Init {
             _ if signal == control_channel::OPEN as i32
                 && (sender != 0 || self.stopping.is_some()) => {}
             _ if signal == control_channel::OPEN as i32 => self.control_channel.open(),
+            stop_plan::LIFT if sender == 0 && word.is_some() => self.lift(word),
             _ if self.is_pause() && self.takes_as_pause(delivered) => {}
             _ if signal == libc::SIGTERM || signal == self.stop.signal.number() => {
                 self.begin_to_stop(delivered);
             }
-            stop_plan::LIFT if sender == 0 && word.is_some() => self.lift(word),
             _ if is_passed_on(signal) => self.forward(signal),
             _ => {}
         }
@@ -391,23 +399,14 @@ impl Init {
             },
             manner: StopManner::Asking,
         });
-        let list = self
-            .children
-            .iter()
-            .flat_map(Children::list)
-            .filter(|child| !child.gone);
         // A process that joined a namespace with a builtin init is asked by that init; its parent
         // only reaps it.
-        let asked_here = list.map(|child| child.subject).filter(|subject| {
+        let asked_here = self.alive().filter(|subject| {
             subject.is_init()
                 || subject.namespace == self.index
                 || !self.plan.namespace(subject.namespace).forks_its_members()
         });
-        let members = self.members.iter().map(|member| ProcessKey {
-            namespace: self.index,
-            slot: member.slot,
-        });
-        let subjects: Vec<ProcessKey> = asked_here.chain(members).collect();
+        let subjects: Vec<ProcessKey> = asked_here.chain(self.joined()).collect();
         let mut stop_plan =
             StopPlan::begin(&self.plan, Some(self.index), &subjects, now, Some(end));
         for &hold in &self.lifted {

@@ -223,7 +223,7 @@ fn launch(
     let Ok((listener, outcome)) = pipe2(OFlag::O_CLOEXEC) else {
         fail(Failure::new(subject, Stage::Pipe, Errno::last()));
     };
-    let means = match Means::of(process.ready.as_ref()) {
+    let means = match Means::of(process.ready.as_deref()) {
         Ok(means) => means,
         Err(cause) => fail(Failure::new(subject, Stage::Readiness, cause)),
     };

@@ -70,7 +70,7 @@ pub fn ask(
 /// Signal by which nestns asks an init of its own: a call, or an announcement, is no request to stop,
 /// whatever the file says.
 pub fn request(stop: Stop) -> Signal {
-    if [OPEN as i32, ANNOUNCE].contains(&stop.signal.number()) {
+    if [OPEN as i32, ANNOUNCE, LIFT].contains(&stop.signal.number()) {
         Signal::TERM
     } else {
         stop.signal
@@ -434,7 +434,7 @@ impl Entry {
     }
 }
 
-/// What ends with a program that is PID 1, of what the same parent asks.
+/// Processes that the same parent asks and that end with a program that is PID 1.
 fn inside(plan: &Plan, program: ProcessKey, all: &HashSet<ProcessKey>) -> Vec<ProcessKey> {
     if plan.numbers_below(program.namespace) == 0 {
         return Vec::new();
@@ -447,7 +447,7 @@ fn inside(plan: &Plan, program: ProcessKey, all: &HashSet<ProcessKey>) -> Vec<Pr
         .collect()
 }
 
-/// What has to end before a process is asked: processes that the same parent asks, and holds that
+/// Obstacles to asking a process: processes that the same parent asks, and holds that
 /// the controller lifts.
 fn dependents(
     times: Times<'_>,

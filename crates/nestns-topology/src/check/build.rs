@@ -27,10 +27,9 @@ impl Builder<'_> {
         let mut graces = Graces::new();
         // What the table of PID 1 says is said of the namespace.
         let (stop, restart) = body.of_init();
-        let own_grace = stop.grace.as_ref().map(|grace| {
+        if let Some(grace) = &stop.grace {
             graces.push((None, grace.span));
-            grace.value
-        });
+        }
         let restart = restart.policy();
         let mut isolation = body.unshare.as_ref().map_or(
             Isolation {
@@ -40,7 +39,7 @@ impl Builder<'_> {
             |unshare| unshare.value,
         );
         isolation.uts |= body.hostname.is_some() || body.domainname.is_some();
-        let init = self.init(body, &stop, restart);
+        let init = self.init(body, &stop, restart.clone());
         let entry = if matches!(init, Init::Program(_)) {
             Entry::Join
         } else {
@@ -48,7 +47,7 @@ impl Builder<'_> {
         };
         let mut processes = Vec::with_capacity(instance.processes.len());
         for process in &instance.processes {
-            if let Some(grace) = process.body.stop().grace {
+            if let Some(grace) = process.body.lifetime.stop().grace {
                 graces.push((Some(processes.len()), grace.span));
             }
             let name = &process.name;
@@ -80,12 +79,17 @@ impl Builder<'_> {
             description,
             init,
             processes,
-            own_grace,
+            has_own_grace: stop.grace.is_some(),
         };
         (namespace, graces)
     }
 
-    fn init(&self, body: &NamespaceBody, stop: &StopSyntax, restart: RestartPolicy) -> Init {
+    fn init(
+        &self,
+        body: &NamespaceBody,
+        stop: &StopSyntax,
+        restart: Option<Box<RestartPolicy>>,
+    ) -> Init {
         let Some(Located { value, span }) = &body.init else {
             return Init::Builtin;
         };
@@ -96,7 +100,7 @@ impl Builder<'_> {
                 let mut program = self.process(&name, init, body, Entry::Init);
                 (program.stop, program.restart) = (stop.stop(), restart);
                 stop.set(&mut program);
-                program.own_grace = None;
+                program.has_own_grace = false;
                 if body.tty.as_ref().is_some_and(|tty| tty.value) {
                     program.terminal = Terminal::Own;
                 }

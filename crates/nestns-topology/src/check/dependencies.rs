@@ -64,8 +64,8 @@ pub(super) struct Dependencies {
     waiters: Vec<Waiter>,
     /// The file of the header of each namespace.
     files: Vec<FileId>,
-    /// Paths of what is declared and has a count of 0.
-    absent: HashSet<String>,
+    /// What is declared and has a count of 0: the namespace around it, and its name.
+    absent: HashSet<(Option<NamespaceId>, String)>,
     names: Names,
 }
 
@@ -95,10 +95,9 @@ impl Dependencies {
                 self.wait(id, Part::Process(place), source);
             }
         }
-        let path = &instance.path.value;
         let absent = instance.absent.iter();
         self.absent
-            .extend(absent.map(|name| format!("{path}/{name}")));
+            .extend(absent.map(|name| (Some(id), name.clone())));
     }
 
     fn wait(&mut self, id: NamespaceId, part: Part, source: Source) {
@@ -106,8 +105,8 @@ impl Dependencies {
     }
 
     /// Notes a namespace that is declared and has a count of 0: nothing waits for it in vain.
-    pub(super) fn leave_out(&mut self, path: String) {
-        self.absent.insert(path);
+    pub(super) fn leave_out(&mut self, around: Option<NamespaceId>, name: String) {
+        self.absent.insert((around, name));
     }
 
     /// Gives the tree its dependencies; reports names that stand for nothing. Returns the dependencies with their places.
@@ -253,8 +252,7 @@ impl Dependencies {
                         .copied()
                         .map(Some),
                 );
-                let path = at.map_or("", |at| &topology.namespace(at).path);
-                is_absent |= self.absent.contains(&join(path, segment));
+                is_absent |= self.absent.contains(&(at, segment.to_owned()));
             }
             targets.extend(
                 next.iter()
@@ -393,14 +391,6 @@ fn by_name<'a, T: Copy>(things: impl Iterator<Item = (&'a str, T)>) -> HashMap<S
         }
     }
     names
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}/{name}")
-    }
 }
 
 fn set_after(topology: &mut Topology, waiter: &Waiter, after: Vec<After>) {

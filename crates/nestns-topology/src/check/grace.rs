@@ -65,12 +65,9 @@ fn derive_plain(topology: &mut Topology) {
     let mut inside = vec![Duration::ZERO; topology.len()];
     for id in topology.pre_order().into_iter().rev() {
         let namespace = topology.namespace_mut(id);
-        let own = namespace
-            .processes
-            .iter()
-            .filter_map(|process| process.own_grace);
+        let own = namespace.processes.iter().filter_map(Process::own_grace);
         let time = own.fold(inside[id.place() as usize], Duration::max);
-        let grace = namespace.own_grace.unwrap_or_else(|| derived(time));
+        let grace = namespace.own_grace().unwrap_or_else(|| derived(time));
         namespace.stop_time = time;
         namespace.stop.grace = grace;
         if let Init::Program(program) = &mut namespace.init {
@@ -79,7 +76,7 @@ fn derive_plain(topology: &mut Topology) {
         let without = namespace
             .processes
             .iter_mut()
-            .filter(|process| process.own_grace.is_none());
+            .filter(|process| !process.has_own_grace);
         without.for_each(|process| process.stop.grace = grace);
         if let Some(around) = topology.parent(id) {
             let latest = &mut inside[around.place() as usize];
@@ -94,19 +91,10 @@ fn derive_ordered(topology: &mut Topology, orders: &StopOrders) {
     let tree = &*topology;
     let times = orders.times(
         tree,
-        |number, target| match process(tree, target) {
-            Some((process, namespace)) => process.own_grace.unwrap_or_else(|| {
-                if orders.is_chained(number) {
-                    share(namespace)
-                } else {
-                    Duration::ZERO
-                }
-            }),
-            None => Duration::ZERO,
-        },
+        |number, target| process_grace(tree, orders, (number, target), share),
         |id, inside| {
             stop_times[id.place() as usize] = inside.time;
-            let own = tree.namespace(id).own_grace;
+            let own = tree.namespace(id).own_grace();
             own.unwrap_or_else(|| derived(inside.time))
         },
     );
@@ -116,15 +104,22 @@ fn derive_ordered(topology: &mut Topology, orders: &StopOrders) {
     }
 }
 
-/// A process or a program that is PID 1, and its namespace.
-fn process(topology: &Topology, target: Target) -> Option<(&Process, &Namespace)> {
-    let namespace = topology.namespace(NamespaceId::at(target.namespace));
-    let process = match (target.part, &namespace.init) {
-        (Part::Process(place), _) => namespace.processes.get(place as usize),
-        (Part::Init, Init::Program(program)) => Some(&**program),
-        _ => None,
-    };
-    process.map(|process| (process, namespace))
+/// The grace of a process: its own, else `shared` of its namespace if it is asked before another one or after it, else
+/// none that counts.
+fn process_grace(
+    topology: &Topology,
+    orders: &StopOrders,
+    (number, target): (usize, Target),
+    shared: fn(&Namespace) -> Duration,
+) -> Duration {
+    let own = topology.process(target).map(Process::own_grace);
+    match own {
+        Some(Some(own)) => own,
+        Some(None) if orders.is_chained(number) => {
+            shared(topology.namespace(NamespaceId::at(target.namespace)))
+        }
+        Some(None) | None => Duration::ZERO,
+    }
 }
 
 /// The grace of a namespace in which the stop takes some time.
@@ -139,8 +134,16 @@ fn derived(inside: Duration) -> Duration {
 /// The time of a process that has no grace of its own and is stopped before another one or after it.
 fn share(namespace: &Namespace) -> Duration {
     namespace
-        .own_grace
+        .own_grace()
         .map_or(LEAST, |grace| LEAST.min(grace / 2))
+}
+
+/// The same, as far as it is required: what shares an explicit grace asks for no more than that.
+fn required_share(namespace: &Namespace) -> Duration {
+    match namespace.own_grace() {
+        Some(_) => Duration::ZERO,
+        None => share(namespace),
+    }
 }
 
 /// Sets the times of a namespace and of its processes.
@@ -168,7 +171,7 @@ fn set(topology: &mut Topology, id: NamespaceId, orders: &StopOrders, times: &[T
     for (place, process) in (0..).zip(&mut namespace.processes) {
         let (asked_after, number) = asked_after(Part::Process(place));
         process.asked_after = asked_after;
-        if process.own_grace.is_none() {
+        if !process.has_own_grace {
             let is_chained = number.is_some_and(|number| orders.is_chained(number));
             process.stop.grace = if is_chained {
                 own_share.min(grace)
@@ -181,27 +184,17 @@ fn set(topology: &mut Topology, id: NamespaceId, orders: &StopOrders, times: &[T
 
 /// The namespaces whose own graces are shorter than what the file says of what is in them.
 fn find_short(topology: &Topology, orders: &StopOrders) -> Vec<Short> {
-    let is_explicit = |&id: &NamespaceId| topology.namespace(id).own_grace.is_some();
+    let is_explicit = |&id: &NamespaceId| topology.namespace(id).has_own_grace;
     if !topology.pre_order().iter().any(is_explicit) {
         return Vec::new();
     }
     let mut short = Vec::new();
     let times = orders.times(
         topology,
-        |number, target| match process(topology, target) {
-            Some((process, namespace)) => process.own_grace.unwrap_or_else(|| {
-                // What shares an explicit grace asks for no more than that.
-                if orders.is_chained(number) && namespace.own_grace.is_none() {
-                    LEAST
-                } else {
-                    Duration::ZERO
-                }
-            }),
-            None => Duration::ZERO,
-        },
+        |number, target| process_grace(topology, orders, (number, target), required_share),
         |id, inside| {
             let namespace = topology.namespace(id);
-            if let Some(explicit) = namespace.own_grace
+            if let Some(explicit) = namespace.own_grace()
                 && explicit < inside.time
                 && let Some(last) = inside.last
             {
@@ -225,7 +218,7 @@ fn find_short(topology: &Topology, orders: &StopOrders) -> Vec<Short> {
     found.collect()
 }
 
-/// What ends one after another in a namespace, the last of it being known.
+/// The parts of a namespace that end one after another, the last of them being known.
 fn chain(
     topology: &Topology,
     orders: &StopOrders,

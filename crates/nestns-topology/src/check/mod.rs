@@ -80,8 +80,8 @@ impl<'s> Checker<'s> {
     }
 
     /// Notes a namespace that is declared and has a count of 0: nothing waits for it in vain.
-    pub(super) fn leave_out(&mut self, path: String) {
-        self.dependencies.leave_out(path);
+    pub(super) fn leave_out(&mut self, around: Option<NamespaceId>, name: String) {
+        self.dependencies.leave_out(around, name);
     }
 
     /// The tree, or nothing if there is an error.

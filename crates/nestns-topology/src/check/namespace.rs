@@ -103,11 +103,12 @@ fn check_init(body: &NamespaceBody, out: &mut Diagnostics) {
         return;
     };
     let when = |restart: &RestartSyntax| restart.when.as_ref().map(|when| when.span);
+    let (outer, inner) = (&body.lifetime, &program.lifetime);
     let tty = program.place(ProcessKey::Tty);
     let session = program.place(ProcessKey::Session);
     for (key, outer, inner) in [
-        ("stop", body.stop.span(), program.stop().span()),
-        ("restart", when(&body.restart), when(&program.restart())),
+        ("stop", outer.stop().span(), inner.stop().span()),
+        ("restart", when(&outer.restart()), when(&inner.restart())),
         ("tty", body.tty.as_ref().map(|tty| tty.span), tty),
         (
             "session",
@@ -133,7 +134,7 @@ fn check_stop(body: &NamespaceBody, out: &mut Diagnostics) {
     if !matches!(init, None | Some(InitSyntax::Builtin | InitSyntax::Pause)) {
         return;
     }
-    if let Some((key, span)) = body.stop.of_program() {
+    if let Some((key, span)) = body.lifetime.stop().of_program() {
         let message = format!("`stop.{key}` of a namespace needs a program as PID 1");
         out.push(
             Diagnostic::at(Code::Contradiction, span, message)

@@ -77,7 +77,7 @@ impl Nodes {
         self.begin(namespace) + 2..self.first[namespace as usize + 1]
     }
 
-    /// What each part comes after because of the namespaces that contain it: a namespace begins after the one around it,
+    /// The parts that come before each part because of the namespaces that contain it: a namespace begins after the one around it,
     /// and ends after everything in it.
     pub(super) fn containment(&self, topology: &Topology) -> Vec<Vec<usize>> {
         let mut needs = vec![Vec::new(); self.len()];

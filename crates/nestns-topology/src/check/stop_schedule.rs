@@ -4,6 +4,7 @@
 //! PID 1 of a namespace ends last in it, because the kernel ends everything else with it (`pid_namespaces(7)`): where the
 //! reverse order contradicts that, it is given up.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use super::nodes::{Node, Nodes};
 use crate::dependency::{After, Condition, Part, StopOrder, Target};
 use crate::namespace::Init;
 use crate::order::order;
-use crate::process::Process;
 use crate::tree::{NamespaceId, Topology};
 
 /// Dependencies that order a stop: pairs of what waits for something and of that.
@@ -38,10 +38,10 @@ pub(super) struct Times {
 #[derive(Debug)]
 pub(super) struct StopOrders {
     pub(super) nodes: Nodes,
-    /// What has to end before a part is asked, besides what contains it.
+    /// Parts that have to end before another one is asked, besides those that contain it.
     ends_first: HashMap<usize, Vec<usize>>,
-    /// All parts, each after what comes before it.
-    sequence: Vec<usize>,
+    /// All parts, each after what comes before it; `None` where that is only what contains it.
+    sequence: Option<Vec<usize>>,
     /// Processes that are asked before others or after them.
     chained: HashSet<usize>,
 }
@@ -52,7 +52,7 @@ impl StopOrders {
         let nodes = Nodes::of(topology);
         if dependencies.is_empty() {
             return Self {
-                sequence: Vec::new(),
+                sequence: None,
                 nodes,
                 ends_first: HashMap::new(),
                 chained: HashSet::new(),
@@ -82,7 +82,7 @@ impl StopOrders {
             chained: both.filter_map(|target| nodes.process(target)).collect(),
             nodes,
             ends_first,
-            sequence: sorted.sequence,
+            sequence: Some(sorted.sequence),
         }
     }
 
@@ -106,12 +106,7 @@ impl StopOrders {
     ) -> Vec<Times> {
         let mut times = vec![Times::default(); self.nodes.len()];
         let mut inside: Vec<Option<(Duration, usize)>> = vec![None; topology.len()];
-        let plain = if self.sequence.is_empty() {
-            self.nodes.sequence()
-        } else {
-            Vec::new()
-        };
-        for &number in plain.iter().chain(&self.sequence) {
+        for &number in &*self.sequence() {
             let node = self.nodes.node(number);
             let around = topology.parent(NamespaceId::at(node.namespace()));
             let around = around.map(NamespaceId::place);
@@ -150,6 +145,13 @@ impl StopOrders {
             };
         }
         times
+    }
+
+    fn sequence(&self) -> Cow<'_, [usize]> {
+        match &self.sequence {
+            Some(sequence) => Cow::Borrowed(sequence),
+            None => Cow::Owned(self.nodes.sequence()),
+        }
     }
 
     /// The times at which a part is asked, in the namespace that contains it.
@@ -238,7 +240,7 @@ fn later(latest: &mut Option<(Duration, usize)>, ended: Duration, number: usize)
 pub(super) struct Inside {
     /// Time from the request to the namespace until everything in it has ended.
     pub(super) time: Duration,
-    /// What ends last, if anything takes time.
+    /// The part that ends last, if anything takes time.
     pub(super) last: Option<usize>,
 }
 
@@ -255,7 +257,9 @@ fn is_ordering(topology: &Topology, dependency: &Dependency) -> bool {
         return false;
     }
     if condition == Condition::Ready
-        && process(topology, target).is_some_and(|process| process.oneshot)
+        && topology
+            .process(target)
+            .is_some_and(|process| process.oneshot)
     {
         return false;
     }
@@ -272,15 +276,6 @@ fn is_inside(topology: &Topology, inner: Target, outer: Target) -> bool {
     let outer = NamespaceId::at(outer.namespace);
     let inner = NamespaceId::at(inner.namespace);
     std::iter::successors(Some(inner), |&id| topology.parent(id)).any(|id| id == outer)
-}
-
-fn process(topology: &Topology, target: Target) -> Option<&Process> {
-    let namespace = topology.namespace(NamespaceId::at(target.namespace));
-    match (target.part, &namespace.init) {
-        (Part::Process(place), _) => namespace.processes.get(place as usize),
-        (Part::Init, Init::Program(program)) => Some(program),
-        _ => None,
-    }
 }
 
 /// The dependencies that are kept, as pairs.
@@ -311,7 +306,7 @@ fn end(nodes: &Nodes, target: Target) -> usize {
     }
 }
 
-/// What comes before each part.
+/// The parts that come before each part.
 fn needs(topology: &Topology, nodes: &Nodes, pairs: &Pairs) -> Vec<Vec<usize>> {
     let mut needs = nodes.containment(topology);
     for &(waiter, target) in pairs {

@@ -112,10 +112,10 @@ impl<'a> Expander<'a, '_> {
             shape,
         };
         if shape == Shape::Siblings(0) {
+            self.checker.leave_out(around.parent, prepared.name.clone());
             if let Some(absent) = &mut self.absent {
-                absent.push(path.clone());
+                absent.push(path);
             }
-            self.checker.leave_out(path);
         } else {
             self.instances(block, around, out);
         }

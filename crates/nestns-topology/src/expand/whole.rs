@@ -10,7 +10,7 @@ use crate::tree::Topology;
 
 /// Settings that are checked when the tree is there.
 pub(super) struct Whole {
-    /// What it may not exceed.
+    /// Limits of the tree.
     pub(super) limits: Limits,
     /// The process whose end is that of the tree.
     pub(super) main: Option<Located<String>>,

@@ -85,13 +85,13 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
     }
     let ok = &body.values.ok;
     let again = restart.when.as_ref().and_then(|when| match when.value {
-        RestartWhen::Always => Some((when.span, "restart = \"always\"".to_owned())),
-        RestartWhen::On(endings) => {
+        Some(RestartWhen::Always) => Some((when.span, "restart = \"always\"".to_owned())),
+        Some(RestartWhen::On(endings)) => {
             let mut statuses = endings.statuses();
             let status = statuses.find(|status| ok.contains(status))?;
             Some((when.span, format!("{status}, which is a success, in `on`")))
         }
-        RestartWhen::Never | RestartWhen::OnFailure => None,
+        Some(RestartWhen::OnFailure) | None => None,
     });
     if let Some((span, what)) = again {
         out.push(
@@ -110,7 +110,8 @@ fn check_oneshot(body: &ProcessBody, restart: &RestartSyntax, out: &mut Diagnost
 /// Reports a probe that the process itself cannot satisfy.
 fn check_ready(body: &ProcessBody, out: &mut Diagnostics) {
     let values = &body.values;
-    let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), &values.ready) else {
+    let (Some(ready), Some(probe)) = (body.place(ProcessKey::Ready), values.ready.as_deref())
+    else {
         return;
     };
     let elsewhere = |key, output: &Output| body.place(key).filter(|_| *output != Output::Log);

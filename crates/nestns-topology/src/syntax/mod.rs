@@ -9,6 +9,7 @@ mod contradictions;
 mod document;
 mod expanded;
 mod expectation;
+mod lifetime;
 mod located;
 mod name;
 mod namespace;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::after::{self, AfterSyntax};
+use super::lifetime::LifetimeSyntax;
 use super::located::Located;
 use super::process::{self, Place};
 use super::process_body::ProcessBody;
@@ -50,14 +51,15 @@ pub(crate) struct NamespaceBody {
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) tty: Option<Located<bool>>,
     pub(crate) session: Option<Located<Session>>,
-    pub(crate) stop: StopSyntax,
-    pub(crate) restart: RestartSyntax,
+    /// The stop and restart keys.
+    pub(crate) lifetime: LifetimeSyntax,
 }
 
 impl NamespaceBody {
     /// Reads everything but what is inside it and how often it is there. `path` is that of one namespace that it is of.
     pub(crate) fn read(table: &Table, path: &str, out: &mut Diagnostics) -> Self {
         let mut body = Self::default();
+        let (mut stop, mut restart) = (StopSyntax::default(), RestartSyntax::default());
         for entry in entries(table) {
             let Some(key) = known::<NamespaceKey>(&entry, path, out) else {
                 continue;
@@ -88,14 +90,15 @@ impl NamespaceBody {
                 NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
                 NamespaceKey::Tty => body.tty = entry.boolean(out),
                 NamespaceKey::Session => body.session = entry.word(process::SESSION, out),
-                NamespaceKey::Stop => body.stop = StopSyntax::read(&entry, path, out),
-                NamespaceKey::Restart => body.restart.read_when(&entry, path, out),
-                NamespaceKey::Max => body.restart.read_max(&entry, out),
-                NamespaceKey::Backoff => body.restart.read_backoff(&entry, out),
-                NamespaceKey::BackoffMax => body.restart.read_backoff_max(&entry, out),
+                NamespaceKey::Stop => stop = StopSyntax::read(&entry, path, out),
+                NamespaceKey::Restart => restart.read_when(&entry, path, out),
+                NamespaceKey::Max => restart.read_max(&entry, out),
+                NamespaceKey::Backoff => restart.read_backoff(&entry, out),
+                NamespaceKey::BackoffMax => restart.read_backoff_max(&entry, out),
             }
         }
-        body.restart.check(out);
+        restart.check(out);
+        body.lifetime = LifetimeSyntax::new(stop, restart);
         body
     }
 
@@ -109,11 +112,11 @@ impl NamespaceBody {
 
     /// The stop and restart keys: those of the namespace, and for each that it does not have that of its PID 1.
     pub(crate) fn of_init(&self) -> (StopSyntax, RestartSyntax) {
-        let (mut stop, mut restart) = (self.stop.clone(), self.restart.clone());
+        let (mut stop, mut restart) = (self.lifetime.stop(), self.lifetime.restart());
         if let Some(program) = self.program() {
-            stop = stop.or(&program.stop());
+            stop = stop.or(&program.lifetime.stop());
             if restart.when.is_none() {
-                restart = program.restart();
+                restart = program.lifetime.restart();
             }
         }
         (stop, restart)
@@ -197,12 +200,12 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
                 Init::Program(program) => Some(&program.spec),
                 Init::Builtin | Init::Pause => None,
             };
-            stop::write(namespace.stop, namespace.own_grace, program)
+            stop::write(namespace.stop, namespace.own_grace(), program)
         }
-        NamespaceKey::Restart => restart::write_when(namespace.restart),
-        NamespaceKey::Max => restart::write_max(namespace.restart),
-        NamespaceKey::Backoff => restart::write_backoff(namespace.restart),
-        NamespaceKey::BackoffMax => restart::write_backoff_max(namespace.restart),
+        NamespaceKey::Restart => restart::write_when(namespace.restart.as_deref()),
+        NamespaceKey::Max => restart::write_max(namespace.restart.as_deref()),
+        NamespaceKey::Backoff => restart::write_backoff(namespace.restart.as_deref()),
+        NamespaceKey::BackoffMax => restart::write_backoff_max(namespace.restart.as_deref()),
     }
 }
 

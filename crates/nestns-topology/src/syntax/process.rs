@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::lifetime::LifetimeSyntax;
 use super::located::Located;
 use super::process_body::ProcessBody;
 use super::program::ProgramSyntax;
@@ -108,9 +109,9 @@ impl ProcessBody {
         body.values.restart = restart.policy();
         body.values.stop = stop.stop();
         stop.set(&mut body.values);
-        body.values.own_grace = stop.grace.as_ref().map(|grace| grace.value);
+        body.values.has_own_grace = stop.grace.is_some();
         contradictions::check(&body, &restart, out);
-        body.set_lifetime(stop, restart);
+        body.lifetime = LifetimeSyntax::new(stop, restart);
         body
     }
 }
@@ -183,11 +184,11 @@ impl TableReader {
             ProcessKey::After => body.after = after::read(&entry, out),
             ProcessKey::Ready => {
                 body.put(key, ready::read(&entry, path, out), |values, probe| {
-                    values.ready = Some(probe);
+                    values.ready = Some(Box::new(probe));
                 });
             }
             ProcessKey::Ok => body.put(key, exit_codes(&entry, out), |values, codes| {
-                values.ok = codes;
+                values.ok = codes.into();
             }),
             ProcessKey::Oneshot => body.put(key, entry.boolean(out), |values, flag| {
                 values.oneshot = flag;
@@ -299,7 +300,7 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
             };
             after::write(waiter, &process.after, place.topology)
         }
-        ProcessKey::Ready => process.ready.as_ref().and_then(ready::write),
+        ProcessKey::Ready => process.ready.as_deref().and_then(ready::write),
         ProcessKey::Ok => {
             let codes = || {
                 process
@@ -308,16 +309,16 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
                     .map(|&code| i64::from(code))
                     .collect::<Vec<_>>()
             };
-            (process.ok != [0]).then(|| codes().into())
+            (*process.ok != [0]).then(|| codes().into())
         }
         ProcessKey::Oneshot => process.oneshot.then(|| true.into()),
         ProcessKey::Essential => (process.weight == Weight::Expendable).then(|| false.into()),
         ProcessKey::Keeps => (process.keeps == Keeps::Nothing).then(|| false.into()),
-        ProcessKey::Restart => restart::write_when(process.restart),
-        ProcessKey::Max => restart::write_max(process.restart),
-        ProcessKey::Backoff => restart::write_backoff(process.restart),
-        ProcessKey::BackoffMax => restart::write_backoff_max(process.restart),
-        ProcessKey::Stop => stop::write(process.stop, process.own_grace, Some(&process.spec)),
+        ProcessKey::Restart => restart::write_when(process.restart.as_deref()),
+        ProcessKey::Max => restart::write_max(process.restart.as_deref()),
+        ProcessKey::Backoff => restart::write_backoff(process.restart.as_deref()),
+        ProcessKey::BackoffMax => restart::write_backoff_max(process.restart.as_deref()),
+        ProcessKey::Stop => stop::write(process.stop, process.own_grace(), Some(&process.spec)),
     }
 }
 

@@ -1,10 +1,9 @@
 //! Values of a process, before the namespace and the tree are known.
 
 use super::after::AfterSyntax;
+use super::lifetime::LifetimeSyntax;
 use super::located::Located;
 use super::program::ProgramSyntax;
-use super::restart::RestartSyntax;
-use super::stop::StopSyntax;
 use crate::actor::Actor;
 use crate::diagnostic::Span;
 use crate::keys::ProcessKey;
@@ -17,8 +16,8 @@ pub(crate) struct ProcessBody {
     pub(crate) after: AfterSyntax,
     /// The values of all other keys, as they stand in the table or by default. What comes from the namespace is missing.
     pub(crate) values: Process,
-    /// The stop and restart keys, if there are any: most processes have none.
-    lifetime: Option<Box<(StopSyntax, RestartSyntax)>>,
+    /// The stop and restart keys.
+    pub(crate) lifetime: LifetimeSyntax,
     /// The places of the values that are not defaults.
     places: Vec<(ProcessKey, Span)>,
 }
@@ -46,25 +45,6 @@ impl ProcessBody {
             .map(|&(_, span)| span)
     }
 
-    /// The stop keys.
-    pub(crate) fn stop(&self) -> StopSyntax {
-        let keys = self.lifetime.as_ref();
-        keys.map(|keys| keys.0.clone()).unwrap_or_default()
-    }
-
-    /// The restart keys.
-    pub(crate) fn restart(&self) -> RestartSyntax {
-        let keys = self.lifetime.as_ref();
-        keys.map(|keys| keys.1.clone()).unwrap_or_default()
-    }
-
-    /// Keeps the stop and restart keys.
-    pub(super) fn set_lifetime(&mut self, stop: StopSyntax, restart: RestartSyntax) {
-        if stop.span().is_some() || restart.when.is_some() {
-            self.lifetime = Some(Box::new((stop, restart)));
-        }
-    }
-
     /// A program about which nothing else is said.
     pub(crate) fn of(program: ProgramSyntax) -> Self {
         // One that is missing or broken has been reported, and others may wait for the process by its place in the list.
@@ -73,7 +53,7 @@ impl ProcessBody {
             program,
             after: Vec::new(),
             values,
-            lifetime: None,
+            lifetime: LifetimeSyntax::default(),
             places: Vec::new(),
         }
     }

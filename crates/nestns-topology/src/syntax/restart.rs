@@ -15,7 +15,7 @@ use crate::restart::{Endings, RestartPolicy, RestartWhen};
 /// The restart keys of a table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RestartSyntax {
-    pub(crate) when: Option<Located<RestartWhen>>,
+    pub(crate) when: Option<Located<Option<RestartWhen>>>,
     /// The bounds in the table `restart`.
     inside: Bounds,
     /// The bounds beside `restart`.
@@ -34,10 +34,10 @@ struct Bounds {
     backoff_max: Option<Located<Duration>>,
 }
 
-const WHEN: &[(&str, RestartWhen)] = &[
-    ("never", RestartWhen::Never),
-    ("on-failure", RestartWhen::OnFailure),
-    ("always", RestartWhen::Always),
+const WHEN: &[(&str, Option<RestartWhen>)] = &[
+    ("never", None),
+    ("on-failure", Some(RestartWhen::OnFailure)),
+    ("always", Some(RestartWhen::Always)),
 ];
 
 impl RestartSyntax {
@@ -61,7 +61,7 @@ impl RestartSyntax {
         entry: &Entry<'_>,
         path: &str,
         out: &mut Diagnostics,
-    ) -> Option<Located<RestartWhen>> {
+    ) -> Option<Located<Option<RestartWhen>>> {
         let before = out.len();
         let (mut when, mut has_on) = (None, false);
         for key in entry.table(out).unwrap_or_default() {
@@ -88,7 +88,7 @@ impl RestartSyntax {
                 .help("write restart = { on = [1, \"KILL\"] }, or restart = \"on-failure\""),
             );
         }
-        when.map(|endings| Located::new(RestartWhen::On(endings), entry.key_span))
+        when.map(|endings| Located::new(Some(RestartWhen::On(endings)), entry.key_span))
     }
 
     /// Takes `max`.
@@ -164,24 +164,19 @@ impl RestartSyntax {
         }
     }
 
-    /// The resulting policy.
-    pub(crate) fn policy(&self) -> RestartPolicy {
-        let when = self
-            .when
-            .as_ref()
-            .map_or(RestartWhen::Never, |when| when.value);
-        if when == RestartWhen::Never {
-            return RestartPolicy::NEVER;
-        }
+    /// The resulting policy; `None` where nothing is restarted.
+    pub(crate) fn policy(&self) -> Option<Box<RestartPolicy>> {
+        let when = self.when.as_ref()?.value?;
         let (inside, beside) = (&self.inside, &self.beside);
-        RestartPolicy {
+        let policy = RestartPolicy {
             when,
             max: stronger(inside.max, beside.max).map(|max| max.value),
             backoff: stronger(inside.backoff, beside.backoff)
                 .map_or(RestartPolicy::BACKOFF, |backoff| backoff.value),
             backoff_max: stronger(inside.backoff_max, beside.backoff_max)
                 .map_or(RestartPolicy::BACKOFF_MAX, |longest| longest.value),
-        }
+        };
+        Some(Box::new(policy))
     }
 }
 
@@ -215,8 +210,9 @@ fn check_twice<T>(
 }
 
 /// `restart`, if anything is started again.
-pub(super) fn write_when(policy: RestartPolicy) -> Option<toml::Value> {
-    if let RestartWhen::On(endings) = policy.when {
+pub(super) fn write_when(policy: Option<&RestartPolicy>) -> Option<toml::Value> {
+    let when = policy?.when;
+    if let RestartWhen::On(endings) = when {
         let statuses = endings.statuses().map(|status| i64::from(status).into());
         let signals = endings.signals().map(|signal| signal.to_string().into());
         let on: Vec<toml::Value> = statuses.chain(signals).collect();
@@ -226,29 +222,25 @@ pub(super) fn write_when(policy: RestartPolicy) -> Option<toml::Value> {
             RestartKey::Max | RestartKey::Backoff | RestartKey::BackoffMax => None,
         });
     }
-    let (word, _) = WHEN.iter().find(|(_, when)| *when == policy.when)?;
-    (policy.when != RestartWhen::Never).then(|| (*word).into())
+    let (word, _) = WHEN.iter().find(|(_, known)| *known == Some(when))?;
+    Some((*word).into())
 }
 
 /// `max`, where there is one.
-pub(super) fn write_max(policy: RestartPolicy) -> Option<toml::Value> {
-    policy
-        .max
-        .filter(|_| policy.when != RestartWhen::Never)
-        .map(|max| i64::from(max).into())
+pub(super) fn write_max(policy: Option<&RestartPolicy>) -> Option<toml::Value> {
+    Some(i64::from(policy?.max?).into())
 }
 
 /// `backoff`, where it is another one than most have.
-pub(super) fn write_backoff(policy: RestartPolicy) -> Option<toml::Value> {
-    let is_given = policy.when != RestartWhen::Never && policy.backoff != RestartPolicy::BACKOFF;
-    is_given.then(|| format_duration(policy.backoff).into())
+pub(super) fn write_backoff(policy: Option<&RestartPolicy>) -> Option<toml::Value> {
+    let backoff = policy?.backoff;
+    (backoff != RestartPolicy::BACKOFF).then(|| format_duration(backoff).into())
 }
 
 /// `backoff_max`, where it is another one than most have.
-pub(super) fn write_backoff_max(policy: RestartPolicy) -> Option<toml::Value> {
-    let is_given =
-        policy.when != RestartWhen::Never && policy.backoff_max != RestartPolicy::BACKOFF_MAX;
-    is_given.then(|| format_duration(policy.backoff_max).into())
+pub(super) fn write_backoff_max(policy: Option<&RestartPolicy>) -> Option<toml::Value> {
+    let longest = policy?.backoff_max;
+    (longest != RestartPolicy::BACKOFF_MAX).then(|| format_duration(longest).into())
 }
 
 /// The ends of `on`: exit statuses, and signals by name.

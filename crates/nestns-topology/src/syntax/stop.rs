@@ -83,7 +83,7 @@ impl StopSyntax {
 
     /// Sets what is about the program itself.
     pub(crate) fn set(&self, process: &mut ProcessSpec) {
-        process.stop_exec = self.exec.as_ref().map(|exec| exec.value.clone());
+        process.stop_exec = self.exec.as_ref().map(|exec| exec.value.clone().into());
         process.stop_reach = self
             .reach
             .as_ref()
@@ -113,7 +113,10 @@ pub(super) fn write(
     process: Option<&ProcessSpec>,
 ) -> Option<toml::Value> {
     write_table(|key| match key {
-        StopKey::Exec => process?.stop_exec.clone().map(Into::into),
+        StopKey::Exec => process?
+            .stop_exec
+            .clone()
+            .map(|words| words.into_vec().into()),
         StopKey::To => {
             let reach = process?.stop_reach;
             let word = REACHES.iter().find(|(_, known)| *known == reach);

@@ -226,7 +226,7 @@ impl Reactor<'_> {
             let namespace = self.tree.plan.namespace(subject.namespace);
             let probe = namespace
                 .process(subject.slot)
-                .and_then(|process| process.ready.as_ref());
+                .and_then(|process| process.ready.as_deref());
             self.listeners.add_for(subject, probe, fd, &self.events);
         }
     }

@@ -89,7 +89,7 @@ impl Readiness {
                 };
                 lack.count += 1;
                 readiness.pending.insert(subject);
-                let way = match &process.ready {
+                let way = match process.ready.as_deref() {
                     _ if process.oneshot => Some(Way::End),
                     None => None,
                     Some(Probe::Log(text)) => pattern(&mut patterns, text).map(Way::Line),
@@ -98,7 +98,7 @@ impl Readiness {
                         argv: argv.clone(),
                         tries: *tries,
                     }),
-                    &Some(Probe::Tcp { port, tries }) => Some(Way::Port { port, tries }),
+                    Some(&Probe::Tcp { port, tries }) => Some(Way::Port { port, tries }),
                     Some(Probe::Descriptor(_) | Probe::Notify(_)) => Some(Way::Voice),
                 };
                 if let Some(way) = way {

@@ -6,9 +6,7 @@ use nix::unistd::Pid;
 use super::edge::Edge;
 use crate::engine::children::{Entrance, OutsideProcess};
 use crate::engine::plan::{Conditions, ProcessKey, ProcessPlan};
-use nestns_topology::{
-    Entry, Output, ProcessSpec, Program, RestartPolicy, Stdin, StopReach, Terminal, Weight,
-};
+use nestns_topology::{Entry, Output, ProcessSpec, Program, Stdin, StopReach, Terminal, Weight};
 
 /// Runs a command with this role beside a process. `None` where that cannot be, as when the process is
 /// about to end.
@@ -53,10 +51,10 @@ fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPla
         stderr: Output::Null,
         after: Vec::new(),
         ready: None,
-        ok: vec![0],
+        ok: vec![0].into(),
         oneshot: true,
         weight: Weight::Expendable,
-        restart: RestartPolicy::NEVER,
+        restart: None,
         stop_exec: None,
         stop_reach: StopReach::Process,
         ..process.spec.clone()

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::controller::tree::Tree;
 use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, TreePart, part};
 
-/// What waits for others, and has not been released.
+/// Parts of a tree that wait for others, and have not been released.
 #[derive(Debug, Default)]
 pub(super) struct Dependencies {
     waiting: BTreeSet<TreePart>,
-    /// What is to be looked at, because something that it waits for has changed.
+    /// Those to be looked at, because something that they wait for has changed.
     changed: BTreeSet<TreePart>,
     waiters: HashMap<TreePart, Vec<TreePart>>,
     /// For each namespace the nearest one, itself or around it, that waits for something.
@@ -103,7 +103,7 @@ impl Dependencies {
         governor.is_some_and(|governor| self.waiting.contains(&TreePart::Namespace(governor)))
     }
 
-    /// What a namespace, or one around it, waits for in vain.
+    /// Dependency for which a namespace waits in vain.
     pub(super) fn vain_hope(&self, namespace: NamespaceIndex) -> Option<&str> {
         self.hopeless.get(&namespace).map(String::as_str)
     }

@@ -23,7 +23,7 @@ use crate::controller::verdict::{self, Course, Verdict};
 use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot};
 use crate::engine::report::Ending;
 use nestns_sys::moment::Moment;
-use nestns_topology::{Entry, OnExit, RestartWhen, Weight};
+use nestns_topology::{Entry, OnExit, Weight};
 
 /// Time that it may take to read what a process has written before it failed.
 const READING: Duration = Duration::from_secs(1);
@@ -118,8 +118,7 @@ impl Judge {
             .plan
             .namespace(init.namespace)
             .restart_of(init.slot)
-            .when
-            != RestartWhen::Never;
+            .is_some();
         let is_decisive = !comes_again && !restarts.is_changing(&tree.plan, init);
         let Some(path) = self.status_from.clone().filter(|_| is_decisive) else {
             return;

@@ -51,7 +51,7 @@ pub(super) struct Probes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readying {
     Ready,
-    /// This process will never be ready, unless it is started again.
+    /// No readiness of this process, unless it is started again.
     Lost(ProcessKey),
     Nothing,
 }

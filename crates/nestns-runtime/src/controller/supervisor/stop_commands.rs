@@ -55,7 +55,7 @@ impl StopCommands {
         let (Some(argv), Some(role)) = (argv(edge, subject), subject.stop_command_of()) else {
             return Command::Over;
         };
-        if let Some(leader) = beside::start(edge, subject, role, argv) {
+        if let Some(leader) = beside::start(edge, subject, role, argv.into_vec()) {
             let running = Running {
                 leader,
                 refusal: None,
@@ -104,7 +104,7 @@ impl StopCommands {
     }
 }
 
-fn argv(edge: &dyn Edge, subject: ProcessKey) -> Option<Vec<String>> {
+fn argv(edge: &dyn Edge, subject: ProcessKey) -> Option<Box<[String]>> {
     let namespace = edge.tree().plan.namespace(subject.namespace);
     namespace.process(subject.slot)?.stop_exec.clone()
 }

@@ -19,7 +19,7 @@ pub(super) struct Trying {
     step: Step,
 }
 
-/// What is under way.
+/// Try under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// The next try is due at this moment.
@@ -33,7 +33,7 @@ pub(super) enum Step {
     },
 }
 
-/// What follows from a failed try.
+/// Consequence of a failed try.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outlook {

@@ -87,7 +87,7 @@ impl Holds {
         HoldIndex::try_from(place).ok()
     }
 
-    /// What a hold holds.
+    /// Part of the tree that a hold holds.
     pub fn held(&self, hold: HoldIndex) -> Option<TreePart> {
         self.held.get(hold as usize).copied()
     }

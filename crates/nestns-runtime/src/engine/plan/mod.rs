@@ -25,7 +25,7 @@ pub use subject::{ProcessKey, Slot};
 
 use nestns_sys::errno::spelled;
 use nestns_sys::memory;
-use nestns_topology::{Entry, Init, Output, Position, Probe, RestartWhen, Terminal, Topology};
+use nestns_topology::{Entry, Init, Output, Position, Probe, Terminal, Topology};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -372,13 +372,10 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
                 .count(),
         );
         let program = match &namespace.init {
-            Init::Program(program) => Some(program.restart.when),
+            Init::Program(program) => Some(program.restart.is_some()),
             Init::Builtin | Init::Pause => None,
         };
-        if [Some(namespace.restart.when), program]
-            .into_iter()
-            .flatten()
-            .any(|when| when != RestartWhen::Never)
+        if (namespace.restart.is_some() || program == Some(true))
             && let Some((_, holder)) = around.last()
         {
             holders.insert(*holder);
@@ -391,7 +388,7 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
             && namespace
                 .processes
                 .iter()
-                .any(|process| process.restart.when != RestartWhen::Never)
+                .any(|process| process.restart.is_some())
         {
             holders.insert(index);
         }
@@ -453,7 +450,7 @@ impl Counts {
                     + u32::from(process.stderr == Output::Log);
             }
             self.captured += u32::from(matches!(
-                process.ready,
+                process.ready.as_deref(),
                 Some(Probe::Descriptor(_) | Probe::Notify(_))
             ));
         }
@@ -592,7 +589,7 @@ proc.three = { actor = "idle" }
         assert_eq!((one.env["A"].as_str(), one.env["B"].as_str()), ("1", "2"));
         assert_eq!(one.stdout, Output::File("/out.log".into()));
         assert_eq!(one.stdin, Stdin::File("/in".into()));
-        assert_eq!(one.ok, [0, 3]);
+        assert_eq!(*one.ok, [0, 3]);
         assert!(one.is_unconditional() && !two.is_unconditional());
         assert_eq!(
             (two.stop.signal.number(), two.stop.grace),
@@ -684,11 +681,11 @@ proc.three = { actor = "idle" }
             let subject = plan.find_process(path).expect("it is declared");
             plan.namespace(subject.namespace)
                 .restart_of(subject.slot)
-                .when
+                .map(|policy| policy.when)
         };
-        assert_eq!(restarts("a/b/again"), RestartWhen::Always);
-        assert_eq!(restarts("a/one"), RestartWhen::Never);
-        assert_eq!(restarts("c/d/init"), RestartWhen::OnFailure);
+        assert_eq!(restarts("a/b/again"), Some(RestartWhen::Always));
+        assert_eq!(restarts("a/one"), None);
+        assert_eq!(restarts("c/d/init"), Some(RestartWhen::OnFailure));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Conditions, NamespaceIndex, PlanError, ProcessPlan, Slot};
 use nestns_topology::{
-    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, RestartWhen, Session, StopReach,
+    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, Session, StopReach,
 };
 
 /// PID 1 of a namespace.
@@ -124,13 +124,13 @@ impl NamespacePlan {
         format!("{}/{name}", self.path)
     }
 
-    /// Restart policy of a slot; of PID 1 that is the namespace's.
-    pub fn restart_of(&self, slot: Slot) -> RestartPolicy {
-        match (slot, self.process(slot)) {
+    /// Restart policy of a slot, `None` for never; of PID 1 that is the namespace's.
+    pub fn restart_of(&self, slot: Slot) -> Option<RestartPolicy> {
+        let process = || self.process(slot)?.restart.as_deref().copied();
+        match slot {
             // The file may say it in either place.
-            (Slot::Init, _) if self.restart.when != RestartWhen::Never => self.restart,
-            (_, Some(process)) => process.restart,
-            (_, None) => RestartPolicy::NEVER,
+            Slot::Init => self.restart.as_deref().copied().or_else(process),
+            _ => process(),
         }
     }
 

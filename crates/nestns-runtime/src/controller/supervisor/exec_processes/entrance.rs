@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nix::sched::CloneFlags;
 use nix::unistd::Pid;
@@ -19,8 +18,7 @@ use nestns_observe::thread;
 use nestns_sys::errno::of_io;
 use nestns_sys::pidfd::Pidfd;
 use nestns_topology::{
-    Entry, Output, Position, ProcessSpec, Program, RestartPolicy, Session, Stdin, Stop, StopReach,
-    Terminal, Weight,
+    Entry, Output, ProcessSpec, Program, Session, Stdin, Stop, Terminal, Weight,
 };
 
 /// Namespaces to enter beside a PID 1 that is nestns, and the time when that began.
@@ -155,7 +153,6 @@ pub(super) fn plan(
     };
     let spec = ProcessSpec {
         name: path,
-        program: Program::Command(execution.argv),
         entry: Entry::Join,
         env,
         cwd: execution
@@ -187,22 +184,14 @@ pub(super) fn plan(
         } else {
             captured
         },
-        after: Vec::new(),
-        asked_after: Duration::ZERO,
         keeps: nestns_topology::Keeps::Nothing,
-        ok: vec![0],
         oneshot: true,
         weight: Weight::Expendable,
         stop: Stop {
             signal: nestns_topology::Signal::TERM,
             grace: GRACE,
         },
-        stop_exec: None,
-        stop_reach: StopReach::Process,
-        ready: None,
-        restart: RestartPolicy::default(),
-        labels: nestns_topology::Labels::default(),
-        position: Position::default(),
+        ..ProcessSpec::new(Program::Command(execution.argv))
     };
     ProcessPlan {
         spec,

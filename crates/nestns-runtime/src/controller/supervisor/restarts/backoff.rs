@@ -123,10 +123,9 @@ mod tests {
     use nestns_topology::{RestartPolicy, RestartWhen};
 
     const POLICY: RestartPolicy = RestartPolicy {
-        when: RestartWhen::Always,
         max: Some(2),
         backoff: Duration::from_millis(100),
-        ..RestartPolicy::NEVER
+        ..RestartPolicy::new(RestartWhen::Always)
     };
 
     #[test]

@@ -300,13 +300,14 @@ impl Restarts {
     ) -> bool {
         let tree = edge.tree();
         let plan = tree.plan;
-        let policy = plan.namespace(subject.namespace).restart_of(subject.slot);
-        if policy.when == RestartWhen::Never || tree.life != Life::Running || tree.stop.is_some() {
+        let Some(policy) = plan.namespace(subject.namespace).restart_of(subject.slot) else {
+            return false;
+        };
+        if tree.life != Life::Running || tree.stop.is_some() {
             return false;
         }
         let part = Target(subject);
         let is_wanted = match policy.when {
-            RestartWhen::Never => false,
             RestartWhen::OnFailure => !success,
             RestartWhen::Always => true,
             RestartWhen::On(endings) => match ending {
@@ -584,8 +585,7 @@ impl Restarts {
                 && plan
                     .namespace(subject.namespace)
                     .restart_of(subject.slot)
-                    .when
-                    != RestartWhen::Never
+                    .is_some()
                 && (tree.lives(subject) || self.may_bring_back(&plan, subject))
         })
     }
