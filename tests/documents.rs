@@ -18,6 +18,7 @@ proc.talker = { sh = "echo out; printf '\\377\\n'; echo err >&2; sleep 1000" }
 [ns."@/inner"]
 init = ["sleep", "1000"]
 proc.leaf = { cmd = "sleep 1000", restart = "on-failure" }
+after = { server = "started" }
 [ns."@/inner/deep"]
 proc.threads = { actor = "threads" }
 

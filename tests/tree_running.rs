@@ -106,3 +106,67 @@ fn a_file_is_distinguished_from_an_address() {
         .expect("it is our own");
     assert!(detached.run(&["tree"]).contains("?/1"));
 }
+
+#[test]
+fn what_is_waited_for_in_other_namespaces_is_shown() {
+    let topology = r#"
+[ns.@]
+proc.hub = { actor = "serve" }
+proc.near = { actor = "idle", after = { hub = "started" } }
+[ns."@/db"]
+after = { "../hub" = "ready" }
+proc.server = { actor = "serve" }
+[ns."@/web"]
+after = { db = "ready" }
+proc.app = { actor = "idle", after = { "../db/server" = "ready", log = "started" } }
+proc.log = { actor = "idle" }
+"#;
+    for_each_identity(|identity| {
+        let detached = Detached::up(Nest::new(topology).identity(identity));
+        let notes = |lines: Vec<String>| -> Vec<String> {
+            let lines = lines
+                .iter()
+                .skip(1)
+                .filter_map(|line| line.rsplit_once("after "));
+            lines.map(|(_, note)| note.to_owned()).collect()
+        };
+        let expected = ["../hub ready", "../db ready", "../db/server ready"];
+        assert_eq!(notes(lines(&detached, &["tree", "-n", "@"])), expected);
+        let file = detached.nest.file_name().to_owned();
+        assert_eq!(notes(lines(&detached, &["tree", &file])), expected);
+        let root = detached.nest.root.clone();
+        let after = |document: &serde_json::Value| -> Vec<(String, String)> {
+            let things = ["namespaces", "processes"].map(|key| document[key].as_array().unwrap());
+            let things = things.into_iter().flatten();
+            let things = things.filter(|thing| thing["after"].is_array());
+            things
+                .map(|thing| {
+                    let text = |value: &serde_json::Value| value.to_string().replace(&root, "@");
+                    (text(&thing["path"]), text(&thing["after"]))
+                })
+                .collect()
+        };
+        let running = detached.document(&["tree", "-n", "@", "--format", "json"]);
+        let declared = detached.document(&["tree", &file, "--format", "json"]);
+        assert_eq!(after(&running), after(&declared));
+        let expected = [
+            ("\"@/db\"", r#"["/@/hub: ready"]"#),
+            ("\"@/web\"", r#"["/@/db: ready"]"#),
+            ("\"@/near\"", r#"["hub: started"]"#),
+            ("\"@/web/app\"", r#"["log: started","/@/db/server: ready"]"#),
+        ];
+        let found = after(&declared);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (path, entries) in expected {
+            let is_it = |(one, _): &&(String, String)| one == path;
+            let (_, found) = found.iter().find(is_it).expect("it waits");
+            let sort = |text: &str| -> std::collections::BTreeSet<String> {
+                serde_json::from_str(text).unwrap()
+            };
+            assert_eq!(sort(found), sort(entries), "{path}");
+        }
+        let inspected = detached.document(&["inspect", "@/web/app", "--format", "json"]);
+        let inspected = &inspected["process"]["declaration"]["after"];
+        assert_eq!(inspected.as_array().unwrap().len(), 2, "{inspected}");
+    });
+}

@@ -16,18 +16,21 @@ use super::place::{self, Place};
 use super::selection::{self, Selected, Selection};
 use super::status::Status;
 use super::table_arguments::AnswerArguments;
-use super::target::Target;
+use super::target::{Connection, Target};
 use super::topology_arguments::{TopologyArguments, Values};
 use super::tree_document;
 use super::undeclared;
 use crate::present::count::count;
-use crate::present::snapshot_nodes::{self, Scope, View};
+use crate::present::snapshot_nodes::{self, Dependencies, Scope, View};
 use crate::present::state::State;
 use crate::present::topology_nodes;
 use crate::present::tree::{self, Folding, Look};
 use nestns_client::discovery;
-use nestns_client::documents::{Kind, NamespaceDocument, ProcessDocument, TreeDocument, TreeRow};
-use nestns_client::protocol::message::Snapshot;
+use nestns_client::documents::{
+    Kind, NamespaceDocument, ProcessDocument, TreeDocument, TreeNamespace, TreeRow,
+};
+use nestns_client::protocol::client_error::ClientError;
+use nestns_client::protocol::message::{Reply, Request, Snapshot};
 use nestns_topology::{Address, Topology};
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +40,8 @@ existing file; otherwise it is an address in a running topology. Without an argu
 or, if none is running, the only topology file of this directory.
 
 Numbers are PIDs, outermost first. For a file, they are the PIDs that creation in file order will assign; those on \
-the host are unknown. `·` means invisible from the chosen namespace, `—` means ended.
+the host are unknown. `·` means invisible from the chosen namespace, `—` means ended. `after ../db ready` says what a \
+process or namespace waits for in other namespaces, by the path from its own.
 
 With --host, namespaces of running topologies are shown by path, all others as in /proc, pid:[INODE], followed by the \
 id, which the kernel never reuses. Namespaces without processes that are kept alive by a mount, an open descriptor or \
@@ -167,7 +171,8 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
         .filter(|from| from.is_in_topology())
         .and_then(Place::address);
     let named: Vec<Address> = addresses.iter().chain(from).cloned().collect();
-    let (_, mut snapshot) = undeclared::look(&args.target, &named)?;
+    let (mut connection, mut snapshot) = undeclared::look(&args.target, &named)?;
+    let after = dependencies(&mut connection)?;
     undeclared::name_hosts(&mut snapshot);
     if args.answer.format == AnswerFormat::Json {
         let processes = snapshot.processes.iter_mut();
@@ -188,7 +193,9 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     let selections = selection::resolve(&snapshot, &addresses, &inside)?;
     let scope = scope(&snapshot, &selections);
     match args.answer.format {
-        AnswerFormat::Json => args.answer.write(&running(&snapshot, &scope, from))?,
+        AnswerFormat::Json => args
+            .answer
+            .write(&running(&snapshot, &after, &scope, from))?,
         AnswerFormat::Human => {
             let look = Look {
                 charset: charset(),
@@ -202,13 +209,21 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
                 Some((level, inside)) => View::Made(*level, inside),
                 None => from.map_or(View::Host, View::Namespace),
             };
-            let nodes =
-                snapshot_nodes::nodes(&snapshot.namespaces, &snapshot.processes, &scope, view);
+            let nodes = snapshot_nodes::nodes(&snapshot, &after, &scope, view);
             std::io::stdout()
                 .write_all(tree::render(&title(&snapshot, from), &nodes, look).as_bytes())?;
         }
     }
     Ok(Status::Done)
+}
+
+/// What everything waits for.
+fn dependencies(connection: &mut Connection) -> Result<Dependencies, CommandError> {
+    match connection.client.ask(Request::Dependencies) {
+        Ok(Reply::Dependencies(dependencies)) => Ok(dependencies),
+        Ok(_) => Err(connection.fail(&ClientError::Unreadable("it is something else".to_owned()))),
+        Err(error) => Err(connection.fail(&error)),
+    }
 }
 
 /// The namespace to look from; `None` for the host.
@@ -311,13 +326,19 @@ fn title(snapshot: &Snapshot, from: Option<&NamespaceDocument>) -> String {
 /// The document of a topology that runs.
 fn running<'a>(
     snapshot: &'a Snapshot,
+    after: &Dependencies,
     scope: &Scope<'_>,
     from: Option<&'a NamespaceDocument>,
-) -> TreeDocument<Vec<&'a NamespaceDocument>, Vec<TreeRow<&'a ProcessDocument>>> {
+) -> TreeDocument<Vec<TreeNamespace<&'a NamespaceDocument>>, Vec<TreeRow<&'a ProcessDocument>>> {
+    let after = |path: &str| after.get(path).cloned().unwrap_or_default();
     let namespaces = snapshot
         .namespaces
         .iter()
-        .filter(|one| scope.namespaces.contains(&*one.path));
+        .filter(|one| scope.namespaces.contains(&*one.path))
+        .map(|namespace| TreeNamespace {
+            namespace,
+            after: after(&namespace.path),
+        });
     let undeclared = selection::parents_of_undeclared(snapshot);
     let is_in_scope = |process: &&ProcessDocument| scope.processes.contains(&*process.path);
     let made = from
@@ -325,6 +346,7 @@ fn running<'a>(
         .map(|from| inside_of(snapshot, from));
     let seen = |process: &'a ProcessDocument| TreeRow {
         process,
+        after: after(&process.path),
         seen_as: from.map(|from| {
             if let Some(inside) = &made {
                 let number = process.pids.get(from.level).copied().flatten();

@@ -4,8 +4,12 @@
 
 use serde::Serialize;
 
-use nestns_client::documents::{Kind, NamespaceDocument, ProcessDocument, Sequence, TreeDocument};
-use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
+use nestns_client::documents::{
+    Kind, NamespaceDocument, ProcessDocument, Sequence, TreeDocument, TreeNamespace, TreeRow,
+};
+use nestns_topology::{
+    After, Entry, Init, NamespaceId, Numbering, Part, Process, Program, Target, Topology,
+};
 
 /// The document of a topology of a file.
 pub(super) fn document(topology: &Topology) -> TreeDocument<impl Serialize, impl Serialize> {
@@ -29,8 +33,26 @@ pub(super) fn document(topology: &Topology) -> TreeDocument<impl Serialize, impl
     }
 }
 
+/// What a part of a namespace waits for.
+fn after(topology: &Topology, id: NamespaceId, part: Part, after: &[After]) -> Vec<String> {
+    let waiter = Target {
+        namespace: id.place(),
+        part,
+    };
+    let describe = |after: &After| after.describe(waiter, &after.target.path(topology));
+    after.iter().map(describe).collect()
+}
+
 /// Document of a namespace; values known only to the kernel are null.
-fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
+fn namespace(topology: &Topology, id: NamespaceId) -> TreeNamespace {
+    let namespace = topology.namespace(id);
+    TreeNamespace {
+        namespace: namespace_document(topology, id),
+        after: after(topology, id, Part::Namespace, &namespace.after),
+    }
+}
+
+fn namespace_document(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
     let namespace = topology.namespace(id);
     let init = match &namespace.init {
         Init::Builtin => "builtin",
@@ -63,7 +85,7 @@ fn namespace(topology: &Topology, id: NamespaceId) -> NamespaceDocument {
     }
 }
 
-fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<ProcessDocument> {
+fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec<TreeRow> {
     let namespace = topology.namespace(id);
     let init = numbering.init(id);
     // Where the parent is outside the namespace of a level the kernel answers 0; on the host it is not known yet.
@@ -108,22 +130,25 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
         Init::Program(program) => Some(&**program),
         Init::Builtin | Init::Pause => None,
     };
-    let mut documents = vec![document("init", init, &outside, "init", program)];
-    for (place, process) in namespace.processes.iter().enumerate() {
-        let numbers = numbering.process(id, place);
+    let row = |process: ProcessDocument, part, declared: Option<&Process>| TreeRow {
+        process,
+        after: declared
+            .map(|process| after(topology, id, part, &process.after))
+            .unwrap_or_default(),
+        seen_as: None,
+    };
+    let first = document("init", init, &outside, "init", program);
+    let mut rows = vec![row(first, Part::Init, program)];
+    for (index, process) in (0..).zip(&namespace.processes) {
+        let numbers = numbering.process(id, index as usize);
         let (parent, enter) = match process.entry {
             Entry::Join => (outside.as_slice(), "join"),
             Entry::Fork | Entry::Init => (init, "fork"),
         };
-        documents.push(document(
-            &process.name,
-            &numbers,
-            parent,
-            enter,
-            Some(process),
-        ));
+        let one = document(&process.name, &numbers, parent, enter, Some(process));
+        rows.push(row(one, Part::Process(index), Some(process)));
     }
-    documents
+    rows
 }
 
 /// The numbers of the nearest builtin init from a namespace outward; none for the controller.

@@ -25,6 +25,7 @@ fn is_same_shape(one: &Node, other: &Node) -> bool {
     one.kind == other.kind
         && one.state == other.state
         && one.note == other.note
+        && without_numbers(&one.after).eq(without_numbers(&other.after))
         && one.facts.runs == other.facts.runs
         && one.facts.entry == other.facts.entry
         && one.pids.len() == other.pids.len()
@@ -34,4 +35,11 @@ fn is_same_shape(one: &Node, other: &Node) -> bool {
             .iter()
             .zip(&other.children)
             .all(|(a, b)| is_same_name(a, b) && is_same_shape(a, b))
+}
+
+/// Words about dependencies: each instance may have one of its own.
+fn without_numbers(words: &str) -> impl Iterator<Item = char> {
+    words
+        .chars()
+        .filter(|character| !character.is_ascii_digit())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod age;
 pub(crate) mod charset;
 pub(crate) mod count;
+mod dependencies;
 pub(crate) mod depth;
 pub(crate) mod duration;
 pub(crate) mod escape;

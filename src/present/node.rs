@@ -116,6 +116,8 @@ pub(crate) struct Node {
     pub(crate) state: Option<State>,
     /// Free text at the end of the line.
     pub(crate) note: String,
+    /// Everything in other namespaces that it waits for, in words; empty if there is nothing.
+    pub(crate) after: String,
     /// Further facts.
     pub(crate) facts: Facts,
     /// Children in the order in which they are shown.

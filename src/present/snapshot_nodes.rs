@@ -1,11 +1,13 @@
 //! Nodes to draw from a controller's document of a running topology.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::dependencies;
 use super::node::{Facts, Kind, Label, Node, Runs};
 use super::state::State;
 use super::topology_nodes::short;
 use nestns_client::documents::{ExitDocument, NamespaceDocument, ProcessDocument};
+use nestns_client::protocol::message::Snapshot;
 use nestns_topology::{Entry, Signal};
 
 /// Point of view: PIDs are those seen from there, and a process outside of it has none.
@@ -19,6 +21,9 @@ pub(crate) enum View<'a> {
     Made(usize, &'a HashSet<&'a str>),
 }
 
+/// Dependencies by the path of what waits, as documents have them.
+pub(crate) type Dependencies = BTreeMap<String, Vec<String>>;
+
 /// Part of a topology whose nodes are made.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope<'a> {
@@ -29,9 +34,9 @@ pub(crate) struct Scope<'a> {
 }
 
 /// The nodes of a scope of a topology, outermost first.
-pub(crate) fn nodes<'a>(
-    namespaces: &'a [NamespaceDocument],
-    processes: &'a [ProcessDocument],
+pub(crate) fn nodes(
+    snapshot: &Snapshot,
+    after: &Dependencies,
     scope: &Scope<'_>,
     view: View<'_>,
 ) -> Vec<Node> {
@@ -39,17 +44,18 @@ pub(crate) fn nodes<'a>(
         inside: HashMap::new(),
         within: HashMap::new(),
         inits: HashMap::new(),
+        after,
         scope,
         view,
     };
-    for process in processes {
+    for process in &snapshot.processes {
         if process.enter == "init" {
             making.inits.insert(&process.ns, process);
         } else {
             making.inside.entry(&process.ns).or_default().push(process);
         }
     }
-    for namespace in namespaces {
+    for namespace in &snapshot.namespaces {
         making
             .within
             .entry(namespace.parent.as_deref())
@@ -63,6 +69,7 @@ struct Making<'a, 'p> {
     inside: HashMap<&'a str, Vec<&'a ProcessDocument>>,
     within: HashMap<Option<&'a str>, Vec<&'a NamespaceDocument>>,
     inits: HashMap<&'a str, &'a ProcessDocument>,
+    after: &'a Dependencies,
     scope: &'p Scope<'p>,
     view: View<'p>,
 }
@@ -104,6 +111,10 @@ impl<'a> Making<'a, '_> {
             pids: init.map(|init| self.numbers(init)).unwrap_or_default(),
             state: namespace.state.as_deref().and_then(State::of),
             note: with_end(note, init.and_then(|init| init.exit)),
+            after: self.after(
+                &namespace.path,
+                [Some(&*namespace.path), init.map(|init| &*init.path)],
+            ),
             facts: Facts {
                 path: namespace.path.clone(),
                 runs,
@@ -137,6 +148,7 @@ impl<'a> Making<'a, '_> {
             pids: self.numbers(process),
             state: process.state.as_deref().and_then(State::of),
             note: with_end(note, process.exit),
+            after: self.after(&process.ns, [Some(&*process.path), None]),
             facts: Facts {
                 path: process.path.clone(),
                 runs: Runs::Program(words),
@@ -146,6 +158,20 @@ impl<'a> Making<'a, '_> {
             },
             children: Vec::new(),
         }
+    }
+
+    /// What is waited for in other namespaces, in words.
+    fn after(&self, home: &str, waiters: [Option<&str>; 2]) -> String {
+        let entries = waiters.into_iter().flatten();
+        let entries = entries
+            .filter_map(|waiter| self.after.get(waiter))
+            .flatten();
+        let elsewhere: Vec<_> = entries
+            .filter_map(|entry| dependencies::elsewhere(home, entry))
+            .collect();
+        dependencies::words(home, &elsewhere, |&(path, condition)| {
+            (path.to_owned(), condition)
+        })
     }
 
     /// The PIDs that are visible: none for an ended process, nor for one outside of the point of view.

@@ -1,9 +1,10 @@
 //! Nodes to draw from a tree, declared or running.
 
+use super::dependencies;
 use super::node::{Facts, Kind, Label, Node, Runs};
 use nestns_runtime::controller::roster::Roster;
 use nestns_runtime::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, Slot};
-use nestns_topology::{Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
+use nestns_topology::{After, Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 /// Nodes of a declared topology, with the numbers that creation in file order will give.
 pub(crate) fn declared(topology: &Topology) -> Vec<Node> {
@@ -17,6 +18,12 @@ pub(crate) fn declared(topology: &Topology) -> Vec<Node> {
 
 fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Node {
     let namespace = topology.namespace(id);
+    let after = |entries: &[After]| {
+        let elsewhere = elsewhere(id.place(), entries);
+        dependencies::words(&namespace.path, &elsewhere, |entry| {
+            (entry.target.path(topology), condition(entry))
+        })
+    };
     let chain = |numbers: &[i32]| {
         std::iter::once(None)
             .chain(numbers.iter().copied().map(Some))
@@ -28,6 +35,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         pids: chain(&numbering.process(id, place)),
         state: None,
         note: note(&process.program, process.entry),
+        after: after(&process.after),
         facts: Facts {
             path: [&*namespace.path, "/", &process.name].concat(),
             runs: Runs::Program(words(&process.program)),
@@ -42,6 +50,11 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         Init::Pause => Runs::Pause,
         Init::Program(program) => Runs::Program(words(&program.program)),
     };
+    let of_init = match &namespace.init {
+        Init::Program(program) => &*program.after,
+        Init::Builtin | Init::Pause => &[],
+    };
+    let awaited = [&*namespace.after, of_init].concat();
     let processes = namespace
         .processes
         .iter()
@@ -57,6 +70,7 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         pids: chain(numbering.init(id)),
         state: None,
         note: init_note(&runs),
+        after: after(&awaited),
         facts: Facts {
             path: namespace.path.clone(),
             runs,
@@ -79,6 +93,12 @@ pub(crate) fn standing(roster: &Roster) -> Vec<Node> {
 
 fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     let plan = roster.plan().namespace(index);
+    let after = |entries: &[After]| {
+        let elsewhere = elsewhere(index, entries);
+        dependencies::words(&plan.path, &elsewhere, |entry| {
+            (roster.path_of(entry.target), condition(entry))
+        })
+    };
     let chain = |slot: Slot| {
         let facts = roster
             .get(ProcessKey {
@@ -99,6 +119,7 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
             pids: chain(slot),
             state: None,
             note: note(&process.program, process.entry),
+            after: after(&process.after),
             facts: Facts {
                 path: plan.path_of(slot),
                 runs: Runs::Program(words(&process.program)),
@@ -113,12 +134,15 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
         .children(index)
         .map(|child| standing_namespace(roster, child));
     let runs = init_runs(&plan);
+    let of_init = plan.process(Slot::Init).map(|init| &*init.after);
+    let awaited = [&*plan.after, of_init.unwrap_or_default()].concat();
     Node {
         label: Label::of(plan.name()),
         kind: Kind::Namespace,
         pids: chain(Slot::Init),
         state: None,
         note: init_note(&runs),
+        after: after(&awaited),
         facts: Facts {
             path: plan.path.clone(),
             runs,
@@ -128,6 +152,18 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
         },
         children: processes.chain(children).collect(),
     }
+}
+
+/// The entries of `after` that are about other namespaces.
+fn elsewhere(home: u32, entries: &[After]) -> Vec<After> {
+    let entries = entries.iter().copied();
+    entries
+        .filter(|entry| entry.target.namespace != home)
+        .collect()
+}
+
+fn condition(entry: &After) -> &'static str {
+    entry.condition.word(entry.target.part)
 }
 
 fn init_runs(plan: &NamespacePlan) -> Runs {

@@ -22,7 +22,7 @@ for line in open(sys.argv[2]):
 "#;
 
 const TREE: &str = "name = '@'\non_exit = 'ignore'\n[ns.@]\nproc.one = { actor = 'idle' }\n[ns.'@/x']\nproc.two = { actor = 'idle' }\n\
-                    [ns.'@/x/y']\nproc.three = { actor = 'idle' }\n[ns.@-v]\nproc.four = { actor = 'idle' }\n";
+                    [ns.'@/x/y']\nproc.three = { actor = 'idle', after = { '../../one' = 'started', '/@-v/four' = 'started' } }\n[ns.@-v]\nproc.four = { actor = 'idle' }\n";
 
 fn requests(root: &str) -> Vec<(String, &'static str)> {
     let target = format!("{{\"path\":\"{root}/one\",\"pid\":1,\"start_time\":1}}");
@@ -154,7 +154,7 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
             let answers = ask(
                 &detached,
                 namespace,
-                &["\"status\"".to_owned(), "\"snapshot\"".to_owned()],
+                &["status", "snapshot", "dependencies"].map(|word| format!("\"{word}\"")),
                 &[],
             );
             assert_eq!(answers[0]["status"]["name"], **root, "{answers:?}");
@@ -165,6 +165,9 @@ fn a_program_inside_sees_its_own_namespace_and_no_other() {
                 .clone();
             assert_eq!(seen.len(), expected, "{namespace}: {seen:?}");
             let own = namespace.replace('@', root);
+            let after = answers[2]["dependencies"].to_string();
+            assert_eq!(after.contains("/one: "), namespace == "@", "{after}");
+            assert!(!after.contains("four"), "{after}");
             assert!(
                 seen.iter()
                     .all(|one| one["path"].as_str().expect("text").starts_with(&own)),

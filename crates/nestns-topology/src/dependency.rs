@@ -71,3 +71,25 @@ pub struct After {
     /// Its part in the order of a stop.
     pub stop_order: StopOrder,
 }
+
+impl Target {
+    /// The name that a file has for it: that of a process in the namespace of what waits, or the path from the top of
+    /// everything else, which begins with a slash. `path` is its path.
+    pub fn name(self, waiter: Self, path: &str) -> String {
+        let is_beside = waiter.namespace == self.namespace
+            && waiter.part != Part::Namespace
+            && self.part != Part::Namespace;
+        match path.rsplit_once('/') {
+            Some((_, name)) if is_beside => name.to_owned(),
+            _ => format!("/{path}"),
+        }
+    }
+}
+
+impl After {
+    /// `db: ready` or `/store/db: ready`, as documents have it. `path` is that of the target.
+    pub fn describe(&self, waiter: Target, path: &str) -> String {
+        let condition = self.condition.word(self.target.part);
+        format!("{}: {condition}", self.target.name(waiter, path))
+    }
+}

@@ -27,7 +27,7 @@ impl NamespaceId {
     }
 
     /// Its place in the order of creation.
-    pub(super) fn place(self) -> u32 {
+    pub fn place(self) -> u32 {
         // A tree is as large as the kernel's PID_MAX_LIMIT at most.
         u32::try_from(self.0.index()).unwrap_or(u32::MAX)
     }

@@ -76,6 +76,7 @@ impl Inside<'_> {
                 .unwrap_or_default(),
             state: None,
             note,
+            after: String::new(),
             facts: facts(path.clone(), Entry::Init),
             children: processes.chain(self.below(id)).collect(),
         }
@@ -130,6 +131,7 @@ impl Inside<'_> {
             pids: process.numbers.iter().copied().map(Some).collect(),
             state: None,
             note: note.trim_start().to_owned(),
+            after: String::new(),
             facts: facts(
                 self.names.of_process(self.machine, process),
                 if is_joined { Entry::Join } else { Entry::Fork },

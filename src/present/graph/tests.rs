@@ -69,6 +69,7 @@ impl Forest {
                 .collect(),
             state: None,
             note: String::new(),
+            after: String::new(),
             facts: Facts {
                 path: path.to_owned(),
                 runs,

@@ -81,7 +81,7 @@ impl Drawing {
             style,
             pids: self.numbers(node),
             state: node.state,
-            note: escape(&node.note),
+            note: escape(&with_after(node)),
         });
         let length = self.prefix.len();
         self.prefix.push_str(below);
@@ -180,6 +180,15 @@ impl Widths {
             // The symbol and a space.
             state: widest(|line| line.state.map_or(0, |state| 2 + state.word().width())),
         }
+    }
+}
+
+/// The note, and what it waits for.
+fn with_after(node: &Node) -> String {
+    match (&*node.note, &*node.after) {
+        (words, "") => words.to_owned(),
+        ("", after) => format!("after {after}"),
+        (words, after) => format!("{words}, after {after}"),
     }
 }
 

@@ -20,6 +20,7 @@ fn node(kind: Kind, name: &str, pids: &[i32], children: Vec<Node>) -> Node {
         pids,
         state: None,
         note: String::new(),
+        after: String::new(),
         facts,
         children,
     }
@@ -250,4 +251,40 @@ fn control_characters_have_no_power() {
 #[test]
 fn nothing_but_the_title() {
     assert_eq!(render("empty", &[], Look::default()), "empty\n");
+}
+
+#[test]
+fn what_is_waited_for_follows_the_note() {
+    let waiting = |bare: Node, note: &str| Node {
+        note: note.to_owned(),
+        after: "../db ready".to_owned(),
+        ..bare
+    };
+    let replica = |i: usize| Node {
+        after: format!("../db.{i} ready"),
+        ..namespace(&format!("w.{i}"), &[0, 1], Vec::new())
+    };
+    let mut roots = vec![waiting(
+        namespace(
+            "web",
+            &[0, 1],
+            vec![waiting(process("app", &[0, 2]), "actor idle (joined)")],
+        ),
+        "",
+    )];
+    roots.extend((0..9).map(replica));
+    let look = Look {
+        folding: Folding::Keep(1),
+        ..Look::default()
+    };
+    assert_eq!(
+        render("x", &roots, look),
+        "\
+x
+├─ web/    ?/1  after ../db ready
+│  └─ app  ?/2  actor idle (joined), after ../db ready
+├─ w.0/    ?/1  after ../db.0 ready
+└─ … 8 more like w.0
+"
+    );
 }

@@ -46,7 +46,7 @@ pub use stop::{How, Step, Timeline};
 pub use test::{CaseEntry, CaseStatus, TestDocument};
 pub use tree::{
     HostDocument, HostEntry, HostNamespace, HostProcess, KeptBy, PsDocument, PsRow, TreeDocument,
-    TreeRow, TruthDocument, Undeclared,
+    TreeNamespace, TreeRow, TruthDocument, Undeclared,
 };
 
 /// The version of each document, and the type that holds it.

@@ -282,7 +282,8 @@ pub struct Description {
     pub cwd: Option<String>,
     /// The names of the variables that the file sets.
     pub env: Vec<String>,
-    /// `NAME: CONDITION`.
+    /// `NAME: CONDITION`: a process in its namespace by name, everything else by its path from the top with a slash in
+    /// front.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
     /// Condition of readiness.

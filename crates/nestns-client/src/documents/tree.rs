@@ -11,7 +11,7 @@ use super::{NamespaceDocument, NamespaceRelations, ProcessDocument, Word};
 
 /// `nestns.tree/1` of a topology, in a file or running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TreeDocument<N = Vec<NamespaceDocument>, P = Vec<TreeRow>> {
+pub struct TreeDocument<N = Vec<TreeNamespace>, P = Vec<TreeRow>> {
     /// `nestns.tree/1`.
     pub schema: Word,
     /// The name of the topology.
@@ -25,12 +25,28 @@ pub struct TreeDocument<N = Vec<NamespaceDocument>, P = Vec<TreeRow>> {
     pub processes: P,
 }
 
+/// A namespace of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TreeNamespace<N = NamespaceDocument> {
+    /// The namespace.
+    #[serde(flatten)]
+    pub namespace: N,
+    /// What everything in it waits for, each as `NAME: CONDITION`, the name being the path from the top with a slash in
+    /// front; absent if it waits for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
 /// A process of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TreeRow<P = ProcessDocument> {
     /// The process.
     #[serde(flatten)]
     pub process: P,
+    /// What it waits for, each as `NAME: CONDITION`: a process in its namespace by name, everything else by its path from
+    /// the top with a slash in front; absent if it waits for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// The number under which the observer of `tree --from` sees it, `null` where it is invisible;
     /// else absent.
     #[serde(

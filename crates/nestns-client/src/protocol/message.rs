@@ -80,6 +80,8 @@ pub enum Request {
         /// Kind of the thing, as both may have this path.
         kind: Kind,
     },
+    /// What everything in the tree waits for: [`Reply::Dependencies`].
+    Dependencies,
     /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
     Release,
     /// Stop all of it, or the named namespaces and processes: [`Reply::Waiting`] every second, then
@@ -250,6 +252,8 @@ pub enum Reply {
     Status(Box<Status>),
     Snapshot(Box<Snapshot>),
     Description(Box<Description>),
+    /// By the path of what waits, as a description has them.
+    Dependencies(BTreeMap<String, Vec<String>>),
     Done,
     /// Processes that a stop waits for: paths, seconds so far, and seconds at most.
     Waiting(Vec<(String, Option<(f64, f64)>)>),
@@ -305,6 +309,7 @@ impl Request {
             Self::Snapshot => "snapshot",
             Self::RefreshTruth => "refresh_truth",
             Self::Describe { .. } => "describe",
+            Self::Dependencies => "dependencies",
             Self::Release => "release",
             Self::Stop { .. } => "stop",
             Self::Signal { .. } => "signal",
@@ -347,6 +352,7 @@ impl Reply {
             // before they were told of.
             Self::Status(_)
             | Self::Description(_)
+            | Self::Dependencies(_)
             | Self::Waiting(_)
             | Self::Unrecorded(_)
             | Self::Signalled { .. }

@@ -7,11 +7,11 @@ use nestns_client::documents::{Description, ExitDocument, RestartDescription, St
 
 use super::roster::{Record, Roster};
 use crate::controller::start_error::exec_error_sentence;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, TreePart, part};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, target};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
     After, Notifier, Output, Part, Position, Probe, RestartPolicy, RestartWhen, Signal, Stdin,
-    Stop, Terminal, Tries, Weight, format_duration,
+    Stop, Target, Terminal, Tries, Weight, format_duration,
 };
 
 /// Sources of a description.
@@ -53,7 +53,11 @@ impl Sources<'_> {
         description.domainname.clone_from(&plan.domainname);
         description.cwd = plan.cwd.as_ref().map(|cwd| cwd.display().to_string());
         description.env = plan.env.keys().cloned().collect();
-        let after = self.after(index, &plan.after);
+        let waiter = Target {
+            namespace: index,
+            part: Part::Namespace,
+        };
+        let after = self.after(waiter, &plan.after);
         description.after.splice(..0, after);
         description.stop = Some(stop(plan.stop));
         description.restart = Some(restart(plan.restart.as_deref()));
@@ -78,24 +82,9 @@ impl Sources<'_> {
         })
     }
 
-    /// Dependencies of a part of a namespace: names in the same namespace, else paths.
-    fn after(self, namespace: NamespaceIndex, after: &[After]) -> Vec<String> {
-        let describe = |after: &After| {
-            let path = match part(after.target) {
-                TreePart::Namespace(index) => self.roster.plan().namespace(index).path.clone(),
-                TreePart::Process(subject) => self.roster.path(subject),
-            };
-            let name = match path.rsplit_once('/') {
-                Some((_, name))
-                    if after.target.part != Part::Namespace
-                        && after.target.namespace == namespace =>
-                {
-                    name.to_owned()
-                }
-                _ => path,
-            };
-            format!("{name}: {}", after.condition.word(after.target.part))
-        };
+    /// Dependencies of a part of a namespace.
+    fn after(self, waiter: Target, after: &[After]) -> Vec<String> {
+        let describe = |after: &After| after.describe(waiter, &self.roster.path_of(after.target));
         after.iter().map(describe).collect()
     }
 
@@ -121,7 +110,7 @@ impl Sources<'_> {
             user: identity,
             cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
             env: process.env.keys().cloned().collect(),
-            after: self.after(subject.namespace, &process.after),
+            after: self.after(target(subject), &process.after),
             ready: Some(process.ready.as_deref().map_or_else(
                 || {
                     if process.oneshot {

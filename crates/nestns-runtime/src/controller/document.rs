@@ -4,12 +4,14 @@
 //! The controller writes them from its roster; the command line reads them again, from the control
 //! socket or from a file.
 
+use std::collections::{BTreeMap, HashMap};
+
 use nestns_client::documents::{ExitDocument, NamespaceDocument, ProcessDocument, Word};
 
 use super::roster::{Record, Roster};
-use crate::engine::plan::{InitPlan, NamespacePlan, Slot};
+use crate::engine::plan::{InitPlan, NamespacePlan, ProcessKey, Slot, target};
 use crate::engine::report::Ending;
-use nestns_topology::{Entry, Program};
+use nestns_topology::{After, Entry, Part, Program, Target};
 
 impl From<Ending> for ExitDocument {
     fn from(ending: Ending) -> Self {
@@ -75,7 +77,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
     let controller = nix::unistd::getpid().as_raw();
     // A parent's numbers by its number on the host, for the numbers that it has on the levels
     // below.
-    let by_pid: std::collections::HashMap<i32, &[i32]> = roster
+    let by_pid: HashMap<i32, &[i32]> = roster
         .subjects()
         .filter_map(|subject| roster.get(subject)?.facts.as_ref())
         .filter_map(|facts| {
@@ -143,6 +145,43 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
         }
     }
     documents
+}
+
+/// What each namespace and process waits for, by its path.
+pub fn dependencies(roster: &Roster) -> BTreeMap<String, Vec<String>> {
+    let mut dependencies = BTreeMap::new();
+    // Many may wait for the same.
+    let mut paths: HashMap<Target, String> = HashMap::new();
+    let mut add = |path: String, waiter: Target, after: &[After]| {
+        if after.is_empty() {
+            return;
+        }
+        let describe = |after: &After| {
+            let path = paths
+                .entry(after.target)
+                .or_insert_with(|| roster.path_of(after.target));
+            after.describe(waiter, path)
+        };
+        dependencies.insert(path, after.iter().map(describe).collect());
+    };
+    for index in roster.plan().indices() {
+        let plan = roster.plan().namespace(index);
+        let own = Target {
+            namespace: index,
+            part: Part::Namespace,
+        };
+        add(plan.path.clone(), own, &plan.after);
+        for slot in plan.slots() {
+            if let Some(process) = plan.process(slot).filter(|one| !one.after.is_empty()) {
+                let subject = ProcessKey {
+                    namespace: index,
+                    slot,
+                };
+                add(plan.path_of(slot), target(subject), &process.after);
+            }
+        }
+    }
+    dependencies
 }
 
 fn enter_word(slot: Slot, entry: Option<Entry>) -> &'static str {

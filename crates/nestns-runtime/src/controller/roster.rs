@@ -7,12 +7,13 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use crate::engine::exec_error::ExecError;
-use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot, TreePart, part};
 use crate::engine::report::{Ending, StopRequest};
 use nestns_observe::namespaces::PidNamespace;
 use nestns_observe::process::Process;
 use nestns_sys::moment::Moment;
 pub use nestns_topology::State;
+use nestns_topology::Target;
 
 /// Reason why a process was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -378,6 +379,14 @@ impl Roster {
     /// Path of a process: `vm/ci/init`, `vm/ci/runner`.
     pub fn path(&self, subject: ProcessKey) -> String {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
+    }
+
+    /// The path of something that is waited for.
+    pub fn path_of(&self, target: Target) -> String {
+        match part(target) {
+            TreePart::Namespace(index) => self.plan.namespace(index).path.clone(),
+            TreePart::Process(subject) => self.path(subject),
+        }
     }
 
     /// Marks everything in a namespace and below it as over, which its PID 1 has taken along, and

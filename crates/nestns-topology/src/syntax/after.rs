@@ -3,9 +3,9 @@
 use super::located::Located;
 use super::reader::Entry;
 use super::writer::non_empty;
-use crate::dependency::{After, Condition, Part, Target};
+use crate::dependency::{After, Condition, Target};
 use crate::diagnostic::Diagnostics;
-use crate::tree::{NamespaceId, Topology};
+use crate::tree::Topology;
 
 /// Conditions by the names of their targets, in the order of the file.
 pub(crate) type AfterSyntax = Vec<(Located<String>, Condition)>;
@@ -46,19 +46,10 @@ pub(super) fn read(entry: &Entry<'_>, out: &mut Diagnostics) -> AfterSyntax {
 pub(super) fn write(waiter: Target, after: &[After], topology: &Topology) -> Option<toml::Value> {
     let entry = |after: &After| {
         let word = after.condition.word(after.target.part);
-        (name(waiter, after.target, topology), word.into())
+        (
+            after.target.name(waiter, &after.target.path(topology)),
+            word.into(),
+        )
     };
     non_empty(after.iter().map(entry).collect())
-}
-
-fn name(waiter: Target, target: Target, topology: &Topology) -> String {
-    let is_beside = waiter.part != Part::Namespace && waiter.namespace == target.namespace;
-    match target.part {
-        Part::Process(place) if is_beside => {
-            let namespace = topology.namespace(NamespaceId::at(target.namespace));
-            namespace.processes[place as usize].name.clone()
-        }
-        Part::Init if is_beside => "init".to_owned(),
-        _ => format!("{TOP}{}", target.path(topology)),
-    }
 }

@@ -13,6 +13,7 @@ use super::portrait::Portrait;
 use crate::controller::asker::Asker;
 use crate::controller::control::server::{Asked, Heard, Server};
 use crate::controller::control::standing::Standing;
+use crate::controller::document::dependencies;
 use crate::controller::event_sink::Cause;
 use crate::controller::life::Life;
 use crate::controller::truth::Origin;
@@ -144,6 +145,10 @@ impl Reactor<'_> {
                     description
                         .map_or_else(Reply::RequestError, |one| Reply::Description(Box::new(one))),
                 );
+            }
+            Request::Dependencies => {
+                let after = dependencies(&self.tree.roster);
+                self.reply(asker, Reply::Dependencies(after));
             }
             Request::Stop { ref paths, force } if paths.is_empty() => {
                 self.tree.stop_waiters.push(asker);

@@ -3,6 +3,7 @@
 
 use super::Reactor;
 use super::portrait::{self, Portrait};
+use crate::controller::document::dependencies;
 use nestns_client::protocol::message::{Reply, Request, RequestError, Snapshot, Status};
 
 impl Reactor<'_> {
@@ -27,9 +28,17 @@ impl Reactor<'_> {
                 &path,
             )))),
             Request::Describe { path: asked, kind } if is_inside(asked, &path) => {
-                Portrait::of(self)
-                    .describe(asked, *kind)
-                    .map(|description| Reply::Description(Box::new(description)))
+                let mut description = Portrait::of(self).describe(asked, *kind)?;
+                hide_outside(&mut description.after, &path);
+                Ok(Reply::Description(Box::new(description)))
+            }
+            Request::Dependencies => {
+                let mut after = dependencies(&self.tree.roster);
+                after.retain(|waiter, entries| {
+                    hide_outside(entries, &path);
+                    is_inside(waiter, &path) && !entries.is_empty()
+                });
+                Ok(Reply::Dependencies(after))
             }
             request => Err(RequestError::Inside {
                 namespace: path,
@@ -43,6 +52,15 @@ impl Reactor<'_> {
 fn is_inside(path: &str, namespace: &str) -> bool {
     path.strip_prefix(namespace)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Removes what is waited for outside of a namespace.
+fn hide_outside(after: &mut Vec<String>, namespace: &str) {
+    after.retain(|entry| {
+        let name = entry.rsplit_once(": ").map_or(&**entry, |(name, _)| name);
+        name.strip_prefix('/')
+            .is_none_or(|path| is_inside(path, namespace))
+    });
 }
 
 /// Without what says where the topology comes from.

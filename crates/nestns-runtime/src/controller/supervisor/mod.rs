@@ -462,7 +462,10 @@ impl<'a, E: Edge> Supervisor<'a, E> {
                 return self.awaiting.begin(&mut self.edge, asker, &paths, until);
             }
             // The reactor answers these itself.
-            Request::Status | Request::RefreshTruth | Request::Describe { .. } => return,
+            Request::Status
+            | Request::RefreshTruth
+            | Request::Describe { .. }
+            | Request::Dependencies => return,
             Request::Stop { paths, force } => {
                 let demand = Demand {
                     paths: &paths,

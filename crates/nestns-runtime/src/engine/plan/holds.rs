@@ -147,6 +147,17 @@ pub fn key(target: Target) -> ProcessKey {
     }
 }
 
+/// The part of a tree that a process is.
+pub fn target(subject: ProcessKey) -> Target {
+    Target {
+        namespace: subject.namespace,
+        part: match subject.slot {
+            Slot::Process(place) => Part::Process(place),
+            _ => Part::Init,
+        },
+    }
+}
+
 /// The part of the plan that is the target of a dependency.
 pub fn part(target: Target) -> TreePart {
     match target.part {

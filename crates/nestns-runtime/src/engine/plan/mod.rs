@@ -18,7 +18,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use common::{Common, Order};
-pub use holds::{HoldIndex, Holds, TreePart, key, part};
+pub use holds::{HoldIndex, Holds, TreePart, key, part, target};
 pub use namespace::{Channel, InitGroup, InitPlan, NamespacePlan, RestartNeed};
 pub use process::{Conditions, Identity, ProcessPlan, Unknown};
 pub use subject::{ProcessKey, Slot};
