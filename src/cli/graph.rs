@@ -13,14 +13,14 @@ use super::standard_error;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use super::tree;
-use crate::present::graph::{Detail, Direction, Heading, Picture, dot, mermaid, svg};
-use crate::present::node::Node;
+use crate::present::graph::{Detail, Direction, Heading, Picture, Subject, dot, mermaid, svg};
 use crate::present::topology_nodes;
 use crate::present::tree::Folding;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Numbers are PIDs, outermost first, without the host's. To make an image:
+Numbers are PIDs, outermost first, without the host's. In `dot`, `mermaid` and `svg`, a thin dashed or dotted arrow leads \
+from what waits (`after`) to what it waits for; its label or tooltip is the condition. To make an image:
   nestns graph dind.toml --format svg > dind.svg
   nestns graph dind.toml --format dot | dot -Tpng > dind.png")]
 pub(super) struct Args {
@@ -94,11 +94,17 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
         description: topology.description.clone(),
     };
     let nodes = topology_nodes::declared(&topology);
+    let dependencies: Vec<_> = topology.dependencies().collect();
+    let subject = Subject {
+        heading: &heading,
+        nodes: &nodes,
+        dependencies: &dependencies,
+    };
     let picture = || {
         if args.no_fold {
-            Picture::new(&heading, &nodes, Detail::FULL)
+            Picture::new(subject, Detail::FULL)
         } else {
-            Picture::folded(&heading, &nodes)
+            Picture::folded(subject)
         }
     };
     let folding = if args.no_fold {
@@ -114,7 +120,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
             return tree::declared(&topology, AnswerFormat::Json, folding, args.color);
         }
         GraphFormat::Dot => dot::render(&picture(), args.direction.into()),
-        GraphFormat::Mermaid => chart(args, &heading, &nodes),
+        GraphFormat::Mermaid => chart(args, subject),
         GraphFormat::Svg => svg::render(&picture()),
     };
     std::io::stdout().write_all(text.as_bytes())?;
@@ -122,9 +128,9 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
 }
 
 /// A chart that Mermaid takes, unless all of it was asked for; what is wrong with it is told.
-fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
+fn chart(args: &Args, subject: Subject<'_>) -> String {
     if !args.no_fold {
-        let chart = mermaid::fit(heading, nodes, args.direction.into());
+        let chart = mermaid::fit(subject, args.direction.into());
         if !chart.left_out.is_empty() {
             standard_error::write(&format!(
                 "note: Mermaid draws {} edges and {} characters at most; {}\n",
@@ -135,10 +141,7 @@ fn chart(args: &Args, heading: &Heading, nodes: &[Node]) -> String {
         }
         return chart.text;
     }
-    let chart = mermaid::Chart::of(
-        &Picture::new(heading, nodes, Detail::FULL),
-        args.direction.into(),
-    );
+    let chart = mermaid::Chart::of(&Picture::new(subject, Detail::FULL), args.direction.into());
     if !chart.fits() {
         standard_error::write(&format!(
             "warning: this has {} edges and {} characters, and Mermaid draws {} and {} at most unless `maxEdges` and \

@@ -18,12 +18,13 @@ pub(crate) const fn count(number: usize, noun: &str) -> Count<'_> {
 
 impl fmt::Display for Count<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ending = match (self.number, self.noun.ends_with('s')) {
-            (1, _) => "",
-            (_, true) => "es",
-            (_, false) => "s",
-        };
-        write!(f, "{} {}{ending}", self.number, self.noun)
+        let Self { number, noun } = *self;
+        match noun.strip_suffix('y') {
+            _ if number == 1 => write!(f, "{number} {noun}"),
+            Some(stem) => write!(f, "{number} {stem}ies"),
+            None if noun.ends_with('s') => write!(f, "{number} {noun}es"),
+            None => write!(f, "{number} {noun}s"),
+        }
     }
 }
 
@@ -38,10 +39,19 @@ mod tests {
             count(1, "namespace"),
             count(3, "namespace"),
             count(2, "process"),
+            count(1, "dependency"),
+            count(2, "dependency"),
         ];
         assert_eq!(
             counted.map(|count| count.to_string()),
-            ["0 namespaces", "1 namespace", "3 namespaces", "2 processes"]
+            [
+                "0 namespaces",
+                "1 namespace",
+                "3 namespaces",
+                "2 processes",
+                "1 dependency",
+                "2 dependencies"
+            ]
         );
     }
 }

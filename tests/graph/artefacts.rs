@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{HOSTILE, drawn};
+use super::{HOSTILE, SHOP, drawn};
 use crate::harness::example;
 use crate::harness::requirement::{installed, require};
 
@@ -50,6 +50,8 @@ fn pictures() -> Vec<Pictures> {
         .map(|name| of_file(name, &example::text(&format!("{name}.toml"))))
         .into();
     pictures.push(of_file("hostile", HOSTILE));
+    pictures.push(of_file("shop", SHOP));
+    pictures.push(of_file("waiting", WAITING));
     pictures.push(of_file("thirty", &thirty()));
     pictures.push(of_file("deep", &deep()));
     pictures.push(of_file("thousand", THOUSAND));
@@ -93,6 +95,37 @@ proc.hub = { actor = "serve" }
 count = 1000
 proc.serve = { actor = "serve" }
 proc.log = { actor = "serve" }
+"#;
+
+/// Dependencies of every kind: between processes, namespaces and PID 1s, outward, inward and between replicas.
+const WAITING: &str = r#"
+name = "waiting"
+[ns.node]
+proc.kubelet = { actor = "serve" }
+proc.flannel = { actor = "serve", after = { kubelet = "ready" } }
+proc.proxy = { actor = "serve", after = { kubelet = "ready", flannel = "started" } }
+proc.dns = { actor = "serve", after = { flannel = "ready" } }
+proc.log = { actor = "serve", after = { kubelet = "ready" } }
+[ns."node/store"]
+init = { actor = "serve" }
+after = { "../kubelet" = "ready" }
+[ns."node/store/inner"]
+proc.a = { actor = "idle", after = { "/node/dns" = "ready" } }
+[ns."node/web"]
+after = { store = "ready" }
+proc.app = { actor = "serve", after = { "../store/init" = "ready" } }
+proc.cron = { actor = "serve", after = { app = "ready", "../store/inner/a" = "started" } }
+[ns."node/w"]
+count = 6
+after = { web = "ready" }
+proc.job = { actor = "serve", after = { "../web/app" = "ready" } }
+[ns.other]
+proc.x = { actor = "idle", after = { "../node/web/cron" = "ready", "/other" = "started" } }
+[ns.third]
+after = { node = "ready" }
+[ns.third.init]
+actor = "serve"
+after = { "../other/x" = "started" }
 "#;
 
 /// The colours of an image and how often each occurs, and its width and height.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use snapbox::{IntoData, assert_data_eq, file, str};
 
-use super::{HOSTILE, drawn, graph};
+use super::{HOSTILE, SHOP, drawn, graph};
 use crate::harness::Nestns;
 use crate::harness::example;
 
@@ -41,6 +41,17 @@ fn pod_in_every_format_and_to_the_right() {
         drawn(&pod, &["--format", "svg"]),
         file!["snapshots/pod.svg"].raw()
     );
+}
+
+#[test]
+fn dependencies_between_namespaces_in_every_format() {
+    for (format, expected) in [
+        ("dot", file!["snapshots/shop.dot"]),
+        ("mermaid", file!["snapshots/shop.mmd"]),
+        ("svg", file!["snapshots/shop.svg"]),
+    ] {
+        assert_data_eq!(drawn(SHOP, &["--format", format]), expected.raw());
+    }
 }
 
 #[test]

@@ -18,6 +18,15 @@ pub(crate) enum Processes {
     Counted,
 }
 
+/// Treatment of dependencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dependencies {
+    /// Drawn as arrows, where both ends are drawn.
+    Shown,
+    /// Counted.
+    Counted,
+}
+
 /// Things to draw; everything else is counted in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Detail {
@@ -25,6 +34,8 @@ pub(crate) struct Detail {
     pub(crate) replicas: Replicas,
     /// Treatment of processes.
     pub(crate) processes: Processes,
+    /// Treatment of dependencies.
+    pub(crate) dependencies: Dependencies,
     /// Deepest level of namespaces.
     pub(crate) depth: usize,
     /// Greatest number of namespaces side by side, a folded run being one.
@@ -36,6 +47,7 @@ impl Detail {
     pub(crate) const FULL: Self = Self {
         replicas: Replicas::Apart,
         processes: Processes::Shown,
+        dependencies: Dependencies::Shown,
         depth: usize::MAX,
         siblings: usize::MAX,
     };
@@ -52,12 +64,21 @@ impl Detail {
         ..Self::FULL
     };
 
-    /// Decreasing levels of detail of a tree so many levels deep: replicas go first, then processes, then the deepest
-    /// level, until two are left; then all but some of the siblings, in the end all but one.
+    /// Decreasing levels of detail of a tree so many levels deep: dependencies go first, then replicas,
+    /// then processes, then the deepest level, until two are left; then all but some of the siblings, in the
+    /// end all but one.
     pub(crate) fn ladder(depth: usize) -> impl Iterator<Item = Self> {
+        let apart = Self {
+            dependencies: Dependencies::Counted,
+            ..Self::FOLDED
+        };
+        let tight = Self {
+            replicas: Self::TIGHT.replicas,
+            ..apart
+        };
         let counted = Self {
             processes: Processes::Counted,
-            ..Self::TIGHT
+            ..tight
         };
         let shallower = (2..depth).rev().map(move |depth| Self { depth, ..counted });
         // A single level that counts everything inside would show nothing.
@@ -69,7 +90,7 @@ impl Detail {
             siblings: 1 << power,
             ..flat
         });
-        [Self::FOLDED, Self::TIGHT, counted]
+        [Self::FOLDED, apart, tight, counted]
             .into_iter()
             .chain(shallower)
             .chain(fewer)

@@ -3,8 +3,9 @@
 //! The groups alone show that one namespace is in another. An arrow goes from a PID 1 to each process that it forks; a
 //! joined process has none. Such tools put side by side everything that has nothing above it, however many nodes that
 //! are, so there are invisible edges as well, and edges carry the number of ranks that they span: siblings come to
-//! stand in rows.
+//! stand in rows. Dependencies are arrows of another kind, which may begin and end at a group.
 
+use super::arrow::{Arrow, End, Nesting, Side};
 use super::picture::Picture;
 use super::rows::{Page, Size};
 use super::shape::Shape;
@@ -58,11 +59,42 @@ pub(super) struct Edge {
     pub(super) ranks: u32,
 }
 
+/// A dependency.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link<'p> {
+    pub(super) arrow: &'p Arrow,
+    pub(super) waiter: Tip<'p>,
+    pub(super) target: Tip<'p>,
+}
+
+/// End of a dependency.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tip<'p> {
+    /// The node; of a namespace, its PID 1.
+    pub(super) node: Id,
+    /// The group, where the namespace as a whole is meant and the other end is not in it.
+    pub(super) group: Option<Id>,
+    pub(super) side: Side,
+    pub(super) shape: &'p Shape<'p>,
+}
+
+/// Numbers of a shape in the text.
+#[derive(Debug, Clone, Copy)]
+struct Drawn<'p> {
+    shape: &'p Shape<'p>,
+    /// The node; of a namespace, its PID 1.
+    node: Id,
+    group: Option<Id>,
+}
+
 /// The whole picture.
 #[derive(Debug, Default)]
 pub(super) struct Diagram<'p> {
     pub(super) events: Vec<Event<'p>>,
     pub(super) edges: Vec<Edge>,
+    pub(super) links: Vec<Link<'p>>,
+    /// The shapes by their numbers.
+    drawn: Vec<Option<Drawn<'p>>>,
     /// The deepest level that is shown.
     pub(super) depth: usize,
     next: Id,
@@ -131,12 +163,35 @@ impl Plan {
 
 impl<'p> Diagram<'p> {
     pub(super) fn of(picture: &'p Picture<'p>) -> Self {
-        let mut diagram = Self::default();
+        let mut diagram = Self {
+            drawn: vec![None; picture.shapes],
+            ..Self::default()
+        };
         let plan = Plan::of(0, &picture.roots, picture.rest.len());
         let site = Site { level: 0, rank: 0 };
         let first = diagram.namespaces(&picture.roots, &plan, site, None);
         diagram.rest(&picture.rest, &plan, site, first);
+        let links = picture.arrows.iter();
+        diagram.links = links.filter_map(|arrow| diagram.link(arrow)).collect();
         diagram
+    }
+
+    fn link(&self, arrow: &'p Arrow) -> Option<Link<'p>> {
+        let tip = |end: End| {
+            let drawn = self.drawn.get(end.shape).copied().flatten()?;
+            let is_group = end.side == Side::Whole && arrow.nesting == Nesting::Apart;
+            Some(Tip {
+                node: drawn.node,
+                group: drawn.group.filter(|_| is_group),
+                side: end.side,
+                shape: drawn.shape,
+            })
+        };
+        Some(Link {
+            arrow,
+            waiter: tip(arrow.waiter)?,
+            target: tip(arrow.target)?,
+        })
     }
 
     /// Writes a namespace and everything in it; returns its PID 1.
@@ -158,6 +213,11 @@ impl<'p> Diagram<'p> {
             shape,
             level,
         });
+        self.drawn[shape.number] = Some(Drawn {
+            shape,
+            node: init.id,
+            group: Some(group),
+        });
         let inside = Site {
             level,
             rank: rank + 1,
@@ -171,6 +231,11 @@ impl<'p> Diagram<'p> {
                 id: standing.id,
                 shape: process,
                 level,
+            });
+            self.drawn[process.number] = Some(Drawn {
+                shape: process,
+                node: standing.id,
+                group: None,
             });
             // A process that was moved in has its parent outside.
             self.edge(

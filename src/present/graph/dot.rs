@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::Direction;
-use super::diagram::{Bond, Diagram, Edge, Event};
+use super::diagram::{Bond, Diagram, Edge, Event, Link};
 use super::hue::Hue;
 use super::picture::Picture;
 use crate::present::escape::escape;
@@ -26,6 +26,9 @@ pub(crate) fn render(picture: &Picture<'_>, direction: Direction) -> String {
     for edge in &diagram.edges {
         let _ = write_edge(&mut text, edge);
     }
+    for link in &diagram.links {
+        let _ = write_link(&mut text, link);
+    }
     text.push_str("}\n");
     text
 }
@@ -43,11 +46,17 @@ fn header(text: &mut String, picture: &Picture<'_>, direction: Direction) -> std
         Direction::Down => "TB",
         Direction::Right => "LR",
     };
+    // Arrows may end at a cluster, and have words on them.
+    let spacing = if picture.arrows.is_empty() {
+        "nodesep=0.2, ranksep=0.3"
+    } else {
+        "nodesep=0.5, ranksep=0.3, compound=true"
+    };
     writeln!(text, "digraph {} {{", quoted(&[&picture.heading.name]))?;
     writeln!(
         text,
         "  graph [label={}, labelloc=t, labeljust=l, rankdir={rank_direction}, fontname=\"sans-serif\", fontsize=12, \
-         fontcolor=\"{INK}\", pad=0.2, nodesep=0.2, ranksep=0.3]",
+         fontcolor=\"{INK}\", pad=0.2, {spacing}]",
         flush_left(&title)
     )?;
     writeln!(
@@ -140,6 +149,36 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
         none if none.is_empty() => writeln!(text, "  n{from} -> n{to}"),
         attributes => writeln!(text, "  n{from} -> n{to} [{attributes}]"),
     }
+}
+
+/// A thin arrow that has no influence on the places of the nodes. Nor has its label, which is put beside the finished
+/// drawing: with one of the other kind, `dot` fails on arrows between clusters.
+fn write_link(text: &mut String, link: &Link<'_>) -> std::fmt::Result {
+    let &Link {
+        arrow,
+        waiter,
+        target,
+    } = link;
+    let names = [waiter, target].map(|tip| tip.shape.end(tip.side));
+    let sentence = arrow.sentence(&names[0], &names[1]);
+    write!(
+        text,
+        "  n{} -> n{} [xlabel={}, tooltip={}",
+        waiter.node,
+        target.node,
+        quoted(&[arrow.label()]),
+        quoted(&[sentence]),
+    )?;
+    for (name, tip) in [("ltail", waiter), ("lhead", target)] {
+        if let Some(group) = tip.group {
+            write!(text, ", {name}=cluster_{group}")?;
+        }
+    }
+    writeln!(
+        text,
+        ", style=dashed, color=\"{MUTED}\", fontcolor=\"{MUTED}\", fontname=\"sans-serif\", fontsize=8, \
+         arrowhead=vee, constraint=false]"
+    )
 }
 
 fn indent(level: usize) -> String {

@@ -3,6 +3,7 @@
 //! All formats draw one [`Picture`], which is made once from the nodes of `present::topology_nodes`: what is folded, counted or
 //! left out is decided there, and every format says it. A format is responsible for layout and for its own escapes only.
 
+mod arrow;
 mod chain;
 mod counts;
 mod detail;
@@ -20,7 +21,7 @@ mod tests;
 mod wording;
 
 pub(crate) use detail::Detail;
-pub(crate) use picture::{Heading, Picture};
+pub(crate) use picture::{Heading, Picture, Subject};
 
 /// Direction of the inside of a namespace, for the formats that leave the layout to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -29,6 +29,8 @@ enum Omission {
 pub(super) struct Selection {
     detail: Detail,
     omissions: Vec<Omission>,
+    /// Number of shapes so far.
+    shapes: usize,
 }
 
 impl Selection {
@@ -36,6 +38,7 @@ impl Selection {
         Self {
             detail,
             omissions: Vec::new(),
+            shapes: 0,
         }
     }
 
@@ -108,7 +111,9 @@ impl Selection {
             namespaces,
             rest,
         } = self.inside(&node.children, level + 1);
+        self.shapes += 1;
         Shape {
+            number: self.shapes - 1,
             first: node,
             until: node,
             last: node,
@@ -124,6 +129,11 @@ impl Selection {
         if !self.omissions.contains(&omission) {
             self.omissions.push(omission);
         }
+    }
+
+    /// Number of shapes so far.
+    pub(super) fn shapes(&self) -> usize {
+        self.shapes
     }
 
     /// Omissions so far, as sentences.

@@ -5,6 +5,8 @@ use crate::present::node::Node;
 /// A namespace or a process, or several alike drawn as one.
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
+    /// Its number among all shapes of the picture.
+    pub(super) number: usize,
     /// The one, or the first.
     pub(super) first: &'a Node,
     /// The last beside the first; the first itself if it is alone.

@@ -1,7 +1,9 @@
 //! Texts of a shape: the label, and the lines of the tooltip.
 
+use super::arrow::{Arrow, Side};
 use super::chain;
 use super::shape::{Remarks, Shape};
+use crate::present::count::count;
 use crate::present::escape::escape;
 use nestns_topology::Entry;
 
@@ -76,6 +78,14 @@ impl Shape<'_> {
             .chain(labels.map(|(key, value)| escape(&format!("{key} = {value}"))))
     }
 
+    /// The path, or the first and the last, of what an arrow begins or ends at.
+    pub(super) fn end(&self, side: Side) -> String {
+        match side {
+            Side::Whole => self.paths(""),
+            Side::Init => self.paths("/init"),
+        }
+    }
+
     fn paths(&self, ending: &str) -> String {
         let path = |path: &str| escape(&format!("{path}{ending}"));
         match (&self.first.facts.path, &self.last.facts.path) {
@@ -87,6 +97,17 @@ impl Shape<'_> {
     fn numbers(&self) -> Option<String> {
         let chain = chain::whole(&self.first.pids, &self.last.pids);
         (!chain.is_empty()).then(|| format!("{chain}, outermost first"))
+    }
+}
+
+impl Arrow {
+    /// `web/app waits for db: ready`, by the names of its ends.
+    pub(super) fn sentence(&self, waiter: &str, target: &str) -> String {
+        let number = self
+            .number()
+            .map(|number| format!(" ({})", count(number, "dependency")))
+            .unwrap_or_default();
+        format!("{waiter} waits for {target}: {}{number}", self.label())
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::entities::entities;
 use super::{MOST_CHARACTERS, MOST_EDGES};
 use crate::present::escape::escape;
-use crate::present::graph::diagram::{Bond, Diagram, Edge, Event, Id};
+use crate::present::graph::diagram::{Bond, Diagram, Edge, Event, Id, Link};
 use crate::present::graph::hue::Hue;
 use crate::present::graph::{Direction, Picture};
 
@@ -45,6 +45,10 @@ impl Chart {
         for edge in &diagram.edges {
             let _ = write_edge(&mut text, edge);
         }
+        for link in &diagram.links {
+            let _ = write_link(&mut text, link);
+        }
+        let _ = link_style(&mut text, diagram.edges.len(), diagram.links.len());
         for (level, ids) in groups {
             let ids: Vec<_> = ids.iter().map(|id| format!("n{id}")).collect();
             let _ = writeln!(text, "  class {} l{level}", ids.join(","));
@@ -58,7 +62,7 @@ impl Chart {
         );
         Self {
             text,
-            edges: diagram.edges.len(),
+            edges: diagram.edges.len() + diagram.links.len(),
             left_out: picture.left_out.clone(),
         }
     }
@@ -159,6 +163,26 @@ fn write_edge(text: &mut String, edge: &Edge) -> std::fmt::Result {
         Bond::Above => "~".repeat(ranks + 2),
     };
     writeln!(text, "  n{from} {arrow} n{to}")
+}
+
+/// A dotted arrow with the condition on it.
+fn write_link(text: &mut String, link: &Link<'_>) -> std::fmt::Result {
+    let [waiter, target] = [link.waiter, link.target].map(|tip| tip.group.unwrap_or(tip.node));
+    let label = entities(&link.arrow.label());
+    writeln!(text, "  n{waiter} -. \"{label}\" .-> n{target}")
+}
+
+/// The style of dependencies, which stand behind so many edges.
+fn link_style(text: &mut String, edges: usize, links: usize) -> std::fmt::Result {
+    if links == 0 {
+        return Ok(());
+    }
+    let numbers: Vec<_> = (edges..edges + links).map(|n| n.to_string()).collect();
+    writeln!(
+        text,
+        "  linkStyle {} stroke:{MUTED},stroke-width:1px,color:{MUTED}",
+        numbers.join(",")
+    )
 }
 
 /// Styles of namespaces, PID 1s, processes and joined processes of a level.

@@ -8,8 +8,7 @@ mod entities;
 
 pub(crate) use chart::Chart;
 
-use super::{Detail, Direction, Heading, Picture};
-use crate::present::node::Node;
+use super::{Detail, Direction, Picture, Subject};
 
 /// Mermaid's `maxEdges`, unless a page says otherwise.
 pub(crate) const MOST_EDGES: usize = 500;
@@ -17,18 +16,17 @@ pub(crate) const MOST_EDGES: usize = 500;
 pub(crate) const MOST_CHARACTERS: usize = 50_000;
 
 /// The chart with the most detail that Mermaid takes.
-pub(crate) fn fit(heading: &Heading, nodes: &[Node], direction: Direction) -> Chart {
+pub(crate) fn fit(subject: Subject<'_>, direction: Direction) -> Chart {
     let depth = Picture::new(
-        heading,
-        nodes,
+        subject,
         Detail {
             depth: 0,
             ..Detail::FULL
         },
     )
     .depth();
-    let mut charts = Detail::ladder(depth)
-        .map(|detail| Chart::of(&Picture::new(heading, nodes, detail), direction));
+    let mut charts =
+        Detail::ladder(depth).map(|detail| Chart::of(&Picture::new(subject, detail), direction));
     let first = charts.next().unwrap_or_default();
     if first.fits() {
         return first;

@@ -44,6 +44,8 @@ pub(super) enum Role {
 /// A process.
 #[derive(Debug)]
 pub(super) struct Pill {
+    /// Number of the shape; of a PID 1, that of its namespace.
+    pub(super) shape: Option<usize>,
     pub(super) role: Role,
     pub(super) name: String,
     pub(super) chain: String,
@@ -56,6 +58,8 @@ pub(super) struct Pill {
 /// A namespace.
 #[derive(Debug)]
 pub(super) struct Block {
+    /// Number of the shape.
+    pub(super) shape: usize,
     pub(super) title: String,
     pub(super) tooltip: Vec<String>,
     pub(super) level: usize,
@@ -71,13 +75,16 @@ pub(super) struct Block {
 impl Pill {
     fn init(shape: &Shape<'_>) -> Self {
         let program = shape.program(LONGEST_PROGRAM);
-        Self::new(
-            Role::Init,
-            "init".to_owned(),
-            shape.chain(),
-            program,
-            shape.init_lines(),
-        )
+        Self {
+            shape: Some(shape.number),
+            ..Self::new(
+                Role::Init,
+                "init".to_owned(),
+                shape.chain(),
+                program,
+                shape.init_lines(),
+            )
+        }
     }
 
     fn process(shape: &Shape<'_>) -> Self {
@@ -87,13 +94,16 @@ impl Pill {
             Role::Process
         };
         let program = shape.program(LONGEST_PROGRAM);
-        Self::new(
-            role,
-            shape.title(),
-            shape.chain(),
-            program,
-            shape.process_lines(),
-        )
+        Self {
+            shape: Some(shape.number),
+            ..Self::new(
+                role,
+                shape.title(),
+                shape.chain(),
+                program,
+                shape.process_lines(),
+            )
+        }
     }
 
     fn rest(text: &str) -> Self {
@@ -120,6 +130,7 @@ impl Pill {
             height,
         };
         Self {
+            shape: None,
             role,
             name,
             chain,
@@ -159,6 +170,7 @@ impl Block {
         };
         let tooltip = shape.namespace_lines(level);
         Self {
+            shape: shape.number,
             title,
             tooltip,
             level,
@@ -171,7 +183,7 @@ impl Block {
     }
 
     /// Size with the sheets behind it.
-    fn extent(&self) -> Size {
+    pub(super) fn extent(&self) -> Size {
         let sheets = if self.is_stack { 2 * SHEET } else { 0 };
         Size {
             width: self.size.width + sheets,
@@ -196,13 +208,27 @@ pub(super) fn aside(level: usize) -> String {
     format!("level {level}")
 }
 
+/// Everything at its place, relative to the corner.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// Text about the namespaces directly below the host that are not shown.
+    pub(super) pills: Vec<Pill>,
+    /// Namespaces directly below the host.
+    pub(super) blocks: Vec<Block>,
+    pub(super) size: Size,
+}
+
 /// Lays out the namespaces directly below the host, and the text about those that are not shown.
-pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> (Vec<Pill>, Vec<Block>, Size) {
+pub(super) fn lay_out(roots: &[Shape<'_>], rest: &[String]) -> Layout {
     let mut blocks: Vec<_> = roots.iter().map(|shape| Block::of(shape, 1)).collect();
     let mut pills: Vec<_> = rest.iter().map(|text| Pill::rest(text)).collect();
     let size = arrange(&mut pills, &mut blocks, 0);
     justify_blocks(&mut blocks, size.width);
-    (pills, blocks, size)
+    Layout {
+        pills,
+        blocks,
+        size,
+    }
 }
 
 /// Gives pills and boxes their places, pills above boxes; the text above them takes `least` of the width.

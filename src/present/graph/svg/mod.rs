@@ -3,16 +3,22 @@
 //! The same picture gives the same bytes, wherever it is drawn: there is no font to measure, and only integers are added.
 
 mod layout;
+mod map;
 mod measure;
 mod paint;
+mod route;
 mod style;
+
+use std::collections::HashMap;
 
 use svg::node::element::{Description, SVG, Style, Title};
 use svg::node::{Node as _, Text};
 
-use self::layout::{GAP, SMALL, TEXT, lay_out};
+use self::layout::{GAP, Layout, SMALL, TEXT, lay_out};
+use self::map::Map;
 use self::measure::{proportional, wrap};
 use self::paint::{Canvas, crown, label, rectangle};
+use super::arrow::End;
 use super::picture::Picture;
 use super::rows::{Place, Size};
 use super::shape::Shape;
@@ -33,7 +39,8 @@ const LINE: u32 = 18;
 
 /// The picture as a document; it ends with a line feed.
 pub(crate) fn render(picture: &Picture<'_>) -> String {
-    let (pills, blocks, size) = lay_out(&picture.roots, &picture.rest);
+    let layout = lay_out(&picture.roots, &picture.rest);
+    let size = layout.size;
     let name = escape(&picture.heading.name);
     let summary = picture.summary();
     let least = proportional(&name, HEAD)
@@ -53,12 +60,13 @@ pub(crate) fn render(picture: &Picture<'_>) -> String {
     }
     y += GAP + 6;
     let corner = Place { x: MARGIN, y };
-    for pill in &pills {
+    for pill in &layout.pills {
         canvas.pill(pill, 0, corner);
     }
-    for block in &blocks {
+    for block in &layout.blocks {
         canvas.block(block, corner);
     }
+    arrows(picture, &layout, corner, &mut canvas);
     y += size.height + GAP / 2;
     canvas.add(&crown(MARGIN, y + 8));
     let legend = std::iter::once((22, legend(picture)));
@@ -77,6 +85,36 @@ pub(crate) fn render(picture: &Picture<'_>) -> String {
         height: y + MARGIN,
     };
     document(picture, page, canvas)
+}
+
+/// Paints the dependencies, above everything else: none of them crosses a process or a title.
+fn arrows(picture: &Picture<'_>, layout: &Layout, corner: Place, canvas: &mut Canvas) {
+    if picture.arrows.is_empty() {
+        return;
+    }
+    let map = Map::of(layout, corner, picture.shapes);
+    let mut names = vec![None; picture.shapes];
+    name(&picture.roots, &mut names);
+    let name = |end: End| names[end.shape].map(|shape: &Shape<'_>| shape.end(end.side));
+    let mut lanes = HashMap::new();
+    for arrow in &picture.arrows {
+        // Those to one target run together, and beside those to others.
+        let next = lanes.len();
+        let lane = *lanes.entry(arrow.target).or_insert(next);
+        let names = name(arrow.waiter).zip(name(arrow.target));
+        if let (Some((waiter, target)), Some(route)) = (names, map.route(arrow, lane)) {
+            canvas.arrow(&arrow.sentence(&waiter, &target), &route);
+        }
+    }
+}
+
+/// Finds the shapes by their numbers.
+fn name<'s, 'a>(shapes: &'s [Shape<'a>], names: &mut [Option<&'s Shape<'a>>]) {
+    for shape in shapes {
+        names[shape.number] = Some(shape);
+        name(&shape.processes, names);
+        name(&shape.namespaces, names);
+    }
 }
 
 fn document(picture: &Picture<'_>, page: Size, canvas: Canvas) -> String {
@@ -113,6 +151,9 @@ fn legend(picture: &Picture<'_>) -> String {
         "PID 1. Numbers are PIDs, outermost namespace first, without the host's.".to_owned();
     if has_joined(&picture.roots) {
         legend.push_str(" A dashed process joined from outside: its parent is 0 inside.");
+    }
+    if !picture.arrows.is_empty() {
+        legend.push_str(" A dashed arrow leads from what waits to what it waits for.");
     }
     legend
 }

@@ -6,6 +6,7 @@ use svg::node::element::{Element, Group, Path, Rectangle, Title};
 use svg::node::{Node as _, Text};
 
 use super::layout::{Block, CROWN, INSET, PADDING, Pill, Role, SHEET, SMALL, aside};
+use super::route::Route;
 use crate::present::graph::rows::{Place, Size};
 
 /// Radius of the corners of boxes, in pixels.
@@ -97,6 +98,15 @@ impl Canvas {
             }
         };
         self.add(&group);
+    }
+
+    /// Paints a dependency, from its target to what waits: its dashes are those of others to the same target, where
+    /// they run together.
+    pub(super) fn arrow(&mut self, tooltip: &str, route: &Route) {
+        let line = Path::new().set("class", "wait").set("d", route.line());
+        let tip = Path::new().set("class", "tip").set("d", route.tip());
+        let title = Title::new(tooltip);
+        self.add(&Group::new().add(title).add(line).add(tip));
     }
 
     /// Adds an element of any kind.

@@ -53,6 +53,7 @@ pub(super) fn sheet(depth: usize) -> String {
 .nestns .init{stroke-width:1.5}
 .nestns .joined,.nestns .rest{stroke-dasharray:4 3}
 .nestns .rest{fill:none}
+.nestns .wait{fill:none;stroke-width:1.2;stroke-dasharray:4 3}
 ",
     );
     colours(&mut css, &LIGHT, depth);
@@ -76,6 +77,8 @@ fn colours(css: &mut String, scheme: &Scheme, depth: usize) {
     let _ = writeln!(css, ".nestns text{{fill:{ink}}}");
     let _ = writeln!(css, ".nestns .muted{{fill:{muted}}}");
     let _ = writeln!(css, ".nestns .rest{{stroke:{muted}}}");
+    let _ = writeln!(css, ".nestns .wait{{stroke:{muted}}}");
+    let _ = writeln!(css, ".nestns .tip{{fill:{muted}}}");
     let _ = writeln!(css, ".nestns .crown{{fill:{ink}}}");
     for level in 1..=depth {
         let hue = Hue::of(level);
