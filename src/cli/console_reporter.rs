@@ -363,10 +363,11 @@ impl ConsoleReporter {
                 self.problem("warning", Some(path), &text);
             }
             Note::Unreachable { path, dependency } => {
-                let text = format!(
-                    "`{path}` will not be started: `{dependency}`, which it waits for, will not reach the required state"
-                );
-                self.problem("error", Some(path), &text);
+                let problem = RequestError::NotStarted {
+                    path: (*path).to_owned(),
+                    dependency: (*dependency).to_owned(),
+                };
+                self.problem("error", Some(path), &problem.to_string());
             }
             Note::NotifyRefused { path, sender } => {
                 self.problem("warning", Some(path), &not_ready_by(path, *sender));

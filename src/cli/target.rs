@@ -211,6 +211,7 @@ fn kind(problem: &RequestError) -> ErrorKind {
         | RequestError::TopologyEnded
         | RequestError::InitExited { .. }
         | RequestError::Never { .. }
+        | RequestError::NotStarted { .. }
         | RequestError::NeverReady { .. } => ErrorKind::NotFound,
         RequestError::Unreleased
         | RequestError::Released

@@ -34,8 +34,8 @@ const LAST: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without an address, waits for the whole topology. A namespace has started when its PID 1 runs, is ready when \
-everything in it is ready, and has ended when its PID 1 has, since the kernel kills everything else in it at that \
+Without an address, waits for the whole topology. A namespace has started when it is released and its PID 1 \
+runs, is ready when everything in it is ready, and has ended when its PID 1 has, since the kernel kills everything else in it at that \
 point.
 
 With --for exited or gone, how each process ended is written to standard output. With --exit-code, the exit status is \

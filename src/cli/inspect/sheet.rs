@@ -216,6 +216,13 @@ fn declaration(description: &Description) -> Section {
             .map(|times| format!("{times} times")),
     );
     section.maybe("refused", description.refusal.as_ref());
+    section.maybe(
+        "not started",
+        description
+            .unmet
+            .as_ref()
+            .map(|dependency| format!("{dependency} will not reach the required state")),
+    );
     section
 }
 

@@ -328,6 +328,10 @@ pub struct Description {
     /// Reason why its program could not be executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    /// The process or namespace that will not reach the state that `after` requires, so that this one is not
+    /// started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// Stop settings of a process.

@@ -123,6 +123,10 @@ pub enum RequestError {
         exit: Option<ExitDocument>,
         awaited: String,
     },
+    #[error(
+        "`{path}` will not be started: `{dependency}`, which it waits for, will not reach the required state"
+    )]
+    NotStarted { path: String, dependency: String },
     #[error("`{path}` did not become ready: {}", how_often(*tries))]
     NeverReady { path: String, tries: u32 },
     #[error("killed, but still there: {}", paths.join(", "))]

@@ -65,6 +65,7 @@ impl Sources<'_> {
             .roster
             .get(ProcessKey::init(index))
             .map(|record| record.restarts);
+        description.unmet = self.unmet(ProcessKey::init(index));
         description
     }
 
@@ -149,8 +150,13 @@ impl Sources<'_> {
             refusal: record
                 .and_then(|record| record.refusal.as_ref())
                 .map(exec_error_sentence),
+            unmet: self.unmet(subject),
             ..Description::default()
         }
+    }
+
+    fn unmet(self, subject: ProcessKey) -> Option<String> {
+        self.roster.get(subject)?.unmet.clone()
     }
 
     fn place(self, position: Position) -> Option<String> {

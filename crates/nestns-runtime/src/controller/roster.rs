@@ -51,6 +51,18 @@ impl StopRecord {
     }
 }
 
+/// State of the event that tells of the end of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExitEvent {
+    /// It has not ended, or that is not read yet.
+    #[default]
+    None,
+    /// It has ended, and it is not known yet whether its PID 1 has taken it along.
+    Unexplained,
+    /// It is written.
+    Written,
+}
+
 /// One process.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
@@ -74,8 +86,11 @@ pub struct Record {
     pub has_launched: bool,
     /// True if another process has said that it is ready, which does not count.
     pub has_been_spoken_for: bool,
-    /// True if its end is in the events.
-    pub is_noted: bool,
+    /// State of the event that tells of its end.
+    pub exit_event: ExitEvent,
+    /// Dependency for which it, or the namespace that it is the PID 1 of, has waited in vain: it was
+    /// never started.
+    pub unmet: Option<String>,
 }
 
 impl Record {

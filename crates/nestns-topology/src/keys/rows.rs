@@ -171,8 +171,8 @@ tables! {
         /// Namespaces inside this one, as nested tables: `[ns.vm.ns.ci]` is `[ns."vm/ci"]`.
         Ns "ns": Namespaces<Namespace>, Content;
         /// Processes and namespaces that everything in it waits for, each with a condition. A bare name means a sibling;
-        /// `..` means the surrounding namespace; a path of several names starts at the top level. On a stop, it is asked
-        /// before anything that it waits for.
+        /// `..` means the surrounding namespace; a path of several names starts at the top level. If one of them will not
+        /// reach the required state, nothing in it is started. On a stop, it is asked before anything that it waits for.
         #[schemars(example = json!({ "db": "ready" }), example = json!({ "/store/db/init": "started" }))]
         After "after": After
             as compose "depends_on": "write after = { NAME = \"started\" }";
@@ -206,7 +206,8 @@ tables! {
         Main "main": String;
         /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
-        /// When to rebuild it, with everything inside, after its PID 1 has ended.
+        /// When to rebuild it, with everything inside, after its PID 1 has ended. What waits for it in `after`
+        /// waits for that as well.
         Restart "restart": RestartValue<Restart>;
         /// Maximum number of consecutive restarts; unlimited by default. Counting starts again once it has run for
         /// ten times as long as the last delay, and for at least 10 s.
@@ -271,7 +272,8 @@ tables! {
         Stderr "stderr": OutputTo;
         /// Processes and namespaces that it waits for, each with a condition. A bare name means something in its own
         /// namespace, `init` the PID 1 there; `..` means the surrounding namespace; a path of several names starts at the
-        /// top level. On a stop, it is asked before anything that it waits for.
+        /// top level. If one of them will not reach the required state, it is not started. On a stop, it is asked before
+        /// anything that it waits for.
         #[schemars(example = json!({ "db": "started" }), example = json!({ "../store": "ready" }))]
         After "after": After;
         /// Readiness probe; without one it is ready when its program runs.

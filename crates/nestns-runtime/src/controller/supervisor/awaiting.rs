@@ -3,7 +3,8 @@
 //! Looked at between two waits, so that a client is told as soon as it is so, and nothing is asked
 //! again and again. All that is waited for together is bounded by twice the size of the topology.
 
-use super::conditions::is_fulfilled;
+use super::conditions::{is_fulfilled, is_fulfilled_by_namespace};
+use super::dependencies::Dependencies;
 use super::edge::Edge;
 use super::restarts::Restarts;
 use crate::controller::asker::Asker;
@@ -70,11 +71,17 @@ impl Awaiting {
     }
 
     /// Tells the clients that have waited long enough.
-    pub(super) fn answer(&mut self, edge: &mut dyn Edge, restarts: &Restarts) {
+    pub(super) fn answer(
+        &mut self,
+        edge: &mut dyn Edge,
+        dependencies: &Dependencies,
+        restarts: &Restarts,
+    ) {
         self.0.retain_mut(|waiter| {
             let mut never = None;
             waiter.left.retain(|&subject| {
-                match is_so_far(edge.tree(), restarts, subject, waiter.until) {
+                let tree = edge.tree();
+                match is_so_far(tree, (dependencies, restarts), subject, waiter.until) {
                     Some(true) => false,
                     None => true,
                     Some(false) => {
@@ -152,7 +159,7 @@ fn awaited_subjects(
 /// True if something has come so far; `None`: not yet.
 fn is_so_far(
     tree: &Tree,
-    restarts: &Restarts,
+    (dependencies, restarts): (&Dependencies, &Restarts),
     subject: ProcessKey,
     until: Awaited,
 ) -> Option<bool> {
@@ -174,12 +181,16 @@ fn is_so_far(
         .process(subject.slot)
         .is_none();
     if is_ours {
-        // A PID 1 of ours works as soon as the gates are open.
+        // A PID 1 of ours is no more than its namespace: it works as soon as the gates are open and
+        // nothing holds that back.
         let works = !matches!(tree.life, Life::Creating | Life::Created);
+        let released = (subject.namespace, Condition::Started);
         return if is_over {
             Some(false)
+        } else if works {
+            is_fulfilled_by_namespace(dependencies, tree, restarts, released)
         } else {
-            works.then_some(true)
+            None
         };
     }
     match is_fulfilled(tree, restarts, subject, condition) {
@@ -192,6 +203,14 @@ fn is_so_far(
 fn in_vain(tree: &Tree, subject: ProcessKey, until: Awaited) -> RequestError {
     let path = tree.path(subject);
     let record = tree.roster.get(subject);
+    if let Some(dependency) = record.and_then(|record| record.unmet.clone()) {
+        let namespace = tree.plan.namespace(subject.namespace);
+        let path = match namespace.process(subject.slot) {
+            Some(_) => path,
+            None => namespace.path.clone(),
+        };
+        return RequestError::NotStarted { path, dependency };
+    }
     let ending = record.and_then(|record| record.ending);
     if let Some(tries) = record.and_then(|record| record.given_up)
         && ending.is_none()

@@ -8,12 +8,15 @@ use super::readying;
 use super::restarts::Restarts;
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
+use crate::controller::roster::ExitEvent;
+use crate::controller::target::Target;
 use crate::controller::tree::Tree;
 use crate::controller::verdict;
 use crate::engine::gate;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, Slot, TreePart};
+use crate::engine::plan::{InitPlan, NamespaceIndex, ProcessKey, Slot, TreePart};
+use crate::engine::report::Ending;
 use nestns_client::journal::event::Event;
-use nestns_topology::{Condition, Keeps};
+use nestns_topology::{Condition, Keeps, RestartWhen};
 
 /// The conditions of a part, taken together.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,22 +33,30 @@ pub(super) fn release(waiting: &mut Dependencies, edge: &mut dyn Edge, restarts:
         return;
     }
     waiting.take_changes(edge.tree_mut());
+    let plan = edge.tree().plan;
     while let Some(waiter) = waiting.take_changed() {
+        if let TreePart::Namespace(index) = waiter
+            && waiting.is_given_up(index)
+        {
+            continue;
+        }
         let met = conditions(waiting, edge.tree(), restarts, waiter);
         match (met, waiter) {
             (Met::NotYet, _) => {}
             (Met::Yes, TreePart::Process(subject)) => {
-                waiting.release(waiter);
+                waiting.release(waiter, &plan);
                 let path = edge.tree().path(subject);
                 edge.record(&Event::Release { path: &path });
                 // It may have ended since, which its parent reports.
                 let _ = edge.signal(subject, gate::RELEASE as i32);
             }
             (Met::Yes, TreePart::Namespace(index)) => {
-                waiting.release(waiter);
-                let path = edge.tree().plan.namespace(index).path.clone();
+                waiting.release(waiter, &plan);
+                let path = plan.namespace(index).path.clone();
                 edge.record(&Event::Release { path: &path });
-                let inside = index..index + edge.tree().plan.subtree(index);
+                let inside = index..index + plan.subtree(index);
+                let released = inside.clone().filter(|&index| !waiting.is_held(index));
+                mark_inits(edge.tree_mut(), released, None);
                 readying::open(edge, waiting, |index| inside.contains(&index));
                 waiting.take_changes(edge.tree_mut());
             }
@@ -60,7 +71,7 @@ fn give_up(waiting: &mut Dependencies, edge: &mut dyn Edge, waiter: TreePart, de
     let plan = edge.tree().plan;
     let governor = waiting.governor(waiter, &plan);
     let is_told = governor.is_some_and(|governor| waiting.vain_hope(governor).is_some());
-    waiting.give_up(waiter, dependency);
+    waiting.give_up(waiter, &plan, dependency);
     let path = match waiter {
         TreePart::Process(subject) => edge.tree().path(subject),
         TreePart::Namespace(index) => plan.namespace(index).path.clone(),
@@ -71,9 +82,31 @@ fn give_up(waiting: &mut Dependencies, edge: &mut dyn Edge, waiter: TreePart, de
             dependency,
         });
     }
-    if let TreePart::Process(subject) = waiter {
-        edge.record_signal(subject, libc::SIGKILL);
-        let _ = edge.signal(subject, libc::SIGKILL);
+    match waiter {
+        TreePart::Process(subject) => {
+            if let Some(record) = edge.tree_mut().roster.get_mut(subject) {
+                record.unmet = Some(dependency.to_owned());
+            }
+            edge.record_signal(subject, libc::SIGKILL);
+            let _ = edge.signal(subject, libc::SIGKILL);
+        }
+        TreePart::Namespace(index) => {
+            let inside = index..index + plan.subtree(index);
+            mark_inits(edge.tree_mut(), inside, Some(dependency));
+        }
+    }
+}
+
+/// Marks the PID 1s of namespaces that have waited in vain for something, or do not any more.
+fn mark_inits(
+    tree: &mut Tree,
+    namespaces: impl Iterator<Item = NamespaceIndex>,
+    unmet: Option<&str>,
+) {
+    for index in namespaces {
+        if let Some(record) = tree.roster.get_mut(ProcessKey::init(index)) {
+            record.unmet = unmet.map(str::to_owned);
+        }
     }
 }
 
@@ -160,17 +193,59 @@ fn is_given_up(tree: &Tree, subject: ProcessKey) -> bool {
 }
 
 /// The end of a process, unless it may be started again after it: then it is none yet.
-fn ending(
-    tree: &Tree,
-    restarts: &Restarts,
-    subject: ProcessKey,
-) -> Option<crate::engine::report::Ending> {
-    let (ending, _) = tree.roster.get(subject)?.ending?;
-    (!restarts.may_bring_back(&tree.plan, subject)).then_some(ending)
+fn ending(tree: &Tree, restarts: &Restarts, subject: ProcessKey) -> Option<Ending> {
+    let record = tree.roster.get(subject)?;
+    let is_undecided = record.exit_event == ExitEvent::Unexplained
+        || restarts.may_bring_back(&tree.plan, subject)
+        || is_in_one_that_leaves(tree, subject);
+    if is_undecided {
+        return None;
+    }
+    match record.ending {
+        Some((ending, _)) => Some(ending),
+        // It could not be created again.
+        None => record.state.is_over().then_some(Ending::Exited(1)),
+    }
+}
+
+/// True if a namespace that a process was in is about to leave, because nothing runs in it any more,
+/// and its policy has it rebuilt after that.
+fn is_in_one_that_leaves(tree: &Tree, subject: ProcessKey) -> bool {
+    let plan = &tree.plan;
+    let mut around = std::iter::successors(Some(subject.namespace), |&index| {
+        plan.namespace(index).parent
+    });
+    around.any(|index| {
+        let namespace = plan.namespace(index);
+        let is_rebuilt = namespace
+            .restart_of(Slot::Init)
+            .is_some_and(|policy| match policy.when {
+                RestartWhen::Always => true,
+                RestartWhen::OnFailure => false,
+                RestartWhen::On(endings) => endings.has_status(0),
+            });
+        is_rebuilt
+            && matches!(namespace.init, InitPlan::Builtin)
+            && tree.lives(ProcessKey::init(index))
+            && !runs_anything(tree, index)
+    })
+}
+
+/// True if something that keeps a namespace open runs in it.
+fn runs_anything(tree: &Tree, index: NamespaceIndex) -> bool {
+    let plan = &tree.plan;
+    let inside = Target(ProcessKey::init(index)).subjects(plan);
+    inside.into_iter().any(|subject| {
+        let namespace = plan.namespace(subject.namespace);
+        let process = namespace.process(subject.slot);
+        process.is_some_and(|process| process.keeps != Keeps::Nothing)
+            && tree.lives(subject)
+            && tree.started.contains(&subject)
+    })
 }
 
 /// The same of a namespace.
-fn is_fulfilled_by_namespace(
+pub(super) fn is_fulfilled_by_namespace(
     waiting: &Dependencies,
     tree: &Tree,
     restarts: &Restarts,
@@ -178,6 +253,8 @@ fn is_fulfilled_by_namespace(
 ) -> Option<bool> {
     let init = ProcessKey::init(index);
     let is_over = ending(tree, restarts, init).is_some();
+    let is_decided = |init| !restarts.may_bring_back(&tree.plan, init);
+    let is_vain = waiting.vain_hope(index).is_some() && is_decided(init);
     match condition {
         Condition::Created => Some(true),
         Condition::Started => {
@@ -185,7 +262,7 @@ fn is_fulfilled_by_namespace(
                 && (tree.readiness.has_own_init(index) || tree.started.contains(&init));
             match (is_running, is_over) {
                 (true, _) => Some(true),
-                (false, false) => waiting.vain_hope(index).map(|_| false),
+                (false, false) => is_vain.then_some(false),
                 (false, true) => Some(false),
             }
         }
@@ -195,11 +272,16 @@ fn is_fulfilled_by_namespace(
             }
             let range = index..index + tree.plan.subtree(index);
             let is_lost = waiting
-                .lost_inside(range)
+                .lost_inside(range.clone())
                 .any(|lost| is_given_up(tree, lost) || ending(tree, restarts, lost).is_some());
-            (is_over || is_lost).then_some(false)
+            let is_vain = is_vain
+                || waiting
+                    .given_up_inside(range)
+                    .any(|inner| is_decided(ProcessKey::init(inner)));
+            (is_over || is_lost || is_vain).then_some(false)
         }
         Condition::Exited => is_over.then_some(true),
+        Condition::Ok if is_vain => Some(false),
         Condition::Ok => is_over.then(|| has_ended_well(tree, index)),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::controller::target::Target;
 use crate::controller::tree::Tree;
 use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, TreePart, part};
 
@@ -103,42 +104,85 @@ impl Dependencies {
         governor.is_some_and(|governor| self.waiting.contains(&TreePart::Namespace(governor)))
     }
 
-    /// Dependency for which a namespace waits in vain.
+    /// Dependency for which a namespace, or the one that holds it back, waits in vain.
     pub(super) fn vain_hope(&self, namespace: NamespaceIndex) -> Option<&str> {
-        self.hopeless.get(&namespace).map(String::as_str)
+        let governor = self.governors.get(namespace as usize).copied().flatten()?;
+        self.hopeless.get(&governor).map(String::as_str)
+    }
+
+    /// True if a namespace was given up, and not only one around it.
+    pub(super) fn is_given_up(&self, namespace: NamespaceIndex) -> bool {
+        self.hopeless.contains_key(&namespace)
+    }
+
+    /// The namespaces in a range that were given up.
+    pub(super) fn given_up_inside(
+        &self,
+        range: std::ops::Range<NamespaceIndex>,
+    ) -> impl Iterator<Item = NamespaceIndex> {
+        self.hopeless.range(range).map(|(&index, _)| index)
     }
 
     /// Has a part wait no more.
-    pub(super) fn release(&mut self, part: TreePart) {
+    pub(super) fn release(&mut self, part: TreePart, plan: &Plan) {
         self.waiting.remove(&part);
-        self.change(part);
+        self.change_inside(part, plan);
     }
 
     /// Notes that a part waits in vain for something.
-    pub(super) fn give_up(&mut self, part: TreePart, dependency: &str) {
+    pub(super) fn give_up(&mut self, part: TreePart, plan: &Plan, dependency: &str) {
         if let TreePart::Namespace(index) = part {
             self.hopeless.insert(index, dependency.to_owned());
+            let mut around = plan.namespace(index).parent;
+            while let Some(index) = around {
+                self.change(TreePart::Namespace(index));
+                around = plan.namespace(index).parent;
+            }
         } else {
             self.waiting.remove(&part);
         }
-        self.change(part);
+        self.change_inside(part, plan);
     }
 
-    /// Notes that a process has ended, or will never be ready: what waits for it, or for a namespace
-    /// around it, is looked at.
-    pub(super) fn lose(&mut self, tree: &Tree, subject: ProcessKey) {
+    /// Has everything looked at that waits for a part, or for a namespace in it: with one, what is
+    /// inside has been released or given up.
+    fn change_inside(&mut self, part: TreePart, plan: &Plan) {
+        self.change(part);
+        if let TreePart::Namespace(index) = part {
+            for inner in index + 1..index + plan.subtree(index) {
+                self.change(TreePart::Namespace(inner));
+            }
+        }
+    }
+
+    /// Has everything looked at that waits for a namespace, or for one around it.
+    pub(super) fn change_around(&mut self, tree: &Tree, namespace: NamespaceIndex) {
         if self.waiters.is_empty() {
             return;
         }
-        if tree.readiness.is_declared(subject) && !tree.readiness.is_ready(subject) {
-            self.lost.insert(subject);
-        }
-        self.change(TreePart::Process(subject));
-        let mut around = Some(subject.namespace);
+        let mut around = Some(namespace);
         while let Some(index) = around {
             self.change(TreePart::Namespace(index));
             around = tree.readiness.around(index);
         }
+    }
+
+    /// Notes that a process has ended, or will never be ready: what waits for it, or for a namespace
+    /// around it, is looked at. With a PID 1 everything inside has ended.
+    pub(super) fn lose(&mut self, tree: &Tree, subject: ProcessKey) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        for lost in Target(subject).subjects(&tree.plan) {
+            if tree.readiness.is_declared(lost) && !tree.readiness.is_ready(lost) {
+                self.lost.insert(lost);
+            }
+            self.change(TreePart::Process(lost));
+            if lost.is_init() {
+                self.change(TreePart::Namespace(lost.namespace));
+            }
+        }
+        self.change_around(tree, subject.namespace);
     }
 
     /// The processes in a range of namespaces that have ended without having been ready, or were given
@@ -152,17 +196,33 @@ impl Dependencies {
     }
 
     /// Has a process wait that has been created again.
-    pub(super) fn hold(&mut self, subject: ProcessKey) {
-        self.waiting.insert(TreePart::Process(subject));
-        self.changed.insert(TreePart::Process(subject));
+    pub(super) fn hold(&mut self, subject: ProcessKey, plan: &Plan) {
+        let part = TreePart::Process(subject);
+        self.waiting.insert(part);
+        self.changed.insert(part);
+        self.renew_governors(part, plan);
     }
 
     /// Has a namespace wait that has been created again, if it waits for anything.
-    pub(super) fn hold_namespace(&mut self, namespace: NamespaceIndex) {
+    pub(super) fn hold_namespace(&mut self, namespace: NamespaceIndex, plan: &Plan) {
+        let part = TreePart::Namespace(namespace);
         if self.governors.get(namespace as usize) == Some(&Some(namespace)) {
-            let part = TreePart::Namespace(namespace);
             self.waiting.insert(part);
             self.changed.insert(part);
+        }
+        self.renew_governors(part, plan);
+    }
+
+    /// Has the namespaces around a part wait anew that have waited in vain: something in them was
+    /// created again.
+    fn renew_governors(&mut self, part: TreePart, plan: &Plan) {
+        let mut governor = self.governor(part, plan);
+        while let Some(index) = governor {
+            let around = TreePart::Namespace(index);
+            if self.hopeless.remove(&index).is_some() {
+                self.changed.insert(around);
+            }
+            governor = self.governor(around, plan);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::controller::asker::Asker;
 use crate::controller::control::server::ClientId;
 use crate::controller::control_channels::Reach;
 use crate::controller::event_sink::{Note, Waiting};
-use crate::controller::roster::State;
+use crate::controller::roster::{ExitEvent, State};
 use crate::controller::start_error::exec_error_sentence;
 use crate::controller::startup_report::{ReportChannel, StartupReport};
 use crate::controller::tree::Tree;
@@ -302,9 +302,9 @@ impl dyn Edge + '_ {
         with: Option<&str>,
     ) {
         let state = match self.tree_mut().roster.get_mut(subject) {
-            Some(record) if record.is_noted => return,
+            Some(record) if record.exit_event == ExitEvent::Written => return,
             Some(record) => {
-                record.is_noted = true;
+                record.exit_event = ExitEvent::Written;
                 record.state
             }
             None => match ending {

@@ -16,7 +16,7 @@ use super::{Arrival, Rules};
 use crate::controller::Fixture;
 use crate::controller::event_sink::{Cause, Note};
 use crate::controller::life::Life;
-use crate::controller::roster::State;
+use crate::controller::roster::{ExitEvent, State};
 use crate::controller::startup_report::{FailedProcess, Failing, NotReady};
 use crate::controller::tree::Tree;
 use crate::controller::verdict::{self, Course, Verdict};
@@ -152,6 +152,9 @@ impl Judge {
     ) {
         if may_be_collapse(edge.tree(), subject, ending) {
             edge.tree_mut().mark(subject, State::Gone);
+            if let Some(record) = edge.tree_mut().roster.get_mut(subject) {
+                record.exit_event = ExitEvent::Unexplained;
+            }
             let wait_hook = if is_doomed(edge, subject) {
                 CERTAIN_EXPLANATION
             } else {
@@ -456,7 +459,7 @@ impl Judge {
     }
 
     /// Tells of the failure of a process, with the last lines of its output that have not been
-    /// shown.
+    /// shown. Of one that was never started it is told already.
     fn tell_failure(
         &mut self,
         edge: &mut dyn Edge,
@@ -467,12 +470,15 @@ impl Judge {
         let lines = last_lines(edge, subject);
         let path = edge.tree().path(subject);
         let shown = unseen(edge, &lines);
-        edge.note(&Note::Failed {
-            path: &path,
-            position: process.position,
-            ending,
-            lines: shown,
-        });
+        let record = edge.tree().roster.get(subject);
+        if record.is_none_or(|record| record.unmet.is_none()) {
+            edge.note(&Note::Failed {
+                path: &path,
+                position: process.position,
+                ending,
+                lines: shown,
+            });
+        }
         self.note_failure(edge, subject, ending, lines);
     }
 

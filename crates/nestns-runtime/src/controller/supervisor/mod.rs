@@ -149,7 +149,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         self.weigh();
         self.start_command();
         self.serve_clients();
-        self.awaiting.answer(&mut self.edge, &self.restarts);
+        self.awaiting
+            .answer(&mut self.edge, &self.dependencies, &self.restarts);
         self.pass_signals_on();
         self.stop_if_told();
         self.advance_stop();
@@ -275,6 +276,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
         if subject.is_init() {
             tree.changes.push(TreePart::Namespace(subject.namespace));
         }
+        self.dependencies.change_around(tree, subject.namespace);
         if owns_terminal(edge, subject) {
             edge.terminals().change(TerminalChange::Begin(subject));
         }
@@ -661,6 +663,7 @@ impl<'a, E: Edge> Supervisor<'a, E> {
             for failed in finished.iter().flat_map(|finished| &finished.failed) {
                 self.judge
                     .judge_failed_restart(edge, &mut self.restarts, failed);
+                self.dependencies.lose(edge.tree(), failed.part.0);
             }
             // A client that is answered finds what waits for its conditions let go.
             self.dependencies.change_all();
@@ -768,7 +771,8 @@ impl<'a, E: Edge> Supervisor<'a, E> {
 
     /// Answers those that still wait for processes.
     pub(super) fn answer_waiting(&mut self) {
-        self.awaiting.answer(&mut self.edge, &self.restarts);
+        self.awaiting
+            .answer(&mut self.edge, &self.dependencies, &self.restarts);
     }
 }
 

@@ -481,11 +481,11 @@ impl Change {
                     let path = namespace.path_of(subject.slot);
                     edge.record(&Event::Release { path: &path });
                 }
-                Some(_) => dependencies.hold(subject),
+                Some(_) => dependencies.hold(subject, &plan),
                 None => {}
             }
             if subject.is_init() {
-                dependencies.hold_namespace(subject.namespace);
+                dependencies.hold_namespace(subject.namespace, &plan);
             }
         }
         self.forget_ended_roots(edge);

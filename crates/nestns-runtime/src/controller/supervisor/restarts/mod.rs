@@ -173,15 +173,41 @@ impl Restarts {
             .iter()
             .filter(|change| change.wish.aim == Aim::Again);
         self.backoff.is_awaited(subject)
+            || self.may_rebuild_around(plan, subject)
             || again
                 .flat_map(|change| &change.wish.targets)
                 .any(|part| part.contains(plan, subject))
+    }
+
+    /// True if a namespace that something is in is about to be rebuilt by its policy, or to end with
+    /// its main process, which decides about that.
+    fn may_rebuild_around(&self, plan: &Plan, subject: ProcessKey) -> bool {
+        let mut around = std::iter::successors(Some(subject.namespace), |&index| {
+            plan.namespace(index).parent
+        });
+        around.any(|index| {
+            let init = ProcessKey::init(index);
+            plan.namespace(index).restart_of(init.slot).is_some()
+                && (self.backoff.is_awaited(init) || self.is_ending_with_main(init))
+        })
+    }
+
+    fn is_ending_with_main(&self, init: ProcessKey) -> bool {
+        let mut wishes = self
+            .under_way
+            .iter()
+            .map(|change| &change.wish)
+            .chain(&self.queued)
+            .filter(|wish| wish.author == Author::Main);
+        self.to_end.contains(&init.namespace)
+            || wishes.any(|wish| wish.targets.contains(&Target(init)))
     }
 
     /// True if it is, or was taken down and can be: an end after which nothing that waits for it
     /// has waited in vain.
     pub(super) fn may_bring_back(&self, plan: &Plan, subject: ProcessKey) -> bool {
         self.backoff.is_awaited(subject)
+            || self.may_rebuild_around(plan, subject)
             || self.is_changing(plan, subject)
             || self.absent.iter().any(|part| part.contains(plan, subject))
     }
@@ -307,14 +333,20 @@ impl Restarts {
             return false;
         }
         let part = Target(subject);
-        let is_wanted = match policy.when {
-            RestartWhen::OnFailure => !success,
-            RestartWhen::Always => true,
-            RestartWhen::On(endings) => match ending {
-                Ending::Exited(status) => endings.has_status(status),
-                Ending::Signalled(number) => endings.has_signal(number),
-            },
-        };
+        // What was never started would only wait in vain again.
+        let has_run = tree
+            .roster
+            .get(subject)
+            .is_none_or(|record| record.unmet.is_none());
+        let is_wanted = has_run
+            && match policy.when {
+                RestartWhen::OnFailure => !success,
+                RestartWhen::Always => true,
+                RestartWhen::On(endings) => match ending {
+                    Ending::Exited(status) => endings.has_status(status),
+                    Ending::Signalled(number) => endings.has_signal(number),
+                },
+            };
         let planned = if is_wanted && rules::obstacle(tree, part).is_none() {
             self.backoff.plan(subject, policy, edge.now())
         } else {
@@ -534,6 +566,7 @@ impl Restarts {
         self.absent
             .retain(|part| *part == whole || !whole.contains(plan, part.0));
         let inside = whole.namespaces(plan);
+        self.to_end.retain(|index| !inside.contains(index));
         self.settled.retain(|index| !inside.contains(index));
         self.to_release.retain(|index| !inside.contains(index));
     }

@@ -1,6 +1,7 @@
 //! Orders of events, by a recording fake of the edge: without namespaces, in milliseconds.
 
 mod clients;
+mod dependencies;
 mod pauses;
 mod readiness;
 mod restarts;
