@@ -4,7 +4,8 @@
 //! Pure: its input is the time and the processes that have ended, its output the actions to take.
 //! The request goes to child namespaces and to the parent's own processes at once, with two
 //! exceptions: what others depend on (`after`) is asked when they have ended, and a program that is
-//! PID 1 when everything inside it has ended, because its end is theirs. Of dependents that another
+//! PID 1 when everything inside it has ended, because its end is theirs. A dependent that has ended
+//! before the stop is no gap in a chain: what depends on it still comes first. Of dependents that another
 //! parent asks only the controller knows, which lifts the hold. Both wait no longer than the graces
 //! of those before them take together, shortened alike where their namespace has less time; a
 //! program that is PID 1 no longer than half of its time if that is more. So every process is asked
@@ -261,13 +262,32 @@ impl StopPlan {
             .binary_search_by_key(&subject, |entry| entry.subject)
         {
             let entry = &mut self.entries[place];
-            if matches!(entry.phase, Phase::Held { .. }) {
-                self.held -= 1;
-            }
+            let was_held = matches!(entry.phase, Phase::Held { .. });
             entry.phase = Phase::Gone;
+            if was_held {
+                self.held -= 1;
+                self.bequeath(place);
+            }
             if self.held > 0 {
                 // A process may have waited for just this one.
                 self.next = Some(Moment::default());
+            }
+        }
+    }
+
+    /// Has what waits for a process that has ended before its turn wait for what that has waited for.
+    fn bequeath(&mut self, place: usize) {
+        let entry = &mut self.entries[place];
+        let subject = entry.subject;
+        let behind = std::mem::take(&mut entry.behind);
+        let holds = std::mem::take(&mut entry.holds);
+        if behind.is_empty() && holds.is_empty() {
+            return;
+        }
+        for entry in &mut self.entries {
+            if entry.behind.contains(&subject) {
+                entry.behind.extend(&behind);
+                entry.holds.extend(&holds);
             }
         }
     }
@@ -455,15 +475,25 @@ fn dependents(
     all: &HashSet<ProcessKey>,
 ) -> (Vec<ProcessKey>, Vec<HoldIndex>) {
     let Times { plan, parent, .. } = times;
+    let is_here = |waiter: &ProcessKey| all.contains(waiter) || plan.asker_of(*waiter) == parent;
     let (mut behind, mut holds) = (Vec::new(), Vec::new());
-    for hold in plan.holds_of(subject, parent) {
-        let is_here =
-            |waiter: &ProcessKey| all.contains(waiter) || plan.asker_of(*waiter) == parent;
-        let waiters = plan.waiters(hold);
-        if waiters.iter().all(is_here) {
-            behind.extend(waiters.iter().filter(|waiter| all.contains(waiter)));
-        } else {
-            holds.push(hold);
+    let mut seen = HashSet::from([subject]);
+    let mut held = vec![subject];
+    while let Some(subject) = held.pop() {
+        for hold in plan.holds_of(subject, parent) {
+            let waiters = plan.waiters(hold);
+            if !waiters.iter().all(is_here) {
+                holds.push(hold);
+                continue;
+            }
+            for &waiter in waiters.iter().filter(|&&waiter| seen.insert(waiter)) {
+                if all.contains(&waiter) {
+                    behind.push(waiter);
+                } else {
+                    // It has ended or is not being stopped; what waits for it still comes first.
+                    held.push(waiter);
+                }
+            }
         }
     }
     (behind, holds)

@@ -2,7 +2,8 @@
 //! are.
 //!
 //! The init, or the controller, that asks a process knows only what it asks itself. Of everything
-//! else the controller knows, and lifts the hold: at once where what depends is not being stopped.
+//! else the controller knows, and lifts the hold: at once where nothing that depends, directly or by
+//! way of others, is being stopped.
 //! A hold that is not lifted ends by itself, by the times of the stop plan.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use super::stop::Stop;
 use crate::controller::life::Life;
 use crate::controller::roster::State;
 use crate::controller::tree::Tree;
-use crate::engine::plan::{HoldIndex, NamespaceIndex, ProcessKey};
+use crate::engine::plan::{HoldIndex, NamespaceIndex, Plan, ProcessKey, TreePart};
 
 /// Holds of a tree, by the processes that have to end first.
 #[derive(Debug, Default)]
@@ -65,8 +66,9 @@ impl StopHolds {
         if self.by_waiter.is_empty() {
             return;
         }
+        let mut lifted = BTreeSet::new();
         for hold in edge.tree().plan.holds().inside(range) {
-            look_at(edge, stop, restarts, hold);
+            look_at(edge, stop, restarts, hold, &mut lifted);
         }
     }
 
@@ -78,34 +80,64 @@ impl StopHolds {
         restarts: &mut Restarts,
         subject: ProcessKey,
     ) {
-        let holds: BTreeSet<HoldIndex> = if subject.is_init() {
-            let end = subject.namespace + edge.tree().plan.subtree(subject.namespace);
-            let inside = self.by_waiter.range(subject..ProcessKey::init(end));
-            inside.flat_map(|(_, holds)| holds).copied().collect()
+        let part = if subject.is_init() {
+            TreePart::Namespace(subject.namespace)
         } else {
-            let own = self.by_waiter.get(&subject).into_iter().flatten();
-            own.copied().collect()
+            TreePart::Process(subject)
         };
-        for hold in holds {
-            look_at(edge, stop, restarts, hold);
+        let mut next: BTreeSet<HoldIndex> = self.held_by(&edge.tree().plan, part).collect();
+        let mut seen = next.clone();
+        let mut lifted = BTreeSet::new();
+        while let Some(hold) = next.pop_first() {
+            if !look_at(edge, stop, restarts, hold, &mut lifted) {
+                continue;
+            }
+            // What it has held may have ended before, and have been passed over.
+            let plan = edge.tree().plan;
+            let further = plan.holds().held(hold).into_iter();
+            let further = further.flat_map(|part| self.held_by(&plan, part));
+            next.extend(further.filter(|&hold| seen.insert(hold)));
         }
+    }
+
+    /// The holds that wait for a part to end, or for something in it.
+    fn held_by(&self, plan: &Plan, part: TreePart) -> impl Iterator<Item = HoldIndex> {
+        let first = part.first();
+        let is_inside = move |waiter: &ProcessKey| match part {
+            TreePart::Namespace(_) => true,
+            TreePart::Process(subject) => *waiter == subject,
+        };
+        let end = match part {
+            TreePart::Namespace(index) => index + plan.subtree(index),
+            TreePart::Process(subject) => subject.namespace + 1,
+        };
+        let waiters = self.by_waiter.range(first..ProcessKey::init(end));
+        waiters
+            .filter(move |(waiter, _)| is_inside(waiter))
+            .flat_map(|(_, holds)| holds)
+            .copied()
     }
 }
 
-/// Lifts a hold if nothing that is being stopped has to end before.
-fn look_at(edge: &mut dyn Edge, stop: &mut Option<Stop>, restarts: &mut Restarts, hold: HoldIndex) {
+/// Lifts a hold if nothing that is being stopped has to end before; says whether it has.
+fn look_at(
+    edge: &mut dyn Edge,
+    stop: &mut Option<Stop>,
+    restarts: &mut Restarts,
+    hold: HoldIndex,
+    lifted: &mut BTreeSet<HoldIndex>,
+) -> bool {
     let tree = edge.tree();
     let plan = tree.plan;
-    let mut waiters = plan.waiters(hold).iter();
-    if waiters.any(|&waiter| tree.lives(waiter) && is_stopping(tree, restarts, waiter)) {
-        return;
+    if is_kept(tree, restarts, hold, lifted) {
+        return false;
     }
     if let Some(stop) = stop {
         stop.lift(hold);
     }
     restarts.lift(hold);
     let Some(part) = plan.holds().held(hold) else {
-        return;
+        return true;
     };
     let asker = plan.asker_of(part.first());
     if let Some(asker) = asker.map(ProcessKey::init)
@@ -114,6 +146,33 @@ fn look_at(edge: &mut dyn Edge, stop: &mut Option<Stop>, restarts: &mut Restarts
     {
         edge.lift(asker, hold);
     }
+    true
+}
+
+/// True if something that is being stopped has to end before a hold is lifted. What has ended, or is
+/// not being stopped, is passed over: what waits for that still comes first. Those of which it is known
+/// that nothing keeps them are `lifted`.
+fn is_kept(
+    tree: &Tree,
+    restarts: &Restarts,
+    hold: HoldIndex,
+    lifted: &mut BTreeSet<HoldIndex>,
+) -> bool {
+    let plan = tree.plan;
+    let mut seen = BTreeSet::from([hold]);
+    let mut next = vec![hold];
+    while let Some(hold) = next.pop() {
+        for &waiter in plan.waiters(hold) {
+            if tree.lives(waiter) && is_stopping(tree, restarts, waiter) {
+                return true;
+            }
+            let further = plan.holds_of(waiter, None).into_iter();
+            let further = further.filter(|hold| !lifted.contains(hold));
+            next.extend(further.filter(|&hold| seen.insert(hold)));
+        }
+    }
+    lifted.append(&mut seen);
+    false
 }
 
 /// True if a process, or a namespace that it is in, is being stopped.

@@ -314,6 +314,8 @@ fn a_failure_after_readiness_leaves_the_condition_met() {
         bench.restart(1, dependent);
         comes_back(&mut bench, dependent, 201);
         assert_eq!(released(&bench.take()), [dependent]);
+        let alive: Vec<&str> = PARTS.into_iter().filter(|&one| one != part).collect();
+        assert_stop_order(&mut bench, &alive);
     }
 }
 
@@ -571,4 +573,42 @@ fn a_hold_of_what_is_taken_down_alone_is_lifted_at_once() {
     bench.ends("two/mid/init", Ending::Exited(0));
     assert_eq!(bench.take_only("lift"), ["lift 0 for one/init"]);
     assert_eq!(bench.state("three/web/init"), State::Ready);
+}
+
+#[test]
+fn a_dependent_that_has_ended_is_no_gap_in_the_chain() {
+    // Before the stop, and in it before its turn.
+    for is_early in [true, false] {
+        let mut bench = Bench::running(APART);
+        for process in ["two/mid/p", "three/web/p"] {
+            bench.starts(process);
+        }
+        bench.take();
+        if is_early {
+            bench.ends("two/mid/init", Ending::Exited(0));
+            assert_eq!(bench.take_only("lift"), [""; 0]);
+        }
+        bench.stop(1, Force::Ask);
+        if !is_early {
+            bench.ends("two/mid/init", Ending::Exited(0));
+        }
+        assert_eq!(bench.take_only("lift"), [""; 0], "{is_early}");
+        bench.ends("three/web/init", Ending::Exited(0));
+        let lifted = bench.take_only("lift");
+        assert!(
+            lifted.contains(&"lift 0 for one/init".to_owned()),
+            "{is_early}: {lifted:?}"
+        );
+    }
+}
+
+#[test]
+fn a_root_that_ends_before_its_turn_is_no_gap_in_the_chain() {
+    let mut bench = ready_chain([""; 3]);
+    bench.stop(9, Force::Ask);
+    assert_eq!(bench.take_only("ask"), ["ask web/init TERM"]);
+    bench.ends("mid/init", Ending::Exited(0));
+    assert_eq!(bench.take_only("ask"), [""; 0]);
+    bench.ends("web/init", Ending::Exited(0));
+    assert_eq!(bench.take_only("ask"), ["ask db/init TERM"]);
 }
