@@ -7,6 +7,7 @@
 
 mod addresses;
 mod after;
+mod after_lives;
 mod after_namespaces;
 mod agents;
 mod attach;

@@ -40,7 +40,7 @@ fn mount() -> Option<PathBuf> {
 }
 
 /// A cgroup that is delegated to an ordinary user, as by a service manager.
-struct Delegation(PathBuf);
+pub(crate) struct Delegation(PathBuf);
 
 impl Delegation {
     fn make(mount: &Path) -> Self {
@@ -92,16 +92,23 @@ fn stages(topology: &str) -> Vec<Stage> {
 
 /// The topology with variables in the environment.
 pub(crate) fn stages_with(topology: &str, variables: &[(&str, &str)]) -> Vec<Stage> {
+    stages_of(|identity| {
+        let nest = Nest::new(topology).identity(identity);
+        variables
+            .iter()
+            .fold(nest, |nest, (name, value)| nest.env(name, value))
+    })
+}
+
+/// The topology of a nest, as root and as an ordinary user in a delegated cgroup.
+pub(crate) fn stages_of(nest: impl Fn(Identity) -> Nest) -> Vec<Stage> {
     if ![nesting(), root(), cgroups()].into_iter().all(is_met) {
         return Vec::new();
     }
     let mount = mount().expect("it is required");
     let stage = |identity| {
         let group = Delegation::make(&mount);
-        let nest = Nest::new(topology).identity(identity);
-        let mut nest = variables
-            .iter()
-            .fold(nest, |nest, (name, value)| nest.env(name, value));
+        let mut nest = nest(identity);
         // The cgroup is entered by root; the wrapper changes to the user afterwards.
         nest.identity = Identity::Own;
         let change = if identity == Identity::Ordinary {
@@ -131,6 +138,11 @@ impl Stage {
                 .is_some_and(|name| name.to_string_lossy().starts_with("nestns-"))
         };
         entries.map(|entry| entry.path()).filter(is_ours).collect()
+    }
+
+    /// The topology, and the group in which it runs, which it must not outlive.
+    pub(crate) fn into_parts(self) -> (Detached, Delegation) {
+        (self.detached, self.group)
     }
 
     /// The count of a process.
