@@ -42,7 +42,7 @@ init = ["systemd"]
 env = { DEPTH = "{{level}}" }
 cwd = "/tmp"
 session = "inherit"
-proc.guest = { sh = "echo $$ \"{{path}}\"", env = { EXTRA = "1" }, session = "inherit" }
+proc.member = { sh = "echo $$ \"{{path}}\"", env = { EXTRA = "1" }, session = "inherit" }
 
 [ns.a]
 use = "box"
@@ -117,7 +117,7 @@ unshare = ["mount", "ipc"]
 init = { cmd = ["systemd"], session = "inherit" }
 env = { DEPTH = "2" }
 cwd = "/tmp"
-proc.guest = { sh = 'echo $$ "a.0/inner/guest"', env = { EXTRA = "1" }, session = "inherit", stop = { signal = "INT" } }
+proc.member = { sh = 'echo $$ "a.0/inner/member"', env = { EXTRA = "1" }, session = "inherit", stop = { signal = "INT" } }
 
 [ns."b.0"]
 labels = { owner = "us" }
@@ -201,12 +201,12 @@ a.0
 a.0/app
 a.0/side
 a.0/inner
-a.0/inner/guest
+a.0/inner/member
 a.1
 a.1/app
 a.1/side
 a.1/inner
-a.1/inner/guest
+a.1/inner/member
 b.0
 b.0/b.1
 b.0/b.1/probe.0

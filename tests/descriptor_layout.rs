@@ -14,7 +14,7 @@ use crate::harness::wait::{TIMEOUT, within};
 
 /// A namespace for every way in, with programs and actors.
 const FLAVOURS: &str = "[ns.@]\nproc.forked = { cmd = \"sleep 1000\" }\nproc.joined = { cmd = \"sleep 1000\", enter = \"join\" }\n\
-                        proc.idle = { actor = \"idle\" }\nproc.guest = { actor = \"idle\", enter = \"join\" }\n\
+                        proc.idle = { actor = \"idle\" }\nproc.member = { actor = \"idle\", enter = \"join\" }\n\
                         [ns.\"@/program\"]\ninit = [\"sleep\", \"1000\"]\nstop = { grace = \"100ms\" }\n\
                         proc.beside = { cmd = \"sleep 1000\" }\n[ns.\"@/program/deep\"]\nproc.low = { cmd = \"sleep 1000\" }\n\
                         [ns.\"@/actor\"]\ninit = { actor = \"idle\" }\n[ns.\"@/abcdefghijklmnopqrs\"]\ninit = \"pause\"\n";
@@ -23,7 +23,7 @@ const PROGRAMS: [&str; 8] = [
     "forked",
     "joined",
     "idle",
-    "guest",
+    "member",
     "program/init",
     "program/beside",
     "program/deep/low",
@@ -147,9 +147,9 @@ fn names_and_command_lines_identify_processes() {
                 format!("{root}/idle (idle)"),
             ),
             (
-                format!("{root}/guest"),
-                "guest",
-                format!("{root}/guest (idle)"),
+                format!("{root}/member"),
+                "member",
+                format!("{root}/member (idle)"),
             ),
         ] {
             let pid = truth.host_pid(&path);

@@ -285,7 +285,10 @@ fn the_probes_of_the_matrix_have_a_pid_per_level() {
             "{paths:?}"
         );
         assert_eq!(
-            paths.iter().filter(|path| path.ends_with("/guest")).count(),
+            paths
+                .iter()
+                .filter(|path| path.ends_with("/joined"))
+                .count(),
             4,
             "{paths:?}"
         );
@@ -293,7 +296,7 @@ fn the_probes_of_the_matrix_have_a_pid_per_level() {
             ("t.0.0/probe", 2),
             ("t.0.0/t.1.1/probe", 3),
             ("t.0.0/t.1.0/t.2.1/probe", 4),
-            ("t.0.0/t.1.1/t.2.3/guest", 4),
+            ("t.0.0/t.1.1/t.2.3/joined", 4),
         ] {
             assert_eq!(
                 status_line(truth.host_pid(path), "NSpid:").len(),
@@ -301,7 +304,7 @@ fn the_probes_of_the_matrix_have_a_pid_per_level() {
                 "{path}"
             );
         }
-        let extra = truth.process("t.0.0/t.1.1/t.2.2/guest");
+        let extra = truth.process("t.0.0/t.1.1/t.2.2/joined");
         assert_eq!(
             extra["ppids"].as_array().unwrap().last().unwrap(),
             0,

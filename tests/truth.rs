@@ -130,7 +130,7 @@ fn it_agrees_with_the_verbs() {
 #[test]
 fn exec_processes_are_in_it_while_they_run() {
     Detached::for_each_identity(TREE, &["--no-wait"], |detached| {
-        let guests = |truth: &Truth| {
+        let members = |truth: &Truth| {
             truth
                 .paths()
                 .into_iter()
@@ -139,7 +139,7 @@ fn exec_processes_are_in_it_while_they_run() {
         };
         detached.run(&["exec", "-d", "@/in/", "--", "sleep", "1000"]);
         let truth = detached.truth();
-        let there = guests(&truth);
+        let there = members(&truth);
         assert_eq!(there.len(), 1, "{there:?}");
         let extra = truth.process(&there[0]);
         assert_eq!(
@@ -149,11 +149,11 @@ fn exec_processes_are_in_it_while_they_run() {
         assert_eq!(extra["ns"], format!("{}/in", detached.nest.root));
         for _ in 0..5 {
             detached.run(&["exec", "@/in/", "--", "true"]);
-            assert_eq!(guests(&detached.truth()), there, "that one has ended");
+            assert_eq!(members(&detached.truth()), there, "that one has ended");
         }
         kill(Pid::from_raw(truth.host_pid(&there[0])), Signal::SIGKILL).expect("it lives");
         detached.until("nobody is left", |detached| {
-            guests(&detached.truth()).is_empty().then_some(())
+            members(&detached.truth()).is_empty().then_some(())
         });
     });
 }

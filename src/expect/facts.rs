@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use nestns_topology::expectation::Via;
+use nestns_topology::expectation::Mechanism;
 
 /// All facts known at one moment.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Facts {
     /// The paths of the namespaces, in the order of creation.
     pub(crate) spaces: Vec<String>,
     /// Visibility matrices, by each mechanism that was asked for.
-    pub(crate) sights: BTreeMap<Via, Visibility>,
+    pub(crate) sights: BTreeMap<Mechanism, Visibility>,
 }
 
 /// A declared process.

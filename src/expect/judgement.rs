@@ -5,7 +5,7 @@ use super::facts::{Facts, ProcessFact, Seen, Visibility};
 use nestns_topology::Address;
 use nestns_topology::State;
 use nestns_topology::address::{Reading, Wanted};
-use nestns_topology::expectation::{Assertion, Claim, Expectation, Via};
+use nestns_topology::expectation::{Assertion, Claim, Expectation, Mechanism};
 
 /// Mark for an invisible process.
 const INVISIBLE: &str = "·";
@@ -46,7 +46,7 @@ const fn passed(holds: bool) -> Status {
     }
 }
 
-fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
+fn case(claim: &Claim, via: Mechanism, facts: &Facts, files: &[String]) -> Case {
     let verdict = verdict(&claim.assertion, via, facts);
     let file = files.get(claim.position.file as usize);
     Case {
@@ -63,8 +63,8 @@ fn case(claim: &Claim, via: Via, facts: &Facts, files: &[String]) -> Case {
 }
 
 /// A claim as a sentence.
-fn name(assertion: &Assertion, via: Via) -> String {
-    let how = if via == Via::Chain {
+fn name(assertion: &Assertion, via: Mechanism) -> String {
+    let how = if via == Mechanism::Chain {
         String::new()
     } else {
         format!(" via {}", via.word())
@@ -116,7 +116,7 @@ fn name(assertion: &Assertion, via: Via) -> String {
 }
 
 /// A claim compared with the facts.
-fn verdict(assertion: &Assertion, via: Via, facts: &Facts) -> Verdict {
+fn verdict(assertion: &Assertion, via: Mechanism, facts: &Facts) -> Verdict {
     match assertion {
         Assertion::Sees { from, of } => visibility(facts, via, from, of, Wish::Seen),
         Assertion::Hides { from, of } => visibility(facts, via, from, of, Wish::Hidden),
@@ -126,7 +126,7 @@ fn verdict(assertion: &Assertion, via: Via, facts: &Facts) -> Verdict {
             } else {
                 Wish::Refused
             };
-            visibility(facts, Via::Kill, from, to, wish)
+            visibility(facts, Mechanism::Kill, from, to, wish)
         }
         Assertion::SeesSoMany { from, count } => sees_so_many(facts, via, from, *count),
         Assertion::SoMany { process, count } => {
@@ -334,7 +334,7 @@ fn seen(visibility: &Visibility, of: &Address) -> Vec<usize> {
 /// Observers that an address means, or a verdict that says why there are none.
 fn looking<'a>(
     facts: &'a Facts,
-    via: Via,
+    via: Mechanism,
     from: &Address,
     expected: &str,
 ) -> Result<(&'a Visibility, Vec<usize>), Verdict> {
@@ -362,7 +362,7 @@ fn looking<'a>(
     }
 }
 
-fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish) -> Verdict {
+fn visibility(facts: &Facts, via: Mechanism, from: &Address, of: &Address, wish: Wish) -> Verdict {
     let expected = wish.words();
     let (visibility, observers) = match looking(facts, via, from, expected) {
         Ok(looking) => looking,
@@ -425,7 +425,7 @@ fn visibility(facts: &Facts, via: Via, from: &Address, of: &Address, wish: Wish)
     }
 }
 
-fn sees_so_many(facts: &Facts, via: Via, from: &Address, count: u64) -> Verdict {
+fn sees_so_many(facts: &Facts, via: Mechanism, from: &Address, count: u64) -> Verdict {
     let (visibility, observers) = match looking(facts, via, from, &count.to_string()) {
         Ok(looking) => looking,
         Err(verdict) => return verdict,

@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 
 use super::alike::Alike;
 use super::facts::{Facts, Visibility};
-use nestns_topology::expectation::Via;
+use nestns_topology::expectation::Mechanism;
 
 /// Expectations that hold, as TOML.
 pub(crate) fn learn(facts: &Facts) -> String {
     let mut text = String::new();
-    if let Some(visibility) = facts.sights.get(&Via::Chain) {
+    if let Some(visibility) = facts.sights.get(&Mechanism::Chain) {
         let alike = Alike::of(facts, visibility);
         let mut told: HashSet<usize> = HashSet::new();
         for (group, table) in alike.tables() {

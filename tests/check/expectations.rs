@@ -23,7 +23,7 @@ state = "ruining"
 count = 3
 [[expect]]
 signal = { from = "vm" }
-via = "eye"
+via = "gaze"
 "#;
 
 #[test]
@@ -93,10 +93,10 @@ error[NS133]: `signal` needs a sender, a target and whether it is allowed
    |
    = help: write signal = { from = "…", to = "…", allowed = false }
 
-error[NS109]: `eye` is not a value of `via`
+error[NS109]: `gaze` is not a value of `via`
   --> <stdin>:20:7
    |
-20 | via = "eye"
+20 | via = "gaze"
    |       ^^^^^ expected "chain", "proc", "kill", "pidfd", "ptrace" or "cred"
 
 

@@ -2,7 +2,8 @@
 //!
 //! Rust's start reads `/proc/self/maps` to find the guard page below the stack, and sets up a second stack to report an
 //! overflow from: a fifteenth of the time of `nestns exec`. This one does the part on which everything that follows
-//! relies. What is missing is a sentence on standard error when the stack overflows; the signal is the same.
+//! relies. What is missing is a sentence on standard error when the stack overflows; the signal is the same. The bench row
+//! is `exec one -- true` of `life`.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+
 use super::address::Address;
+use super::keys::word_or_placeholder;
 use super::position::Position;
 use super::state::State;
 
@@ -15,7 +18,7 @@ pub struct Expectation {
     /// As it is written, placeholders replaced.
     pub written: toml::Table,
     /// The mechanism that decides about visibility.
-    pub via: Via,
+    pub via: Mechanism,
     /// The time that it may take to become true.
     pub within: Duration,
     /// The assertions, in the order of the keys; never empty.
@@ -31,25 +34,26 @@ pub struct Claim {
     pub position: Position,
 }
 
-/// The mechanism that decides about visibility, as in `nestns see --via`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
-pub enum Via {
-    /// The kernel's view from outside.
+/// A mechanism of the kernel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord, JsonSchema)]
+#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "chain"))]
+pub enum Mechanism {
+    /// The kernel's report from outside: `NSpid` and the surrounding namespaces.
     #[default]
     Chain,
-    /// The list of the observer's /proc.
+    /// The list in the observer's /proc.
     Proc,
     /// kill(2) with signal 0.
     Kill,
     /// `pidfd_open(2)`.
     Pidfd,
-    /// The check of ptrace(2), by `process_vm_readv(2)`.
+    /// The permission check of ptrace(2).
     Ptrace,
-    /// The number that `SCM_CREDENTIALS` of unix(7) delivers.
+    /// The number that `SCM_CREDENTIALS` delivers.
     Cred,
 }
 
-impl Via {
+impl Mechanism {
     /// The words and what they mean.
     pub const WORDS: &'static [(&'static str, Self)] = &[
         ("chain", Self::Chain),

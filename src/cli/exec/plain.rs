@@ -44,7 +44,7 @@ pub(super) fn run(
         outcome => {
             let status = outcome.into_status(process.connection());
             // The kernel hangs up when this process has ended. If it did so itself, the controller would be woken by it, and
-            // have its turn first.
+            // have its turn first. The bench row is `exec one -- true` of `life`.
             std::mem::forget(process);
             status.map(Ran::Over)
         }

@@ -110,7 +110,8 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     } else {
         args.table.show(&columns, &all, |row| &row.path)?;
     }
-    // The process is about to end: there is no need to free each of ten thousand processes.
+    // The process is about to end: there is no need to free each of ten thousand processes. The bench row is `ps, 1000
+    // processes` of `life`.
     std::mem::forget(all);
     std::mem::forget(snapshots);
     Ok(Status::Done)

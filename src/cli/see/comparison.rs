@@ -9,7 +9,7 @@ use nestns_client::documents::MismatchEntry;
 use nestns_observe::host_snapshot::HostSnapshot;
 use nestns_observe::visibility::View;
 use nestns_topology::address::HOST;
-use nestns_topology::expectation::Via;
+use nestns_topology::expectation::Mechanism;
 
 /// Sides of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub(super) struct Comparison<'a> {
     pub(super) machine: &'a HostSnapshot,
     pub(super) names: &'a Names,
     pub(super) observation: &'a Observation<'a>,
-    pub(super) via: Via,
+    pub(super) via: Mechanism,
 }
 
 impl Comparison<'_> {
@@ -148,7 +148,7 @@ impl Comparison<'_> {
                 ));
             }
         }
-        if via == Via::Proc {
+        if via == Mechanism::Proc {
             return Some(match view.proc {
                 None => "the observer's /proc belongs to a namespace that it is not in".to_owned(),
                 Some(space) if space != named.observer.space => format!(

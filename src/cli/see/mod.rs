@@ -33,7 +33,7 @@ use nestns_observe::host_snapshot::{HostSnapshot, Search};
 use nestns_observe::visibility::{self, Answer, Rows, View};
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
-use nestns_topology::expectation::Via;
+use nestns_topology::expectation::Mechanism;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -72,8 +72,8 @@ pub(super) struct Args {
     of: Vec<Address>,
 
     /// Mechanism that determines visibility
-    #[arg(long, value_parser = mechanisms(), default_value = Via::default().word(), env = "NESTNS_VIA")]
-    via: Via,
+    #[arg(long, value_parser = mechanisms(), default_value = Mechanism::default().word(), env = "NESTNS_VIA")]
+    via: Mechanism,
 
     /// Show where visibility differs from the nesting of the namespaces, and why
     #[arg(long, env = "NESTNS_DIFF", value_parser = FalseyValueParser::new())]
@@ -134,22 +134,22 @@ enum Format {
 const MANY: usize = 40;
 
 /// The words of `--via`, with what each means.
-fn mechanisms() -> impl TypedValueParser<Value = Via> {
-    let words = Via::WORDS.iter().map(|&(word, via)| {
+fn mechanisms() -> impl TypedValueParser<Value = Mechanism> {
+    let words = Mechanism::WORDS.iter().map(|&(word, via)| {
         PossibleValue::new(word).help(match via {
-            Via::Chain => {
+            Mechanism::Chain => {
                 "The kernel's report from outside: `NSpid` and the surrounding namespaces"
             }
-            Via::Proc => "The list in the observer's /proc",
-            Via::Kill => {
+            Mechanism::Proc => "The list in the observer's /proc",
+            Mechanism::Kill => {
                 "kill(2) with signal 0; EPERM means visible, but not to be signalled by the observer"
             }
-            Via::Pidfd => "`pidfd_open(2)`",
-            Via::Ptrace => "The permission check of ptrace(2), without attaching",
-            Via::Cred => "The number that `SCM_CREDENTIALS` delivers to the observer",
+            Mechanism::Pidfd => "`pidfd_open(2)`",
+            Mechanism::Ptrace => "The permission check of ptrace(2), without attaching",
+            Mechanism::Cred => "The number that `SCM_CREDENTIALS` delivers to the observer",
         })
     });
-    PossibleValuesParser::new(words).map(|word| Via::of(&word).unwrap_or_default())
+    PossibleValuesParser::new(words).map(|word| Mechanism::of(&word).unwrap_or_default())
 }
 
 /// Runs the verb.

@@ -15,10 +15,10 @@ use nestns_observe::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo, S
 use nestns_observe::visibility::{self, Answer, Rows};
 use nestns_topology::Address;
 use nestns_topology::address::HOST;
-use nestns_topology::expectation::{Assertion, Expectation, Via};
+use nestns_topology::expectation::{Assertion, Expectation, Mechanism};
 
 /// Observers by mechanism; an empty list means all.
-pub(super) type Wanted = BTreeMap<Via, Vec<Address>>;
+pub(super) type Wanted = BTreeMap<Mechanism, Vec<Address>>;
 
 /// Observers needed to judge these expectations.
 pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
@@ -29,7 +29,7 @@ pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
                 Assertion::Sees { from, .. }
                 | Assertion::Hides { from, .. }
                 | Assertion::SeesSoMany { from, .. } => (expectation.via, from),
-                Assertion::Signal { from, .. } => (Via::Kill, from),
+                Assertion::Signal { from, .. } => (Mechanism::Kill, from),
                 _ => continue,
             };
             let looking = wanted.entry(via).or_default();
@@ -43,7 +43,7 @@ pub(super) fn wanted(expectations: &[&Expectation]) -> Wanted {
 
 /// Every namespace, by the chains.
 pub(super) fn everybody() -> Wanted {
-    Wanted::from([(Via::Chain, Vec::new())])
+    Wanted::from([(Mechanism::Chain, Vec::new())])
 }
 
 /// Measures. What the controller cannot answer has been told.
@@ -139,7 +139,7 @@ fn visibility(
     machine: &HostSnapshot,
     snapshot: &Snapshot,
     names: &Names,
-    via: Via,
+    via: Mechanism,
     from: &[Address],
 ) -> Result<Visibility, CommandError> {
     let mut places: Vec<Place> = from.iter().cloned().map(Place::Address).collect();

@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use super::host_snapshot::{HostSnapshot, PidNamespaceId, ProcessInfo};
 use super::translation;
 use nestns_sys::errno::spelled;
-use nestns_topology::expectation::Via;
+use nestns_topology::expectation::Mechanism;
 use probe::{ProbeAnswer, Question, Tasks};
 
 /// Process that looks, or a place to look from.
@@ -98,10 +98,10 @@ pub struct View {
 }
 
 impl View {
-    fn new(via: Via) -> Self {
+    fn new(via: Mechanism) -> Self {
         let otherwise = match via {
-            Via::Proc => Answer::Unlisted,
-            Via::Cred => Answer::Zero,
+            Mechanism::Proc => Answer::Unlisted,
+            Mechanism::Cred => Answer::Zero,
             _ => Answer::Failed(Errno::ESRCH),
         };
         Self {
@@ -185,8 +185,8 @@ impl<'a> Rows<'a> {
 /// # Errors
 ///
 /// The error of fork(2). An error at one observer is in its view.
-pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec<View>> {
-    if via == Via::Chain {
+pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Mechanism) -> io::Result<Vec<View>> {
+    if via == Mechanism::Chain {
         return Ok(observers
             .iter()
             .map(|observer| chains(rows, observer))
@@ -202,7 +202,7 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
     } else {
         Tasks::Processes
     };
-    let identities = if via == Via::Pidfd {
+    let identities = if via == Mechanism::Pidfd {
         identity::of_all(rows)
     } else {
         HashMap::new()
@@ -210,7 +210,7 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
     let look = |observer: &Observer| -> io::Result<View> {
         let mut view = View::new(via);
         let probe_answer = match via {
-            Via::Cred => credentials::measure(rows, observer)?,
+            Mechanism::Cred => credentials::measure(rows, observer)?,
             _ => entry::ask(rows.machine, observer, &question(via, &numbers, tasks))?,
         };
         match probe_answer {
@@ -259,17 +259,17 @@ pub fn look(rows: &Rows<'_>, observers: &[Observer], via: Via) -> io::Result<Vec
     observers.iter().map(look).collect()
 }
 
-fn question(via: Via, numbers: &[i32], tasks: Tasks) -> Question<'_> {
+fn question(via: Mechanism, numbers: &[i32], tasks: Tasks) -> Question<'_> {
     match via {
-        Via::Kill => Question::Kill(numbers),
-        Via::Pidfd => Question::Pidfd(numbers),
-        Via::Ptrace => Question::Ptrace(numbers),
-        Via::Proc | Via::Chain | Via::Cred => Question::Proc(tasks),
+        Mechanism::Kill => Question::Kill(numbers),
+        Mechanism::Pidfd => Question::Pidfd(numbers),
+        Mechanism::Ptrace => Question::Ptrace(numbers),
+        Mechanism::Proc | Mechanism::Chain | Mechanism::Cred => Question::Proc(tasks),
     }
 }
 
 fn chains(rows: &Rows<'_>, observer: &Observer) -> View {
-    let mut view = View::new(Via::Chain);
+    let mut view = View::new(Mechanism::Chain);
     let known = rows.known(observer.space).iter();
     view.cells.extend(known.map(|&(row, number)| {
         (

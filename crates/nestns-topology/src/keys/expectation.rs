@@ -20,24 +20,6 @@ pub(super) enum Number {
     Placeholder(String),
 }
 
-/// A mechanism of the kernel's.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "chain"))]
-pub(super) enum Via {
-    /// The kernel's report from outside: `NSpid` and the surrounding namespaces.
-    Chain,
-    /// The list in the observer's /proc.
-    Proc,
-    /// kill(2) with signal 0.
-    Kill,
-    /// `pidfd_open(2)`.
-    Pidfd,
-    /// The permission check of ptrace(2).
-    Ptrace,
-    /// The number that `SCM_CREDENTIALS` delivers.
-    Cred,
-}
-
 /// A state, as `nestns ps` shows it.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder)]

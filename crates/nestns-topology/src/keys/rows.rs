@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::actor::ActorText;
 use super::defaults::{NamespaceDefaults, ProcessDefaults};
-use super::expectation::{Number, Paths, State, Via};
+use super::expectation::{Number, Paths, State};
 use super::generator::{As, At, Depth};
 use super::init::InitValue;
 use super::namespace::{Kind, Namespaces, one_generator};
@@ -32,6 +32,7 @@ use super::value::{
 };
 use super::variables::Variables;
 use super::{Handling, Key};
+use crate::expectation::Mechanism;
 
 macro_rules! tables {
     ($(
@@ -540,7 +541,7 @@ tables! {
         /// Permission check of kill(2) from one process to another.
         Signal "signal": Permission;
         /// Mechanism that determines visibility.
-        Via "via": Via;
+        Via "via": Mechanism;
         /// Time it may take to become true.
         #[schemars(example = &"2s")]
         Within "within": DurationText;

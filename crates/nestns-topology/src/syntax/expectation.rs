@@ -7,7 +7,7 @@ use super::reader::{Entry, entries};
 use super::unknown::known;
 use crate::address::{Address, HOST, Wanted};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::expectation::{Assertion, Via};
+use crate::expectation::{Assertion, Mechanism};
 use crate::keys::{ExpectationKey, PermissionKey};
 use crate::state::State;
 use crate::toml_text::Table;
@@ -15,7 +15,7 @@ use crate::toml_text::Table;
 /// The content of one table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExpectationSyntax {
-    pub(crate) via: Via,
+    pub(crate) via: Mechanism,
     pub(crate) within: Duration,
     pub(crate) claims: Vec<Located<Assertion>>,
     /// The addresses in it.
@@ -75,8 +75,8 @@ impl ExpectationSyntax {
                 ExpectationKey::Signal => syntax.signal(&entry, out),
                 ExpectationKey::Via => {
                     syntax.via = entry
-                        .word(Via::WORDS, out)
-                        .map_or(Via::default(), |via| via.value);
+                        .word(Mechanism::WORDS, out)
+                        .map_or(Mechanism::default(), |via| via.value);
                 }
                 ExpectationKey::Within => {
                     syntax.within = entry

@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logs_of_guests_are_counted() {
+    fn the_logs_of_exec_processes_are_counted() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(&Directory::open(directory.path()).unwrap(), 1 << 20, 1);
         for number in 0..1000 {

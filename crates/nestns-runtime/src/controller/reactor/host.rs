@@ -21,7 +21,9 @@ use crate::controller::event_sink::{Note, Waiting};
 use crate::controller::readiness::connection::{self, Attempt};
 use crate::controller::readiness::file_watch::{self, Watched};
 use crate::controller::startup_report::{ReportChannel, StartupReport};
-use crate::controller::supervisor::{Edge, Kernel, Said, Source, Terminals, Truth};
+use crate::controller::supervisor::{
+    Edge, HelperTask, Kernel, LastLines, Said, Source, Terminals, Truth,
+};
 use crate::controller::target::Target;
 use crate::controller::tree::{Interruption, Tree};
 use crate::controller::verification::{self, Mismatch};
@@ -173,10 +175,6 @@ impl Edge for Host<'_> {
             .and_then(|pidfd| stop_plan::lift(&pidfd, hold));
     }
 
-    fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
-        pidfd.signal(signal)
-    }
-
     fn child(&self, subject: ProcessKey) -> Option<Pid> {
         self.children.find(subject).map(|child| child.pid)
     }
@@ -247,27 +245,25 @@ impl Edge for Host<'_> {
         self.children.namespaces_of(index)
     }
 
-    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid> {
+    fn start_helper(&mut self, subject: ProcessKey, task: HelperTask) -> nix::Result<Pid> {
         let tree = &self.reactor.tree;
         let (pid, start_time) = tree.identity(subject).ok_or(Errno::ESRCH)?;
         let path = tree.path(subject);
-        file_watch::send(
-            &tree.plan,
-            &Watched {
-                path: &path,
-                pid,
-                start_time,
-                file,
-            },
-        )
-    }
-
-    fn connect(&mut self, subject: ProcessKey, port: u16, timeout: Duration) -> nix::Result<Pid> {
-        let (pid, start_time) = self.reactor.tree.identity(subject).ok_or(Errno::ESRCH)?;
+        let (port, timeout) = match task {
+            HelperTask::AwaitFile(file) => {
+                let watched = Watched {
+                    path: &path,
+                    pid,
+                    start_time,
+                    file,
+                };
+                return file_watch::send(&tree.plan, &watched);
+            }
+            HelperTask::Connect { port, timeout } => (port, timeout),
+        };
         let network = self
             .to_enter(pid, Some(&["net".to_owned()]))
             .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-        let path = self.reactor.tree.path(subject);
         connection::send(
             &self.reactor.tree.plan,
             &Attempt {
@@ -341,16 +337,15 @@ impl Edge for Host<'_> {
         }
     }
 
-    fn last_lines(&self, subject: ProcessKey) -> Vec<String> {
-        let Some(name) = crate::controller::journal::log_name(subject) else {
-            return Vec::new();
-        };
+    fn last_lines(&self, subject: ProcessKey) -> LastLines {
+        let name = crate::controller::journal::log_name(subject);
+        let directory = self.reactor.remains.directory();
         // What cannot be read back has been told when it could not be written.
-        last_lines(&self.reactor.remains.directory(), name, SHOWN).unwrap_or_default()
-    }
-
-    fn is_output_closed(&self) -> bool {
-        self.reactor.console.output.is_closed()
+        let lines = name.and_then(|name| last_lines(&directory, name, SHOWN).ok());
+        LastLines {
+            lines: lines.unwrap_or_default(),
+            is_shown: !self.reactor.console.output.is_closed(),
+        }
     }
 
     fn forget_ended_roots(&mut self) {
@@ -374,6 +369,10 @@ impl Kernel for ProcFs {
 
     fn offspring(&self, process: Pid, extent: Extent, known: &BTreeSet<Pid>) -> Vec<Pidfd> {
         offspring::find(process, extent, known).unwrap_or_default()
+    }
+
+    fn signal(&self, pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
+        pidfd.signal(signal)
     }
 
     fn open(&self, pid: Pid, start_time: u64) -> nix::Result<Pidfd> {

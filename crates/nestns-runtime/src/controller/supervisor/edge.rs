@@ -119,8 +119,6 @@ pub(in crate::controller) trait Edge {
     fn signal_reached(&mut self, subject: ProcessKey, signal: Signal);
     /// Tells an init that a hold of its stop is lifted.
     fn lift(&mut self, init: ProcessKey, hold: HoldIndex);
-    /// Signals by a descriptor.
-    fn send(&mut self, pidfd: &Pidfd, signal: i32) -> nix::Result<()>;
     /// The child with this role, if it is not reaped.
     fn child(&self, subject: ProcessKey) -> Option<Pid>;
     /// The number of children with a role that are not reaped.
@@ -137,10 +135,8 @@ pub(in crate::controller) trait Edge {
     fn to_enter(&self, pid: Pid, only: Option<&[String]>) -> io::Result<CloneFlags>;
     /// The namespaces, besides PID, of a namespace of the plan.
     fn namespaces_of(&self, index: NamespaceIndex) -> CloneFlags;
-    /// Has a helper wait for a file of a process.
-    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid>;
-    /// Has a helper try to connect to a port where a process has its network.
-    fn connect(&mut self, subject: ProcessKey, port: u16, timeout: Duration) -> nix::Result<Pid>;
+    /// Starts a helper for the readiness of a process.
+    fn start_helper(&mut self, subject: ProcessKey, task: HelperTask) -> nix::Result<Pid>;
 
     /// Looks whether the PID 1 of a namespace can be told something, and calls it where it has not
     /// been.
@@ -168,11 +164,38 @@ pub(in crate::controller) trait Edge {
     /// Forgets what a process has not said yet of its readiness, or of its execution.
     fn forget(&mut self, subject: ProcessKey, said: Said);
     /// The lines that a process has written last.
-    fn last_lines(&self, subject: ProcessKey) -> Vec<String>;
-    /// True if people are not shown what programs write.
-    fn is_output_closed(&self) -> bool;
+    fn last_lines(&self, subject: ProcessKey) -> LastLines;
     /// Has the guardian let go of roots that have ended.
     fn forget_ended_roots(&mut self);
+}
+
+/// Task of a helper process of the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::controller) enum HelperTask {
+    /// Waits for a file of the process.
+    AwaitFile(PathBuf),
+    /// Tries to connect to a port in the network namespace of the process.
+    Connect {
+        /// The TCP port.
+        port: u16,
+        /// Time that the connection may take.
+        timeout: Duration,
+    },
+}
+
+/// The lines that a process has written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::controller) struct LastLines {
+    pub(in crate::controller) lines: Vec<String>,
+    /// True if people have been shown what programs write.
+    pub(in crate::controller) is_shown: bool,
+}
+
+impl LastLines {
+    /// The lines that people have not been shown.
+    pub(in crate::controller) fn unseen(&self) -> &[String] {
+        if self.is_shown { &[] } else { &self.lines }
+    }
 }
 
 /// Message of a process about itself through a descriptor.
@@ -196,6 +219,8 @@ pub(in crate::controller) trait Kernel {
     fn fate(&self, pid: Pid, role: Role, signal: i32) -> Option<Fate>;
     /// Kills a helper that is not reaped, which is reaped like any child.
     fn end_helper(&self, helper: Pid);
+    /// Signals by a descriptor.
+    fn signal(&self, pidfd: &Pidfd, signal: i32) -> nix::Result<()>;
     /// True if a process is PID 1 of its namespace.
     fn is_first(&self, pid: Pid) -> bool;
     /// True if a process is on its way out, or has left.
@@ -364,8 +389,8 @@ impl dyn Edge + '_ {
     pub(in crate::controller) fn send_request(&mut self, pidfd: &Pidfd, signal: i32) {
         let is_request = ![libc::SIGKILL, libc::SIGSTOP, libc::SIGCONT].contains(&signal);
         // It may have ended since.
-        if self.send(pidfd, signal).is_ok() && is_request {
-            let _ = self.send(pidfd, libc::SIGCONT);
+        if self.kernel().signal(pidfd, signal).is_ok() && is_request {
+            let _ = self.kernel().signal(pidfd, libc::SIGCONT);
         }
     }
 }

@@ -16,7 +16,9 @@ use nix::libc;
 use nix::sched::CloneFlags;
 use nix::unistd::{Pid, getpid};
 
-use super::edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
+use super::edge::{
+    Edge, HelperTask, Kernel, LastLines, Said, Source, TerminalChange, Terminals, Truth,
+};
 use super::opening::Opening;
 use super::{Conclusion, Freeze, Rules, Supervisor};
 use crate::controller::asker::Asker;
@@ -247,11 +249,6 @@ impl Edge for Fake {
             .note(format!("lift {hold} for {}", self.tree.path(init)));
     }
 
-    fn send(&mut self, _pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
-        self.script.note(format!("send {}", name(signal)));
-        Ok(())
-    }
-
     fn child(&self, subject: ProcessKey) -> Option<Pid> {
         self.children.get(&subject).copied()
     }
@@ -290,19 +287,12 @@ impl Edge for Fake {
         CloneFlags::empty()
     }
 
-    fn watch(&mut self, subject: ProcessKey, file: PathBuf) -> nix::Result<Pid> {
-        self.script.note(format!(
-            "watch {} {}",
-            self.tree.path(subject),
-            file.display()
-        ));
-        self.next_pid += 1;
-        Ok(Pid::from_raw(self.next_pid))
-    }
-
-    fn connect(&mut self, subject: ProcessKey, port: u16, _timeout: Duration) -> nix::Result<Pid> {
+    fn start_helper(&mut self, subject: ProcessKey, task: HelperTask) -> nix::Result<Pid> {
         let path = self.tree.path(subject);
-        self.script.note(format!("connect {path} {port}"));
+        self.script.note(match task {
+            HelperTask::AwaitFile(file) => format!("watch {path} {}", file.display()),
+            HelperTask::Connect { port, .. } => format!("connect {path} {port}"),
+        });
         self.next_pid += 1;
         Ok(Pid::from_raw(self.next_pid))
     }
@@ -353,12 +343,11 @@ impl Edge for Fake {
 
     fn forget(&mut self, _subject: ProcessKey, _said: Said) {}
 
-    fn last_lines(&self, _subject: ProcessKey) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn is_output_closed(&self) -> bool {
-        false
+    fn last_lines(&self, _subject: ProcessKey) -> LastLines {
+        LastLines {
+            lines: Vec::new(),
+            is_shown: true,
+        }
     }
 
     fn forget_ended_roots(&mut self) {
@@ -394,6 +383,11 @@ impl Kernel for FakeKernel {
 
     fn fate(&self, pid: Pid, _role: Role, signal: i32) -> Option<Fate> {
         self.fates.get(&(pid.as_raw(), signal)).copied()
+    }
+
+    fn signal(&self, _pidfd: &Pidfd, signal: i32) -> nix::Result<()> {
+        self.script.note(format!("send {}", name(signal)));
+        Ok(())
     }
 
     fn is_first(&self, pid: Pid) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::edge::{Edge, Source};
+use super::edge::{Edge, LastLines, Source};
 use super::restarts::{FailedRestart, Restarts};
 use super::{Arrival, Rules};
 use crate::controller::Fixture;
@@ -383,18 +383,17 @@ impl Judge {
             .and_then(|record| record.ending)
             .map(|(ending, _)| ending);
         let path = namespace.path_of(subject.slot);
-        let lines = last_lines(edge, subject);
-        let shown = unseen(edge, &lines);
+        let last = last_lines(edge, subject);
         edge.note(&Note::Unready {
             path: &path,
             position: process.position,
-            lines: shown,
+            lines: last.unseen(),
         });
         self.failed.push(FailedProcess {
             path: path.clone(),
             failure: Failing::Ended,
             exit: ending.map(Into::into),
-            lines,
+            lines: last.lines,
         });
         edge.tree_mut().request_stop(Cause::Ended { path });
         false
@@ -424,7 +423,7 @@ impl Judge {
             path: edge.tree().path(subject),
             failure: Failing::Unready,
             exit: None,
-            lines: last_lines(edge, subject),
+            lines: last_lines(edge, subject).lines,
         };
         let cause = |path| Cause::Unready { path };
         self.take_failure(edge, subject, failed, cause);
@@ -467,19 +466,18 @@ impl Judge {
         process: &ProcessPlan,
         ending: Ending,
     ) {
-        let lines = last_lines(edge, subject);
+        let last = last_lines(edge, subject);
         let path = edge.tree().path(subject);
-        let shown = unseen(edge, &lines);
         let record = edge.tree().roster.get(subject);
         if record.is_none_or(|record| record.unmet.is_none()) {
             edge.note(&Note::Failed {
                 path: &path,
                 position: process.position,
                 ending,
-                lines: shown,
+                lines: last.unseen(),
             });
         }
-        self.note_failure(edge, subject, ending, lines);
+        self.note_failure(edge, subject, ending, last.lines);
     }
 
     /// True if the tree has not become ready, or has failed while its command ended well.
@@ -613,12 +611,7 @@ fn is_doomed(edge: &dyn Edge, subject: ProcessKey) -> bool {
 }
 
 /// Last lines of a process's output.
-fn last_lines(edge: &mut dyn Edge, subject: ProcessKey) -> Vec<String> {
+fn last_lines(edge: &mut dyn Edge, subject: ProcessKey) -> LastLines {
     edge.drain(Source::Programs(edge.now().plus(READING)));
     edge.last_lines(subject)
-}
-
-/// Unseen ones among these lines: all, if standard output is closed.
-fn unseen<'a>(edge: &dyn Edge, lines: &'a [String]) -> &'a [String] {
-    if edge.is_output_closed() { lines } else { &[] }
 }

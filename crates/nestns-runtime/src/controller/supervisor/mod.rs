@@ -61,7 +61,9 @@ use stop::Stop;
 use stop_commands::StopCommands;
 use stop_holds::StopHolds;
 
-pub(super) use edge::{Edge, Kernel, Said, Source, TerminalChange, Terminals, Truth};
+pub(super) use edge::{
+    Edge, HelperTask, Kernel, LastLines, Said, Source, TerminalChange, Terminals, Truth,
+};
 pub(super) use opening::Opening;
 pub(super) use pausing::Freeze;
 

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use super::beside;
 use super::dependencies::Dependencies;
-use super::edge::{Edge, Said};
+use super::edge::{Edge, HelperTask, Said};
 use super::trying::{Outlook, Step, Trying};
 use crate::controller::event_sink::Note;
 use crate::controller::life::Life;
@@ -173,7 +173,7 @@ impl Probes {
         if edge.tree().identity(subject).is_none() {
             return;
         }
-        match edge.watch(subject, file) {
+        match edge.start_helper(subject, HelperTask::AwaitFile(file)) {
             Ok(helper) => self.helpers.push((helper, Client::Process(subject))),
             Err(errno) => {
                 let path = edge.tree().path(subject);
@@ -267,7 +267,9 @@ impl Probes {
     fn try_once(&mut self, edge: &mut dyn Edge, subject: ProcessKey) -> Option<Pid> {
         match *edge.tree().readiness.way(subject)? {
             Way::Port { port, tries } => {
-                let helper = edge.connect(subject, port, tries.timeout).ok()?;
+                let timeout = tries.timeout;
+                let task = HelperTask::Connect { port, timeout };
+                let helper = edge.start_helper(subject, task).ok()?;
                 self.helpers.push((helper, Client::Process(subject)));
                 Some(helper)
             }

@@ -62,7 +62,7 @@ pub(super) fn signal_targets(
             ));
             continue;
         }
-        match edge.send(&pidfd, signal) {
+        match edge.kernel().signal(&pidfd, signal) {
             Ok(()) => {
                 note_signalled(edge, (target, subject), signal, by);
                 reached.push(path());

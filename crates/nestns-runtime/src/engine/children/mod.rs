@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_leave_no_trace() {
+    fn members_leave_no_trace() {
         let mut children = children();
         let outside = ProcessKey::session(0, 5);
         children.add(pid(60), outside);
