@@ -89,6 +89,11 @@ impl Manner {
         }
     }
 
+    /// True if the process had ended when it was read.
+    pub(super) fn is_gone(&self) -> bool {
+        self.status.is_empty()
+    }
+
     fn numbers(&self, name: &str) -> Vec<u32> {
         Fields::of(&self.status).numbers(name).unwrap_or_default()
     }
@@ -107,6 +112,9 @@ impl Manner {
     /// with whose namespaces and root its own are compared.
     pub(super) fn deviations(&self, maker: &Self, first: Option<&Self>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
+        if self.is_gone() {
+            return found;
+        }
         if let Some(first) = first {
             for ((own, other), (_, kind)) in
                 self.namespaces.iter().zip(first.namespaces).zip(NAMESPACES)
@@ -120,7 +128,8 @@ impl Manner {
             }
         }
         let (own, makers) = (Fields::of(&self.status), Fields::of(&maker.status));
-        let differs = |name: &str| own.get(name) != makers.get(name);
+        // A process that is ending has no umask any more.
+        let differs = |name: &str| known(own.get(name), makers.get(name));
         let is_capable =
             |name: &str, allowed: &[u64]| own.mask(name).is_none_or(|mask| allowed.contains(&mask));
         let of_maker = |name: &str| makers.mask(name).unwrap_or(0);
@@ -144,7 +153,8 @@ impl Manner {
             (self.user() != maker.user(), USER),
             (differs("Umask"), UMASK),
             (
-                differs("Cpus_allowed") || self.scheduling != maker.scheduling,
+                differs("Cpus_allowed")
+                    || known(self.scheduling.as_ref(), maker.scheduling.as_ref()),
                 SCHEDULING,
             ),
             (known(self.limits.as_ref(), maker.limits.as_ref()), LIMITS),
@@ -160,7 +170,7 @@ impl Manner {
 }
 
 /// True if both are known, and different.
-fn known<T: PartialEq>(own: Option<&T>, other: Option<&T>) -> bool {
+fn known<T: PartialEq + ?Sized>(own: Option<&T>, other: Option<&T>) -> bool {
     own.zip(other).is_some_and(|(own, other)| own != other)
 }
 
@@ -227,6 +237,16 @@ mod tests {
             raised.deviations(&maker, None).is_empty(),
             "nestns has raised it"
         );
+    }
+
+    #[test]
+    fn what_has_ended_or_is_ending_does_not_deviate() {
+        let maker = manner(STATUS, "Max cpu time  1  2 s", "0");
+        let gone = Manner::default();
+        assert!(gone.is_gone() && gone.deviations(&maker, Some(&maker)).is_empty());
+        let ending = STATUS.replace("Umask:\t0022\n", "");
+        let ending = manner(&ending, "Max cpu time  1  2 s", "0");
+        assert!(!ending.is_gone() && ending.deviations(&maker, None).is_empty());
     }
 
     #[test]

@@ -321,6 +321,11 @@ impl<'m> Work<'m> {
                 self.left_out += 1;
                 continue;
             }
+            let mut identity = Table::new();
+            let manner = self.manner(member, Some(&first), Some(&mut identity));
+            if manner.is_gone() {
+                continue;
+            }
             let title = self.index.title(member);
             let name = names.take(title.map_or(&member.name, |title| &title.name));
             let mut process = Table::new();
@@ -331,7 +336,7 @@ impl<'m> Work<'m> {
             if forker.is_some() && !is_forked {
                 process.insert("enter".to_owned(), "join".into());
             }
-            self.manner(member, Some(&first), Some(&mut process));
+            process.extend(identity);
             processes.insert(name, process.into());
         }
         processes
