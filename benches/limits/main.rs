@@ -10,6 +10,7 @@
 
 mod baseline;
 mod memory;
+mod ordered;
 mod report;
 mod rows;
 mod shape;

@@ -8,6 +8,7 @@ use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::memory::wait_until_quiet;
+use crate::ordered;
 use crate::shape::Shape;
 use crate::subject::{Ending, Figures, NESTNS, up};
 
@@ -53,6 +54,7 @@ pub(crate) fn measure(filter: &str) -> Vec<Row> {
             rows.extend(tree(shape, rounds));
         }
     }
+    rows.extend(ordered::measure(filter));
     if "run -- true".starts_with(filter) {
         eprintln!("measuring run -- true");
         rows.push(run());
@@ -221,7 +223,7 @@ fn version() -> Row {
 }
 
 /// Time from before the fork to after the wait, in milliseconds.
-fn time(command: &mut Command) -> io::Result<f64> {
+pub(crate) fn time(command: &mut Command) -> io::Result<f64> {
     let start = Instant::now();
     let status = quiet(command).status()?;
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
@@ -239,7 +241,7 @@ fn quiet(command: &mut Command) -> &mut Command {
         .stderr(Stdio::null())
 }
 
-fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = figures.collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
