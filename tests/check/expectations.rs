@@ -97,7 +97,7 @@ error[NS109]: `gaze` is not a value of `via`
   --> <stdin>:20:7
    |
 20 | via = "gaze"
-   |       ^^^^^ expected "chain", "proc", "kill", "pidfd", "ptrace" or "cred"
+   |       ^^^^^^ expected "chain", "proc", "kill", "pidfd", "ptrace" or "cred"
 
 
 "#]].raw());
