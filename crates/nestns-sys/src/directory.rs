@@ -59,26 +59,24 @@ pub fn names(directory: impl AsFd) -> nix::Result<Vec<OsString>> {
     Ok(names)
 }
 
+/// A buffer for entries, which the kernel aligns to eight bytes.
+#[repr(align(8))]
+struct Entries([u8; PART]);
+
 /// One call of getdents64(2): takes the names, and returns the number of bytes that they came in.
 fn piece(directory: BorrowedFd<'_>, take: &mut dyn FnMut(&[u8])) -> nix::Result<usize> {
-    // Of u64, because the entries are aligned so.
-    let mut buffer = [0_u64; PART / size_of::<u64>()];
+    let mut buffer = Entries([0; PART]);
     // SAFETY: the kernel writes at most the number of bytes given, into a live local array.
     let result = unsafe {
         libc::syscall(
             libc::SYS_getdents64,
             directory.as_raw_fd(),
-            buffer.as_mut_ptr(),
-            size_of_val(&buffer),
+            buffer.0.as_mut_ptr(),
+            buffer.0.len(),
         )
     };
     let length = usize::try_from(Errno::result(result)?).unwrap_or(0);
-    let bytes: Vec<u8> = buffer
-        .iter()
-        .flat_map(|word| word.to_ne_bytes())
-        .take(length)
-        .collect();
-    let mut rest = bytes.as_slice();
+    let mut rest = buffer.0.get(..length).unwrap_or_default();
     while let [first @ .., _] = rest.get(LENGTH..NAME).unwrap_or_default() {
         let length = usize::from(u16::from_ne_bytes([first[0], first[1]]));
         let Some((entry, after)) = rest

@@ -133,6 +133,9 @@ impl Line {
     }
 
     /// Takes one message, without waiting.
+    ///
+    /// Not inlined: the pages of the buffer would be those of the loop of every init, most of which are never told anything.
+    #[inline(never)]
     pub fn look<T: DeserializeOwned>(&self) -> Look<T> {
         let mut buffer = [0_u8; LARGEST];
         let (length, descriptors) = match self.0.receive(&mut buffer, Wait::Never) {
