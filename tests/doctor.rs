@@ -95,7 +95,7 @@ fn the_doctor_is_quick_and_leaves_nothing() {
             );
         }
         // Others build and stop thousands of namespaces meanwhile.
-        assert!(took < Duration::from_secs(60), "{took:?}");
+        assert!(took < Duration::from_mins(1), "{took:?}");
         let way = find(&found, "pid-namespaces")["found"]
             .as_str()
             .expect("a text");
