@@ -8,7 +8,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 
 use super::address::Address;
-use super::keys::word_or_placeholder;
 use super::position::Position;
 use super::state::State;
 
@@ -36,7 +35,7 @@ pub struct Claim {
 
 /// A mechanism of the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord, JsonSchema)]
-#[schemars(rename_all = "lowercase", inline, transform = word_or_placeholder, extend("default" = "chain"))]
+#[schemars(rename_all = "lowercase", inline)]
 pub enum Mechanism {
     /// The kernel's report from outside: `NSpid` and the surrounding namespaces.
     #[default]

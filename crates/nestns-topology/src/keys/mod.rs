@@ -27,7 +27,7 @@ mod value;
 mod variables;
 
 pub(super) use init::REFUSED as REFUSED_OF_INIT;
-pub(super) use placeholder::{PLACEHOLDER, word_or_placeholder};
+pub(super) use placeholder::PLACEHOLDER;
 pub(super) use rows::{
     DefaultsKey, ExpectationKey, LimitsKey, NamespaceKey, PermissionKey, ProcessKey, ReadyKey,
     RestartKey, StopKey, TableKind, Top, TopKey,

@@ -14,7 +14,7 @@ pub(super) fn or_placeholder(pattern: &str) -> String {
 }
 
 /// Turns a choice of words into one that lets a placeholder through as well.
-pub(crate) fn word_or_placeholder(schema: &mut Schema) {
+pub(super) fn word_or_placeholder(schema: &mut Schema) {
     let Some(words) = schema.remove("oneOf") else {
         return;
     };

@@ -16,7 +16,7 @@ use super::expectation::{Number, Paths, State};
 use super::generator::{As, At, Depth};
 use super::init::InitValue;
 use super::namespace::{Kind, Namespaces, one_generator};
-use super::placeholder::{Flag, PLACEHOLDER, Whole};
+use super::placeholder::{Flag, PLACEHOLDER, Whole, word_or_placeholder};
 use super::process::{After, Enter, Processes, SessionOf, or_program_alone};
 use super::program::{Command, Script};
 use super::ready::NotifierSyntax;
@@ -541,6 +541,7 @@ tables! {
         /// Permission check of kill(2) from one process to another.
         Signal "signal": Permission;
         /// Mechanism that determines visibility.
+        #[schemars(transform = word_or_placeholder, extend("default" = "chain"))]
         Via "via": Mechanism;
         /// Time it may take to become true.
         #[schemars(example = &"2s")]
