@@ -18,6 +18,7 @@ mod capture;
 mod capture_others;
 mod chaos;
 mod check;
+mod chosen_pids;
 mod clean_up;
 mod clients;
 mod command_line;

@@ -14,7 +14,6 @@ use super::controller;
 use super::detach::{self, Outcome, Side};
 use super::launch;
 use super::running;
-use super::standard_error;
 use super::status::Status;
 use super::topology_arguments::TopologyArguments;
 use super::tree;
@@ -77,7 +76,7 @@ pub(super) struct Args {
     #[arg(short, long, env = "NESTNS_NAME", value_parser = launch::name)]
     name: Option<String>,
 
-    /// Number of subtrees of a namespace to create concurrently; above 1, PIDs differ from run to run
+    /// Number of subtrees of a namespace to create concurrently; the PIDs are the same as with 1
     #[arg(short, long, value_name = "N", default_value_t = 1, env = "NESTNS_JOBS",
           value_parser = clap::value_parser!(u32).range(1..))]
     jobs: u32,
@@ -234,10 +233,6 @@ impl Args {
         }
         if self.jobs > 1 {
             options.order = Order::Parallel(self.jobs);
-            standard_error::write(&format!(
-                "warning: with --jobs {} the PIDs differ from run to run\n",
-                self.jobs
-            ));
         }
         Ok(options)
     }

@@ -198,7 +198,7 @@ fn keys_of_a_later_version() {
     let text = r#"[ns.a]
 userns = "auto"
 unshare = ["user", "mount"]
-proc.b = { cmd = "x", pid = 7 }
+proc.b = { cmd = "x" }
 "#;
     assert_data_eq!(
         human(text),
@@ -214,12 +214,6 @@ error[NS104]: unshare = ["user"] is part of the language but not supported by th
   |
 3 | unshare = ["user", "mount"]
   |            ^^^^^^
-
-error[NS104]: `pid` is part of the language but not supported by this version
- --> <stdin>:4:23
-  |
-4 | proc.b = { cmd = "x", pid = 7 }
-  |                       ^^^
 
 
 "#]]

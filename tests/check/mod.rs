@@ -7,6 +7,7 @@ mod formats;
 mod keys;
 mod lints;
 mod names;
+mod numbers;
 mod processes;
 mod programs;
 mod property;

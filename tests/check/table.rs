@@ -15,6 +15,7 @@ fn every_code_is_shown_by_a_test() {
         include_str!("keys.rs"),
         include_str!("lints.rs"),
         include_str!("names.rs"),
+        include_str!("numbers.rs"),
         include_str!("processes.rs"),
         include_str!("programs.rs"),
         include_str!("ready.rs"),

@@ -1,7 +1,7 @@
 //! The output of the verb, its streams, and its status.
 
 use nestns_topology::diagnostic::Code;
-use snapbox::{IntoData, assert_data_eq, str};
+use snapbox::{IntoData, assert_data_eq, file, str};
 
 use crate::harness::{Nestns, Outcome};
 
@@ -82,81 +82,7 @@ error: there is no code NS999
 fn all_codes_are_listed() {
     let outcome = explain(&["--list"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert_data_eq!(
-        outcome.stdout,
-        str![[r#"
-CODE   LEVEL    TITLE
-NS001  error    the file cannot be read
-NS002  error    the file is not UTF-8 text
-NS003  error    the text is not TOML
-NS004  error    a directory does not have exactly one topology file
-NS005  error    an included file cannot be used
-NS006  error    files include each other
-NS101  error    a value has the wrong type
-NS102  error    a key is unknown
-NS103  error    a key belongs in another table
-NS104  error    a key or value is not supported by this version
-NS105  error    a key belongs to another program
-NS106  error    a parent is given as a key instead of in the path
-NS107  error    a name contains characters that are not allowed
-NS108  error    a name is reserved
-NS109  error    a value is not one of the allowed words
-NS110  error    a signal does not exist
-NS111  error    a duration is invalid
-NS112  error    a number is out of range
-NS113  error    a command cannot be run as written
-NS114  error    a process does not have exactly one program
-NS115  error    an actor or one of its options does not exist
-NS116  error    a path cannot be used
-NS117  error    an environment variable cannot be set
-NS118  error    a user is invalid
-NS119  error    a host name cannot be set
-NS120  error    two keys contradict each other
-NS121  error    the file is for another version of the language
-NS122  error    a placeholder is invalid
-NS123  error    a placeholder names something that does not exist
-NS124  error    a computation has no result
-NS125  error    a variable cannot be set to this value
-NS126  error    a variable declaration is invalid
-NS127  error    variables depend on each other
-NS128  error    generators conflict, or have nothing to generate
-NS129  error    `at` is outside the chain
-NS130  error    a size is invalid
-NS131  error    a regular expression is invalid
-NS132  error    `ready` does not have exactly one condition
-NS133  error    an expectation has nothing to compare
-NS201  error    a namespace has no parent
-NS202  error    a namespace is declared twice
-NS203  error    a process and a namespace have the same name
-NS204  error    namespaces are nested too deeply
-NS205  error    the tree is larger than its limits
-NS206  error    `after` names something that does not exist
-NS207  error    a process or namespace waits for itself
-NS208  error    processes or namespaces wait for each other
-NS209  error    a process cannot be forked by a program that is PID 1
-NS210  error    the file declares no namespace
-NS211  error    several processes claim the terminal
-NS212  error    a namespace uses a template that does not exist
-NS213  error    templates use each other
-NS214  error    `as` gives a name that cannot be used
-NS215  error    an expectation names something that is not in the tree
-NS216  error    `main` names something that does not exist
-NS301  warning  a namespace has less time to stop than something inside it
-NS302  warning  a command uses shell syntax but is not run by a shell
-NS304  warning  PID 1 does not handle its stop signal, so the kernel drops it
-NS305  warning  a template of the file is never used
-NS401  error    the state directory cannot be created or trusted
-NS402  error    a user or group is not available on this machine
-NS403  error    the limit on descriptors is too low for the tree
-NS404  error    this machine does not permit what a tree needs
-NS501  error    a topology of this name is already running
-NS502  error    the start could not be completed
-NS503  error    the kernel does not agree with the plan
-NS504  error    a system call of the controller failed
-
-"#]]
-        .raw()
-    );
+    assert_data_eq!(outcome.stdout, file!["codes.txt"].raw());
 }
 
 #[test]

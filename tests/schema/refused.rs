@@ -74,12 +74,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("ns.a.use = [1]", "/ns/a/use/0 type"),
     ("ns.a.include = []", "/ns/a/include type"),
     // Keys of the language that this version does not read.
-    ("ns.a.pid_max = 400", "/ns/a additionalProperties"),
-    ("ns.a.userns = \"auto\"", "/ns/a additionalProperties"),
     (
-        "ns.a.proc.x = { cmd = \"y\", pid = 7 }",
-        "/ns/a/proc/x additionalProperties",
+        "ns.a.rlimits = { nofile = 10 }",
+        "/ns/a additionalProperties",
     ),
+    ("ns.a.pid_max = 300", "/ns/a/pid_max minimum"),
+    ("ns.a.userns = \"auto\"", "/ns/a additionalProperties"),
     ("ns.a.proc.X = \"y\"", "/ns/a/proc additionalProperties"),
     ("ns.a.proc.init = \"y\"", "/ns/a/proc propertyNames"),
     ("ns.a.proc.x = 1", "/ns/a/proc/x type"),

@@ -28,6 +28,8 @@ struct Raw {
 pub enum Placement {
     /// A child of the caller in the namespace for children, as of fork(2).
     Child,
+    /// The PID 1 of a new PID namespace below that for the caller's children, and a child of the caller: `CLONE_NEWPID`.
+    ChildInNewNamespace,
     /// The PID 1 of a new PID namespace below the caller's, and a child of the caller's parent: `CLONE_PARENT | CLONE_NEWPID`.
     /// Refused to a PID 1 (R9).
     SiblingInNewNamespace,
@@ -66,6 +68,7 @@ pub fn clone3(arguments: Arguments<'_>) -> nix::Result<ForkResult> {
     // With CLONE_PARENT the child takes over the caller's exit signal, and none may be given.
     let (flags, exit_signal) = match arguments.placement {
         Placement::Child => (0, libc::SIGCHLD),
+        Placement::ChildInNewNamespace => (libc::CLONE_NEWPID, libc::SIGCHLD),
         Placement::Sibling => (libc::CLONE_PARENT, 0),
         Placement::SiblingInNewNamespace => (libc::CLONE_PARENT | libc::CLONE_NEWPID, 0),
     };

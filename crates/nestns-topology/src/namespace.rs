@@ -14,6 +14,13 @@ use super::process::Process;
 use super::restart::RestartPolicy;
 use super::stop::{Signal, Stop};
 
+/// The number below which every PID is, unless `pid_max` is lower: `PID_MAX_LIMIT` of the kernel.
+pub(crate) const PID_MAX: u64 = 4_194_304;
+/// The highest PID.
+pub(crate) const HIGHEST_PID: u64 = PID_MAX - 1;
+/// The least `pid_max` that the kernel takes (kernel/pid.c).
+pub(crate) const LEAST_PID_MAX: u64 = 301;
+
 /// The namespaces, besides PID, that PID 1 gets of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(
@@ -118,6 +125,10 @@ pub struct NamespaceSpec {
     pub after: Vec<After>,
     /// The process whose end is that of the namespace: its place among the processes.
     pub main: Option<u32>,
+    /// The number below which every PID in it is, `None` for the kernel's own.
+    pub pid_max: Option<i32>,
+    /// The PID given out last when the programs start, `None` for that of the last declared process.
+    pub last_pid: Option<i32>,
     /// The way it is stopped, the grace derived where the file gives none.
     pub stop: Stop,
     /// Time after the stop request to the namespace around it, or to the tree, at which it is asked at the latest.
@@ -151,6 +162,8 @@ impl Namespace {
             restart: None,
             after: Vec::new(),
             main: None,
+            pid_max: None,
+            last_pid: None,
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::ZERO,

@@ -190,6 +190,8 @@ pub struct ProcessSpec {
     pub env: BTreeMap<String, String>,
     /// The directory it starts in; `/` where the file gives none.
     pub cwd: Option<PathBuf>,
+    /// PIDs that are chosen for it, from its namespace outward; empty where the order of creation gives it one.
+    pub pid: Box<[i32]>,
     /// Ownership of the terminal.
     pub terminal: Terminal,
     /// Session and process group.
@@ -238,6 +240,7 @@ impl ProcessSpec {
             entry: Entry::Fork,
             env: BTreeMap::new(),
             cwd: None,
+            pid: Box::default(),
             terminal: Terminal::None,
             session: Session::Own,
             stdin: Stdin::Null,

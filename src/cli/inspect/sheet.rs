@@ -166,6 +166,10 @@ fn declaration(description: &Description) -> Section {
     section.maybe("own /proc", description.mount_proc.map(yes));
     section.maybe("host name", description.hostname.as_ref());
     section.maybe("domain name", description.domainname.as_ref());
+    section.maybe("pid_max", description.pid_max);
+    section.maybe("last PID", description.last_pid);
+    let pids = description.pid.iter().map(ToString::to_string);
+    section.list("chosen PIDs", pids.collect());
     section.maybe("user", description.user.as_ref());
     section.maybe("directory", description.cwd.as_ref());
     section.list("env", description.env.clone());

@@ -68,6 +68,11 @@ pub(super) fn of_all(forest: &Forest, page: &Page) -> Vec<&'static str> {
         reasons
             .push("of sibling namespaces, all but the last have an unshare that uses a PID, too");
     }
+    if any(|space| space.has_chosen_pids) {
+        reasons.push(
+            "a shell cannot choose PIDs: `pid`, `last_pid` and `pid_max` have no effect here",
+        );
+    }
     if any(NamespaceScript::is_entered) {
         reasons.push("nsenter uses a PID outside, and processes enter in any order");
     }

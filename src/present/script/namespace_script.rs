@@ -27,6 +27,8 @@ pub(super) struct NamespaceScript {
     pub(super) mount_proc: bool,
     pub(super) hostname: Option<String>,
     pub(super) domainname: Option<String>,
+    /// True if the file chooses PIDs, or sets the counter or limit of the namespace.
+    pub(super) has_chosen_pids: bool,
     pub(super) members: Vec<Run<Member>>,
     pub(super) children: Vec<Run<NamespaceScript>>,
 }
@@ -133,6 +135,7 @@ impl NamespaceScript {
             mount_proc: namespace.mount_proc,
             hostname: namespace.hostname.clone(),
             domainname: namespace.domainname.clone(),
+            has_chosen_pids: numbering.chosen_levels(id) > 0 || namespace.pid_max.is_some(),
             members: namespace
                 .processes
                 .iter()

@@ -274,6 +274,15 @@ pub struct Description {
     /// The NIS domain name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domainname: Option<String>,
+    /// The number below which its PIDs are, where the file limits them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid_max: Option<i32>,
+    /// The PID given out last when its programs start, where the file sets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pid: Option<i32>,
+    /// PIDs that the file chooses, from its namespace outward.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pid: Vec<i32>,
     /// `UID:GID`; absent where it runs as the caller of `up`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

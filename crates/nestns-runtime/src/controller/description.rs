@@ -51,6 +51,7 @@ impl Sources<'_> {
         description.mount_proc = Some(plan.mount_proc);
         description.hostname.clone_from(&plan.hostname);
         description.domainname.clone_from(&plan.domainname);
+        (description.pid_max, description.last_pid) = (plan.pid_max, plan.last_pid);
         description.cwd = plan.cwd.as_ref().map(|cwd| cwd.display().to_string());
         description.env = plan.env.keys().cloned().collect();
         let waiter = Target {
@@ -108,6 +109,7 @@ impl Sources<'_> {
         let log = super::journal::log_name(subject).filter(|_| is_kept);
         Description {
             declared: self.place(process.position),
+            pid: process.pid.to_vec(),
             user: identity,
             cwd: process.cwd.as_ref().map(|cwd| cwd.display().to_string()),
             env: process.env.keys().cloned().collect(),

@@ -137,6 +137,49 @@ const ROWS: &[Row] = &[
         ),
     },
     Row {
+        calls: &[Call::Clone3],
+        errnos: &[Errno::EEXIST],
+        stages: &[Stage::ChoosePid],
+        errno_hint: HintText::Text(
+            "one of these PIDs, in its namespace or in one around it, is in use: by a process that was started there \
+             meanwhile, or by one that has ended and is not reaped; `nestns whois PID --in NAMESPACE` names it",
+        ),
+    },
+    Row {
+        calls: &[Call::Clone3],
+        errnos: &[Errno::EINVAL],
+        stages: &[Stage::ChoosePid],
+        errno_hint: HintText::Text(
+            "one of these PIDs is not below the pid_max of its namespace, which `cat /proc/sys/kernel/pid_max` shows inside",
+        ),
+    },
+    Row {
+        calls: &[Call::Clone3],
+        errnos: ADMINISTRATIVE,
+        stages: &[Stage::ChoosePid],
+        errno_hint: HintText::Text(
+            "a chosen PID needs clone3(2) with set_tid, since Linux 5.5, and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the \
+             user namespace that owns each of the PID namespaces; a seccomp filter may refuse clone3",
+        ),
+    },
+    Row {
+        calls: &[],
+        errnos: &[Errno::ENOSYS],
+        stages: &[Stage::PidMax],
+        errno_hint: HintText::Text(
+            "PID namespaces have a pid_max of their own since Linux 6.14; before, it is one for the whole machine, which \
+             nestns does not change; leave `pid_max` out",
+        ),
+    },
+    Row {
+        calls: &[Call::Open, Call::Write],
+        errnos: &[Errno::EROFS, Errno::EACCES, Errno::EPERM, Errno::ENOENT],
+        stages: &[Stage::PidMax, Stage::LastPid],
+        errno_hint: HintText::Text(
+            "/proc/sys is read-only, missing or protected here: give the namespace a /proc of its own (mount_proc = true)",
+        ),
+    },
+    Row {
         calls: &[Call::Fork, Call::Clone3],
         errnos: &[Errno::ENOMEM],
         stages: &[Stage::Fork, Stage::NumberHelper, Stage::CloneSibling],

@@ -3,11 +3,17 @@
 //! A process can only mount a /proc of the PID namespace that it is a member of, so the new PID 1
 //! does it, and not its creator.
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
+use nix::sys::utsname::uname;
+use nix::unistd::write;
 
 use super::failure::{Failure, Stage};
 use super::plan::{NamespacePlan, ProcessKey};
+use nestns_sys::call::{Call, CallError, Named as _};
 use nestns_sys::{hostname, loopback};
 use nestns_topology::Isolation;
 
@@ -53,6 +59,17 @@ pub fn establish(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), F
         mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
             .map_err(failed(Stage::MountProc))?;
     }
+    if let Some(limit) = namespace.pid_max {
+        if !has_own_pid_max() {
+            return Err(Failure::of_no_call(subject, Stage::PidMax, Errno::ENOSYS));
+        }
+        set("/proc/sys/kernel/pid_max", limit)
+            .map_err(|cause| Failure::new(subject, Stage::PidMax, cause))?;
+    }
+    if let Some(last) = namespace.last {
+        set("/proc/sys/kernel/ns_last_pid", last)
+            .map_err(|cause| Failure::new(subject, Stage::LastPid, cause))?;
+    }
     if let Some(name) = &namespace.hostname {
         nix::unistd::sethostname(name).map_err(failed(Stage::HostName))?;
     }
@@ -65,12 +82,41 @@ pub fn establish(subject: ProcessKey, namespace: &NamespacePlan) -> Result<(), F
     Ok(())
 }
 
+/// Writes a number into a file of /proc/sys that belongs to the caller's PID namespace, whichever the mounted /proc is of.
+fn set(file: &str, number: i32) -> Result<(), CallError> {
+    let file = open(file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()).by(Call::Open)?;
+    write(&file, number.to_string().as_bytes()).by(Call::Write)?;
+    Ok(())
+}
+
+/// True if each PID namespace has a `pid_max` of its own, since Linux 6.14. Before, there is one for the whole machine.
+fn has_own_pid_max() -> bool {
+    uname().is_ok_and(|names| is_at_least(&names.release().to_string_lossy(), (6, 14)))
+}
+
+/// True if a release of the kernel, `6.14.2-amd64`, is not older than a version.
+fn is_at_least(release: &str, version: (u32, u32)) -> bool {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    matches!((number(), number()), (Some(major), Some(minor)) if (major, minor) >= version)
+}
+
 #[cfg(test)]
 mod tests {
     use nix::sched::CloneFlags;
 
-    use super::flags;
+    use super::{flags, is_at_least};
     use nestns_topology::Isolation;
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        for release in ["6.14.0", "6.18.44", "7.0-rc1", "6.14"] {
+            assert!(is_at_least(release, (6, 14)), "{release}");
+        }
+        for release in ["6.9.1", "5.15.0-100-generic", "6", ""] {
+            assert!(!is_at_least(release, (6, 14)), "{release}");
+        }
+    }
 
     #[test]
     fn each_kind_has_its_flag() {

@@ -17,6 +17,7 @@
 
 pub mod actor;
 pub mod children;
+pub mod chosen_pids;
 pub mod control_channel;
 pub mod exec_error;
 pub mod failure;

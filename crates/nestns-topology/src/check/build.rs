@@ -69,6 +69,8 @@ impl Builder<'_> {
             restart,
             after: Vec::new(),
             main: main(instance),
+            pid_max: body.pid_max.as_ref().map(|number| number.value),
+            last_pid: body.last_pid.as_ref().map(|number| number.value),
             stop: stop.stop(),
             asked_after: Duration::ZERO,
             stop_time: Duration::ZERO,

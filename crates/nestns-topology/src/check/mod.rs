@@ -14,6 +14,7 @@ mod instance;
 mod limits;
 mod namespace;
 mod nodes;
+mod numbers;
 mod pid_one;
 mod repetition;
 mod stop_schedule;
@@ -40,6 +41,7 @@ pub(super) struct Checker<'s> {
     terminal: terminal::Owner,
     graces: grace::Places,
     dependencies: Dependencies,
+    numbers: numbers::Places,
     topology: Topology,
 }
 
@@ -51,6 +53,7 @@ impl<'s> Checker<'s> {
             terminal: terminal::Owner::default(),
             graces: grace::Places::new(),
             dependencies: Dependencies::default(),
+            numbers: numbers::Places::default(),
             topology,
         }
     }
@@ -72,6 +75,7 @@ impl<'s> Checker<'s> {
         let (namespace, places) = self.builder.namespace(instance);
         let id = self.topology.add(parent, namespace);
         self.dependencies.add(id, instance);
+        self.numbers.add(id, instance);
         for (process, span) in places {
             self.graces
                 .insert((id, process), (span.in_layer(0), used(span.layer)));
@@ -92,6 +96,7 @@ impl<'s> Checker<'s> {
     ) -> Option<Topology> {
         let topology = &mut self.topology;
         let dependencies = self.dependencies.resolve(topology, repetition, out);
+        self.numbers.check(topology, repetition, out);
         let before = out.len();
         cycles::check(topology, &dependencies, out);
         if out.len() == before {

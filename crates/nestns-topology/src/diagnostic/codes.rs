@@ -104,6 +104,7 @@ codes! {
     BadPattern = "NS131", "a regular expression is invalid";
     NotOneProbe = "NS132", "`ready` does not have exactly one condition";
     BadExpectation = "NS133", "an expectation has nothing to compare";
+    BadPid = "NS139", "a PID cannot be given in a namespace";
 
     NoParent = "NS201", "a namespace has no parent";
     DeclaredTwice = "NS202", "a namespace is declared twice";
@@ -121,6 +122,8 @@ codes! {
     BadInstanceName = "NS214", "`as` gives a name that cannot be used";
     UnknownExpected = "NS215", "an expectation names something that is not in the tree";
     UnknownMain = "NS216", "`main` names something that does not exist";
+    SharedPid = "NS219", "two processes are to have the same PID";
+    TooFewPids = "NS220", "a namespace has fewer PIDs than declared processes";
 
     ShortGrace = "NS301", "a namespace has less time to stop than something inside it";
     LooksLikeShell = "NS302", "a command uses shell syntax but is not run by a shell";

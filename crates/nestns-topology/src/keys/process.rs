@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
 use super::name::{RESERVED, name_pattern, target_pattern};
-use super::placeholder::word_or_placeholder;
+use super::placeholder::{Whole, word_or_placeholder};
 
 /// How a process gets into its namespace.
 #[derive(JsonSchema)]
@@ -32,6 +32,14 @@ pub(super) enum SessionOf {
     /// from inside, such as `kill 1`. The process is in the background of the terminal of `nestns up`, if there is one, and
     /// cannot read it. Not together with `tty`.
     Inherit,
+}
+
+/// A PID, or several from the inside outward.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+pub(super) enum Pids {
+    One(Whole<1, 4_194_303>),
+    Several(Vec<Whole<1, 4_194_303>>),
 }
 
 /// Condition to wait for.

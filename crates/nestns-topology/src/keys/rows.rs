@@ -17,7 +17,7 @@ use super::generator::{As, At, Depth};
 use super::init::InitValue;
 use super::namespace::{Kind, Namespaces, one_generator};
 use super::placeholder::{Flag, PLACEHOLDER, Whole, word_or_placeholder};
-use super::process::{After, Enter, Processes, SessionOf, or_program_alone};
+use super::process::{After, Enter, Pids, Processes, SessionOf, or_program_alone};
 use super::program::{Command, Script};
 use super::ready::NotifierSyntax;
 use super::restart::{Ends, RestartValue};
@@ -131,7 +131,7 @@ tables! {
     /// it is stopped.
     #[schemars(title = "namespace", transform = table, transform = one_generator)]
     Namespace: NamespaceKey = "a namespace", later [
-        "pidns", "proc_options", "userns", "rootfs", "mounts", "caps", "no_new_privs", "rlimits", "cgroup", "pid_max", "time"
+        "pidns", "proc_options", "userns", "rootfs", "mounts", "caps", "no_new_privs", "rlimits", "cgroup", "time"
     ] {
         /// Free text that describes it.
         Description "description": String;
@@ -205,6 +205,15 @@ tables! {
         /// namespace has the status of this process.
         #[schemars(example = &"worker")]
         Main "main": String;
+        /// Limit on its PIDs: all of them, those of processes in namespaces inside it included, are below this number. The
+        /// kernel counts up to it and starts again at 300, which makes PIDs be reused early: with `pid_max = 301` and
+        /// `last_pid = 299` every process that a program forks has PID 300. Needs Linux 6.14.
+        #[schemars(example = 400)]
+        PidMax "pid_max": Whole<301, 4_194_304>;
+        /// The PID given out last when the programs start: the first process that a program forks gets the next free one.
+        /// By default the kernel continues after the last declared process.
+        #[schemars(example = 299)]
+        LastPid "last_pid": Whole<0, 4_194_303>;
         /// How it is asked to stop, and its grace period.
         Stop "stop": Stop;
         /// When to rebuild it, with everything inside, after its PID 1 has ended. What waits for it in `after`
@@ -226,7 +235,7 @@ tables! {
     ///
     /// It runs exactly one of `cmd`, `sh` and `actor`, which may come from a template or from defaults.
     #[schemars(title = "process", transform = table, transform = one_program, transform = or_program_alone)]
-    Process: ProcessKey = "a process", later ["pid"] {
+    Process: ProcessKey = "a process", later [] {
         /// A program and its arguments: words, split as by a shell but without one, or an array.
         #[schemars(example = &"sleep 1000", example = json!(["sleep", "1000"]))]
         Cmd "cmd": Command, Choice
@@ -245,6 +254,11 @@ tables! {
         At "at": At, Generator;
         /// How it enters its namespace.
         Enter "enter": Enter;
+        /// PID in its namespace; an array adds the PIDs in the surrounding namespaces, from the inside outward:
+        /// `[7, 70]` is 7 in its own and 70 in the one around that. Processes without `pid` in such a namespace get the
+        /// lowest free PIDs, in the order of the file. A restart asks for the same PID again. Needs Linux 5.5.
+        #[schemars(example = 7, example = json!([7, 70]))]
+        Pid "pid": Pids;
         /// Environment variables, added to those of its namespace.
         #[schemars(example = json!({ "LANG": "C" }))]
         Env "env": Environment

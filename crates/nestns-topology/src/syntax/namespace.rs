@@ -19,7 +19,7 @@ use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::keys::NamespaceKey;
 use crate::labels::Labels;
-use crate::namespace::{Init, Isolation};
+use crate::namespace::{HIGHEST_PID, Init, Isolation, LEAST_PID_MAX, PID_MAX};
 use crate::process::{Process, Program, Session};
 use crate::toml_text::Table;
 use crate::tree::{NamespaceId, Topology};
@@ -51,6 +51,8 @@ pub(crate) struct NamespaceBody {
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) tty: Option<Located<bool>>,
     pub(crate) session: Option<Located<Session>>,
+    pub(crate) pid_max: Option<Located<i32>>,
+    pub(crate) last_pid: Option<Located<i32>>,
     /// The stop and restart keys.
     pub(crate) lifetime: LifetimeSyntax,
 }
@@ -90,6 +92,8 @@ impl NamespaceBody {
                 NamespaceKey::Cwd => body.cwd = entry.absolute_path(out).map(|path| path.value),
                 NamespaceKey::Tty => body.tty = entry.boolean(out),
                 NamespaceKey::Session => body.session = entry.word(process::SESSION, out),
+                NamespaceKey::PidMax => body.pid_max = number(&entry, LEAST_PID_MAX, PID_MAX, out),
+                NamespaceKey::LastPid => body.last_pid = number(&entry, 0, HIGHEST_PID, out),
                 NamespaceKey::Stop => stop = StopSyntax::read(&entry, path, out),
                 NamespaceKey::Restart => restart.read_when(&entry, path, out),
                 NamespaceKey::Max => restart.read_max(&entry, out),
@@ -121,6 +125,17 @@ impl NamespaceBody {
         }
         (stop, restart)
     }
+}
+
+/// A whole number of a range of PIDs.
+fn number(
+    entry: &Entry<'_>,
+    lowest: u64,
+    highest: u64,
+    out: &mut Diagnostics,
+) -> Option<Located<i32>> {
+    let Located { value, span } = entry.integer(lowest, highest, out)?;
+    Some(Located::new(i32::try_from(value).ok()?, span))
 }
 
 /// A namespace as a table, without what is inside it.
@@ -195,6 +210,8 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
             };
             after::write(waiter, &namespace.after, place.topology)
         }
+        NamespaceKey::PidMax => namespace.pid_max.map(|number| i64::from(number).into()),
+        NamespaceKey::LastPid => namespace.last_pid.map(|number| i64::from(number).into()),
         NamespaceKey::Stop => {
             let program = match &namespace.init {
                 Init::Program(program) => Some(&program.spec),

@@ -15,7 +15,7 @@ use super::{after, contradictions, ready, stream};
 use crate::dependency::{Part, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::keys::{Handling, Key, ProcessKey, REFUSED_OF_INIT};
-use crate::namespace::{Init, Namespace};
+use crate::namespace::{HIGHEST_PID, Init, Namespace};
 use crate::process::{Entry as Way, Keeps, Process, Session, Terminal, Weight};
 use crate::toml_text::{Kind, Table, Value};
 use crate::tree::{NamespaceId, Topology};
@@ -145,6 +145,9 @@ impl TableReader {
             ProcessKey::Enter => body.put(key, entry.word(ENTER, out), |values, way| {
                 values.entry = way;
             }),
+            ProcessKey::Pid => body.put(key, pids(&entry, out), |values, pids| {
+                values.pid = pids;
+            }),
             ProcessKey::Env => body.values.env = entry.environment(out),
             ProcessKey::Cwd => body.put(key, entry.absolute_path(out), |values, path| {
                 values.cwd = Some(path);
@@ -168,18 +171,8 @@ impl TableReader {
                     values.session = session;
                 });
             }
-            ProcessKey::Stdin => body.put(key, stream::input(&entry, out), |values, input| {
-                values.stdin = input;
-            }),
-            ProcessKey::Stdout => {
-                body.put(key, stream::output(&entry, out), |values, output| {
-                    values.stdout = output;
-                });
-            }
-            ProcessKey::Stderr => {
-                body.put(key, stream::output(&entry, out), |values, output| {
-                    values.stderr = output;
-                });
+            ProcessKey::Stdin | ProcessKey::Stdout | ProcessKey::Stderr => {
+                read_stream(body, key, &entry, out);
             }
             ProcessKey::After => body.after = after::read(&entry, out),
             ProcessKey::Ready => {
@@ -285,6 +278,7 @@ fn value(key: ProcessKey, process: &Process, part: Part, place: &Place<'_>) -> O
                 .filter(|&own| Some(own) != namespace.cwd.as_ref());
             own.map(|cwd| cwd.to_string_lossy().into_owned().into())
         }
+        ProcessKey::Pid => write_pids(&process.pid),
         ProcessKey::User => process.user.clone().map(Into::into),
         ProcessKey::Labels => words(process.labels.iter()),
         ProcessKey::Description => process.description.clone().map(Into::into),
@@ -361,6 +355,56 @@ fn user(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<String>> {
             .label("expected `name`, `uid`, `name:group` or `uid:gid`"),
     );
     None
+}
+
+/// Reads one of the standard streams.
+fn read_stream(body: &mut ProcessBody, key: ProcessKey, entry: &Entry<'_>, out: &mut Diagnostics) {
+    match key {
+        ProcessKey::Stdin => body.put(key, stream::input(entry, out), |values, input| {
+            values.stdin = input;
+        }),
+        ProcessKey::Stdout => body.put(key, stream::output(entry, out), |values, output| {
+            values.stdout = output;
+        }),
+        _ => body.put(key, stream::output(entry, out), |values, output| {
+            values.stderr = output;
+        }),
+    }
+}
+
+/// A PID, or an array of PIDs from the inside outward.
+fn pids(entry: &Entry<'_>, out: &mut Diagnostics) -> Option<Located<Box<[i32]>>> {
+    let pid = |entry: &Entry<'_>, out: &mut Diagnostics| {
+        let number = entry.integer(1, HIGHEST_PID, out)?;
+        i32::try_from(number.value).ok()
+    };
+    let pids: Option<Box<[i32]>> = if entry.value.as_array().is_some() {
+        let elements = entry.elements("a PID or an array of PIDs", out)?;
+        if elements.is_empty() {
+            out.push(
+                Diagnostic::at(Code::OutOfRange, entry.span, "`pid` is empty")
+                    .help("leave `pid` out, or write pid = 7"),
+            );
+        }
+        elements.iter().map(|element| pid(element, out)).collect()
+    } else {
+        pid(entry, out).map(|pid| [pid].into())
+    };
+    Some(Located::new(pids?, entry.span))
+}
+
+fn write_pids(pids: &[i32]) -> Option<toml::Value> {
+    match pids {
+        [] => None,
+        [pid] => Some(i64::from(*pid).into()),
+        pids => Some(
+            pids.iter()
+                .copied()
+                .map(i64::from)
+                .collect::<Vec<_>>()
+                .into(),
+        ),
+    }
 }
 
 /// The codes of a set, which has no order.

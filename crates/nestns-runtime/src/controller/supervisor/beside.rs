@@ -5,6 +5,7 @@ use nix::unistd::Pid;
 
 use super::edge::Edge;
 use crate::engine::children::{Entrance, OutsideProcess};
+use crate::engine::chosen_pids::ChosenPids;
 use crate::engine::plan::{Conditions, ProcessKey, ProcessPlan};
 use nestns_topology::{Entry, Output, ProcessSpec, Program, Stdin, StopReach, Terminal, Weight};
 
@@ -62,6 +63,7 @@ fn command(process: &ProcessPlan, path: String, argv: Vec<String>) -> ProcessPla
     ProcessPlan {
         spec,
         identity: process.identity.clone(),
+        pids: ChosenPids::default(),
         conditions: Conditions::None,
     }
 }

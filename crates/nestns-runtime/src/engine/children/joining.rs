@@ -17,7 +17,7 @@ use crate::engine::plan::{NamespaceIndex, NamespacePlan, Plan, ProcessKey, Proce
 use crate::engine::sync_channel::{self, SyncMessage};
 use crate::engine::{program, report};
 use nestns_sys::call::{Call, CallError, Named};
-use nestns_sys::clone::{Arguments, Placement, clone3, fork_group_leader};
+use nestns_sys::clone::{Placement, fork_group_leader};
 use nestns_sys::descriptor_layout::{SYNC_CHANNEL, TERMINAL};
 use nestns_sys::fork::{end_with_parent, fork};
 use nestns_sys::passage::{Passage, Step};
@@ -162,10 +162,11 @@ impl Children {
         // The child is visible to all processes there, and has every descriptor of this process
         // until it has closed them.
         self.hide();
-        let child = match fork() {
+        let pids = Some(&joined.process.pids);
+        let child = match self.fork_with(subject, pids, Placement::Child) {
             Ok(ForkResult::Child) => self.become_joined(joined, passage),
             Ok(ForkResult::Parent { child }) => Ok(child),
-            Err(errno) => Err(failed(Stage::Fork)(errno)),
+            Err(failure) => Err(failure),
         };
         dumpable::show();
         let child = child?;
@@ -182,7 +183,6 @@ impl Children {
         wait_hook: &mut dyn WaitHook,
     ) -> Result<Pid, BuildError> {
         let subject = joined.subject;
-        let failed = |stage| move |errno| Failure::new(subject, stage, errno);
         let (mine, theirs) =
             sync_channel::pair().map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
         let helper = match self.fork_entering_helper(joined)? {
@@ -195,11 +195,7 @@ impl Children {
                         .enter_pid()
                         .map_err(|stopped| stopped_at(subject, stopped))?;
                     self.hide();
-                    if self
-                        .fork_for_parent()
-                        .map_err(failed(Stage::Fork))?
-                        .is_child()
-                    {
+                    if self.fork_for_parent(joined)?.is_child() {
                         sync_channel::send(&theirs, SyncMessage::Ready, None)
                             .map_err(|cause| Failure::new(subject, Stage::Channel, cause))?;
                         self.become_joined(joined, passage);
@@ -229,15 +225,13 @@ impl Children {
     }
 
     /// Forks, in a helper that is about to end, a child that becomes one of its parent.
-    fn fork_for_parent(&self) -> nix::Result<ForkResult> {
-        match &self.crossing {
+    fn fork_for_parent(&self, joined: &JoinedProcess) -> Result<ForkResult, Failure> {
+        let placement = match &self.crossing {
             // The parent is a subreaper.
-            Crossing::Helped(_) => fork(),
-            Crossing::Direct(_) => clone3(Arguments {
-                placement: Placement::Sibling,
-                numbers: &[],
-            }),
-        }
+            Crossing::Helped(_) => Placement::Child,
+            Crossing::Direct(_) => Placement::Sibling,
+        };
+        self.fork_with(joined.subject, Some(&joined.process.pids), placement)
     }
 
     /// Enters, in the child, those namespaces of the target that are not the parent's own, then
@@ -322,6 +316,12 @@ impl JoinedProcess {
             image: None,
             streams: None,
         })
+    }
+
+    /// The same with no PIDs but those that the file gives, as one that is started again has it.
+    pub(super) fn with_declared_pids(mut self) -> Self {
+        self.process.pids = self.process.pids.declared();
+        self
     }
 
     /// Drops, in the child, everything that is not its own and becomes the process. One from

@@ -23,6 +23,7 @@ pub use crossing::Crossing;
 pub use joining::{Entrance, OutsideProcess};
 pub use wait_hook::{BuildError, NoHook, WaitHook};
 
+use super::chosen_pids::ChosenPids;
 use super::failure::{Failure, Stage};
 use super::forked_by::{ForkedBy, RunPidOne};
 use super::plan::{InitGroup, NamespaceIndex, NamespacePlan, Order, Plan, ProcessKey, Release};
@@ -31,11 +32,11 @@ use super::report::Ending;
 use super::sync_channel::{self, SyncMessage};
 use joining::JoinedProcess;
 use nestns_sys::call::{Call, CallError, Named};
-use nestns_sys::fork::fork;
+use nestns_sys::clone::Placement;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::reap;
 use nestns_topology::Entry;
-use spawn::{await_child, listen};
+use spawn::{await_child, listen, not_forked};
 
 /// Child of this process.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,8 @@ pub struct Children {
     list: Vec<Child>,
     alive: usize,
     pending: Vec<Pending>,
+    /// The namespace that is being created again.
+    recreated: Option<NamespaceIndex>,
     /// Memory of the last process from outside. Every page of it that is freed while that process
     /// shares the memory, which it does until it has become its program, is copied first; so it is
     /// kept until the next one.
@@ -102,6 +105,7 @@ impl Children {
             list: Vec::new(),
             alive: 0,
             pending: Vec::new(),
+            recreated: None,
             spent: None,
         }
     }
@@ -164,7 +168,17 @@ impl Children {
         subject: ProcessKey,
         namespace: &NamespacePlan,
     ) -> Result<(), Failure> {
-        match fork().map_err(|errno| Failure::new(subject, Stage::Fork, errno))? {
+        let pids = namespace.process(subject.slot).map(|process| &process.pids);
+        self.fork_process_with(subject, namespace, pids)
+    }
+
+    fn fork_process_with(
+        &mut self,
+        subject: ProcessKey,
+        namespace: &NamespacePlan,
+        pids: Option<&ChosenPids>,
+    ) -> Result<(), Failure> {
+        match self.fork_with(subject, pids, Placement::Child)? {
             // The record is decoded in the child: the parent's heap stays small.
             ForkResult::Child => match JoinedProcess::of(subject, namespace) {
                 Ok(joined) => joined.run_program(&self.plan, Entry::Fork),
@@ -173,6 +187,19 @@ impl Children {
             ForkResult::Parent { child } => self.add(child, subject),
         }
         Ok(())
+    }
+
+    /// Forks with chosen PIDs, or without.
+    fn fork_with(
+        &self,
+        subject: ProcessKey,
+        pids: Option<&ChosenPids>,
+        placement: Placement,
+    ) -> Result<ForkResult, Failure> {
+        let none = ChosenPids::default();
+        let pids = pids.unwrap_or(&none);
+        let forked = pids.fork(placement, self.plan.release() == Release::Apart);
+        forked.map_err(|errno| not_forked(subject, pids, Stage::Fork, errno))
     }
 
     /// Reaps one ended child. To be called until it finds none: SIGCHLD is a hint, not a count.

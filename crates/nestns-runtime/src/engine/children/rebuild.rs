@@ -29,7 +29,10 @@ impl Children {
     /// `EEXIST` if it lives, or an error of [`Children::fork_process`].
     pub fn fork_again(&mut self, subject: ProcessKey) -> Result<(), Failure> {
         self.make_sure_it_is_gone(subject)?;
-        self.fork_process(subject, &self.plan.namespace(subject.namespace))
+        let namespace = self.plan.namespace(subject.namespace);
+        let process = namespace.process(subject.slot);
+        let pids = process.map(|process| process.pids.declared());
+        self.fork_process_with(subject, &namespace, pids.as_ref())
     }
 
     /// Moves a process into its namespace again.
@@ -44,7 +47,8 @@ impl Children {
     ) -> Result<Pid, BuildError> {
         self.make_sure_it_is_gone(subject)?;
         let init = self.init_of(subject.namespace, subject)?;
-        self.join(&self.joined(subject)?, init, wait_hook)
+        let joined = self.joined(subject)?.with_declared_pids();
+        self.join(&joined, init, wait_hook)
     }
 
     /// Creates a namespace again, and everything in it. On failure, its processes have been killed,
@@ -66,9 +70,11 @@ impl Children {
             Some(around) => Some(self.init_of(around, subject)?),
             None => None,
         };
+        self.recreated = Some(index);
         let raised = self
             .create_inside(index, outer, wait_hook)
             .and_then(|()| self.finish(wait_hook));
+        self.recreated = None;
         if raised.is_err() {
             self.pending.clear();
             let inside = index..index + self.plan.subtree(index);

@@ -14,13 +14,14 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{ForkResult, Pid};
 
 use super::{BuildError, Children, Crossing, WaitHook};
+use crate::engine::chosen_pids::ChosenPids;
 use crate::engine::failure::{Failure, Stage};
 use crate::engine::forked_by::ForkedBy;
 use crate::engine::plan::{InitGroup, NamespaceIndex, ProcessKey, Release};
 use crate::engine::program;
 use crate::engine::sync_channel::{self, Received, SyncMessage};
 use nestns_sys::call::{Call, Named};
-use nestns_sys::clone::{Arguments, Placement, clone3, fork_group_leader, fork_without_number};
+use nestns_sys::clone::{Placement, fork_group_leader, fork_without_number};
 use nestns_sys::fork::fork;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::{dumpable, reap};
@@ -54,6 +55,21 @@ impl Children {
                     ForkResult::Parent { child } => await_helper(subject, child)?,
                 }
                 Ok(None)
+            }
+            (Crossing::Direct(_), None) if !self.pids_of(index).is_empty() => {
+                let pids = &self.pids_of(index);
+                let fork = || {
+                    pids.fork(
+                        Placement::ChildInNewNamespace,
+                        self.plan.release() == Release::Apart,
+                    )
+                };
+                match while_full(fork)
+                    .map_err(|errno| not_forked(subject, pids, Stage::UnsharePid, errno))?
+                {
+                    ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Children),
+                    ForkResult::Parent { child } => Ok(Some(child)),
+                }
             }
             (Crossing::Direct(myself), None) => {
                 unshare_pid().map_err(failed(Stage::UnsharePid))?;
@@ -142,20 +158,32 @@ impl Children {
     /// it; of the controller's it would be lost.
     fn deliver_beside(&self, index: NamespaceIndex, channel: Option<OwnedFd>) -> ! {
         self.lead(index);
+        let pids = &self.pids_of(index);
         let clone = || {
-            clone3(Arguments {
-                placement: Placement::SiblingInNewNamespace,
-                numbers: &[],
-            })
+            pids.fork(
+                Placement::SiblingInNewNamespace,
+                self.plan.release() == Release::Apart,
+            )
         };
         match while_full(clone) {
             Ok(ForkResult::Child) => (self.run)(self.plan, index, channel, ForkedBy::Helper),
             Ok(ForkResult::Parent { .. }) => program::leave(0),
-            Err(errno) => program::fail(Failure::new(
+            Err(errno) => program::fail(not_forked(
                 ProcessKey::init(index),
+                pids,
                 Stage::CloneSibling,
                 errno,
             )),
+        }
+    }
+
+    /// PIDs of the PID 1 of a namespace.
+    fn pids_of(&self, index: NamespaceIndex) -> ChosenPids {
+        let pids = &self.plan.namespace(index).pids;
+        if self.recreated == Some(index) {
+            pids.declared()
+        } else {
+            pids.clone()
         }
     }
 
@@ -184,6 +212,21 @@ impl Children {
         if self.plan.init_group(index) == InitGroup::LedFromOutside {
             program::begin_group();
         }
+    }
+}
+
+/// Failure of a fork; the chosen PIDs are its reason where there are any.
+pub(super) fn not_forked(
+    subject: ProcessKey,
+    pids: &ChosenPids,
+    stage: Stage,
+    errno: Errno,
+) -> Failure {
+    match errno {
+        Errno::EEXIST | Errno::EINVAL | Errno::EPERM | Errno::ENOSYS if !pids.is_empty() => {
+            Failure::with(subject, Stage::ChoosePid, errno, pids.described())
+        }
+        errno => Failure::new(subject, stage, errno),
     }
 }
 

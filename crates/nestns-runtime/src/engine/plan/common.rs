@@ -16,7 +16,7 @@ use nestns_sys::title::TitleArea;
 pub enum Order {
     /// Sequence in the order of the file: the same numbers on every run.
     FileOrder,
-    /// Parallel creation of so many at once: faster, and the numbers differ from run to run.
+    /// Parallel creation of so many at once: each process is given the number that it would have in sequence.
     Parallel(u32),
 }
 

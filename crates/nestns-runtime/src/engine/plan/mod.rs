@@ -25,7 +25,9 @@ pub use subject::{ProcessKey, Slot};
 
 use nestns_sys::errno::spelled;
 use nestns_sys::memory;
-use nestns_topology::{Entry, Init, Output, Position, Probe, Terminal, Topology};
+use nestns_topology::{
+    Entry, Init, NamespaceId, Numbering, Output, Position, Probe, Terminal, Topology,
+};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -132,12 +134,20 @@ impl Plan {
             channels: 0,
         };
         let holders = holders(topology);
+        let numbering = numbering(topology, common.order);
         let mut channels: Vec<Channel> = Vec::with_capacity(order.len());
         let mut groups: Vec<InitGroup> = Vec::with_capacity(order.len());
         for &id in &order {
             let namespace = topology.namespace(id);
             path.truncate(namespace.level() - 1);
             let mut record = NamespacePlan::new(namespace, path.last().copied(), base)?;
+            if let Some(numbering) = &numbering {
+                let levels = match common.order {
+                    Order::FileOrder => numbering.chosen_levels(id),
+                    Order::Parallel(_) => namespace.level(),
+                };
+                record.number(id, numbering, levels);
+            }
             if holders.contains(&counts.namespaces) {
                 record.restart_need = RestartNeed::Possible;
             }
@@ -355,6 +365,21 @@ impl Plan {
         let bytes = &self.bytes[at..at + 4];
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
+}
+
+/// The numbers of a tree in which some are chosen, by its file or for a creation that is not in order.
+fn numbering(topology: &Topology, order: Order) -> Option<Numbering> {
+    let is_chosen = |id: &NamespaceId| {
+        let namespace = topology.namespace(*id);
+        let init = match &namespace.init {
+            Init::Program(program) => Some(&**program),
+            Init::Builtin | Init::Pause => None,
+        };
+        let mut processes = namespace.processes.iter().chain(init);
+        namespace.last_pid.is_some() || processes.any(|process| !process.pid.is_empty())
+    };
+    (order != Order::FileOrder || topology.pre_order().iter().any(is_chosen))
+        .then(|| Numbering::predict(topology))
 }
 
 /// Indices of the namespaces whose init must not end when it is empty, because something in it may

@@ -6,8 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Conditions, NamespaceIndex, PlanError, ProcessPlan, Slot};
+use crate::engine::chosen_pids::ChosenPids;
 use nestns_topology::{
-    Entry, Init, Namespace, NamespaceSpec, Process, RestartPolicy, Session, StopReach,
+    Entry, Init, Namespace, NamespaceId, NamespaceSpec, Numbering, Process, RestartPolicy, Session,
+    StopReach,
 };
 
 /// PID 1 of a namespace.
@@ -60,6 +62,10 @@ pub struct NamespacePlan {
     pub conditions: Conditions,
     /// Plan of PID 1.
     pub init: InitPlan,
+    /// PIDs that its PID 1 is given.
+    pub pids: ChosenPids,
+    /// PID that PID 1 writes as the one given out last, so that the kernel continues after it.
+    pub last: Option<i32>,
     /// The declared processes besides PID 1, in the order of creation.
     pub processes: Vec<ProcessPlan>,
     /// Tells if the init waits for processes that come again.
@@ -162,6 +168,24 @@ impl NamespacePlan {
 }
 
 impl NamespacePlan {
+    /// Gives its processes the numbers of a prediction on so many levels.
+    pub(super) fn number(&mut self, id: NamespaceId, numbering: &Numbering, levels: usize) {
+        let init = match &self.init {
+            InitPlan::Program(program) => program.pid.len(),
+            InitPlan::Builtin | InitPlan::Pause => 0,
+        };
+        // Its number in its own namespace is 1 without being chosen.
+        if levels > 1 {
+            self.pids = ChosenPids::of(numbering.init(id), levels, init);
+        }
+        for (place, process) in self.processes.iter_mut().enumerate() {
+            let chain = numbering.process(id, place);
+            process.pids = ChosenPids::of(&chain, levels, process.pid.len());
+        }
+        let highest = numbering.last(id);
+        self.last = self.last.or((levels > 0 && highest > 1).then_some(highest));
+    }
+
     /// Makes a namespace ready to be created. `around` is the namespace around it.
     pub(super) fn new(
         namespace: &Namespace,
@@ -189,6 +213,8 @@ impl NamespacePlan {
                 Init::Pause => InitPlan::Pause,
                 Init::Program(program) => InitPlan::Program(Box::new(process(program)?)),
             },
+            pids: ChosenPids::default(),
+            last: namespace.last_pid,
             processes: namespace
                 .processes
                 .iter()

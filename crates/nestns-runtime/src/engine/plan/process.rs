@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
+use crate::engine::chosen_pids::ChosenPids;
 use crate::engine::user_database;
 use nestns_topology::{Output, Process, ProcessSpec, Stdin, Terminal};
 
@@ -78,6 +79,8 @@ pub struct ProcessPlan {
     pub spec: ProcessSpec,
     /// Identity that it runs under, if it is another user than the caller.
     pub identity: Option<Identity>,
+    /// PIDs that it is given.
+    pub pids: ChosenPids,
     /// Conditions of its own, or of a namespace around it.
     pub conditions: Conditions,
 }
@@ -147,6 +150,7 @@ impl ProcessPlan {
         Ok(Self {
             spec,
             identity,
+            pids: ChosenPids::default(),
             conditions,
         })
     }

@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use super::GRACE;
 use crate::controller::supervisor::edge::Edge;
 use crate::engine::children::Entrance;
+use crate::engine::chosen_pids::ChosenPids;
 use crate::engine::plan::{
     Conditions, Identity, InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, ProcessPlan,
 };
@@ -196,6 +197,7 @@ pub(super) fn plan(
     ProcessPlan {
         spec,
         identity,
+        pids: ChosenPids::default(),
         conditions: Conditions::None,
     }
 }
