@@ -9,7 +9,7 @@ use crate::harness::chain::{chain, path};
 use crate::harness::detached::Detached;
 use crate::harness::identity::for_each_identity;
 use crate::harness::nest::{Nest, Truth};
-use crate::harness::requirement::{nesting, require};
+use crate::harness::requirement::{nesting, own_pid_max, require};
 
 /// The number of a process in its own namespace.
 fn own(truth: &Truth, path: &str) -> i32 {
@@ -145,6 +145,7 @@ fn programs_fork_from_the_last_pid_on() {
 
 #[test]
 fn a_small_pid_max_makes_pids_be_reused() {
+    require!(nesting(), own_pid_max());
     let text = "[ns.@]\npid_max = 301\nlast_pid = 299\nproc.keep = { actor = \"idle\" }\n\
                 proc.p = { sh = \"exec sleep 0.01\", restart = \"always\", backoff = \"10ms\", backoff_max = \"10ms\", \
                 essential = false }\n";
@@ -170,6 +171,7 @@ fn a_small_pid_max_makes_pids_be_reused() {
 
 #[test]
 fn too_few_pids_are_reported_with_the_namespace() {
+    require!(nesting(), own_pid_max());
     let text = "[ns.@]\npid_max = 301\nlast_pid = 299\nproc.keep = { actor = \"idle\" }\n";
     Detached::for_each_identity(text, &[], |detached| {
         detached.run(&["exec", "-d", "@", "--", "sleep", "1000"]);

@@ -12,6 +12,7 @@ use crate::harness::Nestns;
 use crate::harness::example;
 use crate::harness::identity::{Identity, for_each_identity};
 use crate::harness::nest::{Ended, Nest, Running, Truth, assert_nothing_left};
+use crate::harness::requirement::{nesting, own_pid_max, require};
 use crate::harness::terminal::Terminal;
 
 /// The example as a nest of its own, under a name of its own.
@@ -80,6 +81,21 @@ fn every_example_is_valid() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn the_expectations_of_the_examples_about_pids_hold() {
+    require!(nesting(), own_pid_max());
+    for_each_identity(|identity| {
+        for name in ["chosen-pids.toml", "pid-reuse.toml"] {
+            let nest = nest(name, identity);
+            let words = ["test", nest.file_name(), "--name", &nest.root];
+            let output = nest.command(&words).output().expect("it was built");
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name} {identity:?}: {told}");
+            assert!(told.contains("passed, 0 failed"), "{name}: {told}");
+        }
+    });
 }
 
 #[test]

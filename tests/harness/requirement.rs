@@ -91,6 +91,21 @@ pub(crate) fn root() -> Result<(), Missing> {
     }
 }
 
+/// Each PID namespace has a `pid_max` of its own, since Linux 6.14.
+pub(crate) fn own_pid_max() -> Result<(), Missing> {
+    let release = nix::sys::utsname::uname().expect("the kernel has a name");
+    let release = release.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
+    if (number(), number()) >= (Some(6), Some(14)) {
+        Ok(())
+    } else {
+        Err(Missing::Given(format!(
+            "all PID namespaces of Linux {release} have one pid_max"
+        )))
+    }
+}
+
 /// A program is installed.
 pub(crate) fn installed(name: &str) -> Result<(), Missing> {
     let mut command = Command::new(name);
