@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use nestns_topology::diagnostic::{Color, Diagnostics, Format, Sources, Span, render};
 use nestns_topology::{Numbering, Parsed, Topology};
 
-use crate::present::graph::{Direction, Heading, Picture, dot, mermaid, svg};
+use crate::present::graph::{Direction, Heading, Picture, Subject, dot, mermaid, svg};
 use crate::present::topology_nodes;
 use crate::present::tree::{self, Folding, Look};
 
@@ -98,7 +98,7 @@ fn check_tree(topology: &Topology) {
                     format!("{}/{}", parent.path, namespace.name())
                 );
                 assert!(
-                    parent.own_grace.is_some() || parent.stop.grace > namespace.stop.grace,
+                    parent.has_own_grace || parent.stop.grace > namespace.stop.grace,
                     "{}",
                     namespace.path
                 );
@@ -147,8 +147,14 @@ fn draw(topology: &Topology) {
         name: topology.name.clone(),
         description: topology.description.clone(),
     };
-    let picture = Picture::folded(&heading, &nodes);
+    let dependencies: Vec<_> = topology.dependencies().collect();
+    let subject = Subject {
+        heading: &heading,
+        nodes: &nodes,
+        dependencies: &dependencies,
+    };
+    let picture = Picture::folded(subject);
     dot::render(&picture, Direction::default());
     svg::render(&picture);
-    mermaid::fit(&heading, &nodes, Direction::default());
+    mermaid::fit(subject, Direction::default());
 }

@@ -1,5 +1,7 @@
 //! Facts about running topologies as the program shows them.
 
+use std::collections::BTreeMap;
+
 use nestns_client::documents::Timeline;
 use nestns_client::protocol::message::Snapshot;
 
@@ -51,12 +53,7 @@ pub fn trees(snapshot: &Snapshot) -> [String; 2] {
             .map(|one| one.path.as_str())
             .collect(),
     };
-    let nodes = snapshot_nodes::nodes(
-        &snapshot.namespaces,
-        &snapshot.processes,
-        &scope,
-        View::Host,
-    );
+    let nodes = snapshot_nodes::nodes(snapshot, &BTreeMap::new(), &scope, View::Host);
     [Folding::Never, Folding::Keep(2)].map(|folding| {
         tree::render(
             &snapshot.status.name,
