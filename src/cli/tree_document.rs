@@ -33,7 +33,7 @@ pub(super) fn document(topology: &Topology) -> TreeDocument<impl Serialize, impl
     }
 }
 
-/// What a part of a namespace waits for.
+/// Dependencies of a part of a namespace.
 fn after(topology: &Topology, id: NamespaceId, part: Part, after: &[After]) -> Vec<String> {
     let waiter = Target {
         namespace: id.place(),
@@ -126,10 +126,7 @@ fn processes(topology: &Topology, numbering: &Numbering, id: NamespaceId) -> Vec
             declared: true,
         }
     };
-    let program = match &namespace.init {
-        Init::Program(program) => Some(&**program),
-        Init::Builtin | Init::Pause => None,
-    };
+    let program = namespace.init.program();
     let row = |process: ProcessDocument, part, declared: Option<&Process>| TreeRow {
         process,
         after: declared

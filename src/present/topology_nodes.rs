@@ -3,7 +3,9 @@
 use super::dependencies;
 use super::node::{Facts, Kind, Label, Node, Runs};
 use nestns_runtime::controller::roster::Roster;
-use nestns_runtime::engine::plan::{InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, Slot};
+use nestns_runtime::engine::plan::{
+    InitPlan, NamespaceIndex, NamespacePlan, ProcessKey, Slot, part,
+};
 use nestns_topology::{After, Entry, Init, NamespaceId, Numbering, Process, Program, Topology};
 
 /// Nodes of a declared topology, with the numbers that creation in file order will give.
@@ -50,11 +52,8 @@ fn declared_namespace(topology: &Topology, numbering: &Numbering, id: NamespaceI
         Init::Pause => Runs::Pause,
         Init::Program(program) => Runs::Program(words(&program.program)),
     };
-    let of_init = match &namespace.init {
-        Init::Program(program) => &*program.after,
-        Init::Builtin | Init::Pause => &[],
-    };
-    let awaited = [&*namespace.after, of_init].concat();
+    let of_init = namespace.init.program().map(|init| &*init.after);
+    let awaited = [&*namespace.after, of_init.unwrap_or_default()].concat();
     let processes = namespace
         .processes
         .iter()
@@ -96,7 +95,7 @@ fn standing_namespace(roster: &Roster, index: NamespaceIndex) -> Node {
     let after = |entries: &[After]| {
         let elsewhere = elsewhere(index, entries);
         dependencies::words(&plan.path, &elsewhere, |entry| {
-            (roster.path_of(entry.target), condition(entry))
+            (roster.path_of(part(entry.target)), condition(entry))
         })
     };
     let chain = |slot: Slot| {

@@ -70,6 +70,16 @@ pub enum Init {
     Program(Box<Process>),
 }
 
+impl Init {
+    /// The program, where PID 1 is one.
+    pub fn program(&self) -> Option<&Process> {
+        match self {
+            Self::Program(program) => Some(program),
+            Self::Builtin | Self::Pause => None,
+        }
+    }
+}
+
 /// A checked namespace: every default is filled in, every reference resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -140,6 +150,11 @@ pub struct NamespaceSpec {
 }
 
 impl Namespace {
+    /// The program that is PID 1, if it is one, and the declared processes.
+    pub fn programs(&self) -> impl Iterator<Item = &Process> {
+        self.init.program().into_iter().chain(&self.processes)
+    }
+
     /// The grace that the file gives it.
     pub fn own_grace(&self) -> Option<Duration> {
         self.has_own_grace.then_some(self.stop.grace)

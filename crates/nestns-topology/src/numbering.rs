@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::namespace::{Init, Namespace};
+use super::namespace::Namespace;
 use super::tree::{NamespaceId, Topology};
 
 /// The predicted chain of every PID 1 and every declared process: one number a level, outermost first, the host left out.
@@ -134,11 +134,8 @@ fn take(namespace: &Namespace, path: &mut [(NamespaceId, Level)]) -> Numbers {
             .map(|(place, (_, level))| level.take(chosen.get(depth - 1 - place).copied()))
             .collect()
     };
-    let of_init = match &namespace.init {
-        Init::Program(program) => &*program.pid,
-        Init::Builtin | Init::Pause => &[],
-    };
-    let init = chain(path, of_init);
+    let init = namespace.init.program();
+    let init = chain(path, init.map_or(&[], |program| &program.pid));
     let outermost = path.iter().position(|(_, level)| level.is_chosen);
     let processes = namespace.processes.iter();
     let chains = processes.map(|process| chain(path, &process.pid));
@@ -171,11 +168,7 @@ fn chosen(topology: &Topology) -> HashMap<NamespaceId, HashSet<i32>> {
     let mut chosen: HashMap<NamespaceId, HashSet<i32>> = HashMap::new();
     for id in topology.pre_order() {
         let namespace = topology.namespace(id);
-        let init = match &namespace.init {
-            Init::Program(program) => Some(&**program),
-            Init::Builtin | Init::Pause => None,
-        };
-        for process in namespace.processes.iter().chain(init) {
+        for process in namespace.programs() {
             let mut around = Some(id);
             for &number in &process.pid {
                 let Some(id) = around else { break };

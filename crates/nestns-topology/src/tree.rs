@@ -170,10 +170,7 @@ impl Topology {
         let mut paths = HashSet::new();
         for namespace in self.graph.node_weights() {
             let path = &namespace.path;
-            let program = match &namespace.init {
-                Init::Program(program) => Some(&**program),
-                Init::Builtin | Init::Pause => None,
-            };
+            let program = namespace.init.program();
             let is_essential = |process: &&Process| process.weight == Weight::Essential;
             paths.extend(program.filter(is_essential).map(|_| format!("{path}/init")));
             let processes = namespace.processes.iter().filter(is_essential);
@@ -266,6 +263,14 @@ impl Topology {
                 .any(|process| process.name == name)
     }
 
+    /// True if the file chooses a PID, or where a namespace goes on counting.
+    pub fn has_chosen_pids(&self) -> bool {
+        self.graph.node_weights().any(|namespace| {
+            let mut programs = namespace.programs();
+            namespace.last_pid.is_some() || programs.any(|process| !process.pid.is_empty())
+        })
+    }
+
     /// Everything with dependencies, in the order of creation, and those.
     pub fn dependencies(&self) -> impl Iterator<Item = (Target, &[After])> {
         (0..).zip(self.pre_order()).flat_map(|(index, id)| {
@@ -274,10 +279,8 @@ impl Topology {
                 namespace: index,
                 part,
             };
-            let init = match &namespace.init {
-                Init::Program(program) => Some((target(Part::Init), &*program.after)),
-                Init::Builtin | Init::Pause => None,
-            };
+            let init = namespace.init.program();
+            let init = init.map(|program| (target(Part::Init), &*program.after));
             let processes = (0..).zip(&namespace.processes);
             let processes = processes
                 .map(move |(place, process)| (target(Part::Process(place)), &*process.after));

@@ -74,8 +74,7 @@ impl Manner {
                 .ok()
                 .map(|found| found.ino())
         };
-        let properties = Self {
-            status: Vec::new(),
+        Self {
             limits: read("limits").map(|text| comparable(&text)),
             scheduling: fs::read(format!("/proc/{pid}/stat"))
                 .ok()
@@ -86,11 +85,8 @@ impl Manner {
                 .ok()
                 .map(|found| (found.dev(), found.ino())),
             namespaces: NAMESPACES.map(|(name, _)| inode(name)),
-        };
-        // Last, so that what it says to be alive was alive when all the rest was read.
-        Self {
+            // Last, so that what it says to be alive was alive when all the rest was read.
             status: fs::read(format!("/proc/{pid}/status")).unwrap_or_default(),
-            ..properties
         }
     }
 

@@ -45,7 +45,7 @@ use nestns_sys::moment::Moment;
 use nestns_sys::pidfd::Pidfd;
 use nestns_sys::title::{self, TitleArea};
 use nestns_sys::{descriptor, fault, memory};
-use nestns_topology::{Init, Terminal};
+use nestns_topology::Terminal;
 
 /// Up to so many namespaces the memory of parsing is not worth giving back before the first fork.
 const FEW: u32 = 32;
@@ -428,16 +428,8 @@ fn keep_descriptors(options: &mut Options) -> Result<Option<(u64, u64)>, StartEr
 
 fn wants_terminal(topology: &nestns_topology::Topology) -> bool {
     topology.pre_order().into_iter().any(|id| {
-        let namespace = topology.namespace(id);
-        let program = match &namespace.init {
-            Init::Program(program) => Some(&**program),
-            Init::Builtin | Init::Pause => None,
-        };
-        namespace
-            .processes
-            .iter()
-            .chain(program)
-            .any(|process| process.terminal == Terminal::Own)
+        let mut programs = topology.namespace(id).programs();
+        programs.any(|process| process.terminal == Terminal::Own)
     })
 }
 

@@ -7,7 +7,7 @@ use nestns_client::documents::{Description, ExitDocument, RestartDescription, St
 
 use super::roster::{Record, Roster};
 use crate::controller::start_error::exec_error_sentence;
-use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, target};
+use crate::engine::plan::{NamespaceIndex, ProcessKey, ProcessPlan, Slot, part, target};
 use nestns_client::journal::LOGS;
 use nestns_topology::{
     After, Notifier, Output, Part, Position, Probe, RestartPolicy, RestartWhen, Signal, Stdin,
@@ -86,7 +86,8 @@ impl Sources<'_> {
 
     /// Dependencies of a part of a namespace.
     fn after(self, waiter: Target, after: &[After]) -> Vec<String> {
-        let describe = |after: &After| after.describe(waiter, &self.roster.path_of(after.target));
+        let describe =
+            |after: &After| after.describe(waiter, &self.roster.path_of(part(after.target)));
         after.iter().map(describe).collect()
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use nestns_client::documents::{ExitDocument, NamespaceDocument, ProcessDocument, Word};
 
 use super::roster::{Record, Roster};
-use crate::engine::plan::{InitPlan, NamespacePlan, ProcessKey, Slot, target};
+use crate::engine::plan::{InitPlan, NamespacePlan, ProcessKey, Slot, part, target};
 use crate::engine::report::Ending;
 use nestns_topology::{After, Entry, Part, Program, Target};
 
@@ -147,7 +147,7 @@ pub fn process_documents(roster: &Roster) -> Vec<ProcessDocument> {
     documents
 }
 
-/// What each namespace and process waits for, by its path.
+/// Dependencies of each namespace and process, by its path.
 pub fn dependencies(roster: &Roster) -> BTreeMap<String, Vec<String>> {
     let mut dependencies = BTreeMap::new();
     // Many may wait for the same.
@@ -159,7 +159,7 @@ pub fn dependencies(roster: &Roster) -> BTreeMap<String, Vec<String>> {
         let describe = |after: &After| {
             let path = paths
                 .entry(after.target)
-                .or_insert_with(|| roster.path_of(after.target));
+                .or_insert_with(|| roster.path_of(part(after.target)));
             after.describe(waiter, path)
         };
         dependencies.insert(path, after.iter().map(describe).collect());

@@ -7,13 +7,12 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use crate::engine::exec_error::ExecError;
-use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot, TreePart, part};
+use crate::engine::plan::{NamespaceIndex, Plan, ProcessKey, Slot, TreePart};
 use crate::engine::report::{Ending, StopRequest};
 use nestns_observe::namespaces::PidNamespace;
 use nestns_observe::process::Process;
 use nestns_sys::moment::Moment;
 pub use nestns_topology::State;
-use nestns_topology::Target;
 
 /// Reason why a process was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,9 +395,9 @@ impl Roster {
         self.plan.namespace(subject.namespace).path_of(subject.slot)
     }
 
-    /// The path of something that is waited for.
-    pub fn path_of(&self, target: Target) -> String {
-        match part(target) {
+    /// The path of a part of the tree.
+    pub fn path_of(&self, part: TreePart) -> String {
+        match part {
             TreePart::Namespace(index) => self.plan.namespace(index).path.clone(),
             TreePart::Process(subject) => self.path(subject),
         }

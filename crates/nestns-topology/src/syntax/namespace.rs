@@ -213,10 +213,7 @@ fn value(key: NamespaceKey, place: &Place<'_>) -> Option<toml::Value> {
         NamespaceKey::PidMax => namespace.pid_max.map(|number| i64::from(number).into()),
         NamespaceKey::LastPid => namespace.last_pid.map(|number| i64::from(number).into()),
         NamespaceKey::Stop => {
-            let program = match &namespace.init {
-                Init::Program(program) => Some(&program.spec),
-                Init::Builtin | Init::Pause => None,
-            };
+            let program = namespace.init.program().map(|program| &program.spec);
             stop::write(namespace.stop, namespace.own_grace(), program)
         }
         NamespaceKey::Restart => restart::write_when(namespace.restart.as_deref()),

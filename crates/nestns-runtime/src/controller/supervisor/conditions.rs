@@ -72,10 +72,7 @@ fn give_up(waiting: &mut Dependencies, edge: &mut dyn Edge, waiter: TreePart, de
     let governor = waiting.governor(waiter, &plan);
     let is_told = governor.is_some_and(|governor| waiting.vain_hope(governor).is_some());
     waiting.give_up(waiter, &plan, dependency);
-    let path = match waiter {
-        TreePart::Process(subject) => edge.tree().path(subject),
-        TreePart::Namespace(index) => plan.namespace(index).path.clone(),
-    };
+    let path = edge.tree().roster.path_of(waiter);
     if !is_told {
         edge.note(&Note::Unreachable {
             path: &path,
@@ -138,15 +135,14 @@ fn conditions(waiting: &Dependencies, tree: &Tree, restarts: &Restarts, waiter: 
 
 /// The dependency as a message calls it: by its name alone if it is in the same namespace.
 fn name(tree: &Tree, waiter: TreePart, awaited: TreePart) -> String {
-    match awaited {
-        TreePart::Namespace(index) => tree.plan.namespace(index).path.clone(),
-        TreePart::Process(subject) => {
-            let path = tree.path(subject);
-            match path.rsplit_once('/') {
-                Some((_, name)) if waiter.namespace() == subject.namespace => name.to_owned(),
-                _ => path,
-            }
+    let path = tree.roster.path_of(awaited);
+    match (awaited, path.rsplit_once('/')) {
+        (TreePart::Process(subject), Some((_, name)))
+            if waiter.namespace() == subject.namespace =>
+        {
+            name.to_owned()
         }
+        _ => path,
     }
 }
 

@@ -43,6 +43,7 @@ impl Children {
     ) -> Result<Option<Pid>, Failure> {
         let subject = ProcessKey::init(index);
         let failed = |stage| move |errno| Failure::new(subject, stage, errno);
+        let pids = self.pids_of(index);
         match (&self.crossing, outer) {
             (Crossing::Direct(_), None)
                 if self.plan.init_group(index) == InitGroup::LedFromOutside =>
@@ -56,8 +57,7 @@ impl Children {
                 }
                 Ok(None)
             }
-            (Crossing::Direct(_), None) if !self.pids_of(index).is_empty() => {
-                let pids = &self.pids_of(index);
+            (Crossing::Direct(_), None) if !pids.is_empty() => {
                 let fork = || {
                     pids.fork(
                         Placement::ChildInNewNamespace,
@@ -65,7 +65,7 @@ impl Children {
                     )
                 };
                 match while_full(fork)
-                    .map_err(|errno| not_forked(subject, pids, Stage::UnsharePid, errno))?
+                    .map_err(|errno| not_forked(subject, &pids, Stage::UnsharePid, errno))?
                 {
                     ForkResult::Child => (self.run)(self.plan, index, channel, ForkedBy::Children),
                     ForkResult::Parent { child } => Ok(Some(child)),
@@ -177,8 +177,12 @@ impl Children {
         }
     }
 
-    /// PIDs of the PID 1 of a namespace.
+    /// PIDs of the PID 1 of a namespace. Where none are chosen its record is not decoded: that is done in the child, and the
+    /// parent's heap stays small.
     fn pids_of(&self, index: NamespaceIndex) -> ChosenPids {
+        if !self.plan.has_chosen_pids() {
+            return ChosenPids::default();
+        }
         let pids = &self.plan.namespace(index).pids;
         if self.recreated == Some(index) {
             pids.declared()

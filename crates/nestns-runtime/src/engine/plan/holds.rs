@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nestns_topology::{Init, Part, StopOrder, Target, Topology};
+use nestns_topology::{Part, StopOrder, Target, Topology};
 
 use super::{NamespaceIndex, ProcessKey, Slot};
 
@@ -120,10 +120,7 @@ fn commanded(topology: &Topology) -> Vec<ProcessKey> {
     let mut commanded = Vec::new();
     for (namespace, &id) in (0..).zip(&topology.pre_order()) {
         let declared = topology.namespace(id);
-        let program = match &declared.init {
-            Init::Program(program) => Some((Slot::Init, &**program)),
-            Init::Builtin | Init::Pause => None,
-        };
+        let program = declared.init.program().map(|program| (Slot::Init, program));
         let processes = (0..).map(Slot::Process).zip(&declared.processes);
         commanded.extend(
             program

@@ -25,9 +25,7 @@ pub use subject::{ProcessKey, Slot};
 
 use nestns_sys::errno::spelled;
 use nestns_sys::memory;
-use nestns_topology::{
-    Entry, Init, NamespaceId, Numbering, Output, Position, Probe, Terminal, Topology,
-};
+use nestns_topology::{Entry, Numbering, Output, Position, Probe, Terminal, Topology};
 
 /// A namespace of a plan: its place in the order of creation.
 pub type NamespaceIndex = u32;
@@ -73,6 +71,7 @@ pub struct Plan {
     common: &'static Common,
     holds: &'static Holds,
     counts: Counts,
+    has_chosen_pids: bool,
     release: Release,
 }
 
@@ -134,7 +133,8 @@ impl Plan {
             channels: 0,
         };
         let holders = holders(topology);
-        let numbering = numbering(topology, common.order);
+        let has_chosen_pids = common.order != Order::FileOrder || topology.has_chosen_pids();
+        let numbering = has_chosen_pids.then(|| Numbering::predict(topology));
         let mut channels: Vec<Channel> = Vec::with_capacity(order.len());
         let mut groups: Vec<InitGroup> = Vec::with_capacity(order.len());
         for &id in &order {
@@ -185,6 +185,7 @@ impl Plan {
             common: Box::leak(Box::new(common)),
             holds: Box::leak(Box::new(Holds::of(topology))),
             counts,
+            has_chosen_pids,
             release: Release::Together,
         })
     }
@@ -196,6 +197,11 @@ impl Plan {
             release: Release::Apart,
             ..self
         }
+    }
+
+    /// True if a process is given its PIDs, by the file or for a creation that is not in order.
+    pub fn has_chosen_pids(&self) -> bool {
+        self.has_chosen_pids
     }
 
     /// Way in which processes created by this plan are released.
@@ -367,21 +373,6 @@ impl Plan {
     }
 }
 
-/// The numbers of a tree in which some are chosen, by its file or for a creation that is not in order.
-fn numbering(topology: &Topology, order: Order) -> Option<Numbering> {
-    let is_chosen = |id: &NamespaceId| {
-        let namespace = topology.namespace(*id);
-        let init = match &namespace.init {
-            Init::Program(program) => Some(&**program),
-            Init::Builtin | Init::Pause => None,
-        };
-        let mut processes = namespace.processes.iter().chain(init);
-        namespace.last_pid.is_some() || processes.any(|process| !process.pid.is_empty())
-    };
-    (order != Order::FileOrder || topology.pre_order().iter().any(is_chosen))
-        .then(|| Numbering::predict(topology))
-}
-
 /// Indices of the namespaces whose init must not end when it is empty, because something in it may
 /// be restarted.
 fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
@@ -396,10 +387,8 @@ fn holders(topology: &Topology) -> HashSet<NamespaceIndex> {
                 .take_while(|(level, _)| *level < namespace.level())
                 .count(),
         );
-        let program = match &namespace.init {
-            Init::Program(program) => Some(program.restart.is_some()),
-            Init::Builtin | Init::Pause => None,
-        };
+        let program = namespace.init.program();
+        let program = program.map(|program| program.restart.is_some());
         if (namespace.restart.is_some() || program == Some(true))
             && let Some((_, holder)) = around.last()
         {
