@@ -140,7 +140,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     CommandError::of_several(errors).map(|()| Status::Done)
 }
 
-/// How many paths are named before the rest is counted.
+/// Number of paths that are named before the rest is counted.
 const NAMED: usize = 10;
 
 /// Error of PID 1s for which the kernel would drop a signal.

@@ -217,7 +217,7 @@ fn of_running(args: &Args, address: Option<Address>) -> Result<Status, CommandEr
     Ok(Status::Done)
 }
 
-/// What everything waits for.
+/// Dependencies of everything in a running tree.
 fn dependencies(connection: &mut Connection) -> Result<Dependencies, CommandError> {
     match connection.client.ask(Request::Dependencies) {
         Ok(Reply::Dependencies(dependencies)) => Ok(dependencies),

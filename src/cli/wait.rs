@@ -27,9 +27,9 @@ use nestns_observe::process;
 use nestns_sys::moment::Moment;
 use nestns_topology::{Address, Signal};
 
-/// How often it is looked whether a controller that was stopped goes on.
+/// Time between two looks at a controller that was stopped.
 const PULSE: Duration = Duration::from_millis(20);
-/// How long a controller that has said good-bye may take to remove its state.
+/// Time that a controller that has said good-bye may take to remove its state.
 const LAST: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]

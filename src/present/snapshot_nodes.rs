@@ -160,7 +160,7 @@ impl<'a> Making<'a, '_> {
         }
     }
 
-    /// What is waited for in other namespaces, in words.
+    /// Dependencies on other namespaces, in words.
     fn after(&self, home: &str, waiters: [Option<&str>; 2]) -> String {
         let entries = waiters.into_iter().flatten();
         let entries = entries

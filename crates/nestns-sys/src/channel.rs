@@ -29,7 +29,7 @@ const CONTROL: usize = (MOST * 4 + 64) / 8;
 /// The size of the control message with the sender alone, in words.
 const SENDER: usize = 4;
 
-/// How long one attempt of [`Channel::send_with_retry`] waits for the next, and how many there are: two seconds in all.
+/// Time between two attempts of [`Channel::send_with_retry`], and their number: two seconds in all.
 const PAUSE: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 2000;
 

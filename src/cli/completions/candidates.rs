@@ -120,7 +120,7 @@ fn snapshot(name: &str) -> Option<Snapshot> {
     }
 }
 
-/// How `current` can go on, up to the next `/`, in the order of creation.
+/// Continuations of `current`, up to the next `/`, in the order of creation.
 fn next_segments(snapshot: &Snapshot, current: &str) -> Vec<String> {
     let namespaces = snapshot
         .namespaces

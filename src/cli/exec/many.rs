@@ -21,7 +21,7 @@ use nestns_client::protocol::client::Client;
 use nestns_client::protocol::message::ExecRequest;
 use nestns_sys::pidfd::Pidfd;
 
-/// How many run at the same time: each is a connection and a process.
+/// Number of those that run at the same time: each is a connection and a process.
 const AT_A_TIME: usize = 32;
 /// A longer line is shown in pieces.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -217,7 +217,7 @@ pub(super) fn where_to<'a>(selections: &[Selected<'a>]) -> Vec<Selected<'a>> {
     }
 }
 
-/// How the lines are shown.
+/// Form of the lines.
 pub(super) fn lines(when: When, executions: &[ExecRequest]) -> Lines {
     Lines::new(
         when.colour(&std::io::stdout()),

@@ -13,7 +13,7 @@ use nestns_client::protocol::message::{ExecRequest, Reply, Request, RequestError
 /// The status without the process to which the command was tied: as of a topology in that case.
 pub(super) const UNTIED: u8 = 128 + 15;
 
-/// How it came out.
+/// Its outcome.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The program has ended.

@@ -2,7 +2,7 @@
 
 use nestns_topology::diagnostic::{Code, Level};
 
-/// How many codes are named.
+/// Number of codes that are named.
 const NAMED: usize = 3;
 
 /// The line for these codes, which may repeat; errors are named before warnings. `None` where there are none.

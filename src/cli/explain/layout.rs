@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<Status, CommandError> {
     Ok(Status::Done)
 }
 
-/// How a command line calls the same topology.
+/// Words by which a command line calls the same topology.
 fn words(file: Option<&str>, args: &Args) -> Vec<String> {
     // What was read from standard input is called `<stdin>`.
     let file = file

@@ -6,7 +6,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::cli) struct DetachKeys {
     keys: Vec<u8>,
-    /// How many of them have been typed just now.
+    /// Number of those that have been typed just now.
     typed: usize,
 }
 

@@ -17,11 +17,11 @@ use nestns_sys::moment::Moment;
 
 /// End of transmission: what a terminal sends for Ctrl-D.
 const END: u8 = 4;
-/// How long after the first one the next is sent, and how long that becomes. The line discipline takes it for an end only
+/// Time from the first END to the next, and its longest. The line discipline takes it for an end only
 /// in the mode in which it arrives: one from before a shell sets its own mode would be lost.
 const REMINDER: Duration = Duration::from_millis(50);
 const SLOWEST_REMINDER: Duration = Duration::from_secs(2);
-/// How much is read ahead of a program that does not take it.
+/// Bytes that are read ahead of a program that does not take them.
 const AHEAD: usize = 64 * 1024;
 
 /// Outcome of reading the keyboard.

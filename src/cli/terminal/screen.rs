@@ -10,7 +10,7 @@ use nestns_sys::descriptor;
 
 /// `PIPE_BUF` of Linux: what a pipe that polls writable takes without blocking (pipe(7)).
 const PIECE: usize = 4096;
-/// How much may wait for the reader before nothing more is taken from the program.
+/// Bytes that may wait for the reader before nothing more is taken from the program.
 const ENOUGH: usize = 64 * 1024;
 
 /// Output that is still to be shown.

@@ -342,7 +342,7 @@ fn all_of_a_hundred_thousand_namespaces_can_be_drawn() {
     );
 }
 
-/// What waits, and what it waits for, as namespaces in the order of creation and parts of them.
+/// Dependencies between parts of namespaces, which count in the order of creation.
 type Wait = ((u32, Part), (u32, Part));
 
 /// Dependencies by what waits.

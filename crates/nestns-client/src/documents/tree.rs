@@ -31,7 +31,7 @@ pub struct TreeNamespace<N = NamespaceDocument> {
     /// The namespace.
     #[serde(flatten)]
     pub namespace: N,
-    /// What everything in it waits for, each as `NAME: CONDITION`, the name being the path from the top with a slash in
+    /// Dependencies of everything in it, each as `NAME: CONDITION`, the name being the path from the top with a slash in
     /// front; absent if it waits for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -43,7 +43,7 @@ pub struct TreeRow<P = ProcessDocument> {
     /// The process.
     #[serde(flatten)]
     pub process: P,
-    /// What it waits for, each as `NAME: CONDITION`: a process in its namespace by name, everything else by its path from
+    /// Its dependencies, each as `NAME: CONDITION`: a process in its namespace by name, everything else by its path from
     /// the top with a slash in front; absent if it waits for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,

@@ -12,7 +12,7 @@ use crate::documents::ExitDocument;
 /// The path of the topology as a whole.
 pub const WHOLE: &str = ".";
 
-/// How hard a stop goes about it.
+/// Force of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {

@@ -80,7 +80,7 @@ pub enum Request {
         /// Kind of the thing, as both may have this path.
         kind: Kind,
     },
-    /// What everything in the tree waits for: [`Reply::Dependencies`].
+    /// Dependencies of everything in the tree: [`Reply::Dependencies`].
     Dependencies,
     /// Open the gates of a topology that was started with `--hold`: [`Reply::Done`].
     Release,

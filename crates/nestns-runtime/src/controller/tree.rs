@@ -137,7 +137,7 @@ pub(super) struct Tree {
     pub(super) setbacks: Vec<Failure>,
     /// Target that the controller itself creates at this moment.
     pub(super) raising: Option<Target>,
-    /// What gives up the wait for a new process.
+    /// Reason to give up the wait for a new process.
     pub(super) interruption: Interruption,
 }
 

@@ -90,7 +90,7 @@ pub struct Init {
     control_channel: ControlChannel,
     /// Requests to stop that a pause init has read.
     requests: Requests,
-    /// What a stop has asked besides declared processes.
+    /// Processes besides declared ones that a stop has asked.
     reached: Reached,
     /// The namespace's own /proc, where it has one.
     view: Option<OwnedFd>,

@@ -64,7 +64,7 @@ pub(super) struct Dependencies {
     waiters: Vec<Waiter>,
     /// The file of the header of each namespace.
     files: Vec<FileId>,
-    /// What is declared and has a count of 0: the namespace around it, and its name.
+    /// Declarations with a count of 0: the namespace around each, and its name.
     absent: HashSet<(Option<NamespaceId>, String)>,
     names: Names,
 }

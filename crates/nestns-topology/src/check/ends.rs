@@ -1,4 +1,4 @@
-//! What ends a namespace, and the tree: `main` and `keeps`.
+//! Ends of a namespace and of the tree: `main` and `keeps`.
 
 use super::instance::{Instance, ProcessInstance};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};

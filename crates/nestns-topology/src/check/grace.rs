@@ -33,7 +33,7 @@ struct Short {
     id: NamespaceId,
     explicit: Duration,
     time: Duration,
-    /// What takes that time, one after another.
+    /// Processes and namespaces that take that time, one after another.
     what: String,
     owner: Owner,
     derived: Duration,

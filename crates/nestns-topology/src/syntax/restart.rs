@@ -26,7 +26,7 @@ pub(crate) struct RestartSyntax {
     is_given: bool,
 }
 
-/// How often and how soon.
+/// Bounds on the number of restarts and on their delays.
 #[derive(Debug, Clone, Default)]
 struct Bounds {
     max: Option<Located<u32>>,

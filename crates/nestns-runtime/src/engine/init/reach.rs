@@ -1,4 +1,4 @@
-//! What a request to stop reaches besides the process that it is for (`stop.to`), and the wait for it.
+//! Processes that a request to stop reaches besides the one that it is for (`stop.to`), and the wait for them.
 //!
 //! A process group is the kernel's own list, so that nothing is enumerated: it is signalled through
 //! the pidfd of its leader in one call, which also tells when it is empty (R73). Everything
@@ -20,7 +20,7 @@ use nestns_topology::{Signal, StopReach};
 /// nothing.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What a stop has reached besides declared processes.
+/// Processes besides declared ones that a stop has reached.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     /// Leaders of process groups that were asked.
